@@ -1,0 +1,167 @@
+"""Every exception of the project.
+
+::
+
+    IluvatarBenchError
+    ├── UsageError                  your mistake: a name, a level, a number (exit 2)
+    ├── EnvironmentProblem          the host lacks something a run needs (exit 1)
+    │   ├── MissingProgram          containerd, runc, a CNI plugin
+    │   ├── InsufficientPrivilege   not root
+    │   ├── UnusablePath            a folder or socket that cannot be used
+    │   └── DaemonStartFailed       the private containerd did not come up
+    ├── ContainerdError             containerd answered a request with an error
+    │   ├── NotFound, AlreadyExists, InvalidArgument, FailedPrecondition, ...
+    │   ├── Unreachable             nothing was sent: the request surely did not happen
+    │   └── AnswerLost              the request may have happened (outcome ``unknown``)
+    │       ├── Unavailable, DeadlineExceeded, Cancelled
+    ├── LifecycleError              a step of a container's life failed
+    │   ├── StartupFailed           the process did not become ready
+    │   ├── ProcessDied             a ready process ended though nobody asked it to
+    │   └── StepTimedOut            an awaited condition did not come about in time
+    └── ImageError                  a function image cannot be built or imported
+
+``str(error)`` is one line for the user: what happened, to which container, what to do.
+The chain (``__cause__``) is for the log.
+"""
+
+from __future__ import annotations
+
+
+class IluvatarBenchError(Exception):
+    """Base of every error this project raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(IluvatarBenchError):
+    """The request itself is wrong: an unknown name, an impossible number."""
+
+    exit_code = 2
+
+
+class EnvironmentProblem(IluvatarBenchError):
+    """This host lacks something that the request needs; the message says the remedy."""
+
+
+class MissingProgram(EnvironmentProblem):
+    """A program that a run needs is not installed."""
+
+
+class InsufficientPrivilege(EnvironmentProblem):
+    """The operation needs root."""
+
+
+class UnusablePath(EnvironmentProblem):
+    """A folder or socket cannot be used as asked."""
+
+
+class DaemonStartFailed(EnvironmentProblem):
+    """The private containerd ended or did not serve in time; its last log lines are attached."""
+
+
+class ContainerdError(IluvatarBenchError):
+    """Containerd answered with an error.
+
+    ``operation`` is the request ("Tasks.Create"), ``subject`` the object's id, ``namespace``
+    the containerd namespace and ``detail`` containerd's own text, unshortened.
+    """
+
+    def __init__(self, *, operation: str, subject: str, namespace: str, detail: str) -> None:
+        self.operation = operation
+        self.subject = subject
+        self.namespace = namespace
+        self.detail = detail
+        what = f"{operation} of {subject}" if subject else operation
+        super().__init__(f"{what} in namespace {namespace!r}: {detail}")
+
+
+class NotFound(ContainerdError):
+    """NOT_FOUND: on the way out this means *already gone*."""
+
+
+class AlreadyExists(ContainerdError):
+    """ALREADY_EXISTS."""
+
+
+class InvalidArgument(ContainerdError):
+    """INVALID_ARGUMENT or OUT_OF_RANGE: the request's own fault."""
+
+
+class FailedPrecondition(ContainerdError):
+    """FAILED_PRECONDITION: the object is in a state that forbids the request."""
+
+
+class PermissionRefused(ContainerdError):
+    """PERMISSION_DENIED or UNAUTHENTICATED."""
+
+
+class ResourceExhausted(ContainerdError):
+    """RESOURCE_EXHAUSTED."""
+
+
+class NotImplementedByDaemon(ContainerdError):
+    """UNIMPLEMENTED: this containerd does not know the call."""
+
+
+class DataLost(ContainerdError):
+    """DATA_LOSS."""
+
+
+class DaemonFault(ContainerdError):
+    """UNKNOWN, INTERNAL or ABORTED: the request failed inside containerd, the shim or runc."""
+
+
+class Unreachable(ContainerdError):
+    """No connection could be made, so nothing was sent."""
+
+
+class AnswerLost(ContainerdError):
+    """The request was sent and no answer came: it may or may not have happened."""
+
+
+class Unavailable(AnswerLost):
+    """UNAVAILABLE in the middle of a call: the daemon went away."""
+
+
+class DeadlineExceeded(AnswerLost):
+    """DEADLINE_EXCEEDED."""
+
+
+class Cancelled(AnswerLost):
+    """CANCELLED by the other side."""
+
+
+class LifecycleError(IluvatarBenchError):
+    """A step of a container's life failed."""
+
+    def __init__(self, message: str, *, container_id: str) -> None:
+        self.container_id = container_id
+        super().__init__(message)
+
+
+class StartupFailed(LifecycleError):
+    """The function's process did not become ready.
+
+    ``stdout`` and ``stderr`` are the tails of its output; ``exited`` tells an early end from a
+    timeout.
+    """
+
+    def __init__(
+        self, message: str, *, container_id: str, stdout: str, stderr: str, exited: bool
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self.exited = exited
+        super().__init__(message, container_id=container_id)
+
+
+class ProcessDied(LifecycleError):
+    """A ready process ended though this client had not asked it to."""
+
+
+class StepTimedOut(LifecycleError):
+    """An awaited condition did not come about before its deadline."""
+
+
+class ImageError(IluvatarBenchError):
+    """A function image cannot be built or imported; the message names what to mend."""

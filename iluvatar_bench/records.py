@@ -1,0 +1,130 @@
+"""Frozen records: what is written to a run's folder.
+
+History of ``SCHEMA_VERSION``:
+
+1. First version: trials, events, manifest.
+
+Durations are milliseconds from the monotonic clock; a step that was not reached is ``None`` here
+and NaN in a frame, never 0. Times of day are UTC, ISO 8601.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+STEP_COLUMNS = (
+    "create_ms",
+    "prepare_ms",
+    "task_create_ms",
+    "start_ms",
+    "ready_ms",
+    "first_invoke_ms",
+    "alive_ms",
+    "kill_ms",
+    "delete_ms",
+)
+"""One duration per lifecycle step. ``ready_ms`` counts from Tasks.Start's answer to ready,
+``alive_ms`` from ready to the first Kill or the death."""
+
+
+class Outcome(StrEnum):
+    """The three answers a trial can have."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """An answer was lost, so nobody knows: never counted as ok."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One container's life, from submit to removed: one row of ``trials``."""
+
+    run_id: str
+    trial: int
+    container_id: str
+    profile: str
+    factors: dict[str, str | int]
+    function: str
+    submitted_at: str
+    outcome: Outcome
+    bug_class: str | None = None
+    mechanism: str | None = None
+    error: str | None = None
+    failed_step: str | None = None
+    exit_status: int | None = None
+    steps: dict[str, float] = field(default_factory=dict)
+    total_ms: float | None = None
+    cleanup_errors: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hold the accounting rule: a class exactly when failed.
+
+        Raises:
+            ValueError: outcome and bug class contradict each other.
+        """
+        if (self.outcome is Outcome.FAILED) != (self.bug_class is not None):
+            raise ValueError(
+                f"trial {self.trial}: outcome {self.outcome} with bug class {self.bug_class!r}"
+            )
+        unknown_steps = set(self.steps) - set(STEP_COLUMNS)
+        if unknown_steps:
+            raise ValueError(f"trial {self.trial}: no such step columns {sorted(unknown_steps)}")
+
+    def as_row(self) -> dict[str, Any]:
+        """One flat row: a column per factor and per step, the evidence as JSON text."""
+        row: dict[str, Any] = {
+            "run_id": self.run_id,
+            "trial": self.trial,
+            "container_id": self.container_id,
+            "profile": self.profile,
+            **self.factors,
+            "function": self.function,
+            "submitted_at": self.submitted_at,
+            "outcome": str(self.outcome),
+            "bug_class": self.bug_class,
+            "mechanism": self.mechanism,
+            "failed_step": self.failed_step,
+            "error": self.error,
+            "exit_status": self.exit_status,
+        }
+        row.update({name: self.steps.get(name) for name in STEP_COLUMNS})
+        row["total_ms"] = self.total_ms
+        row["cleanup_errors"] = "; ".join(self.cleanup_errors) or None
+        row["evidence"] = json.dumps(self.evidence)
+        return row
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as JSON-ready values, for the journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Trial:
+        """The record that :meth:`as_json` wrote."""
+        fields = dict(document)
+        fields["outcome"] = Outcome(fields["outcome"])
+        fields["cleanup_errors"] = tuple(fields.get("cleanup_errors", ()))
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of containerd, as received."""
+
+    run_id: str
+    timestamp: str
+    topic: str
+    container_id: str | None = None
+    pid: int | None = None
+    exit_status: int | None = None
+    snapshot_key: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """The record as a flat row."""
+        return asdict(self)
