@@ -82,6 +82,7 @@ class Node:
     not ours); ``cgroup_parent`` is the cgroup that holds every container of this node.
     """
 
+    id: str
     client: Client
     address: Path
     cgroup_parent: str
@@ -134,6 +135,7 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
         stack.callback(_clear, place, None)
         stack.push_async_callback(end_tasks, client, place.id)
         yield Node(
+            id=place.id,
             client=client,
             address=address,
             cgroup_parent=place.cgroup,
@@ -211,6 +213,7 @@ async def _await_serving(
     client = await stack.enter_async_context(connect(place.socket))
     await _require_plugins(client, place)
     return Node(
+        id=place.id,
         client=client,
         address=place.socket,
         cgroup_parent=place.cgroup,

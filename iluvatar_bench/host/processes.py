@@ -23,16 +23,21 @@ def all_pids() -> tuple[int, ...]:
     return tuple(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
-def shims_of(address: Path) -> tuple[int, ...]:
-    """The shims that serve one containerd: those started with exactly this socket's path."""
+def shims_of(address: Path, *, container_id: str | None = None) -> tuple[int, ...]:
+    """The shims that serve one containerd, or one container of it.
+
+    They are known by exactly this socket's path, and this id, in their arguments.
+    """
+    wanted = {"-address": str(address)}
+    if container_id is not None:
+        wanted["-id"] = container_id
     found = []
     for pid in all_pids():
         arguments = command_line(pid)
-        if not arguments or not Path(arguments[0]).name.startswith("containerd-shim"):
-            continue
-        pairs = zip(arguments, arguments[1:], strict=False)
-        if any(flag == "-address" and value == str(address) for flag, value in pairs):
-            found.append(pid)
+        if arguments and Path(arguments[0]).name.startswith("containerd-shim"):
+            options = dict(zip(arguments, arguments[1:], strict=False))
+            if all(options.get(flag) == value for flag, value in wanted.items()):
+                found.append(pid)
     return tuple(found)
 
 
