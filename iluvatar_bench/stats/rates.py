@@ -1,0 +1,255 @@
+"""How often something failed, and how sure that number is.
+
+A rate never stands alone: it carries its count, its total and an interval. Zero failures in 40
+trials does not mean "never"; it means "at 95 % confidence, below 7.2 %".
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+from iluvatar_bench.records import Outcome
+
+IntervalMethod = Literal["wilson", "clopper_pearson"]
+
+# statsmodels' names for the two methods offered here.
+_STATSMODELS_METHOD = {"wilson": "wilson", "clopper_pearson": "beta"}
+
+FAILURE_RATE_COLUMNS = (
+    "profile",
+    "kind",
+    "bug_class",
+    "count",
+    "trials",
+    "rate",
+    "low",
+    "high",
+    "upper_bound_if_zero",
+    "mechanisms",
+)
+"""The columns of :func:`failure_rates`, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """``count`` of ``total`` trials, with a two-sided interval; made by :func:`rate`.
+
+    ``estimate`` is count / total, NaN when ``total`` is 0. ``low`` and ``high`` bound it at
+    ``confidence``; with no trials they are 0 and 1. ``upper_if_zero`` is the one-sided bound of
+    :func:`zero_failure_upper_bound` when ``count`` is 0, else ``None``.
+    """
+
+    count: int
+    total: int
+    estimate: float
+    low: float
+    high: float
+    upper_if_zero: float | None
+    confidence: float
+    method: IntervalMethod
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval's length: 0.5 with no trials. What sequential stopping looks at."""
+        return (self.high - self.low) / 2
+
+
+def rate(
+    count: int, total: int, *, method: IntervalMethod = "wilson", confidence: float = 0.95
+) -> Rate:
+    """A binomial rate with its two-sided interval.
+
+    ``wilson`` is the score interval (Wilson, JASA 22, 1927): with z the normal quantile of
+    1 - alpha/2 and p = count / total::
+
+        (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)
+
+    Its coverage is close to nominal on average, also at rates near 0 and 1 and for small n,
+    which is why Brown, Cai and DasGupta (Statistical Science 16, 2001) recommend it.
+    ``clopper_pearson`` (Biometrika 26, 1934) takes beta quantiles; its coverage is never below
+    nominal, and often well above. Both come from statsmodels.
+
+    Edges: 0 of n has ``low`` exactly 0; n of n has ``high`` exactly 1; 0 of 0 has estimate NaN
+    and the interval [0, 1].
+
+    Args:
+        count: trials that showed the thing counted, 0 to ``total``.
+        total: all trials.
+        method: which interval.
+        confidence: of the two-sided interval and of the one-sided bound alike, in (0, 1).
+
+    Raises:
+        TypeError: count or total is not an integer.
+        ValueError: count outside 0 to total, an unknown method, confidence not in (0, 1).
+    """
+    count, total = operator.index(count), operator.index(total)
+    if not 0 <= count <= total:
+        raise ValueError(f"count must be in 0..total, not {count} of {total}")
+    if method not in get_args(IntervalMethod):
+        raise ValueError(f"no interval method {method!r}; one of {get_args(IntervalMethod)}")
+    _check_confidence(confidence)
+    low, high = 0.0, 1.0
+    if total > 0:
+        bounds = proportion_confint(
+            count, total, alpha=1 - confidence, method=_STATSMODELS_METHOD[method]
+        )
+        # Both intervals touch 0 and 1 exactly in theory; rounding would leave 1e-17 there.
+        low = 0.0 if count == 0 else float(bounds[0])
+        high = 1.0 if count == total else float(bounds[1])
+    return Rate(
+        count=count,
+        total=total,
+        estimate=count / total if total > 0 else math.nan,
+        low=low,
+        high=high,
+        upper_if_zero=(
+            zero_failure_upper_bound(total, confidence=confidence) if count == 0 else None
+        ),
+        confidence=confidence,
+        method=method,
+    )
+
+
+def zero_failure_upper_bound(total: int, *, confidence: float = 0.95) -> float:
+    """The highest failure rate that ``total`` trials without a failure leave plausible.
+
+    The exact one-sided bound solves (1 - p)^n = alpha: ``p = 1 - alpha^(1/n)``. At 95 % it is
+    close to the rule of three, 3/n (Hanley and Lippman-Hand, JAMA 249, 1983), which is the
+    first term of its series, -ln(alpha)/n. It is smaller than the upper end of a two-sided
+    interval, because all of alpha lies on one side.
+
+    Edges: 0 trials give 1 (nothing is excluded).
+
+    Raises:
+        TypeError: total is not an integer.
+        ValueError: total < 0, or confidence not in (0, 1).
+    """
+    total = operator.index(total)
+    if total < 0:
+        raise ValueError(f"total must not be negative, not {total}")
+    _check_confidence(confidence)
+    if total == 0:
+        return 1.0
+    # expm1 keeps full precision where alpha^(1/n) is almost 1.
+    return -math.expm1(math.log1p(-confidence) / total)
+
+
+def check_accounting(trials: pd.DataFrame) -> None:
+    """Hold the identity: trials = ok + failed + unknown, and failed = the sum over bug classes.
+
+    That is: every row has one of the three outcomes, every failed row exactly one known bug
+    class, and no other row has a class.
+
+    Args:
+        trials: one row a trial, with at least ``outcome`` and ``bug_class``; a missing class is
+            None or NaN. An empty frame passes.
+
+    Raises:
+        ValueError: a column is missing or the identity does not hold; the message names the
+            first rows at fault by their index.
+    """
+    _require_columns(trials, ("outcome", "bug_class"))
+    outcome = trials["outcome"]
+    _refuse_rows(
+        trials, ~outcome.isin(list(Outcome)), "an outcome that is none of ok|failed|unknown"
+    )
+    failed = outcome == Outcome.FAILED
+    classed = trials["bug_class"].notna()
+    _refuse_rows(trials, failed & ~classed, "a failure without a bug class")
+    _refuse_rows(trials, classed & ~failed, "a bug class without a failure")
+    _refuse_rows(
+        trials, classed & ~trials["bug_class"].isin(list(BugClass)), "a bug class that nobody knows"
+    )
+
+
+def failure_rates(
+    trials: pd.DataFrame, *, method: IntervalMethod = "wilson", confidence: float = 0.95
+) -> pd.DataFrame:
+    """One row per profile and bug class, with rate and interval, and one per outcome.
+
+    Every rate's denominator is *all* trials of the profile, those with outcome ``unknown``
+    included: a lost answer must not make a class look more or less frequent by vanishing, and
+    ``unknown`` has a row of its own, so its size is in plain sight.
+
+    Args:
+        trials: one row a trial, with ``profile``, ``outcome``, ``bug_class`` and ``mechanism``.
+        method: as in :func:`rate`.
+        confidence: as in :func:`rate`.
+
+    Returns:
+        A frame with the columns :data:`FAILURE_RATE_COLUMNS`; profiles in the order of their
+        first trial. Within a profile the rows of ``kind`` "bug_class" come first: every member
+        of ``BugClass`` in its order, zero counts included, so that two tables always align.
+        Then three rows of ``kind`` "outcome", whose ``bug_class`` is ok, failed or unknown.
+        ``upper_bound_if_zero`` is NaN unless count is 0. ``mechanisms`` lists the causes found
+        among the row's failures, most frequent first ("snapshot_collected 9/9"); failures
+        without one count as "unknown"; the text is empty where nothing failed. A frame
+        without rows gives a table without rows.
+
+    Raises:
+        ValueError: a column or a profile is missing, or :func:`check_accounting` fails.
+    """
+    _require_columns(trials, ("profile", "mechanism"))
+    check_accounting(trials)
+    # groupby drops rows whose key is missing, without a word.
+    _refuse_rows(trials, trials["profile"].isna(), "no profile")
+    rows: list[dict[str, Any]] = []
+    for profile, group in trials.groupby("profile", sort=False, observed=True):
+        failed = group["outcome"] == Outcome.FAILED
+        selections = [
+            ("bug_class", str(name), failed & (group["bug_class"] == name)) for name in BugClass
+        ]
+        selections += [("outcome", str(name), group["outcome"] == name) for name in Outcome]
+        for kind, name, selected in selections:
+            value = rate(int(selected.sum()), len(group), method=method, confidence=confidence)
+            bound = value.upper_if_zero
+            rows.append(
+                {
+                    "profile": profile,
+                    "kind": kind,
+                    "bug_class": name,
+                    "count": value.count,
+                    "trials": value.total,
+                    "rate": value.estimate,
+                    "low": value.low,
+                    "high": value.high,
+                    "upper_bound_if_zero": math.nan if bound is None else bound,
+                    "mechanisms": _mechanisms_found(group.loc[selected & failed, "mechanism"]),
+                }
+            )
+    return pd.DataFrame(rows, columns=list(FAILURE_RATE_COLUMNS))
+
+
+def _mechanisms_found(mechanisms: pd.Series[Any]) -> str:
+    """The text "snapshot_collected 8/9; unknown 1/9", ties in alphabetical order."""
+    names = [str(Mechanism.UNKNOWN) if pd.isna(value) else str(value) for value in mechanisms]
+    counts = sorted(((names.count(name), name) for name in set(names)), key=lambda c: (-c[0], c[1]))
+    return "; ".join(f"{name} {count}/{len(names)}" for count, name in counts)
+
+
+def _require_columns(trials: pd.DataFrame, names: tuple[str, ...]) -> None:
+    missing = [name for name in names if name not in trials.columns]
+    if missing:
+        raise ValueError(f"the trials have no column {', '.join(missing)}")
+
+
+def _refuse_rows(trials: pd.DataFrame, wrong: pd.Series[bool], fault: str) -> None:
+    if wrong.any():
+        where = trials.index[wrong]
+        first = ", ".join(str(label) for label in where[:5])
+        raise ValueError(
+            f"the accounting of {len(trials)} trials does not add up: {fault} in {len(where)} "
+            f"of them (rows {first}{', ...' if len(where) > 5 else ''})"
+        )
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
