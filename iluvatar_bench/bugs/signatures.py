@@ -14,8 +14,8 @@ with nothing else. A test reads the parse tree of each pattern and holds this.
 stand for a quote and a new line at any such depth, ``_B`` for the beginning of a word, also where
 the ``n`` of such a new line touches it.
 
-``versions`` names where the wording is known to occur; ``source`` is the file that writes it or a
-public report (``owner/repository#number`` on GitHub) that shows it.
+``versions`` names where the wording is known to occur; ``source`` is the file that writes it (in
+containerd's tree as of 1.6) or a public report (``owner/repository#number`` on GitHub).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _SNAPSHOT = (
         BugClass.SNAPSHOT_OVERLAY,
         r"failed to mount rootfs component"
         rf"|mount source: {_Q}[^\"\\]{{1,200}}+\\{{0,7}}+\", target: {_Q}[^\"\\]{{1,300}}/rootfs",
-        "containerd 1.4-2.3, then `&{type source [options]}` or `: mount source: ...`",
+        "containerd 1.4-2.3; goes on with `&{type source [options]}` or `: mount source: ...`",
         "containerd runtime/v2/runc/container.go; gitpod-io/gitpod#4787; containerd/nerdbox#1",
         "overlayfs and native alike; the directory of an unreferenced snapshot was collected",
     ),
@@ -172,7 +172,7 @@ _KERNEL_AND_RUNTIME = (
     _of(
         BugClass.CREATE_REJECTED,
         r"container's cgroup unexpectedly frozen",
-        "runc 1.1-1.5, crun after 1.2x",
+        "runc 1.1-1.5, crun since 2026-09",
         "runc libcontainer/factory_linux.go; opencontainers/runc#3131; containers/crun#2243",
         "the shared cgroup was being frozen for a neighbour's Kill(all)",
     ),
