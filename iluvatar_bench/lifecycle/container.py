@@ -48,6 +48,7 @@ class Progress:
     task_created: bool = False
     ready_at: float | None = None
     """Monotonic time of readiness."""
+    death_seen: bool = False
 
     @contextmanager
     def measure(self, column: str) -> Iterator[None]:
@@ -218,6 +219,8 @@ class Container:
 
     def death(self, status: ExitStatus) -> ProcessDied:
         """The error for a ready process that ended though nobody asked it to."""
+        self.progress.step = "alive"
+        self.progress.death_seen = True
         return ProcessDied(
             f"container {self.id} was ready and ended with status {status.status} "
             "though this client had not killed it",

@@ -52,11 +52,15 @@ async def remove(container: Container) -> None:
         progress.snapshot_removed = True
     if progress.record_created:
         await _attempt(errors, container.node.client.containers.delete(container.id))
+    if _died_unasked(container, own_kill, status):
+        # The death is what happened; that removing a dead container went wrong as well is
+        # secondary.
+        assert status is not None
+        errors.insert(0, container.death(status))
     if errors:
         for secondary in errors[1:]:
             errors[0].add_note(str(secondary))
         raise errors[0]
-    _check_death(container, own_kill, status)
 
 
 async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
@@ -136,12 +140,13 @@ async def _poll_delete(container: Container) -> ExitStatus:
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _check_death(
+def _died_unasked(
     container: Container, own_kill: KillFact | None, status: ExitStatus | None
-) -> None:
-    """A ready process that had ended before our Kill began was not ended by it."""
-    if container.progress.ready_at is None or own_kill is None or status is None:
-        return
-    if status.exited_at is not None and status.exited_at.timestamp() < own_kill.started_at:
-        container.progress.step = "alive"
-        raise container.death(status)
+) -> bool:
+    """Whether a ready process had ended before our Kill began, and nobody has noticed yet."""
+    progress = container.progress
+    if progress.ready_at is None or progress.death_seen or own_kill is None:
+        return False
+    if status is None or status.exited_at is None:
+        return False
+    return status.exited_at.timestamp() < own_kill.started_at

@@ -16,8 +16,6 @@ if _gate:
     with open(_gate, "rb", buffering=0) as _fifo:
         _fifo.read(1)
 
-import traceback  # noqa: E402
-
 from flask import Flask, jsonify, request  # noqa: E402
 from main import main  # noqa: E402
 
@@ -34,6 +32,9 @@ def invoke():
     try:
         return jsonify({"body": main(request.get_json(silent=True) or {})})
     except Exception:
+        # Flask has loaded it; named here so that the function's imports start with Flask's.
+        import traceback
+
         return jsonify({"error": traceback.format_exc()}), 500
 
 
