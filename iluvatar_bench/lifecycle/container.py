@@ -27,12 +27,13 @@ from iluvatar_bench.lifecycle.gate import (
     gate_at,
 )
 from iluvatar_bench.lifecycle.kill_log import KillLog
-from iluvatar_bench.lifecycle.profile import Profile
+from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
+SHIELD_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Progress:
     ready_at: float | None = None
     """Monotonic time of readiness."""
     death_seen: bool = False
+    shield: str | None = None
+    """The lease that is to be dropped at the forced collection, while it exists."""
 
     @contextmanager
     def measure(self, column: str) -> Iterator[None]:
@@ -108,10 +111,32 @@ class Container:
             # The record first, as in 2022. With a snapshot_key it is a reference in advance;
             # without one, nothing holds the snapshot from here on.
             await self._create_record()
-            await self._prepare_snapshot(None)
+            await self._prepare_snapshot(await self._make_shield())
         if self.profile.collection == "before_mount":
-            await self.node.client.leases.force_collection()
+            await self._force_collection()
         await self._create_task()
+
+    async def _make_shield(self) -> str | None:
+        """A lease that keeps the snapshot until the step at which a collection is forced.
+
+        Without it a neighbour's forced collection would take the snapshot at any other moment:
+        before the mount, say, where this profile asks for during start-up.
+        """
+        if self.profile.collection not in FORCED_COLLECTIONS:
+            return None
+        shield = f"shield-{self.id}"
+        await self.node.client.leases.create(shield, expires_in_seconds=SHIELD_SECONDS)
+        self.progress.shield = shield
+        return shield
+
+    async def _force_collection(self) -> None:
+        """Collect now: what only the shield held goes, what the profile protects stays."""
+        leases = self.node.client.leases
+        if self.progress.shield is None:
+            await leases.force_collection()
+        else:
+            await leases.delete(self.progress.shield, sync=True)
+            self.progress.shield = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -188,7 +213,7 @@ class Container:
         with self.progress.measure("ready_ms"):
             if self._gate is not None:
                 await self._wait_for(WAITING_TEXT, ready_seconds)
-                await self.node.client.leases.force_collection()
+                await self._force_collection()
                 self._gate.open()
             await self._wait_for(READY_TEXT, ready_seconds)
         self.progress.ready_at = time.monotonic()

@@ -12,6 +12,10 @@ from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR,
 from iluvatar_bench.errors import UsageError
 
 
+FORCED_COLLECTIONS = ("before_mount", "during_startup")
+"""Levels of ``collection`` that force one at a named step."""
+
+
 class Profile(BaseModel):
     """A frozen value; every field but ``name`` is a factor, and its values are the levels."""
 

@@ -50,6 +50,9 @@ async def remove(container: Container) -> None:
     if container.profile.removal == "ordered" and progress.snapshot_prepared:
         await _attempt(errors, container.snapshots.remove(container.snapshot_key))
         progress.snapshot_removed = True
+    if progress.shield is not None:
+        await _attempt(errors, container.node.client.leases.delete(progress.shield))
+        progress.shield = None
     if progress.record_created:
         await _attempt(errors, container.node.client.containers.delete(container.id))
     if _died_unasked(container, own_kill, status):
