@@ -68,9 +68,7 @@ class Collector:
 NATURAL_COLLECTOR = Collector()
 """Containerd's own defaults."""
 
-QUIET_COLLECTOR = Collector(
-    pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h"
-)
+QUIET_COLLECTOR = Collector(pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h")
 """No collection but the forced ones (CONTAINERD.md, section 1)."""
 
 
@@ -230,7 +228,8 @@ async def _require_plugins(client: Client, place: Place) -> None:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:
             raise DaemonStartFailed(
-                f"containerd's plugin {name} is not usable: {plugins[name]}; log: {place.log_tail()}"
+                f"containerd's plugin {name} is not usable: {plugins[name]}; "
+                f"log: {place.log_tail()}"
             )
 
 

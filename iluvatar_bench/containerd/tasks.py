@@ -54,9 +54,7 @@ class Tasks:
             )
             # Containerd's type URLs are bare names, without Google's host in front.
             request.options.CopyFrom(
-                AnyMessage(
-                    type_url="containerd.runc.v1.Options", value=options.SerializeToString()
-                )
+                AnyMessage(type_url="containerd.runc.v1.Options", value=options.SerializeToString())
             )
         answer = await self._channel.call(
             self._stub.Create, request, operation="Tasks.Create", subject=container_id
@@ -103,9 +101,7 @@ class Tasks:
         """
         await self._channel.call(
             self._stub.Kill,
-            tasks_pb2.KillRequest(
-                container_id=container_id, signal=signal, all=all_processes
-            ),
+            tasks_pb2.KillRequest(container_id=container_id, signal=signal, all=all_processes),
             operation="Tasks.Kill",
             subject=container_id,
         )

@@ -120,7 +120,9 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise UsageError(f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}")
+        raise UsageError(
+            f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}"
+        )
     table = path / "trials.parquet"
     frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
     if frame.empty:

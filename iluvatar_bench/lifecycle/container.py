@@ -71,7 +71,13 @@ class Container:
     """
 
     def __init__(
-        self, container_id: str, *, node: Node, image: ImportedImage, profile: Profile, kills: KillLog
+        self,
+        container_id: str,
+        *,
+        node: Node,
+        image: ImportedImage,
+        profile: Profile,
+        kills: KillLog,
     ) -> None:
         self.id = container_id
         self.node = node
