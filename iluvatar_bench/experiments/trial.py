@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from iluvatar_bench.bugs import Attribution, BugClass, Evidence, Mechanism, attribute
-from iluvatar_bench.bugs.symptom import error_symptom, startup_symptom
+from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
+    ContainerdError,
     IluvatarBenchError,
     ProcessDied,
     StartupFailed,
@@ -211,5 +212,7 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             return BugClass.DAEMON_UNAVAILABLE
         case StepTimedOut() | TimeoutError():
             return BugClass.DEADLINE
+        case ContainerdError() if evidence.step == "start":
+            return start_symptom(evidence.error, exit_status=evidence.exit_status)
         case _:
             return error_symptom(evidence.error)
