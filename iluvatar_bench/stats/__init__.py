@@ -1,6 +1,8 @@
 """What the counts and the times mean: rates with intervals, comparisons, survival. Pure."""
 
+from iluvatar_bench.stats.comparison import COMPARISON_COLUMNS, Verdict, compare_profiles
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
+from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
 from iluvatar_bench.stats.exposure import (
     DEATH_CLASSES,
     DEATH_RATE_COLUMNS,
@@ -18,21 +20,30 @@ from iluvatar_bench.stats.rates import (
     rate,
     zero_failure_upper_bound,
 )
+from iluvatar_bench.stats.stratified import StratifiedEffect, stratified_effect
 
 __all__ = [
+    "COMPARISON_COLUMNS",
     "DEATH_CLASSES",
     "DEATH_RATE_COLUMNS",
+    "EFFECT_COLUMNS",
     "FAILURE_RATE_COLUMNS",
     "DeathRate",
+    "EffectVerdict",
     "IntervalMethod",
     "Rate",
     "RateDifference",
+    "StratifiedEffect",
+    "Verdict",
     "check_accounting",
+    "compare_profiles",
     "death_rates",
     "deaths_per_hour",
+    "factor_effects",
     "failure_rates",
     "holm",
     "rate",
     "rate_difference",
+    "stratified_effect",
     "zero_failure_upper_bound",
 ]
