@@ -1,4 +1,15 @@
-"""What the counts and the times mean: rates with intervals, comparisons, survival. Pure."""
+"""What the counts and the times mean: rates with intervals, comparisons, survival. Pure.
+
+=========================  ==================================================================
+how often                  :func:`rate`, :func:`failure_rates`, :func:`deaths_per_hour`
+how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
+                           :func:`time_to_death`
+which is worse             :func:`rate_difference`, :func:`compare_profiles`
+what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`
+how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
+                           :class:`UntilPrecise`, :class:`Sprt`
+=========================  ==================================================================
+"""
 
 from iluvatar_bench.stats.comparison import COMPARISON_COLUMNS, Verdict, compare_profiles
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
@@ -17,6 +28,12 @@ from iluvatar_bench.stats.latency import (
     step_latencies,
 )
 from iluvatar_bench.stats.multiplicity import holm
+from iluvatar_bench.stats.power import (
+    fisher_power,
+    trials_for_half_width,
+    trials_to_exclude_rate,
+    trials_to_see_difference,
+)
 from iluvatar_bench.stats.rates import (
     FAILURE_RATE_COLUMNS,
     IntervalMethod,
@@ -26,6 +43,8 @@ from iluvatar_bench.stats.rates import (
     rate,
     zero_failure_upper_bound,
 )
+from iluvatar_bench.stats.sprt import Sprt, SprtCharacteristics
+from iluvatar_bench.stats.stopping import Decision, StoppingRule, UntilPrecise
 from iluvatar_bench.stats.stratified import StratifiedEffect, stratified_effect
 from iluvatar_bench.stats.survival import (
     CURVE_COLUMNS,
@@ -45,12 +64,17 @@ __all__ = [
     "FAILURE_RATE_COLUMNS",
     "QUANTILE_COLUMNS",
     "DeathRate",
+    "Decision",
     "EffectVerdict",
     "IntervalMethod",
     "Rate",
     "RateDifference",
+    "Sprt",
+    "SprtCharacteristics",
+    "StoppingRule",
     "StratifiedEffect",
     "SurvivalCurve",
+    "UntilPrecise",
     "Verdict",
     "check_accounting",
     "compare_profiles",
@@ -58,6 +82,7 @@ __all__ = [
     "deaths_per_hour",
     "factor_effects",
     "failure_rates",
+    "fisher_power",
     "holm",
     "latency_quantiles",
     "rate",
@@ -67,5 +92,8 @@ __all__ = [
     "survival_curve",
     "time_to_death",
     "time_to_ready",
+    "trials_for_half_width",
+    "trials_to_exclude_rate",
+    "trials_to_see_difference",
     "zero_failure_upper_bound",
 ]
