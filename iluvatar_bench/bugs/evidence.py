@@ -31,6 +31,8 @@ class Evidence:
     """
 
     container_id: str = ""
+    error: str = ""
+    """The error text of the step that failed, unshortened."""
     step: str | None = None
     """The lifecycle step that failed, and when it began and ended."""
     step_started_at: float | None = None

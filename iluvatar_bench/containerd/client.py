@@ -1,0 +1,71 @@
+"""One client: a connection and the services on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from iluvatar_bench.containerd.channel import Channel
+from iluvatar_bench.containerd.containers import Containers
+from iluvatar_bench.containerd.content import Content
+from iluvatar_bench.containerd.diff import Diff
+from iluvatar_bench.containerd.events import Events
+from iluvatar_bench.containerd.images import Images
+from iluvatar_bench.containerd.leases import Leases
+from iluvatar_bench.containerd.namespaces import Namespaces
+from iluvatar_bench.containerd.snapshots import Snapshots
+from iluvatar_bench.containerd.tasks import Tasks
+from iluvatar_bench.containerd.version import Introspection
+from iluvatar_bench.errors import UnusablePath
+
+NAMESPACE = "iluvatar-bench"
+"""The containerd namespace of our own, on private daemons and existing ones alike."""
+
+
+class Client:
+    """Every service of one containerd under one containerd namespace."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.introspection = Introspection(channel)
+        self.namespaces = Namespaces(channel)
+        self.containers = Containers(channel)
+        self.tasks = Tasks(channel)
+        self.leases = Leases(channel)
+        self.images = Images(channel)
+        self.content = Content(channel)
+        self.diff = Diff(channel)
+        self.events = Events(channel)
+
+    @property
+    def namespace(self) -> str:
+        """The containerd namespace every request is made under."""
+        return self.channel.namespace
+
+    def snapshots(self, snapshotter: str) -> Snapshots:
+        """The snapshots of one snapshotter."""
+        return Snapshots(self.channel, snapshotter)
+
+
+@asynccontextmanager
+async def connect(address: Path, *, namespace: str = NAMESPACE) -> AsyncIterator[Client]:
+    """A client for the containerd that listens at ``address``; the namespace is made if needed.
+
+    Raises:
+        UnusablePath: there is no socket, or it may not be used.
+        Unreachable: the socket is there and nothing listens (a stale socket).
+    """
+    try:
+        if not address.is_socket():
+            raise UnusablePath(
+                f"{address} is {'no socket' if address.exists() else 'not there'}; "
+                "name the socket of a running containerd"
+            )
+    except PermissionError as error:
+        raise UnusablePath(f"no permission to use {address}; run as root") from error
+    async with Channel(address, namespace=namespace) as channel:
+        client = Client(channel)
+        await client.introspection.version(seconds=5.0)
+        await client.namespaces.ensure(namespace)
+        yield client

@@ -1,0 +1,103 @@
+"""The containers service: metadata records. Creating one starts nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
+from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
+from iluvatar_bench.containerd.values import ContainerRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPEC_TYPE_URL = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+"""The type under which containerd stores an OCI runtime spec: JSON, not protobuf."""
+
+
+class Containers:
+    """Container records of the channel's namespace."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stub = containers_pb2_grpc.ContainersStub(channel.grpc_channel)
+
+    async def create(self, record: ContainerRecord, *, lease: str | None = None) -> None:
+        """Store the record. Containerd does not check that ``snapshot_key`` exists.
+
+        Raises:
+            AlreadyExists: a record of this id is there.
+        """
+        message = containers_pb2.Container(
+            id=record.id,
+            labels=dict(record.labels),
+            image=record.image,
+            runtime=containers_pb2.Container.Runtime(name=record.runtime),
+            spec=AnyMessage(type_url=SPEC_TYPE_URL, value=json.dumps(record.spec).encode()),
+            snapshotter=record.snapshotter,
+            snapshot_key=record.snapshot_key,
+        )
+        await self._channel.call(
+            self._stub.Create,
+            containers_pb2.CreateContainerRequest(container=message),
+            operation="Containers.Create",
+            subject=record.id,
+            lease=lease,
+        )
+
+    async def get(self, container_id: str) -> ContainerRecord:
+        """One record.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        answer = await self._channel.call(
+            self._stub.Get,
+            containers_pb2.GetContainerRequest(id=container_id),
+            operation="Containers.Get",
+            subject=container_id,
+            seconds=READ_SECONDS,
+        )
+        return _record(answer.container)
+
+    async def list(self, filters: Sequence[str] = ()) -> tuple[ContainerRecord, ...]:
+        """All records that one of the filters selects (containerd's filter syntax)."""
+        answer = await self._channel.call(
+            self._stub.List,
+            containers_pb2.ListContainersRequest(filters=filters),
+            operation="Containers.List",
+            seconds=READ_SECONDS,
+        )
+        return tuple(_record(container) for container in answer.containers)
+
+    async def delete(self, container_id: str) -> None:
+        """Delete the record, and with it its hold on the snapshot.
+
+        Raises:
+            NotFound: already gone.
+        """
+        await self._channel.call(
+            self._stub.Delete,
+            containers_pb2.DeleteContainerRequest(id=container_id),
+            operation="Containers.Delete",
+            subject=container_id,
+        )
+
+
+def _record(message: Any) -> ContainerRecord:
+    try:
+        spec = json.loads(message.spec.value or b"{}")
+    except ValueError:
+        spec = {}
+    return ContainerRecord(
+        id=message.id,
+        image=message.image,
+        runtime=message.runtime.name,
+        spec=spec if isinstance(spec, dict) else {},
+        snapshotter=message.snapshotter,
+        snapshot_key=message.snapshot_key,
+        labels=dict(message.labels),
+    )

@@ -1,0 +1,89 @@
+"""The events service: what containerd says happened. No replay, no acknowledgement."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from iluvatar_bench.containerd._api import event_payloads_pb2, events_pb2, events_pb2_grpc
+from iluvatar_bench.containerd.channel import Channel
+from iluvatar_bench.containerd.values import utc
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonEvent:
+    """One event. Fields that its topic does not carry are None."""
+
+    timestamp: datetime | None
+    namespace: str
+    topic: str
+    container_id: str | None = None
+    pid: int | None = None
+    exit_status: int | None = None
+    exited_at: datetime | None = None
+    snapshot_key: str | None = None
+
+
+class Events:
+    """The event stream of the whole daemon."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stub = events_pb2_grpc.EventsStub(channel.grpc_channel)
+
+    async def subscribe(self, filters: Sequence[str] | None = None) -> AsyncIterator[DaemonEvent]:
+        """Events as they come, until the stream breaks or the iterator is closed.
+
+        The service ignores the request's namespace, so the default filter names the channel's.
+        Events published before the daemon has accepted the subscription are lost: reconcile
+        with Tasks.List.
+
+        Raises:
+            AnswerLost: the stream broke.
+        """
+        wanted = filters if filters is not None else [f"namespace=={self._channel.namespace}"]
+        with self._channel.gate("Events.Subscribe"):
+            stream = self._stub.Subscribe(
+                events_pb2.SubscribeRequest(filters=wanted), metadata=self._channel.metadata()
+            )
+            try:
+                async for envelope in stream:
+                    yield _event(envelope)
+            finally:
+                stream.cancel()
+
+
+def _event(envelope: Any) -> DaemonEvent:
+    payload = _payload(envelope.event)
+    fields = set(payload.DESCRIPTOR.fields_by_name) if payload is not None else set()
+    is_task = envelope.topic.startswith("/tasks/")
+    identity = "container_id" if is_task else "id"
+    return DaemonEvent(
+        timestamp=utc(envelope.timestamp),
+        namespace=envelope.namespace,
+        topic=envelope.topic,
+        container_id=getattr(payload, identity) if identity in fields else None,
+        pid=int(payload.pid) if payload is not None and "pid" in fields else None,
+        exit_status=(
+            int(payload.exit_status) if payload is not None and "exit_status" in fields else None
+        ),
+        exited_at=utc(payload.exited_at) if payload is not None and "exited_at" in fields else None,
+        snapshot_key=payload.key if payload is not None and "key" in fields else None,
+    )
+
+
+def _payload(event: Any) -> Any:
+    """The decoded payload, or None for a type this project does not read.
+
+    Containerd's type URLs are bare names (``containerd.events.TaskExit``), so protobuf's own
+    ``Any.Unpack``, which wants a host in front, does not apply.
+    """
+    name = event.type_url.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+    kind = getattr(event_payloads_pb2, name, None)
+    if kind is None:
+        return None
+    message = kind()
+    message.ParseFromString(event.value)
+    return message

@@ -1,0 +1,138 @@
+"""Taking apart what a private containerd made: tasks in order, then whatever is left by its path.
+
+Nothing here looks for "containerd things": only for this place's socket, folders and cgroup.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import signal
+from pathlib import Path
+
+from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.places import DATA_HOME, STATE_HOME, Place
+from iluvatar_bench.errors import ContainerdError, DaemonFault, FailedPrecondition, NotFound
+from iluvatar_bench.host import cgroups, mounts, processes
+
+log = logging.getLogger(__name__)
+
+PLACE_LABEL = "iluvatar-bench/place"
+"""Label of every container record: the id of the place that made it."""
+
+
+async def end_tasks(client: Client, place_id: str | None = None) -> None:
+    """Kill, await and delete every task of the client's namespace, and the records of them.
+
+    With ``place_id`` only those containers that carry it as their label.
+    """
+    records = await client.containers.list()
+    chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
+    async with asyncio.TaskGroup() as group:
+        for record in chosen:
+            group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
+
+
+async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:
+    try:
+        await _end_task(client, container_id)
+        if snapshot_key:
+            await client.snapshots(snapshotter).remove(snapshot_key)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+    try:
+        await client.containers.delete(container_id)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+
+
+async def _end_task(client: Client, container_id: str) -> None:
+    exit_seen = asyncio.create_task(client.tasks.wait_exit(container_id))
+    try:
+        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=True)
+        async with asyncio.timeout(10):
+            await exit_seen
+    except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
+        # It had ended already, or was created and never started: deleting is what is left.
+        pass
+    finally:
+        exit_seen.cancel()
+        await asyncio.gather(exit_seen, return_exceptions=True)
+    await client.tasks.delete(container_id)
+
+
+def remove_place(place: Place) -> list[str]:
+    """Remove what is left of a place: shims, processes, mounts, cgroups, folders.
+
+    Safe to repeat. Returns what could not be removed, with the reason.
+    """
+    left = []
+    shim_sockets = _shim_sockets(place)
+    left += [f"process {pid}" for pid in processes.end(_daemon_and_shims(place))]
+    in_cgroup = cgroups.members(place.cgroup, recursive=True) or frozenset()
+    left += [f"process {pid}" for pid in processes.end(in_cgroup)]
+    for socket in shim_sockets:
+        socket.unlink(missing_ok=True)
+    for directory in (place.state, place.root):
+        left += mounts.unmount_below(directory)
+        if not mounts.mounts_below(directory):
+            left += _remove_folder(directory)
+    left += cgroups.remove_tree(place.cgroup)
+    cgroups.remove_if_empty(cgroups.PARENT)
+    for home in (STATE_HOME, DATA_HOME):
+        try:
+            home.rmdir()
+        except OSError:
+            # Another place is in use: its owner removes the folder.
+            continue
+    return left
+
+
+def _daemon_and_shims(place: Place) -> tuple[int, ...]:
+    """The place's own daemon, where its owner was killed, and its shims."""
+    wanted = str(place.config)
+    daemons = tuple(
+        pid
+        for pid in processes.all_pids()
+        if processes.command_line(pid)[1:] == ("--config", wanted)
+    )
+    # The daemon first: it would start nothing new, but it would report every lost shim.
+    return daemons + processes.shims_of(place.socket)
+
+
+def _shim_sockets(place: Place) -> list[Path]:
+    """Sockets of shims that are still up; they live outside the place, in containerd's own folder.
+
+    A bundle names its shim's socket in ``address`` (1.x) or ``bootstrap.json`` (2.x).
+    """
+    found = []
+    for bundle in place.daemon_state.glob("io.containerd.runtime.v2.task/*/*"):
+        text = ""
+        try:
+            if (bundle / "address").exists():
+                text = (bundle / "address").read_text()
+            elif (bundle / "bootstrap.json").exists():
+                text = json.loads((bundle / "bootstrap.json").read_text()).get("address", "")
+        except (OSError, ValueError) as error:
+            log.warning("%s: %s", bundle, error)
+        if text.startswith("unix:///"):
+            found.append(Path(text.removeprefix("unix://")))
+    return found
+
+
+def _remove_folder(directory: Path) -> list[str]:
+    problems: list[str] = []
+
+    def note(_function: object, path: str, error: object) -> None:
+        detail = error[1] if isinstance(error, tuple) else error
+        if not isinstance(detail, FileNotFoundError):
+            problems.append(f"{path}: {detail}")
+
+    shutil.rmtree(directory, onerror=note)
+    return problems

@@ -1,0 +1,142 @@
+"""What the services take and give: frozen values, free of the wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount that makes up a root file system."""
+
+    type: str
+    source: str
+    target: str = ""
+    options: tuple[str, ...] = ()
+
+    def option(self, name: str) -> str | None:
+        """The value of ``name=value`` among the options, or None."""
+        prefix = f"{name}="
+        return next((o.removeprefix(prefix) for o in self.options if o.startswith(prefix)), None)
+
+    @property
+    def upper_directory(self) -> str | None:
+        """Where writes go: overlay's ``upperdir``, or the source of a writable bind."""
+        if self.type == "overlay":
+            return self.option("upperdir")
+        return self.source if "rw" in self.options else None
+
+    @property
+    def lower_directories(self) -> tuple[str, ...]:
+        """Overlay's read-only directories, topmost first; empty for other types."""
+        value = self.option("lowerdir")
+        return tuple(value.split(":")) if value else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A content-addressed blob: media type, ``sha256:`` digest, size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+class SnapshotKind(StrEnum):
+    """What a snapshot can be used for."""
+
+    UNKNOWN = "unknown"
+    VIEW = "view"
+    ACTIVE = "active"
+    COMMITTED = "committed"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """Snapshots.Stat: the metadata of one snapshot."""
+
+    name: str
+    parent: str
+    kind: SnapshotKind
+    labels: Mapping[str, str]
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRecord:
+    """The metadata of a container: not a running process (that is its task).
+
+    An empty ``snapshot_key`` protects nothing: see CONTAINERD.md, section 1.
+    """
+
+    id: str
+    image: str
+    runtime: str
+    spec: Mapping[str, Any]
+    snapshotter: str = ""
+    snapshot_key: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a process ended: 128 + n for death by signal n. ``exited_at`` is containerd's clock."""
+
+    status: int
+    exited_at: datetime | None
+
+
+class TaskState(StrEnum):
+    """The state of a task's first process."""
+
+    UNKNOWN = "unknown"
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    PAUSING = "pausing"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One entry of Tasks.List."""
+
+    container_id: str
+    pid: int
+    state: TaskState
+    exit_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonVersion:
+    """What the daemon says it is."""
+
+    version: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One plugin of the daemon; ``init_error`` is empty when it is usable."""
+
+    type: str
+    id: str
+    init_error: str
+
+
+def utc(timestamp: Timestamp) -> datetime | None:
+    """The time in UTC, or None where containerd left it unset.
+
+    Go's zero time arrives as the year 1, which no process exits in.
+    """
+    if timestamp.seconds <= 0:
+        return None
+    return timestamp.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,117 @@
+"""A cold-start run from a profile's name to a finished run folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from iluvatar_bench.containerd.daemon import Node, existing_daemon, private_daemon
+from iluvatar_bench.containerd.image_import import import_layout
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.result import RunResult
+from iluvatar_bench.experiments.runner import run_plan
+from iluvatar_bench.experiments.store import RunFolder, trials_frame
+from iluvatar_bench.experiments.trial import Setting
+from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.host.facts import host_facts
+from iluvatar_bench.lifecycle import KillLog, Profile
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.monitor import event_log
+from iluvatar_bench.plans import ColdStartPlan, cold_start
+from iluvatar_bench.records import Trial
+from iluvatar_bench.stats import check_accounting, failure_rates
+
+
+async def run_cold_start(
+    profile: Profile,
+    *,
+    trials: int,
+    concurrency: int,
+    seed: int,
+    results: Path,
+    function: str = "hello",
+    hold_ms: tuple[int, int] = (200, 1500),
+    ready_seconds: float = STARTUP_SECONDS,
+    address: Path | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> RunResult:
+    """Cold-start ``trials`` containers under one profile and keep what happened.
+
+    A private containerd is started for the run unless ``address`` names the socket of one that
+    runs already. ``on_trial`` is called as each trial ends.
+
+    Raises:
+        UsageError: a name or number is wrong; nothing was started.
+        EnvironmentProblem: the host lacks something.
+    """
+    plan = cold_start(
+        trials=trials, concurrency=concurrency, seed=seed, function=function, hold_ms=hold_ms
+    )
+    if address is not None and profile.collection != "natural":
+        raise UsageError(
+            f"collection={profile.collection} needs a private containerd: "
+            "the collector of a running one is not ours to set"
+        )
+    source = load_function(function)
+    folder = RunFolder.create(results, profile_name=profile.name)
+    built = await asyncio.to_thread(build_image, source)
+    async with _node(profile, address, folder) as node:
+        manifest = await _manifest(node, profile, plan, source.name)
+        folder.write_manifest(manifest)
+        image = await import_layout(
+            node.client, built.layout, name=built.name, snapshotters=[profile.snapshotter]
+        )
+        setting = Setting(folder.run_id, node, image, profile, KillLog(), ready_seconds)
+        return await _run(setting, plan, folder, manifest, on_trial)
+
+
+@asynccontextmanager
+async def _node(profile: Profile, address: Path | None, folder: RunFolder) -> AsyncIterator[Node]:
+    if address is not None:
+        async with existing_daemon(address) as node:
+            yield node
+    else:
+        log_path = folder.path / "containerd.log"
+        async with private_daemon(collector=profile.collector, log_path=log_path) as node:
+            yield node
+
+
+async def _run(
+    setting: Setting,
+    plan: ColdStartPlan,
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    on_trial: Callable[[Trial], None] | None,
+) -> RunResult:
+    sinks = (folder.append, on_trial) if on_trial else (folder.append,)
+    async with event_log(setting.node.client) as events:
+        try:
+            await run_plan(setting, plan, sinks=sinks)
+        finally:
+            # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
+            folder.close()
+            frame = trials_frame(folder.journal())
+            folder.write_tables(frame, events.records(folder.run_id))
+    check_accounting(frame)
+    rates = failure_rates(frame)
+    rates.to_csv(folder.path / "failure_rates.csv", index=False)
+    manifest = {**manifest, "events_complete": events.broken is None}
+    folder.write_manifest(manifest)
+    return RunResult(folder.path, manifest, frame, rates)
+
+
+async def _manifest(
+    node: Node, profile: Profile, plan: ColdStartPlan, function: str
+) -> dict[str, Any]:
+    version = await node.client.introspection.version()
+    return {
+        "profile": profile.model_dump(),
+        "function": function,
+        "plan": plan.as_json(),
+        "containerd": {"version": version.version, "revision": version.revision},
+        "private_daemon": node.collector is not None,
+        "host": await asyncio.to_thread(host_facts),
+    }

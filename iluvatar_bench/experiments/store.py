@@ -1,0 +1,130 @@
+"""Run folders: the journal first, everything derived from it later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.records import SCHEMA_VERSION, STEP_COLUMNS, Event, Trial
+
+
+class RunFolder:
+    """The folder of one run. ``journal.jsonl`` is the truth until the tables are written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._journal: IO[str] | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def manifest_path(self) -> Path:
+        """Profile, plan, versions and host facts."""
+        return self.path / "manifest.json"
+
+    @property
+    def journal_path(self) -> Path:
+        """One JSON document a line, appended as each trial ends."""
+        return self.path / "journal.jsonl"
+
+    @classmethod
+    def create(cls, results: Path, *, profile_name: str) -> RunFolder:
+        """A new folder below ``results``, named by time and profile.
+
+        Raises:
+            UnusablePath: the folder cannot be made or written to.
+        """
+        safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in profile_name)[:60]
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+        folder = cls(results / f"{safe}-{stamp}")
+        try:
+            folder.path.mkdir(parents=True)
+        except OSError as error:
+            raise UnusablePath(
+                f"cannot write results to {results}: {error.strerror}; choose another folder"
+            ) from error
+        return folder
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write or replace the manifest; it carries the schema version."""
+        document = {"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **manifest}
+        self.manifest_path.write_text(json.dumps(document, indent=2) + "\n")
+
+    def append(self, trial: Trial) -> None:
+        """Write the trial to the journal and to the disk before returning."""
+        if self._journal is None:
+            self._journal = self.journal_path.open("a")
+        self._journal.write(json.dumps(trial.as_json()) + "\n")
+        self._journal.flush()
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def journal(self) -> list[Trial]:
+        """Every trial of the journal, in the order of their ends."""
+        if not self.journal_path.exists():
+            return []
+        lines = self.journal_path.read_text().splitlines()
+        return [Trial.from_json(json.loads(line)) for line in lines]
+
+    def write_tables(self, trials: pd.DataFrame, events: Iterable[Event]) -> None:
+        """Write ``trials`` and ``events`` as Parquet, and ``trials`` as CSV too."""
+        trials.to_parquet(self.path / "trials.parquet", index=False)
+        trials.to_csv(self.path / "trials.csv", index=False)
+        columns = list(Event.__dataclass_fields__)
+        frame = pd.DataFrame([event.as_row() for event in events], columns=columns)
+        frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
+        frame.to_parquet(self.path / "events.parquet", index=False)
+
+
+def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row a trial, ordered by trial; steps that were not reached are NaN.
+
+    ``submitted_at`` is UTC. ``exit_status`` is a nullable integer.
+    """
+    rows = sorted((trial.as_row() for trial in trials), key=lambda row: row["trial"])
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
+    frame["exit_status"] = frame["exit_status"].astype("Int64")
+    for column in (*STEP_COLUMNS, "total_ms"):
+        frame[column] = frame[column].astype("float64")
+    return frame
+
+
+def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The manifest and the trials of a run folder; the journal serves where a run was cut off.
+
+    Raises:
+        UsageError: it is no run folder, it is empty, or another schema's.
+    """
+    folder = RunFolder(path)
+    try:
+        manifest = json.loads(folder.manifest_path.read_text())
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is no run folder: it has no manifest.json") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}"
+        )
+    table = path / "trials.parquet"
+    frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
+    if frame.empty:
+        raise UsageError(f"{path} holds no trial")
+    return manifest, frame

@@ -1,0 +1,218 @@
+"""One trial: a container's life, its failure examined and named, its traces removed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from iluvatar_bench.bugs import Attribution, BugClass, Evidence, Mechanism, attribute
+from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
+from iluvatar_bench.containerd.daemon import Node
+from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.errors import (
+    AnswerLost,
+    ContainerdError,
+    IluvatarBenchError,
+    ProcessDied,
+    StartupFailed,
+    StepTimedOut,
+    Unreachable,
+)
+from iluvatar_bench.host import cgroups
+from iluvatar_bench.lifecycle import Container, KillLog, Profile
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
+from iluvatar_bench.monitor import Subject, collect
+from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.records import Outcome, Trial
+
+log = logging.getLogger(__name__)
+
+TRIAL_SECONDS = 120.0
+"""Deadline of one trial beyond its planned life: far above every deadline inside it."""
+
+_NEIGHBOUR_WINDOW_SECONDS = 30.0
+"""How far back neighbours' Kills are kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all trials of a run have in common."""
+
+    run_id: str
+    node: Node
+    image: ImportedImage
+    profile: Profile
+    kills: KillLog
+    ready_seconds: float = STARTUP_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Exception
+    evidence: Evidence
+
+
+async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
+    """Live one container's life and say how it went.
+
+    Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
+    """
+    container_id = f"{planned.function}-{setting.run_id[-8:]}-{planned.index:05d}"
+    submitted_at = datetime.now(UTC).isoformat()
+    started = time.monotonic()
+    async with open_container(
+        container_id,
+        node=setting.node,
+        image=setting.image,
+        profile=setting.profile,
+        kills=setting.kills,
+    ) as container:
+        failure, cleanup_errors = await _live(setting, planned, container)
+        stdout, stderr = container.output_tails()
+        trial = Trial(
+            run_id=setting.run_id,
+            trial=planned.index,
+            container_id=container_id,
+            profile=setting.profile.name,
+            factors=setting.profile.factors,
+            function=planned.function,
+            submitted_at=submitted_at,
+            outcome=Outcome.OK,
+            steps=dict(container.progress.steps),
+            total_ms=(time.monotonic() - started) * 1000,
+            cleanup_errors=cleanup_errors,
+        )
+        if failure is None:
+            return trial
+        evidence = replace(failure.evidence, stdout_tail=stdout, stderr_tail=stderr)
+        return _judged(trial, failure.error, evidence)
+
+
+async def _live(
+    setting: Setting, planned: PlannedTrial, container: Container
+) -> tuple[_Failure | None, tuple[str, ...]]:
+    """The life up to removal. A failure is examined before anything is removed."""
+    oom_before = cgroups.oom_kills(container.cgroup)
+    failure: _Failure | None = None
+    try:
+        async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
+            await container.create()
+            await container.start(ready_seconds=setting.ready_seconds)
+            await container.stay_alive(planned.hold_ms / 1000)
+    except (IluvatarBenchError, OSError, TimeoutError) as error:
+        failure = await _examine(setting, container, error, oom_before)
+    try:
+        async with asyncio.timeout(TRIAL_SECONDS):
+            await container.remove()
+    except (IluvatarBenchError, OSError, TimeoutError) as error:
+        if failure is None:
+            return await _examine(setting, container, error, oom_before), ()
+        notes = getattr(error, "__notes__", ())
+        return failure, (str(error) or type(error).__name__, *notes)
+    return failure, ()
+
+
+async def _examine(
+    setting: Setting, container: Container, error: Exception, oom_before: int | None
+) -> _Failure:
+    progress = container.progress
+    ended_at = time.time()
+    kills = setting.kills
+    text = str(error) or f"the trial did not end in its time, in step {progress.step}"
+    subject = Subject(
+        container_id=container.id,
+        step=progress.step,
+        step_started_at=progress.step_started_at,
+        step_ended_at=ended_at,
+        snapshotter=setting.profile.snapshotter,
+        snapshot_key=container.snapshot_key,
+        snapshot_prepared=progress.snapshot_prepared,
+        snapshot_removed_by_us=progress.snapshot_removed,
+        task_created=progress.task_created,
+        mounts=container.mounts,
+        cgroup=container.cgroup,
+        oom_kills_before=oom_before,
+        exit_status=await _exit_status(container, error),
+        error=text,
+        own_kills=kills.of(container.id),
+        neighbour_kills=kills.of_neighbours(
+            container.id,
+            cgroup=container.cgroup,
+            since=progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS,
+        ),
+    )
+    log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
+    evidence = await collect(setting.node.client, setting.node.address, subject)
+    return _Failure(error, evidence)
+
+
+async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:
+    """How the process ended, where it has ended.
+
+    After a failed Start the exit is on its way: containerd has noticed that the process is gone.
+    """
+    exited = container.exited
+    if exited is None:
+        return None
+    if container.progress.step == "start":
+        await asyncio.wait((exited,), timeout=1.0)
+    if not exited.done() or exited.cancelled() or exited.exception() is not None:
+        return None
+    return exited.result()
+
+
+def _judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
+    """The trial with the outcome of its failure."""
+    text = evidence.error
+    if isinstance(error, AnswerLost):
+        return replace(
+            trial,
+            outcome=Outcome.UNKNOWN,
+            error=text,
+            failed_step=evidence.step,
+            evidence=evidence.as_dict(),
+        )
+    verdict = _verdict(error, evidence)
+    return replace(
+        trial,
+        outcome=Outcome.FAILED,
+        bug_class=str(verdict.bug_class),
+        mechanism=str(verdict.mechanism),
+        error=text,
+        failed_step=evidence.step,
+        exit_status=evidence.exit_status,
+        evidence={"facts": list(verdict.facts), **evidence.as_dict()},
+    )
+
+
+def _verdict(error: Exception, evidence: Evidence) -> Attribution:
+    try:
+        return attribute(_symptom(error, evidence), evidence)
+    except Exception:
+        # A judge that fails must not acquit.
+        log.exception("%s: classification failed", evidence.container_id)
+        return Attribution(BugClass.UNCLASSIFIED, Mechanism.UNKNOWN, ())
+
+
+def _symptom(error: Exception, evidence: Evidence) -> BugClass:
+    match error:
+        case StartupFailed():
+            return startup_symptom(
+                stdout=evidence.stdout_tail,
+                stderr=evidence.stderr_tail,
+                exit_status=evidence.exit_status,
+            )
+        case ProcessDied():
+            return BugClass.PROCESS_DIED
+        case Unreachable():
+            return BugClass.DAEMON_UNAVAILABLE
+        case StepTimedOut() | TimeoutError():
+            return BugClass.DEADLINE
+        case ContainerdError() if evidence.step == "start":
+            return start_symptom(evidence.error, exit_status=evidence.exit_status)
+        case _:
+            return error_symptom(evidence.error)

@@ -1,0 +1,86 @@
+"""Deterministic layer archives: the same files give the same bytes, so the same digest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+"""Plain tar: the layers never travel, and unpacking is on the way of every first start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file, link or folder of a layer. Exactly one of the three sources is given."""
+
+    path: str
+    source: Path | None = None
+    content: bytes | None = None
+    link_to: str | None = None
+    mode: int = 0o644
+
+
+def folder(path: str, mode: int = 0o755) -> Entry:
+    """An empty folder."""
+    return Entry(path=path, mode=mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob that was written: its digest and size in bytes."""
+
+    digest: str
+    size: int
+
+
+def write_blob(blobs: Path, data: bytes) -> Blob:
+    """Store bytes under their digest in ``blobs`` (an OCI layout's ``blobs/sha256``)."""
+    value = hashlib.sha256(data).hexdigest()
+    (blobs / value).write_bytes(data)
+    return Blob(digest=f"sha256:{value}", size=len(data))
+
+
+def write_layer(blobs: Path, entries: Iterable[Entry]) -> Blob:
+    """Store the entries as a tar archive: sorted, owned by root, without times.
+
+    Folders above an entry are added. A later entry of the same path replaces an earlier one.
+    """
+    chosen = {_inside(entry.path): entry for entry in entries}
+    for path in list(chosen):
+        for parent in PurePosixPath(path).parents:
+            if str(parent) != ".":
+                chosen.setdefault(str(parent), folder(str(parent)))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for path in sorted(chosen):
+            _add(archive, path, chosen[path])
+    return write_blob(blobs, buffer.getvalue())
+
+
+def _inside(path: str) -> str:
+    return str(PurePosixPath(path.lstrip("/")))
+
+
+def _add(archive: tarfile.TarFile, path: str, entry: Entry) -> None:
+    info = tarfile.TarInfo(path)
+    info.mode = entry.mode
+    if entry.link_to is not None:
+        info.type = tarfile.SYMTYPE
+        info.linkname = entry.link_to
+        archive.addfile(info)
+    elif entry.source is not None or entry.content is not None:
+        data = entry.content if entry.content is not None else _read(entry.source)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    else:
+        info.type = tarfile.DIRTYPE
+        archive.addfile(info)
+
+
+def _read(source: Path | None) -> bytes:
+    assert source is not None
+    return source.read_bytes()

@@ -1,0 +1,43 @@
+"""The agent inside a function's container: GET / is a ping, POST /invoke runs the function.
+
+It runs on the image's interpreter and knows nothing of the harness but three environment variables:
+ILUVATAR_BENCH_GATE (a FIFO, usually absent), HOST and PORT.
+"""
+
+import os
+import sys
+
+# The gate makes "during start-up" a defined moment: the interpreter is up, nothing of the
+# function is imported yet. Whoever holds the other end decides when the imports begin. Only
+# modules that every interpreter has loaded by now are used here.
+_gate = os.environ.get("ILUVATAR_BENCH_GATE")
+if _gate:
+    print("iluvatar-bench: waiting at the gate", file=sys.stderr, flush=True)
+    _fifo = os.open(_gate, os.O_RDONLY)
+    os.read(_fifo, 1)
+    os.close(_fifo)
+
+from flask import Flask, jsonify, request  # noqa: E402
+from main import main  # noqa: E402
+
+app = Flask("server")
+
+
+@app.get("/")
+def ping():
+    return jsonify({"status": "Running"})
+
+
+@app.post("/invoke")
+def invoke():
+    try:
+        return jsonify({"body": main(request.get_json(silent=True) or {})})
+    except Exception:
+        # Flask has loaded it; named here so that the function's imports start with Flask's.
+        import traceback
+
+        return jsonify({"error": traceback.format_exc()}), 500
+
+
+if __name__ == "__main__":
+    app.run(host=os.environ.get("HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "8080")))

@@ -1,0 +1,73 @@
+"""Facts about this host that a result depends on, for the manifest and for doctor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from iluvatar_bench.host import cgroups
+
+CNI_HOMES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"))
+
+
+def program_version(*command: str) -> str | None:
+    """The first line a program prints of its version; None where it is not installed."""
+    program = shutil.which(command[0])
+    if program is None:
+        return None
+    done = subprocess.run(
+        [program, *command[1:]], capture_output=True, text=True, check=False, timeout=20
+    )
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0] if lines else "unknown"
+
+
+def git_revision(folder: Path) -> str | None:
+    """The commit of a source checkout, marked ``-dirty`` with local changes; None elsewhere."""
+    if shutil.which("git") is None:
+        return None
+    done = subprocess.run(
+        ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None
+
+
+def cni_home() -> Path | None:
+    """The folder of the CNI plugins; None where they are not installed."""
+    return next((home for home in CNI_HOMES if (home / "bridge").exists()), None)
+
+
+def has_overlayfs() -> bool:
+    """Whether the running kernel knows overlayfs, loaded or as a module."""
+    known = Path("/proc/filesystems").read_text()
+    modules = Path("/lib/modules") / platform.release() / "modules.dep"
+    try:
+        loadable = "overlay.ko" in modules.read_text()
+    except OSError:
+        loadable = False
+    return "overlay" in known or loadable
+
+
+def host_facts() -> dict[str, Any]:
+    """What a result depends on, as JSON-ready values."""
+    memory = psutil.virtual_memory()
+    return {
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": memory.total,
+        "cgroup_mode": cgroups.mode(),
+        "python": platform.python_version(),
+        "runc": program_version("runc", "--version"),
+        "shim": program_version("containerd-shim-runc-v2", "-v"),
+        "git_revision": git_revision(Path(__file__).parent),
+    }

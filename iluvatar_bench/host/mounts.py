@@ -1,0 +1,105 @@
+"""The mount table, as the kernel prints it, and unmounting below a folder of ours."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class MountEntry:
+    """One line of mountinfo (proc_pid_mountinfo(5)), octal escapes resolved."""
+
+    root: str
+    mount_point: str
+    fs_type: str
+    source: str
+    super_options: tuple[str, ...]
+
+    @property
+    def upper_directory(self) -> str | None:
+        """Where an overlay's or a bind's writes go; None for other file systems.
+
+        A bind shows its source in ``root``, with ``//deleted`` behind it once that is gone.
+        """
+        if self.fs_type == "overlay":
+            return next(
+                (
+                    option.removeprefix("upperdir=")
+                    for option in self.super_options
+                    if option.startswith("upperdir=")
+                ),
+                None,
+            )
+        return self.root.removesuffix("//deleted") if self.root != "/" else None
+
+    @property
+    def root_deleted(self) -> bool:
+        """Whether the kernel itself says that the mounted directory was removed."""
+        return self.root.endswith("//deleted")
+
+
+def _unescape(text: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), text)
+
+
+def parse_mountinfo(text: str) -> Iterator[MountEntry]:
+    """The entries of a mountinfo file; lines that do not have its form are passed over."""
+    for line in text.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields, rest = before.split(" "), after.split(" ")
+        if not separator or len(fields) < 6 or len(rest) < 3:
+            continue
+        yield MountEntry(
+            root=_unescape(fields[3]),
+            mount_point=_unescape(fields[4]),
+            fs_type=rest[0],
+            source=_unescape(rest[1]),
+            super_options=tuple(_unescape(option) for option in rest[2].split(",")),
+        )
+
+
+def read_mountinfo(pid: int | str = "self") -> tuple[MountEntry, ...]:
+    """The mounts that a process sees; empty for one that has ended.
+
+    The order is the kernel's: a later entry may cover an earlier one.
+    """
+    try:
+        text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ()
+    return tuple(parse_mountinfo(text))
+
+
+def mounts_below(directory: Path) -> tuple[MountEntry, ...]:
+    """Our own view of what is mounted on the directory or below it, innermost last."""
+    prefix = f"{directory}/"
+    return tuple(
+        entry
+        for entry in read_mountinfo()
+        if entry.mount_point == str(directory) or entry.mount_point.startswith(prefix)
+    )
+
+
+def unmount_below(directory: Path) -> list[str]:
+    """Unmount everything on the directory and below it, innermost first, lazily.
+
+    Returns:
+        what could not be unmounted, with umount's own message; empty when nothing is left.
+    """
+    left = []
+    for entry in reversed(mounts_below(directory)):
+        done = subprocess.run(
+            ["umount", "--lazy", "--", entry.mount_point],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            left.append(f"{entry.mount_point}: {done.stderr.strip()}")
+    return left

@@ -1,0 +1,74 @@
+"""Ending processes of ours, by PID, without a race for a recycled one."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """The arguments a process was started with; empty for one that has ended."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(part.decode(errors="replace") for part in raw.split(b"\0")[:-1])
+
+
+def all_pids() -> tuple[int, ...]:
+    """Every process visible to us."""
+    return tuple(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def shims_of(address: Path, *, container_id: str | None = None) -> tuple[int, ...]:
+    """The shims that serve one containerd, or one container of it.
+
+    They are known by exactly this socket's path, and this id, in their arguments.
+    """
+    wanted = {"-address": str(address)}
+    if container_id is not None:
+        wanted["-id"] = container_id
+    found = []
+    for pid in all_pids():
+        arguments = command_line(pid)
+        if arguments and Path(arguments[0]).name.startswith("containerd-shim"):
+            options = dict(pairwise(arguments))
+            if all(options.get(flag) == value for flag, value in wanted.items()):
+                found.append(pid)
+    return tuple(found)
+
+
+def end(pids: Iterable[int], *, seconds: float = 10.0) -> tuple[int, ...]:
+    """SIGKILL the processes and wait until they are gone.
+
+    Each is held by a pidfd while it is killed and awaited, so a recycled PID is never hit.
+
+    Returns:
+        the PIDs that were still there when the time was up.
+    """
+    descriptors: dict[int, int] = {}
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        descriptors[descriptor] = pid
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    try:
+        return tuple(descriptors[d] for d in descriptors if not _wait_ended(d, seconds))
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _wait_ended(descriptor: int, seconds: float) -> bool:
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(int(seconds * 1000)))

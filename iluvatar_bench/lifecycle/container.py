@@ -1,0 +1,296 @@
+"""One container's life under a profile: each step right, or wrong the way the profile says.
+
+The right order is that of containerd's own client (CONTAINERD.md, section 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from iluvatar_bench.containerd.daemon import Node
+from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.containerd.spec import BindMount, runtime_spec
+from iluvatar_bench.containerd.teardown import PLACE_LABEL
+from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
+from iluvatar_bench.errors import ProcessDied
+from iluvatar_bench.host import cgroups
+from iluvatar_bench.lifecycle.gate import (
+    GATE_IN_CONTAINER,
+    GATE_VARIABLE,
+    WAITING_TEXT,
+    Gate,
+    gate_at,
+)
+from iluvatar_bench.lifecycle.kill_log import KillLog
+from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
+from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
+from iluvatar_bench.lifecycle.removal import remove
+
+RUNTIME = "io.containerd.runc.v2"
+STARTUP_SECONDS = 20.0
+SHIELD_SECONDS = 600.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a container has come, and how long each step took (milliseconds)."""
+
+    step: str = "submitted"
+    step_started_at: float = field(default_factory=time.time)
+    steps: dict[str, float] = field(default_factory=dict)
+    snapshot_prepared: bool = False
+    snapshot_removed: bool = False
+    record_created: bool = False
+    task_created: bool = False
+    ready_at: float | None = None
+    """Monotonic time of readiness."""
+    death_seen: bool = False
+    shield: str | None = None
+    """The lease that is to be dropped at the forced collection, while it exists."""
+
+    @contextmanager
+    def measure(self, column: str) -> Iterator[None]:
+        """Time one step. A step that fails has no duration, only a name."""
+        self.step = column.removesuffix("_ms")
+        self.step_started_at = time.time()
+        started = time.monotonic()
+        yield
+        self.steps[column] = (time.monotonic() - started) * 1000
+
+
+class Container:
+    """A container of one profile on one node.
+
+    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, :meth:`remove`; after
+    a failure :meth:`remove` alone. ``close`` releases what belongs to this process.
+    """
+
+    def __init__(
+        self,
+        container_id: str,
+        *,
+        node: Node,
+        image: ImportedImage,
+        profile: Profile,
+        kills: KillLog,
+    ) -> None:
+        self.id = container_id
+        self.node = node
+        self.image = image
+        self.profile = profile
+        self.kills = kills
+        self.progress = Progress()
+        self.mounts: tuple[Mount, ...] = ()
+        self.exited: asyncio.Future[ExitStatus] | None = None
+        self.pid: int | None = None
+        self.snapshots = node.client.snapshots(profile.snapshotter)
+        shared = profile.cgroup == "shared"
+        self.cgroup = f"{node.cgroup_parent}/{'shared' if shared else container_id}"
+        self.folder = node.scratch / container_id
+        self.stdout = self.folder / "stdout"
+        self.stderr = self.folder / "stderr"
+        self._gate: Gate | None = None
+        self._resources = ExitStack()
+
+    @property
+    def snapshot_key(self) -> str:
+        """The key of the container's own snapshot: its id."""
+        return self.id
+
+    async def create(self) -> None:
+        """Make snapshot, record and task, in the order and under the protection of the profile.
+
+        Raises:
+            ContainerdError: a request failed.
+        """
+        self._prepare_folder()
+        if self.profile.snapshot_reference == "lease":
+            async with self.node.client.leases.hold(f"create-{self.id}") as lease:
+                await self._prepare_snapshot(lease)
+                await self._create_record()
+        else:
+            # The record first, as in 2022. With a snapshot_key it is a reference in advance;
+            # without one, nothing holds the snapshot from here on.
+            await self._create_record()
+            await self._prepare_snapshot(await self._make_shield())
+        if self.profile.collection == "before_mount":
+            await self._force_collection()
+        await self._create_task()
+
+    async def _make_shield(self) -> str | None:
+        """A lease that keeps the snapshot until the step at which a collection is forced.
+
+        Without it a neighbour's forced collection would take the snapshot at any other moment:
+        before the mount, say, where this profile asks for during start-up.
+        """
+        if self.profile.collection not in FORCED_COLLECTIONS:
+            return None
+        shield = f"shield-{self.id}"
+        await self.node.client.leases.create(shield, expires_in_seconds=SHIELD_SECONDS)
+        self.progress.shield = shield
+        return shield
+
+    async def _force_collection(self) -> None:
+        """Collect now: what only the shield held goes, what the profile protects stays."""
+        leases = self.node.client.leases
+        if self.progress.shield is None:
+            await leases.force_collection()
+        else:
+            await leases.delete(self.progress.shield, sync=True)
+            self.progress.shield = None
+
+    def _prepare_folder(self) -> None:
+        self.folder.mkdir(mode=0o700)
+        self._resources.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.stdout.touch()
+        self.stderr.touch()
+        if self.profile.collection == "during_startup":
+            self._gate = self._resources.enter_context(gate_at(self.folder / "gate"))
+
+    async def _create_record(self) -> None:
+        protected = self.profile.snapshot_reference != "none"
+        with self.progress.measure("create_ms"):
+            await self.node.client.containers.create(
+                ContainerRecord(
+                    id=self.id,
+                    image=self.image.name,
+                    runtime=RUNTIME,
+                    spec=self._spec(),
+                    snapshotter=self.profile.snapshotter if protected else "",
+                    snapshot_key=self.snapshot_key if protected else "",
+                    labels={PLACE_LABEL: self.node.id},
+                )
+            )
+        self.progress.record_created = True
+
+    def _spec(self) -> dict[str, object]:
+        binds = []
+        env = dict(self.image.env)
+        if self._gate is not None:
+            binds.append(BindMount(str(self._gate.path), GATE_IN_CONTAINER, read_only=False))
+            env[GATE_VARIABLE] = GATE_IN_CONTAINER
+        return runtime_spec(
+            args=self.image.args,
+            env=env,
+            cwd=self.image.cwd,
+            hostname=self.id[-63:],
+            cgroups_path=self.cgroup,
+            cgroup_v2=cgroups.mode() == "v2",
+            binds=binds,
+        )
+
+    async def _prepare_snapshot(self, lease: str | None) -> None:
+        with self.progress.measure("prepare_ms"):
+            self.mounts = await self.snapshots.prepare(
+                self.snapshot_key, parent=self.image.chain_id, lease=lease
+            )
+        self.progress.snapshot_prepared = True
+
+    async def _create_task(self) -> None:
+        with self.progress.measure("task_create_ms"):
+            # Set before the request: a lost answer may have made a task.
+            self.progress.task_created = True
+            self.pid = await self.node.client.tasks.create(
+                self.id,
+                rootfs=self.mounts,
+                stdout=self.stdout,
+                stderr=self.stderr,
+                runc_root=self.node.runc_root,
+            )
+        # Before Start, so that no exit can be missed.
+        self.exited = asyncio.ensure_future(self.node.client.tasks.wait_exit(self.id))
+        self._resources.callback(_discard, self.exited)
+        await asyncio.sleep(self.profile.start_delay_ms / 1000)
+
+    async def start(self, *, ready_seconds: float = STARTUP_SECONDS) -> None:
+        """Start the process and wait until it says that it is ready.
+
+        Raises:
+            StartupFailed: it ended or stayed silent.
+            ContainerdError: a request failed.
+        """
+        with self.progress.measure("start_ms"):
+            await self.node.client.tasks.start(self.id)
+        with self.progress.measure("ready_ms"):
+            if self._gate is not None:
+                await self._wait_for(WAITING_TEXT, ready_seconds)
+                await self._force_collection()
+                self._gate.open()
+            await self._wait_for(READY_TEXT, ready_seconds)
+        self.progress.ready_at = time.monotonic()
+
+    async def _wait_for(self, text: str, seconds: float) -> None:
+        assert self.exited is not None
+        await wait_for_text(
+            text,
+            container_id=self.id,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            exited=self.exited,
+            seconds=seconds,
+        )
+
+    async def stay_alive(self, seconds: float) -> None:
+        """Let a ready container be for a while.
+
+        Raises:
+            ProcessDied: it ended meanwhile.
+        """
+        assert self.exited is not None
+        self.progress.step = "alive"
+        self.progress.step_started_at = time.time()
+        await asyncio.wait((self.exited,), timeout=seconds)
+        if self.exited.done():
+            raise self.death(self.exited.result())
+
+    def death(self, status: ExitStatus) -> ProcessDied:
+        """The error for a ready process that ended though nobody asked it to."""
+        self.progress.step = "alive"
+        self.progress.death_seen = True
+        return ProcessDied(
+            f"container {self.id} was ready and ended with status {status.status} "
+            "though this client had not killed it",
+            container_id=self.id,
+        )
+
+    async def remove(self) -> None:
+        """End and remove the container the way the profile says.
+
+        Safe at any point of its life.
+
+        Raises:
+            ProcessDied: it turns out that a ready process had ended before this client's Kill.
+            ContainerdError, StepTimedOut: the container could not be removed.
+        """
+        await remove(self)
+
+    def output_tails(self) -> tuple[str, str]:
+        """The ends of stdout and stderr; complete once the task is deleted."""
+        return tail(self.stdout), tail(self.stderr)
+
+    def close(self) -> None:
+        """Release the wait, the gate and the folder of this container."""
+        self._resources.close()
+
+
+def _discard(future: asyncio.Future[ExitStatus]) -> None:
+    """Cancel a wait nobody needs any more; its late error, if any, is nobody's either."""
+    future.cancel()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+@asynccontextmanager
+async def open_container(
+    container_id: str, *, node: Node, image: ImportedImage, profile: Profile, kills: KillLog
+) -> AsyncIterator[Container]:
+    """A container whose process-side resources are released at the end of the block."""
+    container = Container(container_id, node=node, image=image, profile=profile, kills=kills)
+    try:
+        yield container
+    finally:
+        container.close()

@@ -1,0 +1,137 @@
+"""Profiles: one complete set of lifecycle choices, and the presets worth naming."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
+from iluvatar_bench.errors import UsageError
+
+FORCED_COLLECTIONS = ("before_mount", "during_startup")
+"""Levels of ``collection`` that force one at a named step."""
+
+
+class Profile(BaseModel):
+    """A frozen value; every field but ``name`` is a factor, and its values are the levels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "custom"
+
+    snapshot_reference: Literal["none", "container", "lease"] = Field(
+        description="what keeps the container's snapshot from the garbage collector: nothing; the "
+        "record's snapshot_key, set before Prepare; a lease over Prepare until the record, with "
+        "its snapshot_key, is made"
+    )
+    cgroup: Literal["shared", "own"] = Field(
+        description="one cgroupsPath for all containers, or one for each"
+    )
+    kill: Literal["all", "init"] = Field(
+        description="Kill with all=true (every process of the cgroup), or of the first process"
+    )
+    removal: Literal["ordered", "worker_2022"] = Field(
+        description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
+        "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
+    )
+    snapshotter: Literal["overlayfs", "native"] = Field(
+        default="overlayfs", description="which snapshotter makes the root file system"
+    )
+    collection: Literal["natural", "quiet", "before_mount", "during_startup"] = Field(
+        default="natural",
+        description="when containerd collects garbage: as it decides; never; or forced at one step "
+        "on a collector that is quiet otherwise",
+    )
+    start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
+    )
+
+    @property
+    def factors(self) -> dict[str, str | int]:
+        """Factor to level, in the order of the definition."""
+        return self.model_dump(exclude={"name"})
+
+    @property
+    def collector(self) -> Collector:
+        """The collector settings this profile needs; forced collections need a quiet one."""
+        return NATURAL_COLLECTOR if self.collection == "natural" else QUIET_COLLECTOR
+
+
+PRESETS: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="iluvatar-2022-07",
+            snapshot_reference="none",
+            cgroup="shared",
+            kill="all",
+            removal="worker_2022",
+        ),
+        Profile(
+            name="iluvatar-2022-08",
+            snapshot_reference="none",
+            cgroup="own",
+            kill="all",
+            removal="worker_2022",
+        ),
+        Profile(
+            name="guarded",
+            snapshot_reference="lease",
+            cgroup="own",
+            kill="init",
+            removal="ordered",
+        ),
+    )
+}
+"""The worker that showed the bugs, the same a month later, and the one that does it right."""
+
+
+def factor_names() -> tuple[str, ...]:
+    """Every factor, in the order of the definition."""
+    return tuple(name for name in Profile.model_fields if name != "name")
+
+
+def factor_levels(factor: str) -> tuple[str, ...]:
+    """The levels of a factor; empty for one that takes a number."""
+    annotation = Profile.model_fields[factor].annotation
+    return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
+
+
+def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
+    """A preset, changed by ``factor=level`` settings.
+
+    Raises:
+        UsageError: no such preset, factor or level; the message lists those there are.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no profile {name!r}{_hint(name, PRESETS)}")
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        factor, separator, level = setting.partition("=")
+        if not separator:
+            raise UsageError(f"{setting!r} is not of the form factor=level")
+        if factor not in factor_names():
+            raise UsageError(f"no factor {factor!r}{_hint(factor, factor_names())}")
+        levels = factor_levels(factor)
+        if levels and level not in levels:
+            raise UsageError(f"factor {factor} has no level {level!r}{_hint(level, levels)}")
+        changes[factor] = level
+    if not changes:
+        return PRESETS[name]
+    title = f"{name}+{','.join(f'{k}={v}' for k, v in changes.items())}"
+    try:
+        return Profile.model_validate({**PRESETS[name].model_dump(), **changes, "name": title})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = problem["loc"][0] if problem["loc"] else "profile"
+        raise UsageError(f"factor {where}: {problem['msg']}") from error
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    names = tuple(known)
+    close = difflib.get_close_matches(wrong, names, n=1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    return f"{meant}; there are: {', '.join(names)}"

@@ -1,0 +1,90 @@
+"""Waiting until a function says that it is ready, by inotify on its output, as the worker did."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from asyncinotify import Inotify, Mask
+
+from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.errors import StartupFailed
+
+READY_TEXT = "Running on"
+"""What Flask's development server writes to stderr once it listens."""
+
+TAIL_BYTES = 8192
+
+
+def tail(path: Path, limit: int = TAIL_BYTES) -> str:
+    """The end of an output file as text; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - limit))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+async def wait_for_text(
+    text: str,
+    *,
+    container_id: str,
+    stdout: Path,
+    stderr: Path,
+    exited: asyncio.Future[ExitStatus],
+    seconds: float,
+) -> None:
+    """Return when ``text`` stands in ``stderr``.
+
+    Raises:
+        StartupFailed: the process ended first, or the time was up.
+    """
+    deadline = time.monotonic() + seconds
+    with Inotify() as inotify:
+        inotify.add_watch(stderr, Mask.MODIFY)
+        # Looked at after the watch is set: what was written before it is seen here, what comes
+        # later wakes the wait.
+        while text not in tail(stderr):
+            if exited.done():
+                raise _failed(text, container_id, stdout, stderr, exited, seconds)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _failed(text, container_id, stdout, stderr, None, seconds)
+            change = asyncio.ensure_future(inotify.get())
+            try:
+                await asyncio.wait(
+                    (change, exited), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                change.cancel()
+                await asyncio.gather(change, return_exceptions=True)
+
+
+def _failed(
+    text: str,
+    container_id: str,
+    stdout: Path,
+    stderr: Path,
+    exited: asyncio.Future[ExitStatus] | None,
+    seconds: float,
+) -> StartupFailed:
+    if exited is None:
+        what = f"did not say {text!r} within {seconds:g} s and still runs"
+    else:
+        problem = exited.exception()
+        if problem is not None:
+            raise problem
+        what = f"ended with status {exited.result().status} before it said {text!r}"
+    errors = tail(stderr)
+    said = errors.strip().splitlines()
+    words = f"its last words: {said[-1]}" if said else "it said nothing"
+    return StartupFailed(
+        f"container {container_id} {what}; {words}",
+        container_id=container_id,
+        stdout=tail(stdout),
+        stderr=errors,
+        exited=exited is not None,
+    )

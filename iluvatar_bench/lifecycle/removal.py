@@ -1,0 +1,155 @@
+"""Removing a container: in the right order, or as the worker of 2022 did."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from iluvatar_bench.bugs import KillFact
+from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.errors import (
+    AnswerLost,
+    ContainerdError,
+    DaemonFault,
+    FailedPrecondition,
+    NotFound,
+    StepTimedOut,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from iluvatar_bench.lifecycle.container import Container
+
+EXIT_SECONDS = 10.0
+"""How long a killed process may take to end, and how long the worker of 2022 polled."""
+
+POLL_SECONDS = 0.005
+
+
+async def remove(container: Container) -> None:
+    """End and remove the container as its profile says; see :meth:`Container.remove`.
+
+    Every part is tried even if an earlier one failed; the first error is raised, with the others
+    as its notes.
+    """
+    errors: list[Exception] = []
+    own_kill: KillFact | None = None
+    status: ExitStatus | None = None
+    progress = container.progress
+    try:
+        if progress.task_created:
+            own_kill = await _kill(container)
+            status = await _delete_task(container)
+    except (ContainerdError, StepTimedOut) as error:
+        errors.append(error)
+    # The record must outlive the task; the ordered way lets it outlive the snapshot as well,
+    # because a collection between the two would remove the snapshot first.
+    if container.profile.removal == "ordered" and progress.snapshot_prepared:
+        await _attempt(errors, container.snapshots.remove(container.snapshot_key))
+        progress.snapshot_removed = True
+    if progress.shield is not None:
+        await _attempt(errors, container.node.client.leases.delete(progress.shield))
+        progress.shield = None
+    if progress.record_created:
+        await _attempt(errors, container.node.client.containers.delete(container.id))
+    if _died_unasked(container, own_kill, status):
+        # The death is what happened; that removing a dead container went wrong as well is
+        # secondary.
+        assert status is not None
+        errors.insert(0, container.death(status))
+    if errors:
+        for secondary in errors[1:]:
+            errors[0].add_note(str(secondary))
+        raise errors[0]
+
+
+async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
+    try:
+        await request
+    except NotFound:
+        # Already gone, which is what was wanted.
+        pass
+    except ContainerdError as error:
+        errors.append(error)
+
+
+async def _kill(container: Container) -> KillFact:
+    progress = container.progress
+    if progress.ready_at is not None:
+        progress.steps["alive_ms"] = (time.monotonic() - progress.ready_at) * 1000
+    all_processes = container.profile.kill == "all"
+    with (
+        container.kills.record(
+            container.id,
+            cgroup=container.cgroup,
+            all_processes=all_processes,
+            signal=signal.SIGKILL,
+        ) as kill,
+        progress.measure("kill_ms"),
+    ):
+        try:
+            await container.node.client.tasks.kill(
+                container.id, signal=signal.SIGKILL, all_processes=all_processes
+            )
+        except NotFound:
+            pass
+        except FailedPrecondition:
+            # A task that was created and never started has no process to signal yet.
+            pass
+    return kill
+
+
+async def _delete_task(container: Container) -> ExitStatus | None:
+    with container.progress.measure("delete_ms"):
+        try:
+            if container.profile.removal == "worker_2022":
+                return await _poll_delete(container)
+            await _await_exit(container)
+            return await container.node.client.tasks.delete(container.id)
+        except NotFound:
+            return None
+
+
+async def _await_exit(container: Container) -> None:
+    if container.exited is None:
+        return
+    done, _ = await asyncio.wait((container.exited,), timeout=EXIT_SECONDS)
+    if not done:
+        raise StepTimedOut(
+            f"container {container.id} did not end within {EXIT_SECONDS:g} s of its Kill",
+            container_id=container.id,
+        )
+    try:
+        container.exited.result()
+    except (AnswerLost, Unreachable):
+        raise
+    except ContainerdError:
+        # The wait itself was refused (no such task): deleting will say what is the matter.
+        pass
+
+
+async def _poll_delete(container: Container) -> ExitStatus:
+    """The worker's way: try to delete until the process happens to have ended."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    while True:
+        try:
+            return await container.node.client.tasks.delete(container.id)
+        except (DaemonFault, FailedPrecondition):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _died_unasked(
+    container: Container, own_kill: KillFact | None, status: ExitStatus | None
+) -> bool:
+    """Whether a ready process had ended before our Kill began, and nobody has noticed yet."""
+    progress = container.progress
+    if progress.ready_at is None or progress.death_seen or own_kill is None:
+        return False
+    if status is None or status.exited_at is None:
+        return False
+    return status.exited_at.timestamp() < own_kill.started_at
