@@ -64,8 +64,9 @@ def factor_effects(
     A trial has one class, so classes compete: the cgroup factor can seem to *lower*
     ``missing_packages``, because containers that a Kill has ended import nothing any more.
     Such an effect is real as a count and no cause of the class: causes have the verdict
-    RAISES. Under interaction (a level that only hurts beside another) the difference is the
-    average over the strata.
+    RAISES. The reverse happens too (what prevents early failures can raise late ones), so a
+    verdict is read beside the mechanisms found. Under interaction (a level that only hurts
+    beside another) the difference is the average over the strata.
 
     Args:
         trials: one row a trial: ``outcome``, ``bug_class``, the factors' and blocks' columns.
@@ -84,45 +85,15 @@ def factor_effects(
         ValueError: no factors, a factor whose reference is its level, a column or a key is
             missing, no trial left, the accounting does not hold, bad alpha or confidence.
     """
-    if not factors:
-        raise ValueError("name at least one factor")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
-    require_columns(trials, (*factors, *blocks))
-    check_accounting(trials)
-    refuse_missing(trials, (*factors, *blocks))
-    kept = trials
-    for factor, (reference, level) in factors.items():
-        if reference == level:
-            raise ValueError(f"{factor}: the reference is the level, {level!r}")
-        kept = kept[kept[factor].isin([reference, level])]
-    if len(kept) == 0:
-        raise ValueError("no trial has a level that was asked for, of every factor")
+    kept = _with_levels(trials, factors, blocks)
     rows: list[dict[str, Any]] = []
     for factor, (reference, level) in factors.items():
         strata = [*blocks, *(name for name in factors if name != factor)]
+        compared = {"factor": factor, "reference": reference, "level": level}
         for name, tables in _tables(kept, factor, (level, reference), strata).items():
-            effect = stratified_effect(tables, confidence=confidence)
-            (level_count, level_not), (reference_count, reference_not) = tables.sum(axis=0).tolist()
-            rows.append(
-                {
-                    "factor": factor,
-                    "reference": reference,
-                    "level": level,
-                    "bug_class": name,
-                    "reference_count": reference_count,
-                    "reference_trials": reference_count + reference_not,
-                    "level_count": level_count,
-                    "level_trials": level_count + level_not,
-                    "strata": effect.strata,
-                    "difference": effect.difference,
-                    "low": effect.low,
-                    "high": effect.high,
-                    "odds_ratio": effect.odds_ratio,
-                    "p_cmh": effect.p_cmh,
-                    "p_value": effect.p_value,
-                }
-            )
+            rows.append({**compared, "bug_class": name, **_effect(tables, confidence)})
     table = pd.DataFrame(rows)
     happened = (table["reference_count"] + table["level_count"]) > 0
     table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
@@ -131,6 +102,44 @@ def factor_effects(
         for p, difference in zip(table["p_holm"], table["difference"], strict=True)
     ]
     return table[list(EFFECT_COLUMNS)]
+
+
+def _with_levels(
+    trials: pd.DataFrame,
+    factors: Mapping[str, tuple[str | int, str | int]],
+    blocks: Sequence[str],
+) -> pd.DataFrame:
+    """The trials that have one of the two levels asked for, of every factor."""
+    if not factors:
+        raise ValueError("name at least one factor")
+    require_columns(trials, (*factors, *blocks))
+    check_accounting(trials)
+    refuse_missing(trials, (*factors, *blocks))
+    for factor, (reference, level) in factors.items():
+        if reference == level:
+            raise ValueError(f"{factor}: the reference is the level, {level!r}")
+        trials = trials[trials[factor].isin([reference, level])]
+    if len(trials) == 0:
+        raise ValueError("no trial has a level that was asked for, of every factor")
+    return trials
+
+
+def _effect(tables: NDArray[np.int64], confidence: float) -> dict[str, int | float]:
+    effect = stratified_effect(tables, confidence=confidence)
+    (level_count, level_not), (reference_count, reference_not) = tables.sum(axis=0).tolist()
+    return {
+        "reference_count": reference_count,
+        "reference_trials": reference_count + reference_not,
+        "level_count": level_count,
+        "level_trials": level_count + level_not,
+        "strata": effect.strata,
+        "difference": effect.difference,
+        "low": effect.low,
+        "high": effect.high,
+        "odds_ratio": effect.odds_ratio,
+        "p_cmh": effect.p_cmh,
+        "p_value": effect.p_value,
+    }
 
 
 def _tables(

@@ -67,6 +67,9 @@ def stratified_effect(
       the odds ratio is Mantel-Haenszel's with the interval of Robins, Breslow and Greenland
       (Biometrics 42, 1986); both from statsmodels.
 
+    Trials within a stratum are taken as independent; failures that come in clusters (one Kill
+    that takes three containers) make p too small.
+
     Edges: strata without trials on one side are left out. With none left, difference is NaN,
     the interval [-1, 1] and p 1. Where nothing failed at all, or everything, P and Q vanish;
     the interval is then Newcombe's over the pooled totals.
