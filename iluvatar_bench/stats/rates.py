@@ -207,9 +207,7 @@ def failure_rates(
     rows: list[dict[str, Any]] = []
     for profile, group in trials.groupby("profile", sort=False, observed=True):
         failed = group["outcome"] == Outcome.FAILED
-        selections = [
-            ("bug_class", str(name), failed & (group["bug_class"] == name)) for name in BugClass
-        ]
+        selections = [("bug_class", str(name), group["bug_class"] == name) for name in BugClass]
         selections += [("outcome", str(name), group["outcome"] == name) for name in Outcome]
         for kind, name, selected in selections:
             value = rate(int(selected.sum()), len(group), method=method, confidence=confidence)
