@@ -200,6 +200,7 @@ class Container:
                 rootfs=self.mounts,
                 stdout=self.stdout,
                 stderr=self.stderr,
+                runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
             )
         # Before Start, so that no exit can be missed.
