@@ -141,7 +141,7 @@ def run_cold_start_command(
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = resolve_profile(profile, settings or ())
-    with progress_bar(trials, quiet=not sys.stderr.isatty()) as on_trial:
+    with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         result = asyncio.run(
             run_cold_start(
                 chosen,

@@ -4,6 +4,7 @@ starts (papermill itself only warns), and a failure inside is one line, not a pa
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_core.paths import jupyter_runtime_dir
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from pydantic import TypeAdapter, ValidationError
+from traitlets.config import Config
 
 from iluvatar_bench import errors
 from iluvatar_bench.errors import IluvatarBenchError, UnusablePath, UsageError
@@ -68,17 +71,35 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     path = NOTEBOOK_HOME / f"{name}.ipynb"
     if not path.is_file():
         raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
-    declared = papermill.inspect_notebook(str(path))
-    if not declared:
-        raise UsageError(f"notebook {name} has no cell tagged 'parameters'")
+    declared = _declared_types(path)
     checked: dict[str, Any] = {}
     for key, value in given.items():
         if key not in declared:
             raise UsageError(
                 f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
             )
-        checked[key] = _converted(key, value, declared[key]["inferred_type_name"])
+        checked[key] = _converted(key, value, declared[key])
     return checked
+
+
+def _declared_types(path: Path) -> dict[str, str]:
+    """Parameter to type, from the cell tagged ``parameters``, in order.
+
+    Read with ``ast``: papermill's own inspection passes over lines that it cannot read.
+    """
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise UsageError(f"notebook {path.stem} has {len(cells)} cells tagged 'parameters', not 1")
+    declared: dict[str, str] = {}
+    for statement in ast.parse(cells[0].source).body:
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            raise UsageError(
+                f"notebook {path.stem}: {ast.unparse(statement)!r} in its parameters cell is not "
+                "of the form name: type = value"
+            )
+        declared[statement.target.id] = ast.unparse(statement.annotation)
+    return declared
 
 
 def _converted(key: str, value: Any, type_name: str) -> Any:
@@ -126,10 +147,21 @@ def run_notebook(
             cwd=str(NOTEBOOK_HOME),
             progress_bar=progress,
             log_output=False,
+            config=_kernel_configuration(),
         )
     except PapermillExecutionError as error:
         raise _failure(name, error, output) from error
     return _filed(output)
+
+
+def _kernel_configuration() -> Config:
+    """Talk to the kernel over sockets in a folder that only its user can open, not over TCP.
+
+    Their paths (``kernel-<uuid>-ipc-<n>``) must stay under 108 bytes (unix(7)); in a deeper
+    runtime folder Jupyter's default, signed messages on loopback, has to do.
+    """
+    short_enough = len(jupyter_runtime_dir()) + len("/kernel--ipc-5") + 36 < 108
+    return Config({"KernelManager": {"transport": "ipc" if short_enough else "tcp"}})
 
 
 def _failure(name: str, error: PapermillExecutionError, output: Path) -> NotebookFailed:

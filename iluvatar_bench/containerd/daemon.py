@@ -89,6 +89,8 @@ class Node:
     """A short-lived folder for output files and gates of running containers."""
     collector: Collector | None
     """None where the daemon is not ours and its settings are not known."""
+    runtime_binary: Path | None = None
+    """The OCI runtime for our containers; None: the ``runc`` that the shim finds."""
 
 
 @asynccontextmanager

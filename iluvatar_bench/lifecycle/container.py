@@ -48,10 +48,18 @@ class Progress:
     record_created: bool = False
     task_created: bool = False
     ready_at: float | None = None
-    """Monotonic time of readiness."""
+    """When the function said that it was ready, in seconds since the epoch."""
     death_seen: bool = False
     shield: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
+
+    def end_life(self, ended_at: float) -> None:
+        """Note how long the ready container lived, up to its death or to our first Kill.
+
+        Both ends are on the host's clock, because containerd's time of an exit is.
+        """
+        if self.ready_at is not None:
+            self.steps["alive_ms"] = max(0.0, (ended_at - self.ready_at) * 1000)
 
     @contextmanager
     def measure(self, column: str) -> Iterator[None]:
@@ -200,6 +208,7 @@ class Container:
                 rootfs=self.mounts,
                 stdout=self.stdout,
                 stderr=self.stderr,
+                runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
             )
         # Before Start, so that no exit can be missed.
@@ -222,7 +231,7 @@ class Container:
                 await self._force_collection()
                 self._gate.open()
             await self._wait_for(READY_TEXT, ready_seconds)
-        self.progress.ready_at = time.monotonic()
+        self.progress.ready_at = time.time()
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -252,6 +261,8 @@ class Container:
         """The error for a ready process that ended though nobody asked it to."""
         self.progress.step = "alive"
         self.progress.death_seen = True
+        if status.exited_at is not None:
+            self.progress.end_life(status.exited_at.timestamp())
         return ProcessDied(
             f"container {self.id} was ready and ended with status {status.status} "
             "though this client had not killed it",

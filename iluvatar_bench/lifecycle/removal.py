@@ -78,8 +78,8 @@ async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
 
 async def _kill(container: Container) -> KillFact:
     progress = container.progress
-    if progress.ready_at is not None:
-        progress.steps["alive_ms"] = (time.monotonic() - progress.ready_at) * 1000
+    if not progress.death_seen:
+        progress.end_life(time.time())
     all_processes = container.profile.kill == "all"
     with (
         container.kills.record(

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from iluvatar_bench.records import Outcome, Trial
 
 
 @contextmanager
-def progress_bar(total: int, *, quiet: bool = False) -> Iterator[Callable[[Trial], None]]:
+def progress_bar(
+    total: int, *, quiet: bool = False, stream: TextIO | None = None
+) -> Iterator[Callable[[Trial], None]]:
     """A bar for ``total`` trials; call what it gives with each trial that ends.
 
-    ``quiet`` shows nothing, for output that nobody watches.
+    ``quiet`` shows nothing, for output that nobody watches. The bar is text on ``stream``
+    (default: standard output), so that an executed notebook and its HTML keep its last state.
     """
     counts: Counter[str] = Counter()
-    with tqdm(total=total, unit="trial", dynamic_ncols=True, disable=quiet) as bar:
+    with tqdm(
+        total=total, unit="trial", ncols=100, disable=quiet, file=stream or sys.stdout
+    ) as bar:
 
         def show(trial: Trial) -> None:
             failed = trial.outcome is Outcome.FAILED

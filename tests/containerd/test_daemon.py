@@ -34,7 +34,9 @@ pytestmark = pytest.mark.daemon
 def traces_of(place_id: str) -> list[str]:
     """Everything on this host that carries the place's id."""
     found = [f"mount {m.mount_point}" for m in read_mountinfo() if place_id in m.mount_point]
-    found += [str(home / place_id) for home in (STATE_HOME, DATA_HOME) if (home / place_id).exists()]
+    found += [
+        str(home / place_id) for home in (STATE_HOME, DATA_HOME) if (home / place_id).exists()
+    ]
     if cgroups.members(f"{cgroups.PARENT}/{place_id}", recursive=True) is not None:
         found.append("cgroup")
     found += [
@@ -46,9 +48,7 @@ def traces_of(place_id: str) -> list[str]:
 
 
 async def started_container(node: Node, image: ImportedImage, name: str) -> Container:
-    container = Container(
-        name, node=node, image=image, profile=PRESETS["guarded"], kills=KillLog()
-    )
+    container = Container(name, node=node, image=image, profile=PRESETS["guarded"], kills=KillLog())
     await container.create()
     await container.start()
     return container
@@ -93,7 +93,7 @@ async def test_a_body_that_fails_with_a_running_container_leaves_nothing(
 
 async def test_a_daemon_that_ends_says_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_module, "configuration", lambda place, collector: "[no toml")
-    with pytest.raises(DaemonStartFailed, match="ended with status 1 .*last words: .*toml"):
+    with pytest.raises(DaemonStartFailed, match=r"ended with status 1 .*last words: .*toml"):
         async with private_daemon():
             pass
     assert not list(abandoned_places())
@@ -138,7 +138,9 @@ async def main():
 
 asyncio.run(main())
 """
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    )
     assert child.stdout is not None
     place_id = (await asyncio.to_thread(child.stdout.readline)).strip()
     child.stdout.close()

@@ -21,9 +21,7 @@ def test_no_status_is_unmapped() -> None:
 
 
 @pytest.mark.parametrize("code", FAILURES, ids=lambda code: code.name)
-async def test_each_status_arrives_as_its_error(
-    code: grpc.StatusCode, short_folder: Path
-) -> None:
+async def test_each_status_arrives_as_its_error(code: grpc.StatusCode, short_folder: Path) -> None:
     async with fake_containerd(short_folder / "s") as fake, connect(short_folder / "s") as client:
         fake.answers["Snapshots.Stat"] = code
         with pytest.raises(errors.ContainerdError) as caught:

@@ -72,7 +72,7 @@ async def test_a_damaged_layer_is_refused_and_nothing_of_it_stays(
     smallest = min(manifest["layers"], key=lambda layer: layer["size"])
     blob = layout / "blobs" / smallest["digest"].replace(":", "/")
     blob.write_bytes(b"\0" * len(blob.read_bytes()))
-    with pytest.raises(ContainerdError, match="digest|unexpected commit"):
+    with pytest.raises(ContainerdError, match=r"digest|unexpected commit"):
         await import_layout(quiet_node.client, layout, name="bad", snapshotters=["overlayfs"])
     with pytest.raises(NotFound):
         await quiet_node.client.images.get("bad")
