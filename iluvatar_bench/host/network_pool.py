@@ -91,9 +91,13 @@ class NetworkPool:
         try:
             attachment = await self._make()
         except IluvatarBenchError as error:
-            if refill_error is not None:
-                error.add_note(f"the pool's refill had failed before: {refill_error}")
-            raise
+            await self._wait_for_refills()
+            if not self._ready:
+                if refill_error is not None:
+                    error.add_note(f"the pool's refill had failed before: {refill_error}")
+                raise
+            # A refill under way had taken the last address: the pool's own doing.
+            attachment = self._ready.popleft()
         self.cold_hand_outs += 1
         self._top_up()
         return attachment
@@ -149,6 +153,11 @@ class NetworkPool:
         except IluvatarBenchError as error:
             return error
         return None
+
+    async def _wait_for_refills(self) -> None:
+        """Wait until a refill has brought something, or none is under way."""
+        while self._refills and not self._ready:
+            await asyncio.wait(self._refills, return_when=asyncio.FIRST_COMPLETED)
 
     async def _make(self) -> Attachment:
         async with self._slots:

@@ -30,8 +30,8 @@ from iluvatar_bench.host.cni import (
     find_plugins,
     plugin_homes,
 )
+from iluvatar_bench.host.completion import call_to_end, finish
 from iluvatar_bench.host.ownership import NAME_PREFIX, Owner, claim_owner
-from iluvatar_bench.host.threads import run_to_end
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ class Network(Protocol):
 
     async def detach(self, attachment: Attachment) -> None:
         """Remove it again. Safe to repeat. No request goes to it from here on.
+
+        A cancellation takes effect when it is removed.
 
         Raises:
             NetworkError: it, or a part of it, cannot be removed.
@@ -108,7 +110,7 @@ class BridgeNetwork:
     async def attach(self) -> Attachment:
         """See :meth:`Network.attach`."""
         path = self._owner.folder / self._owner.name(next(self._numbers))
-        await run_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
+        await call_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
         endpoint = Endpoint(path.name, path)
         try:
             result = await self._plugin.add(endpoint)
@@ -117,7 +119,7 @@ class BridgeNetwork:
         except BaseException as error:
             # Also when cancelled: a plugin ended half way has reserved an address. The CNI
             # specification wants a DEL after every failed ADD.
-            for secondary in await self._take_apart(endpoint):
+            for secondary in await finish(self._take_apart(endpoint)):
                 error.add_note(str(secondary))
             raise
         attachment = Attachment(
@@ -135,7 +137,8 @@ class BridgeNetwork:
     async def detach(self, attachment: Attachment) -> None:
         """See :meth:`Network.detach`."""
         self.book.discard(attachment)
-        errors = await self._take_apart(Endpoint(attachment.id, attachment.namespace))
+        endpoint = Endpoint(attachment.id, attachment.namespace)
+        errors = await finish(self._take_apart(endpoint))
         if errors:
             for secondary in errors[1:]:
                 errors[0].add_note(str(secondary))
@@ -176,7 +179,7 @@ class LoopbackNetwork:
     async def attach(self) -> Attachment:
         """See :meth:`Network.attach`."""
         path = self._owner.folder / self._owner.name(next(self._numbers))
-        await run_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
+        await call_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
         attachment = Attachment(
             id=path.name,
             mode=NetworkMode.LOOPBACK,
@@ -192,7 +195,7 @@ class LoopbackNetwork:
         """See :meth:`Network.detach`."""
         self.book.discard(attachment)
         assert attachment.namespace is not None
-        await asyncio.to_thread(netns.delete, attachment.namespace)
+        await finish(asyncio.to_thread(netns.delete, attachment.namespace))
 
     async def check(self, attachment: Attachment) -> None:
         """See :meth:`Network.check`."""

@@ -98,7 +98,7 @@ class _Answer:
 
 
 _STAGES = {
-    "connection.connect_tcp.complete": "connected, and the request was not sent",
+    "connection.connect_tcp.complete": "connected, and the request was not sent completely",
     "http11.send_request_body.complete": "sent, and no answer came",
     "http11.receive_response_headers.complete": "the answer began and did not end",
 }
@@ -235,7 +235,8 @@ def _errno(error: BaseException | None) -> int | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error.errno
-        error = error.__cause__
+        # httpcore's connection pool re-raises "from None", which takes the cause away.
+        error = error.__cause__ or error.__context__
     return None
 
 

@@ -22,7 +22,7 @@ import httpx
 
 from iluvatar_bench.host import netns
 from iluvatar_bench.host.attachment import AddressBook, Attachment, NetworkMode
-from iluvatar_bench.host.threads import run_to_end
+from iluvatar_bench.host.completion import call_to_end
 
 SocketOption = Any
 """httpcore's own alias is not public."""
@@ -153,7 +153,7 @@ async def _new_socket(attachment: Attachment) -> socket.socket:
     if attachment.mode is not NetworkMode.LOOPBACK:
         return make()
     assert attachment.namespace is not None
-    return await run_to_end(
+    return await call_to_end(
         partial(netns.run_inside, attachment.namespace, make), undo=socket.socket.close
     )
 
@@ -174,6 +174,9 @@ class _SocketStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if not buffer:
+            # Nothing to send must not report, and so use up, an error of what was sent before.
+            return
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.get_running_loop().sock_sendall(self._socket, buffer)
