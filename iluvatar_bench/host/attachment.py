@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -83,7 +83,7 @@ class Attachment:
     address: str
     port: int
     device: str
-    namespace: Path | None = field(default=None)
+    namespace: Path | None = None
     """What the container's network namespace is; None: the host's."""
 
 

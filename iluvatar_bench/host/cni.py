@@ -227,8 +227,12 @@ async def best_version(plugin: Plugin) -> str:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End a plugin that is still there: it hangs, or nobody waits for it any more."""
     if process.returncode is None:
-        # Not yet reaped, so the process and the group of its number are still this one's.
-        os.killpg(process.pid, signal.SIGKILL)
+        # The kernel gives no number out again while a process or a group has it, and asyncio tells
+        # of an end at once; but on Python 3.11 a thread reaps, an instant before we are told.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         await process.communicate()
 
 

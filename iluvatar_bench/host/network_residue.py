@@ -73,8 +73,13 @@ async def remove_abandoned(
     problems: list[str] = []
     with abandoned_owners(home) as gone:
         for owner in gone:
-            problems += await _give_addresses_back(owner, home, homes)
-            problems += _remove_namespaces(owner, home)
+            left = await _give_addresses_back(owner, home, homes)
+            left += _remove_namespaces(owner)
+            if not left:
+                with exclusive(home):
+                    remove_owner(owner)
+            # One of whom something is left stays, so that it is found again.
+            problems += left
     if home.is_dir():
         try:
             remove_unused(home)
@@ -90,8 +95,8 @@ async def _give_addresses_back(owner: Owner, home: Path, homes: Sequence[Path]) 
         for container_id in held:
             try:
                 await _delete(place, owner, container_id, plugin_homes(homes))
-            except IluvatarBenchError as error:
-                problems.append(str(error))
+            except (IluvatarBenchError, OSError, ValueError) as error:
+                problems.append(f"address of {container_id}: {error}")
     return problems
 
 
@@ -104,13 +109,11 @@ async def _delete(
     await plugin.delete(Endpoint(container_id, path if netns.exists(path) else None))
 
 
-def _remove_namespaces(owner: Owner, home: Path) -> list[str]:
+def _remove_namespaces(owner: Owner) -> list[str]:
     problems = []
     for path in owner.namespaces():
         try:
             netns.delete(path)
         except IluvatarBenchError as error:
             problems.append(str(error))
-    with exclusive(home):
-        remove_owner(owner)
     return problems

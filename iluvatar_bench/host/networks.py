@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -32,8 +31,6 @@ from iluvatar_bench.host.cni import (
 )
 from iluvatar_bench.host.completion import call_to_end, finish
 from iluvatar_bench.host.ownership import NAME_PREFIX, Owner, claim_owner
-
-log = logging.getLogger(__name__)
 
 _LOCALHOST = "127.0.0.1"
 

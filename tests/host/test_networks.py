@@ -257,6 +257,20 @@ async def test_nothing_is_left_when_the_only_user_was_killed(short_folder: Path)
     assert await remove_abandoned(settings.home) == ()
 
 
+async def test_what_could_not_be_removed_is_said_and_found_again(short_folder: Path) -> None:
+    settings = bridged(short_folder)
+    process, _names = await asyncio.to_thread(holder_of_three, settings)
+    async with open_network(settings):
+        kill(process)
+        problems = await remove_abandoned(settings.home, homes=[short_folder])
+        assert len(problems) == 3
+        assert all("CNI plugin bridge is not installed" in problem for problem in problems)
+        assert len(holdings(settings.home).addresses) == 3
+        assert await remove_abandoned(settings.home) == ()
+        assert holdings(settings.home).addresses == ()
+    assert not settings.home.exists()
+
+
 async def test_the_next_user_is_not_disturbed_by_what_a_killed_one_left(short_folder: Path) -> None:
     settings = bridged(short_folder, prefix=29)
     for _ in range(2):

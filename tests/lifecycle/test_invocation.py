@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from iluvatar_bench.errors import AddressRefused, UsageError
-from iluvatar_bench.host import netns
+from iluvatar_bench.host import bridge, netns
 from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle.invocation import InvokeCause, open_invoker
@@ -172,6 +172,22 @@ async def test_nothing_is_sent_when_the_namespace_is_gone(
         with pytest.raises(AddressRefused, match="its network namespace is gone"):
             await invoker.ping(attachment, timeout_seconds=1)
         await network.detach(attachment)
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+async def test_without_its_bridge_nothing_is_sent_another_way(
+    mode: NetworkMode, short_folder: Path
+) -> None:
+    settings = own_settings(short_folder / "net", mode)
+    async with open_network(settings) as network, open_invoker(network.book) as invoker:
+        attachment = await network.attach()
+        bridge.remove(settings.bridge)
+        # The host's default route would take it; the connection is bound to the bridge.
+        outcome = await invoker.invoke(attachment, {}, timeout_seconds=10)
+        await network.detach(attachment)
+    assert outcome.cause is InvokeCause.UNREACHABLE
+    assert outcome.error is not None
+    assert "No such device" in outcome.error
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
