@@ -88,8 +88,8 @@ def doctor(
 
 @app.command()
 def demo(
-    trials: Trials = 80,
-    concurrency: Concurrency = 4,
+    trials: Trials = 160,
+    concurrency: Concurrency = 6,
     seed: Seed = 1,
     results: Results = Path("results"),
 ) -> None:

@@ -16,6 +16,7 @@ import nbformat
 import papermill
 from jupyter_core.paths import jupyter_runtime_dir
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from papermill.exceptions import PapermillExecutionError
 from pydantic import TypeAdapter, ValidationError
 from traitlets.config import Config
@@ -176,6 +177,9 @@ def _failure(name: str, error: PapermillExecutionError, output: Path) -> Noteboo
 def _filed(output: Path) -> Executed:
     """Render the HTML and move both files to the run they belong to."""
     notebook = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
+    # A progress bar's earlier states, each in an output of its own, are of no use afterwards.
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, output)  # type: ignore[no-untyped-call]
     folders = _run_folders(notebook)
     home = folders[0] if len(folders) == 1 else output.parent
     exporter = HTMLExporter(template_name="lab")  # type: ignore[no-untyped-call]

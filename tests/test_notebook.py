@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -18,6 +19,11 @@ from iluvatar_bench.notebook import (
 )
 
 RECORDED = NOTEBOOK_HOME.parent / "data" / "runs"
+
+
+def outputs_of(path: Path) -> list[Any]:
+    notebook = nbformat.read(path, as_version=4)
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
 def test_parameters_are_converted_to_their_declared_types() -> None:
@@ -73,16 +79,13 @@ def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: 
     )
     assert executed.run_folders == ()
     page = executed.html.read_text()
-    assert "data:image/png;base64" in page or "image/png" in page
     for wanted in ("Failure rates", "upper_bound_if_zero"):
         assert wanted in page
-    errors = [
-        output
-        for cell in nbformat.read(executed.notebook, as_version=4).cells
-        for output in cell.get("outputs", ())
-        if output.output_type == "error" or output.get("name") == "stderr"
-    ]
-    assert errors == []
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == ["Bars", "Box plots"]
+    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 2
 
 
 def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:
@@ -113,3 +116,7 @@ def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -
     for name in ("trials.csv", "failure_rates.png", "failure_rates.svg", "steps.png"):
         assert (folder / name).is_file()
     assert json.loads((folder / "manifest.json").read_text())["plan"]["seed"] == 1
+    (progress,) = [o for o in outputs_of(executed.notebook) if o.output_type == "stream"]
+    # The bar's last state, not all of them.
+    assert progress.text.count("\n") == 1
+    assert "4/4" in progress.text

@@ -17,10 +17,9 @@ KILLED_STATUS = 128 + 9
 
 _LOST_SHIM_STATUSES = frozenset({KILLED_STATUS, 255})
 
-EARLY_SECONDS = 0.005
 LATE_SECONDS = 0.5
-"""How far an exit may lie outside a Kill request and still be its doing: the clock is read
-before the request is written, and a shim on a busy host reaps late."""
+"""How long after the end of a Kill request an exit may still be its doing: a shim on a busy host
+reaps late. No exit is the doing of a Kill that had not begun: both times are of one clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def _culprits(evidence: Evidence) -> list[KillFact]:
         fitting = [
             k
             for k in kills
-            if k.started_at - EARLY_SECONDS <= exited_at
+            if k.started_at <= exited_at
             and (k.ended_at is None or exited_at <= k.ended_at + LATE_SECONDS)
         ]
     elif evidence.step_started_at is not None and evidence.step_ended_at is not None:

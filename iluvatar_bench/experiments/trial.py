@@ -109,13 +109,13 @@ async def _live(
         failure = await examine(setting, container, error, oom_before)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
-            await container.remove()
+            notes = await container.remove()
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
             return await examine(setting, container, error, oom_before), ()
-        notes = getattr(error, "__notes__", ())
+        notes = tuple(getattr(error, "__notes__", ()))
         return failure, (str(error) or type(error).__name__, *notes)
-    return failure, ()
+    return failure, notes
 
 
 async def examine(

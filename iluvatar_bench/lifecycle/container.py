@@ -269,16 +269,17 @@ class Container:
             container_id=self.id,
         )
 
-    async def remove(self) -> None:
+    async def remove(self) -> tuple[str, ...]:
         """End and remove the container the way the profile says.
 
-        Safe at any point of its life.
+        Safe at any point of its life. Returns notes on what went wrong on a way that led to the
+        end all the same; mostly empty.
 
         Raises:
             ProcessDied: it turns out that a ready process had ended before this client's Kill.
             ContainerdError, StepTimedOut: the container could not be removed.
         """
-        await remove(self)
+        return await remove(self)
 
     def output_tails(self) -> tuple[str, str]:
         """The ends of stdout and stderr; complete once the task is deleted."""

@@ -1,8 +1,8 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
-from iluvatar_bench.report.figures import rates_figure, save_figure, steps_figure
+from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure, steps_figure
 from iluvatar_bench.report.html import comparison_page
-from iluvatar_bench.report.tables import comparison_table, failure_examples, rate_text
+from iluvatar_bench.report.tables import comparison_table, failure_examples, rate_text, styled
 
 __all__ = [
     "comparison_page",
@@ -11,5 +11,7 @@ __all__ = [
     "rate_text",
     "rates_figure",
     "save_figure",
+    "show_figure",
     "steps_figure",
+    "styled",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from matplotlib.figure import Figure
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
@@ -89,6 +90,11 @@ def steps_figure(trials: pd.DataFrame) -> Figure:
     axes.set_title("Time spent in each lifecycle step", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def show_figure(figure: Figure, description: str) -> None:
+    """Show the figure in a notebook, with a description for those who cannot see it."""
+    display(figure, metadata={"image/png": {"alt": description}})  # type: ignore[no-untyped-call]
 
 
 def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:

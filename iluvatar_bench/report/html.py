@@ -16,6 +16,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
        color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
+td { overflow-wrap: anywhere; } tbody td:first-child { overflow-wrap: normal; font-weight: 600; }
 th, td { border-bottom: 1px solid #ddd; padding: 0.35rem 0.7rem; text-align: left;
          vertical-align: top; }
 thead th { border-bottom: 2px solid #555; }
@@ -50,16 +51,16 @@ def comparison_page(
         f"<style>{_STYLE}</style></head><body>",
         f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
         "<h2>Failures per bug class</h2>",
-        f'<div class="scroll">{_table(table)}</div>',
+        f'<div class="scroll">{_table(table.reset_index())}</div>',
         '<p class="quiet">A cell: failures/trials, rate in percent and its 95 % Wilson interval; '
         "for none, the highest rate that the trials leave plausible (one-sided, 95 %).</p>",
         _image(figure, "Bars: failure rate per bug class and profile, with intervals"),
         "<h2>One failure of each class, and what proves its cause</h2>",
-        f'<div class="scroll">{_table(examples.set_index("bug_class"))}</div>'
+        f'<div class="scroll">{_table(examples)}</div>'
         if len(examples)
         else "<p>Nothing failed.</p>",
         "<h2>Where this was measured</h2>",
-        f'<div class="scroll">{_table(_hosts(manifests))}</div>',
+        f'<div class="scroll">{_table(_hosts(manifests).reset_index())}</div>',
         "<h2>Files</h2><ul>",
         *(
             f'<li><a href="{html.escape(address, quote=True)}">{html.escape(label)}</a></li>'
@@ -71,7 +72,7 @@ def comparison_page(
 
 
 def _table(frame: pd.DataFrame) -> str:
-    return frame.to_html(escape=True, border=0, max_rows=None)
+    return frame.to_html(escape=True, border=0, max_rows=None, index=False)
 
 
 def _image(figure: Figure, description: str) -> str:

@@ -24,7 +24,7 @@ def progress_bar(
     """
     counts: Counter[str] = Counter()
     with tqdm(
-        total=total, unit="trial", ncols=100, disable=quiet, file=stream or sys.stdout
+        total=total, unit="trial", ncols=110, disable=quiet, file=stream or sys.stdout
     ) as bar:
 
         def show(trial: Trial) -> None:

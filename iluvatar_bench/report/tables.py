@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style_render import CSSDict
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 
@@ -62,13 +66,29 @@ def _mechanisms(rates: pd.DataFrame) -> str:
     return "; ".join(texts) if texts else "–"
 
 
+def styled(frame: pd.DataFrame) -> Styler:
+    """The frame for a notebook: whole texts, wrapped, and shown as text whatever they contain."""
+    styles: list[CSSDict] = [
+        {"selector": "th, td", "props": "text-align: left; vertical-align: top"}
+    ]
+    for position, name in enumerate(frame.columns):
+        if name in ("error", "facts", "mechanisms"):
+            wrapped = "white-space: pre-wrap; overflow-wrap: anywhere; min-width: 16em"
+            styles.append({"selector": f"td.col{position}", "props": wrapped})
+    return (
+        frame.style.hide(axis="index")
+        .format(precision=3, na_rep="–", escape="html")
+        .set_table_styles(styles)
+    )
+
+
 def failure_examples(trials: pd.DataFrame) -> pd.DataFrame:
     """The first failure of each bug class with its error and the facts behind its mechanism.
 
-    Columns: bug_class, mechanism, trial, error, facts; empty where nothing failed.
+    Columns: bug_class, mechanism, trial, facts, error; empty where nothing failed.
     """
     failed = trials[trials["outcome"] == "failed"].drop_duplicates("bug_class")
-    columns = ["bug_class", "mechanism", "trial", "error", "facts"]
+    columns = ["bug_class", "mechanism", "trial", "facts", "error"]
     rows = [
         {
             "bug_class": row["bug_class"],
