@@ -18,6 +18,7 @@
     ├── LifecycleError              a step of a container's life failed
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
+    │   ├── InvocationFailed        a ready function did not answer an invocation well
     │   └── StepTimedOut            an awaited condition did not come about in time
     ├── NetworkError                a network namespace or an address
     │   ├── PluginFailed            a CNI plugin answered with an error document
@@ -166,6 +167,10 @@ class StartupFailed(LifecycleError):
 
 class ProcessDied(LifecycleError):
     """A ready process ended though this client had not asked it to."""
+
+
+class InvocationFailed(LifecycleError):
+    """A ready function did not give a good answer to an invocation; the message says how."""
 
 
 class StepTimedOut(LifecycleError):

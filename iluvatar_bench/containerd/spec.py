@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _MASKED_PATHS = (
@@ -33,6 +34,18 @@ class BindMount:
     read_only: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkNamespace:
+    """Which network a container sees.
+
+    ``path`` names a namespace that exists; without one the runtime makes a namespace with nothing
+    but loopback, unless the container is to share the host's.
+    """
+
+    path: Path | None = None
+    of_host: bool = False
+
+
 def runtime_spec(
     *,
     args: Sequence[str],
@@ -42,15 +55,20 @@ def runtime_spec(
     cgroups_path: str,
     cgroup_v2: bool,
     binds: Sequence[BindMount] = (),
+    network: NetworkNamespace = NetworkNamespace(),
 ) -> dict[str, Any]:
     """The spec as JSON-ready values.
 
-    Every container has PID, IPC, UTS, mount and network namespaces of its own; the network
-    namespace holds a loopback interface and nothing else. ``cgroups_path`` is absolute.
+    Every container has PID, IPC, UTS and mount namespaces of its own. ``cgroups_path`` is
+    absolute.
     """
-    namespaces = ["pid", "ipc", "uts", "mount", "network"]
+    namespaces: list[dict[str, str]] = [{"type": t} for t in ("pid", "ipc", "uts", "mount")]
     if cgroup_v2:
-        namespaces.append("cgroup")
+        namespaces.append({"type": "cgroup"})
+    if network.path is not None:
+        namespaces.append({"type": "network", "path": str(network.path)})
+    elif not network.of_host:
+        namespaces.append({"type": "network"})
     return {
         "ociVersion": "1.0.2",
         "process": {
@@ -71,7 +89,7 @@ def runtime_spec(
         "mounts": _system_mounts() + [_bind(bind) for bind in binds],
         "linux": {
             "cgroupsPath": cgroups_path,
-            "namespaces": [{"type": kind} for kind in namespaces],
+            "namespaces": namespaces,
             "maskedPaths": list(_MASKED_PATHS),
             "readonlyPaths": list(_READONLY_PATHS),
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},

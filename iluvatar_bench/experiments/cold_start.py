@@ -16,9 +16,13 @@ from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
 from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.facts import host_facts
+from iluvatar_bench.host.network_pool import NetworkPool, open_pool
+from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
 from iluvatar_bench.monitor import event_log
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.records import Trial
@@ -35,13 +39,15 @@ async def run_cold_start(
     function: str = "hello",
     hold_ms: tuple[int, int] = (200, 1500),
     ready_seconds: float = STARTUP_SECONDS,
+    pool_size: int = 0,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     A private containerd is started for the run unless ``address`` names the socket of one that
-    runs already. ``on_trial`` is called as each trial ends.
+    runs already. ``pool_size`` networks are kept warm (0: each is made when it is needed).
+    ``on_trial`` is called as each trial ends.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -64,8 +70,11 @@ async def run_cold_start(
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=[profile.snapshotter]
         )
-        setting = Setting(folder.run_id, node, image, profile, KillLog(), ready_seconds)
-        return await _run(setting, plan, folder, manifest, on_trial)
+        async with _network(profile, pool_size) as (networks, invoker):
+            setting = Setting(
+                folder.run_id, node, image, profile, KillLog(), networks, invoker, ready_seconds
+            )
+            return await _run(setting, plan, folder, manifest, on_trial)
 
 
 @asynccontextmanager
@@ -77,6 +86,17 @@ async def _node(profile: Profile, address: Path | None, folder: RunFolder) -> As
         log_path = folder.path / "containerd.log"
         async with private_daemon(collector=profile.collector, log_path=log_path) as node:
             yield node
+
+
+@asynccontextmanager
+async def _network(profile: Profile, pool_size: int) -> AsyncIterator[tuple[NetworkPool, Invoker]]:
+    settings = NetworkSettings(mode=NetworkMode(profile.network))
+    async with (
+        open_network(settings) as network,
+        open_pool(network, size=pool_size) as pool,
+        open_invoker(network.book) as invoker,
+    ):
+        yield pool, invoker
 
 
 async def _run(

@@ -17,14 +17,18 @@ from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
     IluvatarBenchError,
+    InvocationFailed,
+    NetworkError,
     ProcessDied,
     StartupFailed,
     StepTimedOut,
     Unreachable,
 )
 from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
+from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import Subject, collect
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.records import Outcome, Trial
@@ -47,6 +51,10 @@ class Setting:
     image: ImportedImage
     profile: Profile
     kills: KillLog
+    networks: NetworkPool | None = None
+    """Where a container's network comes from; without it the runtime makes one, and nobody can
+    invoke the function."""
+    invoker: Invoker | None = None
     ready_seconds: float = STARTUP_SECONDS
 
 
@@ -74,6 +82,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         kills=setting.kills,
     ) as container:
         failure, cleanup_errors = await _live(setting, planned, container)
+        cleanup_errors += await _detach(setting, container)
         stdout, stderr = container.output_tails()
         trial = Trial(
             run_id=setting.run_id,
@@ -102,8 +111,10 @@ async def _live(
     failure: Failure | None = None
     try:
         async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
+            await _attach(setting, container)
             await container.create()
             await container.start(ready_seconds=setting.ready_seconds)
+            await _invoke(setting, planned, container)
             await container.stay_alive(planned.hold_ms / 1000)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         failure = await examine(setting, container, error, oom_before)
@@ -116,6 +127,29 @@ async def _live(
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, (str(error) or type(error).__name__, *notes)
     return failure, notes
+
+
+async def _attach(setting: Setting, container: Container) -> None:
+    if setting.networks is not None:
+        container.progress.step = "network"
+        container.attachment = await setting.networks.acquire()
+
+
+async def _invoke(setting: Setting, planned: PlannedTrial, container: Container) -> None:
+    if setting.invoker is not None:
+        for number in range(planned.invocations):
+            await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+
+
+async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
+    """Give the network back, whatever became of the container. Errors are notes."""
+    if setting.networks is None or container.attachment is None:
+        return ()
+    try:
+        await setting.networks.release(container.attachment)
+    except NetworkError as error:
+        return (str(error),)
+    return ()
 
 
 async def examine(
@@ -211,6 +245,10 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             )
         case ProcessDied():
             return BugClass.PROCESS_DIED
+        case InvocationFailed():
+            return BugClass.INVOKE_FAILED
+        case NetworkError():
+            return BugClass.NETWORK
         case Unreachable():
             return BugClass.DAEMON_UNAVAILABLE
         case StepTimedOut() | TimeoutError():

@@ -50,6 +50,19 @@ def remove(name: str) -> None:
         _ip_batch(f"link delete dev {name} type bridge")
 
 
+def forget_neighbour(name: str, address: str) -> None:
+    """Drop what the host remembers of the address's former holder on the bridge.
+
+    An address that is handed out again belongs to another interface with another MAC; until the
+    host's neighbour entry expires (seconds to a minute, arp(7)) its packets would still go to the
+    old one, and connections time out.
+
+    Raises:
+        MissingProgram, NetworkError: as for :func:`create`.
+    """
+    _run("-4", "neigh", "flush", "to", address, "dev", name)
+
+
 def exists(name: str) -> bool:
     """Whether there is an interface of that name."""
     return (_INTERFACES / name).exists()

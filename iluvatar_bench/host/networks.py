@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from iluvatar_bench.errors import IluvatarBenchError, NetworkError, PluginMisbehaved
-from iluvatar_bench.host import netns
+from iluvatar_bench.host import bridge, netns
 from iluvatar_bench.host.attachment import (
     AddressBook,
     Attachment,
@@ -113,6 +113,8 @@ class BridgeNetwork:
             result = await self._plugin.add(endpoint)
             if not result.addresses:
                 raise PluginMisbehaved(f"CNI ADD of {path.name} gave no address")
+            address = str(result.addresses[0].address.ip)
+            await asyncio.to_thread(bridge.forget_neighbour, self._settings.bridge, address)
         except BaseException as error:
             # Also when cancelled: a plugin ended half way has reserved an address. The CNI
             # specification wants a DEL after every failed ADD.
@@ -122,7 +124,7 @@ class BridgeNetwork:
         attachment = Attachment(
             id=path.name,
             mode=NetworkMode.BRIDGE,
-            address=str(result.addresses[0].address.ip),
+            address=address,
             port=self._settings.port,
             device=self._settings.bridge,
             namespace=path,

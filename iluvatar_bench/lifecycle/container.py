@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.containerd.spec import BindMount, runtime_spec
+from iluvatar_bench.containerd.spec import BindMount, NetworkNamespace, runtime_spec
 from iluvatar_bench.containerd.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
-from iluvatar_bench.errors import ProcessDied
+from iluvatar_bench.errors import InvocationFailed, ProcessDied
 from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.attachment import Attachment
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
     GATE_VARIABLE,
@@ -26,6 +28,7 @@ from iluvatar_bench.lifecycle.gate import (
     Gate,
     gate_at,
 )
+from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
@@ -34,6 +37,8 @@ from iluvatar_bench.lifecycle.removal import remove
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
 SHIELD_SECONDS = 600.0
+INVOKE_SECONDS = 30.0
+DEATH_NEWS_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -95,6 +100,8 @@ class Container:
         self.progress = Progress()
         self.mounts: tuple[Mount, ...] = ()
         self.exited: asyncio.Future[ExitStatus] | None = None
+        self.attachment: Attachment | None = None
+        """The container's network; without one the runtime makes a namespace with loopback."""
         self.pid: int | None = None
         self.snapshots = node.client.snapshots(profile.snapshotter)
         shared = profile.cgroup == "shared"
@@ -182,6 +189,11 @@ class Container:
         if self._gate is not None:
             binds.append(BindMount(str(self._gate.path), GATE_IN_CONTAINER, read_only=False))
             env[GATE_VARIABLE] = GATE_IN_CONTAINER
+        network = NetworkNamespace()
+        if self.attachment is not None:
+            env.update(HOST=self.attachment.address, PORT=str(self.attachment.port))
+            namespace = self.attachment.namespace
+            network = NetworkNamespace(path=namespace, of_host=namespace is None)
         return runtime_spec(
             args=self.image.args,
             env=env,
@@ -190,6 +202,7 @@ class Container:
             cgroups_path=self.cgroup,
             cgroup_v2=cgroups.mode() == "v2",
             binds=binds,
+            network=network,
         )
 
     async def _prepare_snapshot(self, lease: str | None) -> None:
@@ -256,6 +269,39 @@ class Container:
         await asyncio.wait((self.exited,), timeout=seconds)
         if self.exited.done():
             raise self.death(self.exited.result())
+
+    async def invoke(
+        self,
+        invoker: Invoker,
+        args: Mapping[str, Any],
+        *,
+        timeout_seconds: float = INVOKE_SECONDS,
+    ) -> Invocation:
+        """Run the function once over HTTP; its first invocation is a step of its own.
+
+        Raises:
+            ProcessDied: there was no good answer, because the process had ended.
+            InvocationFailed: there was none though the process lives.
+            AddressRefused: the container's network is not ours any more; nothing was sent.
+        """
+        assert self.attachment is not None
+        assert self.exited is not None
+        self.progress.step = "invoke"
+        self.progress.step_started_at = time.time()
+        invocation = await invoker.invoke(self.attachment, args, timeout_seconds=timeout_seconds)
+        if invocation.ok:
+            if invocation.first:
+                self.progress.steps["first_invoke_ms"] = invocation.duration_ms
+            return invocation
+        # A connection that ends tells of a death before containerd does.
+        await asyncio.wait((self.exited,), timeout=DEATH_NEWS_SECONDS)
+        if self.exited.done():
+            raise self.death(self.exited.result())
+        raise InvocationFailed(
+            f"container {self.id} did not answer an invocation ({invocation.cause}): "
+            f"{invocation.error}",
+            container_id=self.id,
+        )
 
     def death(self, status: ExitStatus) -> ProcessDied:
         """The error for a ready process that ended though nobody asked it to."""

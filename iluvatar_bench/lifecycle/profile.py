@@ -45,6 +45,11 @@ class Profile(BaseModel):
         description="when containerd collects garbage: as it decides; never; or forced at one step "
         "on a collector that is quiet otherwise",
     )
+    network: Literal["loopback", "bridge", "host"] = Field(
+        default="loopback",
+        description="a network namespace with loopback only; with an address on a bridge of ours, "
+        "by the CNI plugins; or the host's own, with a port for each container",
+    )
     start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
         default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
     )

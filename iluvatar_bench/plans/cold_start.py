@@ -14,11 +14,14 @@ MAX_CONCURRENCY = 512
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One container: which function, and how long it lives once it is ready (milliseconds)."""
+    """One container: which function, how often it is invoked once it is ready, and how long it
+    lives after that (milliseconds).
+    """
 
     index: int
     function: str
     hold_ms: int
+    invocations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ def cold_start(
     seed: int,
     function: str = "hello",
     hold_ms: tuple[int, int] = (200, 1500),
+    invocations: int = 1,
 ) -> ColdStartPlan:
     """A plan of ``trials`` cold starts; the same arguments always give the same plan.
 
-    Each container is kept for a time drawn uniformly from ``hold_ms`` (inclusive bounds), so that
-    starts, lives and removals overlap in every combination.
+    Each container is invoked ``invocations`` times, then kept for a time drawn uniformly from
+    ``hold_ms`` (inclusive bounds), so that starts, lives and removals overlap in every combination.
 
     Raises:
         UsageError: a number is out of its range.
@@ -57,10 +61,12 @@ def cold_start(
     shortest, longest = hold_ms
     if not 0 <= shortest <= longest:
         raise UsageError(f"hold_ms must be a range of times from 0 up, not {shortest}..{longest}")
+    if not 0 <= invocations <= MAX_TRIALS:
+        raise UsageError(f"invocations must be between 0 and {MAX_TRIALS}, not {invocations}")
     random_state = random.Random(seed)
     return ColdStartPlan(
         trials=tuple(
-            PlannedTrial(index, function, random_state.randint(shortest, longest))
+            PlannedTrial(index, function, random_state.randint(shortest, longest), invocations)
             for index in range(trials)
         ),
         concurrency=concurrency,
