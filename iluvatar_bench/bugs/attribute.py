@@ -84,9 +84,7 @@ def _shim_death(symptom: BugClass, evidence: Evidence) -> _Verdict:
     return None
 
 
-_KILLABLE = frozenset(
-    {BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.CREATE_REJECTED}
-)
+_KILLABLE = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.CREATE_REJECTED})
 
 
 def _collateral_kill(symptom: BugClass, evidence: Evidence) -> _Verdict:
