@@ -1,0 +1,79 @@
+"""Where in a block of log lines there is anything to look at.
+
+One search for many fixed words (Aho-Corasick, https://docs.rs/aho-corasick) passes over healthy
+lines. The words of failures come from the table of signatures, the others are what the worker
+writes when it counts for something else.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from ahocorasick_rs import BytesAhoCorasick
+
+from iluvatar_bench.bugs.needles import failure_needles
+
+
+class Interest(Enum):
+    """Why a place is looked at."""
+
+    FAILURE = "failure"
+    """A word of a signature, a level or a document that reports a failure."""
+    ACTIVITY = "activity"
+    """An invocation or a container, for the denominators."""
+    SAMPLE = "sample"
+    """A container's memory use that changed."""
+
+
+_REPORTED = (
+    "[ERROR]",
+    '"ERROR"',
+    '{ "Error"',
+    '{"Error"',
+    '  "Error": ',
+    # Objects nested so deep that reading them may fail.
+    "}" * 24,
+    "]" * 24,
+    "]}" * 12,
+)
+INVOCATION = "invocation request"
+_ACTIVITY = (
+    INVOCATION,
+    # The worker, 2022 and today.
+    "was launched",
+    "container successfully started",
+    "Removing container",
+    # containerd, once for each shim.
+    "starting signal loop",
+)
+# Backreferences: only a change is a match, so steady containers cost nothing. Each pattern begins
+# with fixed text, which the search runs on.
+MEMORY_CHANGES = (
+    re.compile(rb"new: (-?\d{1,9}); old: (?!\1;)(-?\d{1,9})"),
+    re.compile(rb'"new_usage":\s?(-?\d{1,9}),\s?"old":\s?(?!\1\b)(-?\d{1,9})'),
+)
+
+
+def search_words() -> tuple[str, ...]:
+    """Every word that is searched for, as used by the comparison with grep."""
+    return (*failure_needles(), *_REPORTED, *_ACTIVITY)
+
+
+class Prefilter:
+    """Finds the places of interest in blocks. Holds no state between calls."""
+
+    def __init__(self) -> None:
+        words = search_words()
+        self._automaton = BytesAhoCorasick([word.encode() for word in words])
+        activity = set(_ACTIVITY)
+        self._interests = [Interest.ACTIVITY if w in activity else Interest.FAILURE for w in words]
+
+    def places(self, data: bytes) -> list[tuple[int, Interest]]:
+        """Offsets into ``data`` and their interest, ascending."""
+        found = [
+            (start, self._interests[word])
+            for word, start, _ in self._automaton.find_matches_as_indexes(data)
+        ]
+        samples = [(m.start(), Interest.SAMPLE) for p in MEMORY_CHANGES for m in p.finditer(data)]
+        return sorted(found + samples, key=lambda place: place[0]) if samples else found

@@ -1,0 +1,180 @@
+"""Files of any size as blocks of whole entries, in bounded memory.
+
+Nothing that stands in a file raises: a line too long, a broken archive or a failing disk is noted
+among the file's :class:`~.problems.Problems`, and reading goes on where it can.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.worker_logs.lines import Block, whole_lines
+from iluvatar_bench.worker_logs.problems import Problems
+from iluvatar_bench.worker_logs.split import last_boundary
+from iluvatar_bench.worker_logs.times import Clock
+
+STDIN = "-"
+CHUNK_BYTES = 2 * 1024 * 1024
+MAX_HELD_BYTES = 1024 * 1024
+"""An entry that goes on over a block's end is held back up to this size."""
+MAX_SPOOLED_BYTES = 1024**3
+"""Standard input cannot be read twice, so this much of it is kept in an unnamed temporary file."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class LogSource:
+    """One input: a file, compressed or not, or standard input.
+
+    ``close`` removes what was kept of standard input; the source is its own context manager.
+    """
+
+    def __init__(self, name: str, *, stdin: BinaryIO | None = None) -> None:
+        self.name = name
+        self._stdin = stdin
+        self._spool: IO[bytes] | None = None
+
+    def __enter__(self) -> LogSource:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up what was kept of standard input."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def clock(self, *, zone: str) -> Clock:
+        """The reader of this file's time stamps; ``zone`` is that of stamps without one."""
+        if self.name == STDIN:
+            return Clock(zone=zone)
+        try:
+            changed_at = datetime.fromtimestamp(Path(self.name).stat().st_mtime, UTC)
+        except (OSError, OverflowError, ValueError):
+            return Clock(zone=zone)
+        return Clock(zone=zone, written_at=changed_at)
+
+    def first_stamp(self, *, zone: str) -> datetime | None:
+        """The first time of day in the file's first 64 KiB, in UTC; None for standard input."""
+        if self.name == STDIN:
+            return None
+        clock = self.clock(zone=zone)
+        try:
+            with self._open() as stream:
+                head: bytes = stream.read1(65536)
+        except (OSError, EOFError, zlib.error):
+            return None
+        stamps = (clock.read(line[:200])[0] for line in head.decode(errors="replace").split("\n"))
+        return next((stamp for stamp in stamps if stamp is not None), None)
+
+    def blocks(self, problems: Problems) -> Iterator[Block]:
+        """The lines in order, in blocks of at most about 4 MiB that begin with an entry.
+
+        Can be called again to read a second time; of standard input, the second time shows the
+        first :data:`MAX_SPOOLED_BYTES`.
+        """
+        held, line = b"", 1
+        for piece in whole_lines(self._chunks(), problems):
+            if held and piece.line != line + held.count(b"\n"):
+                # A line was left out in between: the entry held back ends here.
+                yield Block(held, line)
+                held = b""
+            data = held + piece.data
+            line = line if held else piece.line
+            cut = last_boundary(data)
+            if len(data) - cut > MAX_HELD_BYTES:
+                cut = len(data)
+            if cut:
+                yield Block(data[:cut], line)
+                line += data.count(b"\n", 0, cut)
+            held = data[cut:]
+        if held:
+            yield Block(held, line)
+
+    def _chunks(self) -> Iterator[bytes]:
+        with self._open() as stream:
+            # read1: what lies before a damaged place arrives before the error does.
+            while chunk := stream.read1(CHUNK_BYTES):
+                yield chunk
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with self._open_stdin() if self.name == STDIN else Path(self.name).open("rb") as file:
+            compressed = file.peek(2)[:2] == _GZIP_MAGIC
+            yield gzip.GzipFile(fileobj=file) if compressed else file
+
+    def _open_stdin(self) -> io.BufferedReader:
+        if self._spool is None:
+            self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            stdin = self._stdin or sys.stdin.buffer
+            return io.BufferedReader(_Tee(stdin, self._spool))
+        self._spool.seek(0)
+        return io.BufferedReader(_Tee(self._spool, None))
+
+
+class _Tee(io.RawIOBase):
+    """Reads ``source`` and copies its beginning to ``copy``; closing it closes neither."""
+
+    def __init__(self, source: IO[bytes], copy: IO[bytes] | None) -> None:
+        self._source = source
+        self._copy = copy
+        self._copied = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` from the source; 0 at its end."""
+        read = getattr(self._source, "read1", self._source.read)
+        data: bytes = read(len(buffer))
+        if self._copy is not None and self._copied < MAX_SPOOLED_BYTES:
+            self._copied += self._copy.write(data[: MAX_SPOOLED_BYTES - self._copied])
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def open_sources(
+    paths: Sequence[str | Path], *, zone: str, stdin: BinaryIO | None = None
+) -> list[LogSource]:
+    """The inputs behind ``paths``, each once, in the order in which they begin.
+
+    A folder stands for the files in it, ``-`` for standard input. Rotated files thereby come in
+    the order in which they were written.
+
+    Raises:
+        UnusablePath: a path does not exist or cannot be read.
+    """
+    names: dict[str, None] = {}
+    for path in paths:
+        if str(path) == STDIN:
+            names[STDIN] = None
+            continue
+        found = (
+            sorted(p for p in Path(path).iterdir() if p.is_file())
+            if Path(path).is_dir()
+            else [Path(path)]
+        )
+        for file in found:
+            names.setdefault(str(_readable(file)))
+    sources = [LogSource(name, stdin=stdin) for name in names]
+    last = datetime.max.replace(tzinfo=UTC)
+    return sorted(sources, key=lambda source: source.first_stamp(zone=zone) or last)
+
+
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise UnusablePath(f"cannot read {path}: {error.strerror}") from error
