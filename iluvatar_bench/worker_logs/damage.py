@@ -14,7 +14,7 @@ def note_damage(block: Block, problems: Problems, *, json_lines: bool) -> None:
     ``json_lines``: every line of this file should end with a brace.
     """
     data = block.data
-    cut_short = json_lines and data.count(b"}\n") < data.count(b"\n") + (data[-1:] != b"\n")
+    cut_short = json_lines and data.count(b"}\n") < block.ends + (not data.endswith(b"\n"))
     if not cut_short and b"\0" not in data and _is_text(data):
         return
     for number, line in enumerate(data.split(b"\n"), start=block.line):

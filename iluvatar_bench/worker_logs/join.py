@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ahocorasick_rs import BytesAhoCorasick
-
 from iluvatar_bench.worker_logs.names import container_in
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.source import LogSource
+from iluvatar_bench.worker_logs.words import WordSearch
 
 Place = tuple[str, int]
 """File and line."""
@@ -39,17 +38,17 @@ class _Seeker:
     def __init__(self, wanted: Iterable[tuple[Place, str]]) -> None:
         self._wanted = dict(wanted)
         self.transactions = sorted(set(self._wanted.values()))
-        self._automaton = BytesAhoCorasick([t.encode() for t in self.transactions])
+        self._words = [t.encode() for t in self.transactions]
         self._latest: dict[str, str] = {}
         self._waiting: dict[str, list[Place]] = defaultdict(list)
         self.found: dict[Place, str] = {}
 
     def look_through(self, source: LogSource) -> None:
+        search = WordSearch(self._words)
         for block in source.blocks(Problems(source.name)):
             data, number, counted = block.data, block.line, 0
-            for word, position, behind in self._automaton.find_matches_as_indexes(
-                data, overlapping=True
-            ):
+            for position, word in sorted(search.find(data)):
+                behind = position + len(self._words[word])
                 if _goes_on(data[max(position - 1, 0) : position], data[behind : behind + 1]):
                     continue
                 start = data.rfind(b"\n", 0, position) + 1

@@ -15,10 +15,12 @@ MAX_LINE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines of a log; ``line`` is the number of the first, from 1."""
+    """Whole lines of a log: ``line`` is the number of the first, from 1, ``ends`` how many line
+    ends there are."""
 
     data: bytes
     line: int
+    ends: int
 
 
 def whole_lines(chunks: Iterable[bytes], problems: Problems) -> Iterator[Block]:
@@ -42,32 +44,38 @@ def whole_lines(chunks: Iterable[bytes], problems: Problems) -> Iterator[Block]:
         end = data.rfind(b"\n") + 1
         complete, pending = data[:end], data[end:]
         if complete:
-            yield from _without_long(Block(complete, line), problems)
-            line += complete.count(b"\n")
+            ends = complete.count(b"\n")
+            yield from _without_long(Block(complete, line, ends), problems)
+            line += ends
         if len(pending) > MAX_LINE_BYTES:
             problems.add(line, f"a line of more than {MAX_LINE_BYTES} bytes")
             pending, skipping = b"", True
     if pending:
-        yield Block(pending, line)
+        yield Block(pending, line, 0)
 
 
 def _without_long(block: Block, problems: Problems) -> Iterator[Block]:
     """The block in parts, without its lines of more than the limit. It ends with a line end."""
-    data, start, at = block.data, 0, 0
-    line = block.line
+    data, line, start, at = block.data, block.line, 0, 0
     while at < len(data):
         # The last line end within reach: from one to the next, a block takes a few steps.
         end = data.rfind(b"\n", at, at + MAX_LINE_BYTES + 1) + 1
         if end == 0:
             if start < at:
-                yield Block(data[start:at], line)
-                line += data.count(b"\n", start, at)
+                yield (part := _part(data[start:at], line))
+                line += part.ends
             problems.add(line, f"a line of more than {MAX_LINE_BYTES} bytes")
             end = start = data.index(b"\n", at) + 1
             line += 1
         at = end
-    if start < len(data):
-        yield Block(data[start:] if start else data, line)
+    if start == 0:
+        yield block
+    elif start < len(data):
+        yield _part(data[start:], line)
+
+
+def _part(data: bytes, line: int) -> Block:
+    return Block(data, line, data.count(b"\n"))
 
 
 @dataclass(frozen=True, slots=True)

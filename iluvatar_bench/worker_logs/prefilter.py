@@ -1,8 +1,7 @@
 """Where in a block of log lines there is anything to look at.
 
-One search for many fixed words (Aho-Corasick, https://docs.rs/aho-corasick) passes over healthy
-lines. The words of failures come from the table of signatures, the others are what the worker
-writes when it counts for something else.
+One search for many fixed words passes over healthy lines. The words of failures come from the table
+of signatures, the others are what the worker writes when it counts for something else.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from ahocorasick_rs import BytesAhoCorasick
-
 from iluvatar_bench.bugs.needles import failure_needles
+from iluvatar_bench.worker_logs.words import WordSearch
 
 
 class Interest(Enum):
@@ -65,15 +63,16 @@ class Prefilter:
 
     def __init__(self) -> None:
         words = search_words()
-        self._automaton = BytesAhoCorasick([word.encode() for word in words])
+        self._search = WordSearch([word.encode() for word in words])
         activity = set(_ACTIVITY)
         self._interests = [Interest.ACTIVITY if w in activity else Interest.FAILURE for w in words]
 
     def places(self, data: bytes) -> list[tuple[int, Interest]]:
         """Offsets into ``data`` and their interest, ascending."""
-        found = [
-            (start, self._interests[word])
-            for word, start, _ in self._automaton.find_matches_as_indexes(data)
-        ]
-        samples = [(m.start(), Interest.SAMPLE) for p in MEMORY_CHANGES for m in p.finditer(data)]
-        return sorted(found + samples, key=lambda place: place[0]) if samples else found
+        found = [(start, self._interests[word]) for start, word in self._search.find(data)]
+        found += [(m.start(), Interest.SAMPLE) for p in MEMORY_CHANGES for m in p.finditer(data)]
+        return sorted(found, key=_offset)
+
+
+def _offset(place: tuple[int, Interest]) -> int:
+    return place[0]

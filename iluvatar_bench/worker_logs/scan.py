@@ -32,6 +32,7 @@ from iluvatar_bench.worker_logs.times import Clock
 MOST_JUDGED_BYTES = 64 * 1024
 """Of a longer entry, its head and tail and the words around each place of interest are judged."""
 
+_MOST_PLACES = 16
 _JSON_LINE = re.compile(rb"\s*\{\s{0,4}\"(?!Error)")
 
 
@@ -115,35 +116,28 @@ class _Scanner:
             note_damage(block, problems, json_lines=json_lines)
             self._scan_block(block, source.name, clock, problems)
             size += len(block.data)
-            lines = block.line - 1 + block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+            lines = block.line - 1 + block.ends + (not block.data.endswith(b"\n"))
         self.files.append(FileFacts(file=source.name, bytes=size, lines=lines, problems=problems))
 
     def _scan_block(self, block: Block, file: str, clock: Clock, problems: Problems) -> None:
-        data, number, counted = block.data, block.line, 0
+        data, floor = block.data, 0
+        numbers = _LineNumbers(block)
         places = self._prefilter.places(data)
-        floor = 0
         for index, (position, interest) in enumerate(places):
             if interest is Interest.FAILURE:
-                if position < floor:
-                    continue
-                start, floor = entry_around(data, position, floor)
-            else:
-                start = data.rfind(b"\n", 0, position) + 1
-            if start >= counted:
-                number += data.count(b"\n", counted, start)
-                line, counted = number, start
-            else:
-                line = number - data.count(b"\n", start, counted)
-            if interest is Interest.FAILURE:
-                inside = [p for p, _ in places[index : index + 16] if p < floor]
-                self._entry(_excerpt(data, start, floor, inside), file, line, clock, problems)
+                if position >= floor:
+                    start, floor = entry_around(data, position, floor)
+                    near = [p for p, _ in places[index : index + _MOST_PLACES] if p < floor]
+                    entry = _excerpt(data, start, floor, near)
+                    self._entry(entry, file, numbers.at(start), clock, problems)
                 continue
+            start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
-            raw = data[start : end if end >= 0 else len(data)]
+            line = data[start : end if end >= 0 else len(data)]
             if interest is Interest.ACTIVITY:
-                self.activity.add_line(raw, clock)
+                self.activity.add_line(line, clock)
             else:
-                self._sample(raw, file, line, clock)
+                self._sample(line, file, numbers.at(start), clock)
 
     def _entry(self, data: bytes, file: str, line: int, clock: Clock, problems: Problems) -> None:
         text = data.decode(errors="replace").rstrip("\r\n")
@@ -174,6 +168,22 @@ class _Scanner:
         self.samples.add(
             entry, old=int(change.group(2)), new=int(change.group(1)), file=file, line=line
         )
+
+
+class _LineNumbers:
+    """Line numbers of offsets into a block, counted on from the offset asked for last."""
+
+    def __init__(self, block: Block) -> None:
+        self._data = block.data
+        self._offset, self._number = 0, block.line
+
+    def at(self, offset: int) -> int:
+        if offset >= self._offset:
+            self._number += self._data.count(b"\n", self._offset, offset)
+        else:
+            self._number -= self._data.count(b"\n", offset, self._offset)
+        self._offset = offset
+        return self._number
 
 
 _ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}]}")

@@ -84,23 +84,23 @@ class LogSource:
         Can be called again to read a second time; of standard input, the second time shows the
         first :data:`MAX_SPOOLED_BYTES`.
         """
-        held, line = b"", 1
+        held = Block(b"", 1, 0)
         for piece in whole_lines(self._chunks(), problems):
-            if held and piece.line != line + held.count(b"\n"):
+            if held.data and piece.line != held.line + held.ends:
                 # A line was left out in between: the entry held back ends here.
-                yield Block(held, line)
-                held = b""
-            data = held + piece.data
-            line = line if held else piece.line
+                yield held
+                held = Block(b"", piece.line, 0)
+            data, ends = held.data + piece.data, held.ends + piece.ends
+            line = held.line if held.data else piece.line
             cut = last_boundary(data)
             if len(data) - cut > MAX_HELD_BYTES:
                 cut = len(data)
+            rest = data.count(b"\n", cut)
             if cut:
-                yield Block(data[:cut], line)
-                line += data.count(b"\n", 0, cut)
-            held = data[cut:]
-        if held:
-            yield Block(held, line)
+                yield Block(data[:cut], line, ends - rest)
+            held = Block(data[cut:], line + ends - rest, rest)
+        if held.data:
+            yield held
 
     def _chunks(self) -> Iterator[bytes]:
         with self._open() as stream:
