@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,18 @@ from iluvatar_bench.worker_logs.prefilter import INVOCATION
 from iluvatar_bench.worker_logs.times import Clock
 
 _INVOCATION = INVOCATION.encode()
+# Invocations are many, so their two usual forms are read by one match each: the hour, minute and
+# offset, then the function and its version.
+_USUAL = (
+    re.compile(
+        rb"\[(\d{4}-\d\d-\d\d \d\d):(\d\d):[\d.]{2,12} ([+-]\d\d:\d\d)\] [^\n]{0,400}?"
+        rb"invocation request (\S{1,200}) (\S{1,100})"
+    ),
+    re.compile(
+        rb'\{"timestamp":"(\d{4}-\d\d-\d\d[T ]\d\d):(\d\d):[\d.]{2,12}(Z|[+-]\d\d:\d\d)?"'
+        rb'[^\n]{0,400}?"function_name":"([^"\\]{1,200})","function_version":"([^"\\]{1,100})"'
+    ),
+)
 _INVOKED_TEXT = re.compile(rb"invocation request ([^\s\"]{1,200}) ([^\s\"]{1,100})")
 _INVOKED_JSON = re.compile(
     rb'"function_name":\s?"([^"\\]{1,200})"(?:[^\n]{0,300}?"function_version":\s?"([^"\\]{1,100})")?'
@@ -65,18 +78,26 @@ class Activity:
         self.invocations: Counter[Cell] = Counter()
         self._seen = DistinctIds()
 
-    def add_line(self, line: bytes, clock: Clock) -> None:
-        """Count what a healthy line shows."""
-        hour = clock.hour(line)
+    def add(self, data: bytes, start: int, end: int, clock: Clock) -> None:
+        """Count what a healthy line, ``data[start:end]``, shows."""
+        for pattern in _USUAL:
+            usual = pattern.match(data, start, end)
+            if usual:
+                hour, minute, offset, function, version = usual.groups()
+                at = clock.utc_hour(hour, minute, offset)
+                self.invocations[_name(function), _name(version), at] += 1
+                return
+        line = data[start:end]
+        at = clock.hour(line)
         if _INVOCATION in line:
-            function, version = _invoked(line)
-            self.invocations[function, version, hour] += 1
+            self.invocations[(*_invoked(line), at)] += 1
             return
         shim = _SHIM_PATH.search(line)
-        text = line[:4096].decode(errors="replace")
-        container = shim.group(1).decode() if shim else container_in(text)
+        container = (
+            shim.group(1).decode() if shim else container_in(line[:4096].decode(errors="replace"))
+        )
         if container:
-            self.add_container(container, hour)
+            self.add_container(container, at)
 
     def add_container(self, container_id: str, hour: str) -> None:
         """Count a container, unless it was counted before."""
@@ -85,12 +106,15 @@ class Activity:
             self.containers[function or "", version or "", hour] += 1
 
 
+@lru_cache(maxsize=4096)
+def _name(text: bytes) -> str:
+    return text.decode(errors="replace")
+
+
 def _invoked(line: bytes) -> tuple[str, str]:
     found = _INVOKED_TEXT.search(line) or _INVOKED_JSON.search(line)
     if found:
-        return found.group(1).decode(errors="replace"), (found.group(2) or b"").decode(
-            errors="replace"
-        )
+        return _name(found.group(1)), _name(found.group(2) or b"")
     fqdn = _FQDN.search(line)
-    function, version = split_name(fqdn.group(1).decode(errors="replace")) if fqdn else ("", "")
+    function, version = split_name(_name(fqdn.group(1))) if fqdn else ("", "")
     return function or "", version or ""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pandas as pd
 
-from iluvatar_bench.bugs.classify import classify_text
+from iluvatar_bench.bugs.classify import Classification, classify_text
 from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.collect import Failures
 from iluvatar_bench.worker_logs.damage import note_damage
@@ -125,25 +125,36 @@ class _Scanner:
         places = self._prefilter.places(data)
         for index, (position, interest) in enumerate(places):
             if interest is Interest.FAILURE:
-                if position >= floor:
-                    start, floor = entry_around(data, position, floor)
-                    near = [p for p, _ in places[index : index + _MOST_PLACES] if p < floor]
-                    entry = _excerpt(data, start, floor, near)
-                    self._entry(entry, file, numbers.at(start), clock, problems)
+                if position < floor:
+                    continue
+                start, floor = entry_around(data, position, floor)
+                entry = data[start:floor]
+                if len(entry) > MOST_JUDGED_BYTES:
+                    near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
+                    entry = _excerpt(entry, near)
+                text = entry.decode(errors="replace").rstrip("\r\n")
+                found = classify_text(text)
+                if found.bug_class is not None or _says_error(text):
+                    self._report(text, found, file, numbers.at(start), clock, problems)
                 continue
             start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
-            line = data[start : end if end >= 0 else len(data)]
+            end = end if end >= 0 else len(data)
             if interest is Interest.ACTIVITY:
-                self.activity.add_line(line, clock)
+                self.activity.add(data, start, end, clock)
             else:
-                self._sample(line, file, numbers.at(start), clock)
+                self._sample(data[start:end], file, numbers.at(start), clock)
 
-    def _entry(self, data: bytes, file: str, line: int, clock: Clock, problems: Problems) -> None:
-        text = data.decode(errors="replace").rstrip("\r\n")
-        found = classify_text(text)
-        if found.bug_class is None and not _says_error(text):
-            return
+    def _report(
+        self,
+        text: str,
+        found: Classification,
+        file: str,
+        line: int,
+        clock: Clock,
+        problems: Problems,
+    ) -> None:
+        """Take in an entry that has a class, or that says itself that something failed."""
         entry = parse_entry(text, clock)
         if entry.damage:
             problems.add(line, entry.damage)
@@ -194,9 +205,7 @@ def _says_error(text: str) -> bool:
     return any(word in text for word in _ERROR_WORDS)
 
 
-def _excerpt(data: bytes, start: int, end: int, places: list[int]) -> bytes:
-    if end - start <= MOST_JUDGED_BYTES:
-        return data[start:end]
+def _excerpt(entry: bytes, places: list[int]) -> bytes:
     quarter = MOST_JUDGED_BYTES // 4
-    around = [data[max(p - 512, start) : min(p + 1024, end)] for p in places]
-    return b" ... ".join([data[start : start + quarter], *around, data[end - quarter : end]])
+    around = [entry[max(place - 512, 0) : place + 1024] for place in places]
+    return b" ... ".join([entry[:quarter], *around, entry[-quarter:]])

@@ -15,7 +15,7 @@ _ISO = re.compile(
 _KLOG = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HOUR = re.compile(rb"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:[.,]\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?")
+_HOUR = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d):(\d\d):\d\d(?:[.,]\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?")
 
 
 class Clock:
@@ -55,7 +55,13 @@ class Clock:
         found = _HOUR.search(line, 0, 200)
         if found is None:
             return ""
-        return _utc_hour(found.group(1), found.group(2), found.group(3), self.zone)
+        return self.utc_hour(found.group(1), found.group(2), found.group(3))
+
+    def utc_hour(self, hour: bytes, minute: bytes, offset: bytes | None) -> str:
+        """The UTC hour of a stamp taken apart: ``YYYY-MM-DD HH``, minute, offset or None."""
+        whole_hours = self.zone == "UTC" if offset is None else offset.endswith((b"00", b"Z"))
+        # Only in a zone of half an hour does the minute decide which hour of UTC it is.
+        return _utc_hour(hour, b"00" if whole_hours else minute, offset, self.zone)
 
     def _yearless(
         self, month: int, rest: str, fraction: str | None = None
@@ -84,9 +90,8 @@ class Clock:
 
 
 @lru_cache(maxsize=8192)
-def _utc_hour(date: bytes, minute: bytes, offset: bytes | None, zone: str) -> str:
-    stamp = f"{date.decode()} {minute.decode()}:00{offset.decode() if offset else ''}"
-    when, _ = Clock(zone=zone).read(stamp)
+def _utc_hour(hour: bytes, minute: bytes, offset: bytes | None, zone: str) -> str:
+    when, _ = Clock(zone=zone).read((b"%b:%b:00%b" % (hour, minute, offset or b"")).decode())
     return f"{when:%Y-%m-%d %H:00}" if when else ""
 
 
