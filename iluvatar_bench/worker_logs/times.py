@@ -17,6 +17,10 @@ _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOUR = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d):(\d\d):\d\d(?:[.,]\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?")
 
+# A damaged stamp must not stretch a time line over a thousand years, nor a pandas date over its
+# range.
+_PLAUSIBLE_YEARS = range(1971, 2100)
+
 
 class Clock:
     """Reads the time stamps of one file.
@@ -84,6 +88,8 @@ class Clock:
             when = datetime.fromisoformat(f"{stamp}.{(fraction or '0')[:6]:0<6}{offset or ''}")
             if offset is None:
                 when = when.replace(tzinfo=self._tzinfo)
+            if when.year not in _PLAUSIBLE_YEARS:
+                return None, ""
             return when.astimezone(UTC), offset or self.zone
         except (ValueError, OverflowError):
             return None, ""
