@@ -16,7 +16,7 @@ _NAMED_CONTAINER = re.compile(
     r"\b(?:container|task) \\{0,3}[\"'`]([A-Za-z0-9][\w.-]{1,128})\\{0,3}[\"'`]"
 )
 
-_BACKGROUND = frozenset({"Startup", "TestTest", "Status", "HealthCheck"})
+_REQUEST = re.compile(r"(?=[^\d]*\d)[\w.:-]{1,200}", re.ASCII)
 
 
 def container_in(text: str) -> str | None:
@@ -71,4 +71,4 @@ def is_transaction(tid: str) -> bool:
     The worker's background tasks log under a fixed word of their own ("CtrMrgWorker",
     "NetNsPool"), which says nothing about whom a line concerns; a request's id is a GUID.
     """
-    return tid not in _BACKGROUND and any(c.isdigit() for c in tid) and " " not in tid
+    return _REQUEST.fullmatch(tid) is not None

@@ -55,7 +55,12 @@ _TRACEBACK_BODY = re.compile(
 _CHAINED = re.compile(
     rb"\s{0,8}(?:During handling of|The above exception was)[^\n]*\n\s{0,8}(?=Tr)"
 )
-_FATAL_PYTHON = re.compile(rb"Fatal Python error: [^\n]*(?:\n[^\n]+)*\n?")
+_CHAIN_ABOVE = re.compile(rb"(?:During handling of|The above exception was)[^\n]*\s*\Z")
+_CHAIN_BYTES = 120
+_FATAL = b"Fatal Python error: "
+# Up to the next empty line.
+_FATAL_PYTHON = re.compile(rb"Fatal Python error: [^\n]*(?:\n(?!\r?\n)[^\n]+)*\n?")
+_PARAGRAPH_BYTES = 4096
 
 
 def last_boundary(data: bytes) -> int:
@@ -68,7 +73,7 @@ def last_boundary(data: bytes) -> int:
     for _ in range(_MOST_LINES_BACK):
         if _HEADER.match(data, at):
             return at
-        if plain < 0 and not _CONTINUATION.match(data, at) and not _in_traceback(data, at):
+        if plain < 0 and not _goes_on(data, at):
             plain = at
         if at == 0 or len(data) - at > _MOST_BYTES_BACK:
             break
@@ -135,7 +140,7 @@ def _document_end(data: bytes, start: int) -> int:
 def _plain(data: bytes, line: int, floor: int) -> tuple[int, int]:
     """The plain text around a line: a traceback, or a line and what is indented below it."""
     start = line
-    while start > floor and (_CONTINUATION.match(data, start) or _in_traceback(data, start)):
+    while start > floor and _goes_on(data, start):
         if line - start > _MOST_BYTES_BACK:
             break
         above = max(data.rfind(b"\n", floor, start - 1) + 1, floor)
@@ -159,9 +164,19 @@ def _plain(data: bytes, line: int, floor: int) -> tuple[int, int]:
     return start, end
 
 
-def _in_traceback(data: bytes, line: int) -> bool:
-    """Whether the line above is part of a traceback, so that this one is its exception."""
-    above = data.rfind(b"\n", 0, line - 1) + 1 if line else 0
-    return line > 0 and (
-        data.startswith(_TRACEBACK, above) or data.startswith((b'  File "', b"    "), above)
-    )
+def _goes_on(data: bytes, line: int) -> bool:
+    """Whether a line of plain text belongs to what stands above it."""
+    if line == 0:
+        return False
+    above = data.rfind(b"\n", 0, line - 1) + 1
+    if _CONTINUATION.match(data, line) or data.startswith((b"\n", b"\r\n"), line):
+        return True
+    if data.startswith((_TRACEBACK, b'  File "', b"    "), above):
+        # The exception itself stands below a traceback's last line.
+        return True
+    if data.startswith((_TRACEBACK, b"During handling of", b"The above exception was"), line):
+        return not data.startswith(_TRACEBACK, line) or bool(
+            _CHAIN_ABOVE.search(data, max(line - _CHAIN_BYTES, 0), line)
+        )
+    fatal = data.rfind(_FATAL, max(line - _PARAGRAPH_BYTES, 0), line)
+    return fatal >= 0 and not re.search(rb"\n\r?\n", data[fatal:line])

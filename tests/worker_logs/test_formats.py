@@ -133,7 +133,9 @@ def test_the_container_a_text_names(text: str, container: str | None) -> None:
 
 def test_only_a_request_is_a_transaction() -> None:
     assert is_transaction("19293b05tof0b7to8235tob4fctoc24d53331cc6")
-    assert not any(map(is_transaction, ("CtrMrgWorker", "NetNsPool", "Startup", "")))
+    assert not any(
+        map(is_transaction, ("CtrMrgWorker", "NetNsPool", "Startup", "", "a 1", "\0001"))
+    )
 
 
 @pytest.mark.parametrize("stamp", ["2022-13-41 99:99:99", "9999-01-01 00:00:00", "Foo 12 10:00:00"])
