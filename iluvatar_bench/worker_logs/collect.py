@@ -13,8 +13,8 @@ from iluvatar_bench.worker_logs.activity import DistinctIds
 from iluvatar_bench.worker_logs.failure import Failure
 from iluvatar_bench.worker_logs.names import is_never_reused
 
-MOST_FAILURES = 50_000
-"""Failures kept one by one, about 2 KiB each. Further ones are counted, not listed."""
+MOST_FAILURES = 20_000
+"""Failures kept one by one, up to 3 KiB each. Further ones are counted, not listed."""
 REUSED_NAME_GAP = timedelta(seconds=60)
 """A name that may be used again means a new container after this long without a report."""
 

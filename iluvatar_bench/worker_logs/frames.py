@@ -112,33 +112,27 @@ def report_of(
 
 
 def _failures(failures: Iterable[Failure]) -> pd.DataFrame:
-    rows = [
-        {name: getattr(failure, name) for name in FAILURE_COLUMNS}
-        | {"bug_class": str(failure.bug_class)}
-        for failure in failures
-    ]
+    rows = [tuple(getattr(failure, name) for name in FAILURE_COLUMNS) for failure in failures]
     frame = _frame(rows, FAILURE_COLUMNS)
     frame["last_seen"] = pd.to_datetime(frame["last_seen"], utc=True)
+    frame["bug_class"] = frame["bug_class"].map(str).astype(object)
     return frame.astype({"line": "int64", "entries": "int64"})
 
 
 def _samples(samples: Samples) -> pd.DataFrame:
-    rows = []
-    for sample in samples.kept:
-        function, version = function_of(sample.container_id or "")
-        rows.append(
-            {
-                "time": sample.time,
-                "container_id": sample.container_id,
-                "function": function,
-                "version": version,
-                "old_mb": sample.old_mb,
-                "new_mb": sample.new_mb,
-                "change_mb": sample.new_mb - sample.old_mb,
-                "file": sample.file,
-                "line": sample.line,
-            }
+    rows = [
+        (
+            sample.time,
+            sample.container_id,
+            *function_of(sample.container_id or ""),
+            sample.old_mb,
+            sample.new_mb,
+            sample.new_mb - sample.old_mb,
+            sample.file,
+            sample.line,
         )
+        for sample in samples.kept
+    ]
     frame = _frame(rows, SAMPLE_COLUMNS)
     numbers = ("old_mb", "new_mb", "change_mb", "line")
     return frame.astype(dict.fromkeys(numbers, "int64")).sort_values(
@@ -157,7 +151,7 @@ def _activity(containers: Counter[Cell], invocations: Counter[Cell]) -> pd.DataF
     return frame.astype({"containers": "int64", "invocations": "int64"})
 
 
-def _frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(columns))
     frame["time"] = pd.to_datetime(frame["time"], utc=True)
     return frame

@@ -16,6 +16,7 @@ _NAMED_CONTAINER = re.compile(
     r"\b(?:container|task) \\{0,3}[\"'`]([A-Za-z0-9][\w.-]{1,128})\\{0,3}[\"'`]"
 )
 
+_CONTAINER_FILE = re.compile(r"(?:^|[/-])([0-9a-f]{64})(?:-json)?\.log(?:\.\d{1,4})?(?:\.gz)?\Z")
 _REQUEST = re.compile(r"(?=[^\d]*\d)[\w.:-]{1,200}", re.ASCII)
 
 
@@ -34,6 +35,15 @@ def container_in(text: str) -> str | None:
         if found:
             return found.group(1)
     return None
+
+
+def container_of_file(name: str) -> str | None:
+    """The container whose output a file holds, by the names that kubelet and Docker give.
+
+    ``/var/log/containers/<pod>_<namespace>_<container>-<64 hex>.log`` and ``<64 hex>-json.log``.
+    """
+    found = _CONTAINER_FILE.search(name)
+    return found.group(1) if found else None
 
 
 def is_never_reused(container_id: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from iluvatar_bench.worker_logs.entry import Entry
 
-MOST_SAMPLES = 100_000
+MOST_SAMPLES = 50_000
 """Samples kept; further ones are counted."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +21,7 @@ from iluvatar_bench.worker_logs.formats import parse_entry
 from iluvatar_bench.worker_logs.frames import LogReport, report_of
 from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.lines import Block
-from iluvatar_bench.worker_logs.names import is_transaction
+from iluvatar_bench.worker_logs.names import container_of_file, is_transaction
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.samples import Samples
@@ -165,6 +165,8 @@ class _Scanner:
                 # An error of a background task that names nobody: no container failed.
                 self.other_errors += 1
                 return
+        if entry.container_id is None and entry.transaction_id is None:
+            entry = replace(entry, container_id=container_of_file(file))
         failure = Failure.of(entry, found, file=file, line=line)
         if failure.container_id is not None:
             hour = f"{entry.time:%Y-%m-%d %H:00}" if entry.time else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import tempfile
 import zlib
@@ -29,21 +30,23 @@ CHUNK_BYTES = 256 * 1024
 MAX_HELD_BYTES = 1024 * 1024
 """An entry that goes on over a block's end is held back up to this size."""
 MAX_SPOOLED_BYTES = 1024**3
-"""Standard input cannot be read twice, so this much of it is kept in an unnamed temporary file."""
+"""A pipe cannot be read twice, so this much of it is kept in an unnamed temporary file."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class LogSource:
-    """One input: a file, compressed or not, or standard input.
+    """One input: a file, compressed or not, or a pipe (standard input, a shell's ``<(...)``).
 
-    ``close`` removes what was kept of standard input; the source is its own context manager.
+    ``close`` removes what was kept of a pipe; the source is its own context manager.
     """
 
     def __init__(self, name: str, *, stdin: BinaryIO | None = None) -> None:
         self.name = name
+        self._is_pipe = name == STDIN or not Path(name).is_file()
         self._stdin = stdin
         self._spool: IO[bytes] | None = None
+        self._pipe: IO[bytes] | None = None
 
     def __enter__(self) -> LogSource:
         return self
@@ -52,13 +55,14 @@ class LogSource:
         self.close()
 
     def close(self) -> None:
-        """Give up what was kept of standard input."""
-        if self._spool is not None:
-            self._spool.close()
+        """Close a pipe that was opened here, and give up what was kept of it."""
+        for file in (self._spool, self._pipe):
+            if file is not None:
+                file.close()
 
     def clock(self, *, zone: str) -> Clock:
         """The reader of this file's time stamps; ``zone`` is that of stamps without one."""
-        if self.name == STDIN:
+        if self._is_pipe:
             return Clock(zone=zone)
         try:
             changed_at = datetime.fromtimestamp(Path(self.name).stat().st_mtime, UTC)
@@ -67,8 +71,8 @@ class LogSource:
         return Clock(zone=zone, written_at=changed_at)
 
     def first_stamp(self, *, zone: str) -> datetime | None:
-        """The first time of day in the file's first 64 KiB, in UTC; None for standard input."""
-        if self.name == STDIN:
+        """The first time of day in the file's first 64 KiB, in UTC; None for a pipe."""
+        if self._is_pipe:
             return None
         clock = self.clock(zone=zone)
         try:
@@ -82,8 +86,8 @@ class LogSource:
     def blocks(self, problems: Problems) -> Iterator[Block]:
         """The lines in order, in blocks of a few MiB at most, each beginning with an entry.
 
-        Can be called again to read a second time; of standard input, the second time shows the
-        first :data:`MAX_SPOOLED_BYTES`.
+        Can be called again to read a second time; of a pipe, the second time shows the first
+        :data:`MAX_SPOOLED_BYTES`.
         """
         held = Block(b"", 1, 0)
         for piece in whole_lines(self._chunks(), problems):
@@ -111,17 +115,19 @@ class LogSource:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        with self._open_stdin() if self.name == STDIN else Path(self.name).open("rb") as file:
+        with self._open_pipe() if self._is_pipe else Path(self.name).open("rb") as file:
             compressed = file.peek(2)[:2] == _GZIP_MAGIC
             yield gzip.GzipFile(fileobj=file) if compressed else file
 
-    def _open_stdin(self) -> io.BufferedReader:
-        if self._spool is None:
-            self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-            stdin = self._stdin or sys.stdin.buffer
-            return io.BufferedReader(_Tee(stdin, self._spool))
-        self._spool.seek(0)
-        return io.BufferedReader(_Tee(self._spool, None))
+    def _open_pipe(self) -> io.BufferedReader:
+        if self._spool is not None:
+            self._spool.seek(0)
+            return io.BufferedReader(_Tee(self._spool, None))
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        if self.name == STDIN:
+            return io.BufferedReader(_Tee(self._stdin or sys.stdin.buffer, self._spool))
+        self._pipe = Path(self.name).open("rb")  # noqa: SIM115 - closed by close()
+        return io.BufferedReader(_Tee(self._pipe, self._spool))
 
 
 class _Tee(io.RawIOBase):
@@ -156,26 +162,26 @@ def open_sources(
     Raises:
         UnusablePath: a path does not exist or cannot be read.
     """
-    names: dict[str, None] = {}
+    names: dict[str, str] = {}
     for path in paths:
         if str(path) == STDIN:
-            names[STDIN] = None
+            names[STDIN] = STDIN
             continue
-        found = (
-            sorted(p for p in Path(path).iterdir() if p.is_file())
-            if Path(path).is_dir()
-            else [Path(path)]
-        )
-        for file in found:
-            names.setdefault(str(_readable(file)))
-    sources = [LogSource(name, stdin=stdin) for name in names]
+        for file in _files(Path(path)):
+            names.setdefault(os.path.realpath(file), str(file))
+    sources = [LogSource(name, stdin=stdin) for name in names.values()]
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(sources, key=lambda source: source.first_stamp(zone=zone) or last)
 
 
-def _readable(path: Path) -> Path:
+def _files(path: Path) -> list[Path]:
+    """The file itself, or the regular files of a folder; each can be opened."""
     try:
-        with path.open("rb"):
-            return path
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            # To open a pipe and close it again would end its writer.
+            if file.is_file() or not file.exists():
+                file.open("rb").close()
     except OSError as error:
-        raise UnusablePath(f"cannot read {path}: {error.strerror}") from error
+        raise UnusablePath(f"cannot read {error.filename}: {error.strerror}") from error
+    return files

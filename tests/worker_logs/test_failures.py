@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -204,6 +206,37 @@ def test_standard_input_is_read_as_often_as_needed(compressed: bool) -> None:
     report = scan(["-"], stdin=io.BytesIO(data))
     assert report.failures[["container_id", "file", "line"]].to_numpy().tolist() == [
         [HELLO, "-", 1]
+    ]
+
+
+def test_a_pipe_is_read_as_standard_input_is(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    text = worker(f"Create task failed with: {OVERLAY}", tid=TID) + worker(
+        f"Removing container '{HELLO}'", level="INFO", tid=TID, at="22"
+    )
+    writer = threading.Thread(target=fifo.write_text, args=(text,))
+    writer.start()
+    report = scan([fifo])
+    writer.join()
+    assert report.failures["container_id"].tolist() == [HELLO]
+
+
+def test_the_same_file_by_two_names_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("OOMKilled\n")
+    (tmp_path / "b.log").symlink_to("a.log")
+    assert len(scan([tmp_path, tmp_path / "a.log"]).failures) == 1
+
+
+def test_the_output_of_one_container_is_one_failure(tmp_path: Path) -> None:
+    """The CRI stamps every line of a traceback; the file's name says whose it is."""
+    container = "0c88" * 16
+    path = tmp_path / f"web-0_default_web-{container}.log"
+    lines = ["Traceback (most recent call last):", '  File "a.py"', "ModuleNotFoundError: x"]
+    path.write_text("".join(f"2024-01-05T10:11:12.5Z stderr F {line}\n" for line in lines))
+    failures = scan([path]).failures
+    assert failures[["bug_class", "container_id", "entries"]].to_numpy().tolist() == [
+        ["missing_packages", container, 2]
     ]
 
 
