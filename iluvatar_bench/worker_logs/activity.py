@@ -9,10 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from iluvatar_bench.worker_logs.names import container_in, function_of, split_name
-from iluvatar_bench.worker_logs.prefilter import INVOCATION
 from iluvatar_bench.worker_logs.times import Clock
 
-_INVOCATION = INVOCATION.encode()
 # Invocations are many, so their two usual forms are read by one match each: the hour, minute and
 # offset, then the function and its version.
 _USUAL = (
@@ -53,9 +51,10 @@ class DistinctIds:
         number = hash(identifier)
         if number in self._recent:
             return False
-        at = int(np.searchsorted(self._sorted, number))
-        if at < len(self._sorted) and self._sorted[at] == number:
-            return False
+        if len(self._sorted):
+            at = int(np.searchsorted(self._sorted, number))
+            if at < len(self._sorted) and self._sorted[at] == number:
+                return False
         self._recent.add(number)
         if len(self._recent) >= self._RECENT:
             recent = np.fromiter(self._recent, dtype=np.int64, count=len(self._recent))
@@ -78,8 +77,8 @@ class Activity:
         self.invocations: Counter[Cell] = Counter()
         self._seen = DistinctIds()
 
-    def add(self, data: bytes, start: int, end: int, clock: Clock) -> None:
-        """Count what a healthy line, ``data[start:end]``, shows."""
+    def add_invocation(self, data: bytes, start: int, end: int, clock: Clock) -> None:
+        """Count the invocation that the line ``data[start:end]`` shows."""
         for pattern in _USUAL:
             usual = pattern.match(data, start, end)
             if usual:
@@ -88,16 +87,15 @@ class Activity:
                 self.invocations[_name(function), _name(version), at] += 1
                 return
         line = data[start:end]
-        at = clock.hour(line)
-        if _INVOCATION in line:
-            self.invocations[(*_invoked(line), at)] += 1
-            return
-        shim = _SHIM_PATH.search(line)
-        container = (
-            shim.group(1).decode() if shim else container_in(line[:4096].decode(errors="replace"))
-        )
+        self.invocations[(*_invoked(line), clock.hour(line))] += 1
+
+    def add_line(self, line: bytes, clock: Clock) -> None:
+        """Count the container that a line shows to come or go."""
+        shim = _SHIM_PATH.search(line) if b"path=" in line else None
+        text = line[:4096].decode(errors="replace")
+        container = shim.group(1).decode() if shim else container_in(text)
         if container:
-            self.add_container(container, at)
+            self.add_container(container, clock.hour(line))
 
     def add_container(self, container_id: str, hour: str) -> None:
         """Count a container, unless it was counted before."""

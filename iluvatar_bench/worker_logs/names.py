@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _GUID = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?!\w)")
-_NAME_BEFORE = re.compile(r"[\w.-]{1,200}-\Z", re.ASCII)
+# Matched against the reversed text before a GUID: a search that ends at a place would try every
+# beginning.
+_NAME_BEFORE = re.compile(r"-([\w.-]{1,200})", re.ASCII)
 _DOTTED_VERSION = re.compile(r"(.+?)-(\d+(?:\.\d+)+[\w.+-]*)")
 # sha256:<64 hex> is an image or a layer, never a container.
 _HEX_CONTAINER = re.compile(
@@ -27,9 +29,10 @@ def container_in(text: str) -> str | None:
     after a word that says what they are, a quoted name after "container" or "task".
     """
     for guid in _GUID.finditer(text):
-        before = _NAME_BEFORE.search(text, max(0, guid.start() - 201), guid.start())
+        before = _NAME_BEFORE.match(text[max(0, guid.start() - 201) : guid.start()][::-1])
         if before:
-            return (before.group() + guid.group()).lstrip(".-")
+            name = before.group(1)[::-1].lstrip(".-")
+            return f"{name}-{guid.group()}"
     for pattern in (_HEX_CONTAINER, _NAMED_CONTAINER):
         found = pattern.search(text)
         if found:

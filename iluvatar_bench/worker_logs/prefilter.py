@@ -18,8 +18,10 @@ class Interest(Enum):
 
     FAILURE = "failure"
     """A word of a signature, a level or a document that reports a failure."""
-    ACTIVITY = "activity"
-    """An invocation or a container, for the denominators."""
+    INVOCATION = "invocation"
+    """An invocation, for the denominators."""
+    CONTAINER = "container"
+    """A container that comes or goes, for the denominators."""
     SAMPLE = "sample"
     """A container's memory use that changed."""
 
@@ -35,9 +37,8 @@ _REPORTED = (
     "]" * 24,
     "]}" * 12,
 )
-INVOCATION = "invocation request"
-_ACTIVITY = (
-    INVOCATION,
+_INVOCATIONS = ("invocation request",)
+_CONTAINERS = (
     # The worker, 2022 and today.
     "was launched",
     "container successfully started",
@@ -55,7 +56,7 @@ MEMORY_CHANGES = (
 
 def search_words() -> tuple[str, ...]:
     """Every word that is searched for, as used by the comparison with grep."""
-    return (*failure_needles(), *_REPORTED, *_ACTIVITY)
+    return (*failure_needles(), *_REPORTED, *_INVOCATIONS, *_CONTAINERS)
 
 
 class Prefilter:
@@ -64,8 +65,9 @@ class Prefilter:
     def __init__(self) -> None:
         words = search_words()
         self._search = WordSearch([word.encode() for word in words])
-        activity = set(_ACTIVITY)
-        self._interests = [Interest.ACTIVITY if w in activity else Interest.FAILURE for w in words]
+        others = dict.fromkeys(_INVOCATIONS, Interest.INVOCATION)
+        others |= dict.fromkeys(_CONTAINERS, Interest.CONTAINER)
+        self._interests = [others.get(word, Interest.FAILURE) for word in words]
 
     def places(self, data: bytes) -> list[tuple[int, Interest]]:
         """Offsets into ``data`` and their interest, ascending."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from iluvatar_bench.worker_logs.entry import Entry
-
 MOST_SAMPLES = 50_000
 """Samples kept; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySample:
-    """Resident memory of a container before and after, in MB as logged."""
+    """Resident memory of a container before and after, in MB as logged (the worker's are MiB)."""
 
     time: datetime | None
     container_id: str | None
@@ -24,28 +22,41 @@ class MemorySample:
 
 
 class Samples:
-    """The memory changes of a scan. A log says "MB" and means MiB of resident memory."""
+    """The memory changes of a scan: ``kept`` of ``count``."""
 
     def __init__(self) -> None:
         self.kept: list[MemorySample] = []
         self.count = 0
         self._names: dict[str, str] = {}
 
-    def add(self, entry: Entry, *, old: int, new: int, file: str, line: int) -> None:
-        """Note that a container's memory went from ``old`` to ``new``."""
+    def add_if_full(self) -> bool:
+        """Count a change without looking at it, if no more are kept; else do nothing."""
+        if len(self.kept) < MOST_SAMPLES:
+            return False
         self.count += 1
-        if len(self.kept) >= MOST_SAMPLES:
-            return
-        container = entry.container_id
-        if container is not None:
+        return True
+
+    def add(
+        self,
+        *,
+        time: datetime | None,
+        container_id: str | None,
+        old_mb: int,
+        new_mb: int,
+        file: str,
+        line: int,
+    ) -> None:
+        """Keep that a container's memory went from ``old_mb`` to ``new_mb``."""
+        self.count += 1
+        if container_id is not None:
             # One string for each container instead of one for each sample.
-            container = self._names.setdefault(container, container)
+            container_id = self._names.setdefault(container_id, container_id)
         self.kept.append(
             MemorySample(
-                time=entry.time,
-                container_id=container,
-                old_mb=old,
-                new_mb=new,
+                time=time,
+                container_id=container_id,
+                old_mb=old_mb,
+                new_mb=new_mb,
                 file=file,
                 line=line,
             )

@@ -21,7 +21,7 @@ from iluvatar_bench.worker_logs.formats import parse_entry
 from iluvatar_bench.worker_logs.frames import LogReport, report_of
 from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.lines import Block
-from iluvatar_bench.worker_logs.names import container_of_file, is_transaction
+from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.samples import Samples
@@ -140,9 +140,11 @@ class _Scanner:
             start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
             end = end if end >= 0 else len(data)
-            if interest is Interest.ACTIVITY:
-                self.activity.add(data, start, end, clock)
-            else:
+            if interest is Interest.INVOCATION:
+                self.activity.add_invocation(data, start, end, clock)
+            elif interest is Interest.CONTAINER:
+                self.activity.add_line(data[start:end], clock)
+            elif not self.samples.add_if_full():
                 self._sample(data[start:end], file, numbers.at(start), clock)
 
     def _report(
@@ -177,9 +179,14 @@ class _Scanner:
         change = next((m for p in MEMORY_CHANGES if (m := p.search(raw))), None)
         if change is None:
             return
-        entry = parse_entry(raw[:8192].decode(errors="replace"), clock)
+        text = raw[:8192].decode(errors="replace")
         self.samples.add(
-            entry, old=int(change.group(2)), new=int(change.group(1)), file=file, line=line
+            time=clock.read(text[:120])[0],
+            container_id=container_in(text),
+            old_mb=int(change.group(2)),
+            new_mb=int(change.group(1)),
+            file=file,
+            line=line,
         )
 
 
