@@ -58,7 +58,8 @@ class DistinctIds:
         self._recent.add(number)
         if len(self._recent) >= self._RECENT:
             recent = np.fromiter(self._recent, dtype=np.int64, count=len(self._recent))
-            self._sorted = np.union1d(self._sorted, recent)
+            # No id is in both; a stable sort merges two runs, the longer of them sorted already.
+            self._sorted = np.sort(np.concatenate((self._sorted, np.sort(recent))), kind="stable")
             self._recent.clear()
         return True
 
