@@ -1,1 +1,61 @@
+"""Reproduce, measure and explain intermittent container failures on a real containerd.
 
+``bugs`` says what can go wrong; ``lifecycle`` does it, right or wrong on purpose; ``monitor``
+watches; ``experiments`` repeats and compares; ``report`` shows.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iluvatar_bench.bugs import (
+        Attribution,
+        BugClass,
+        Classification,
+        Evidence,
+        Mechanism,
+        attribute,
+        classify_text,
+    )
+    from iluvatar_bench.experiments import RunResult, open_run, run_cold_start
+    from iluvatar_bench.lifecycle import PRESETS, Profile, resolve_profile
+    from iluvatar_bench.records import Event, Outcome, Trial
+    from iluvatar_bench.stats import Rate, check_accounting, failure_rates, rate
+
+__all__ = [
+    "PRESETS",
+    "Attribution",
+    "BugClass",
+    "Classification",
+    "Event",
+    "Evidence",
+    "Mechanism",
+    "Outcome",
+    "Profile",
+    "Rate",
+    "RunResult",
+    "Trial",
+    "attribute",
+    "check_accounting",
+    "classify_text",
+    "failure_rates",
+    "open_run",
+    "rate",
+    "resolve_profile",
+    "run_cold_start",
+]
+
+_HOMES = ("bugs", "records", "lifecycle", "stats", "experiments")
+"""Where the public names live, cheapest import first. They are imported when first used: pandas,
+statsmodels and gRPC take seconds, which ``iluvatar-bench --help`` must not."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

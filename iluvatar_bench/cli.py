@@ -1,1 +1,263 @@
-def main() -> None: ...
+"""The command line: thin. It parses, calls the library, prints; nothing else prints or exits.
+
+Exit codes: 0 done; 1 the environment or a run failed; 2 the request was wrong; 130 interrupted.
+Heavy imports stand inside the commands, so that a mistyped one answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    name="iluvatar-bench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Reproduce, measure and explain intermittent container failures on a real containerd.",
+)
+run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
+image_app = typer.Typer(no_args_is_help=True, help="Function images.")
+function_app = typer.Typer(no_args_is_help=True, help="Functions.")
+app.add_typer(run_app, name="run")
+app.add_typer(image_app, name="image")
+app.add_typer(function_app, name="function")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
+Trials = Annotated[int, typer.Option(help="containers to cold-start")]
+Concurrency = Annotated[int, typer.Option(help="containers at a time")]
+Seed = Annotated[int, typer.Option(help="seed of the plan")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
+]
+
+
+@app.callback()
+def options(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="log warnings and causes to stderr")
+    ] = False,
+) -> None:
+    """Options before every command."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("asyncio", "matplotlib", "papermill", "traitlets", "nbconvert"):
+        logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
+    from dataclasses import asdict
+
+    from iluvatar_bench.host.doctor import examine
+
+    checks = examine()
+    if as_json:
+        print_plain(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
+        for check in checks:
+            mark = "ok" if check.ok else ("MISSING" if check.required else "limited")
+            table.add_row(mark, check.name, check.found, check.remedy)
+        out.print(table)
+    if any(check.required and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    trials: Trials = 160,
+    concurrency: Concurrency = 6,
+    seed: Seed = 1,
+    results: Results = Path("results"),
+) -> None:
+    """Show the four bugs of 2022 under the worker's profile, and none under the guarded one."""
+    _require_working_host()
+    from iluvatar_bench.demo import PROFILES, run_demo
+    from iluvatar_bench.plans import cold_start
+
+    cold_start(trials=trials, concurrency=concurrency, seed=seed)
+    out.print(
+        f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, "
+        f"under each of {' and '.join(PROFILES)}, on a private containerd."
+    )
+    done = run_demo(
+        trials=trials,
+        concurrency=concurrency,
+        seed=seed,
+        results=results,
+        progress=sys.stderr.isatty(),
+    )
+    out.print()
+    _print_table(done.table)
+    out.print(
+        "\nA cell: failures/trials, rate and 95 % Wilson interval; for none, the highest rate "
+        "that the trials leave plausible.\n"
+    )
+    for name, path in done.files.items():
+        print_plain(f"{name}: {path}")
+
+
+@run_app.command("cold-start")
+def run_cold_start_command(
+    profile: Annotated[str, typer.Option(help="a preset; see --set")] = "iluvatar-2022-07",
+    settings: Sets = None,
+    trials: Trials = 40,
+    concurrency: Concurrency = 4,
+    seed: Seed = 1,
+    function: Annotated[str, typer.Option(help="built-in function, or its folder")] = "hello",
+    address: Annotated[
+        Path | None,
+        typer.Option(help="socket of a running containerd; default: a private one is started"),
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Cold-start containers under one profile and print the failure rate of each bug class."""
+    from iluvatar_bench.experiments import run_cold_start
+    from iluvatar_bench.lifecycle import resolve_profile
+    from iluvatar_bench.report import comparison_table
+    from iluvatar_bench.report.progress import progress_bar
+
+    chosen = resolve_profile(profile, settings or ())
+    with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
+        result = asyncio.run(
+            run_cold_start(
+                chosen,
+                trials=trials,
+                concurrency=concurrency,
+                seed=seed,
+                results=results,
+                function=function,
+                address=address,
+                on_trial=on_trial,
+            )
+        )
+    _print_table(comparison_table(result.rates))
+    print_plain(str(result))
+
+
+@app.command()
+def notebook(
+    name: Annotated[str, typer.Argument(help="the notebook's name, without .ipynb")],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="set one parameter"),
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Execute one notebook through papermill; wrong parameters are errors before it starts."""
+    from iluvatar_bench.notebook import check_parameters, run_notebook
+
+    given = dict(_key_and_value(text) for text in parameters or ())
+    checked = check_parameters(name, given)
+    executed = run_notebook(
+        name,
+        {"results": str(results.resolve()), **checked},
+        results=results,
+        progress=sys.stderr.isatty(),
+    )
+    print_plain(f"notebook: {executed.notebook}")
+    print_plain(f"HTML: {executed.html}")
+    for folder in executed.run_folders:
+        print_plain(f"run: {folder}")
+
+
+@image_app.command("build")
+def image_build(
+    function: Annotated[str, typer.Argument(help="built-in function, or its folder")],
+) -> None:
+    """Build a function's image (an OCI layout); one that is there already is found again."""
+    from iluvatar_bench.functions import build_image, load_function
+
+    image = build_image(load_function(function))
+    print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
+    print_plain(f"{'found' if image.from_cache else 'built'}: {image.layout}")
+
+
+@function_app.command("list")
+def function_list() -> None:
+    """The built-in functions."""
+    from iluvatar_bench.functions import builtin_names
+
+    for name in builtin_names():
+        print_plain(name)
+
+
+@app.command()
+def clean() -> None:
+    """Remove what a killed run left on this host, and nothing else."""
+    from iluvatar_bench.containerd.places import abandoned_places
+    from iluvatar_bench.containerd.teardown import remove_place
+
+    left: list[str] = []
+    count = 0
+    for place in abandoned_places():
+        left += remove_place(place)
+        count += 1
+    print_plain(f"removed {count} abandoned {'place' if count == 1 else 'places'}")
+    if left:
+        raise EnvironmentProblem(f"could not remove: {'; '.join(left)}")
+
+
+def print_plain(text: str) -> None:
+    """One line, never wrapped: paths and JSON must survive a pipe."""
+    out.print(text, soft_wrap=True, markup=False)
+
+
+def _print_table(frame: pd.DataFrame) -> None:
+    table = Table(str(frame.index.name), *map(str, frame.columns), box=None, pad_edge=False)
+    for name, row in frame.iterrows():
+        table.add_row(str(name), *map(str, row))
+    console = out if out.is_terminal else Console(highlight=False, width=200)
+    console.print(table)
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise UsageError(f"{text!r} is not of the form key=value")
+    return key, value
+
+
+def _require_working_host() -> None:
+    from iluvatar_bench.host.doctor import examine
+
+    missing = [check for check in examine() if check.required and not check.ok]
+    if missing:
+        remedies = "; ".join(f"{c.name}: {c.found} -> {c.remedy}" for c in missing)
+        raise EnvironmentProblem(f"this host cannot run containers: {remedies}")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except IluvatarBenchError as error:
+        logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
+        err.print(f"error: {error}", soft_wrap=True, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)

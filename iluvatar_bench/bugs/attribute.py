@@ -5,6 +5,7 @@ Rules are tried in order; each names the facts it rests on. What no rule proves 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,10 +17,9 @@ KILLED_STATUS = 128 + 9
 
 _LOST_SHIM_STATUSES = frozenset({KILLED_STATUS, 255})
 
-EARLY_SECONDS = 0.005
 LATE_SECONDS = 0.5
-"""How far an exit may lie outside a Kill request and still be its doing: the clock is read
-before the request is written, and a shim on a busy host reaps late."""
+"""How long after the end of a Kill request an exit may still be its doing: a shim on a busy host
+reaps late. No exit is the doing of a Kill that had not begun: both times are of one clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,45 +114,37 @@ def _culprits(evidence: Evidence) -> list[KillFact]:
             return []
         if any(k.started_at <= exited_at for k in evidence.own_kills):
             return []
-        fitting = [k for k in kills if _covers(k, exited_at, exited_at)]
+        fitting = [
+            k
+            for k in kills
+            if k.started_at <= exited_at
+            and (k.ended_at is None or exited_at <= k.ended_at + LATE_SECONDS)
+        ]
     elif evidence.step_started_at is not None and evidence.step_ended_at is not None:
         # The process never had an exit of its own to report: it was hit, or frozen, inside the
         # step. That needs the error to say so, or a coincidence would convict a bystander.
-        if not _says_hit_from_outside(evidence.error):
+        if not _HIT_FROM_OUTSIDE.search(evidence.error):
             return []
         started_at, ended_at = evidence.step_started_at, evidence.step_ended_at
-        fitting = [k for k in kills if _covers(k, started_at, ended_at)]
+        fitting = [
+            k
+            for k in kills
+            if k.started_at <= ended_at and (k.ended_at is None or k.ended_at >= started_at)
+        ]
     else:
         return []
     return sorted(fitting, key=lambda kill: kill.started_at)
 
 
-def _covers(kill: KillFact, started_at: float, ended_at: float) -> bool:
-    kill_ended_at = kill.ended_at if kill.ended_at is not None else ended_at
-    return kill.started_at - EARLY_SECONDS <= ended_at and (
-        started_at <= kill_ended_at + LATE_SECONDS
-    )
-
-
-_HIT_TEXTS = (
+_HIT_FROM_OUTSIDE = re.compile(
     # A new process that joined a cgroup which a neighbour's Kill had frozen.
-    "unexpectedly frozen",
-    "cannot start a stopped process",
-    "cannot start a container that has stopped",
-    # runc's own words when the init it has just forked is gone.
-    "signal: killed",
-    "broken pipe",
-    "eof",
-    "read init-p",
-    "getting the final child's pid",
-    "no such process",
-    "process_linux.go",
+    r"unexpectedly frozen|in the paused state"
+    # The init was gone when it was to be started.
+    r"|cannot start a stopped process|that has stopped|already dead|already running"
+    # runc 1.0 and 1.1, when the init that it has just forked goes away without a word: the end
+    # of the pipe, or an error that wraps no error.
+    r"|\bEOF\b|init-p: (?:broken pipe|connection reset)|%!w\(<nil>\)|signal: killed"
 )
-
-
-def _says_hit_from_outside(error: str) -> bool:
-    lowered = error.lower()
-    return any(text in lowered for text in _HIT_TEXTS)
 
 
 _FILE_CLASSES = frozenset(

@@ -344,7 +344,8 @@ _PROCESS = (
     ),
     _of(
         BugClass.SILENT_STARTUP,
-        r"cannot start a stopped process|cannot start a container that has stopped",
+        r"cannot start a stopped process|cannot start a container that has stopped"
+        r"|container process is already dead",
         "containerd 1.4-2.3, runc 1.0-1.5",
         "containerd pkg/process/init_state.go; runc start.go; opencontainers/runc#5151",
         "init ended between create and start: a neighbour's Kill, or too little memory",

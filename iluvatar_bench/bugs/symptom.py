@@ -26,6 +26,19 @@ def startup_symptom(*, stdout: str, stderr: str, exit_status: int | None) -> Bug
     return BugClass.SILENT_STARTUP
 
 
+def start_symptom(text: str, *, exit_status: int | None) -> BugClass:
+    """The class of a Tasks.Start that was answered with this error text.
+
+    A process that has ended by then (``exit_status`` is known) never said a word, however the
+    runtime puts it: runc 1.1 answers a killed init also with ``cannot start an already running
+    container``, because it tells *created* from *running* by a FIFO that is gone by then.
+    """
+    found = classify_text(text).bug_class
+    if found is None and exit_status is not None:
+        return BugClass.SILENT_STARTUP
+    return found or BugClass.UNCLASSIFIED
+
+
 def error_symptom(text: str) -> BugClass:
     """The class of a request that was answered with this error text; never None."""
     return classify_text(text).bug_class or BugClass.UNCLASSIFIED

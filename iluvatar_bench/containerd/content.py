@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,14 @@ class Content:
         try:
             with self._channel.gate("Content.Write", descriptor.digest):
                 stream = self._stub.Write(
-                    _write_requests(ref, descriptor, source, labels),
-                    metadata=self._channel.metadata(lease=lease),
-                    timeout=CHANGE_SECONDS,
+                    metadata=self._channel.metadata(lease=lease), timeout=CHANGE_SECONDS
                 )
-                async for _ in stream:
-                    pass
+                # Each request's answer is awaited: a blob that is there already is answered to
+                # the first one, and writing on into the ended stream would hide that answer
+                # behind an internal error of gRPC.
+                for request in _write_requests(ref, descriptor, source, labels):
+                    await stream.write(request)
+                    await stream.read()
         except AlreadyExists:
             if labels:
                 await self.update_labels(descriptor.digest, labels, lease=lease)
@@ -131,16 +133,16 @@ class Content:
         return b"".join(parts)
 
 
-async def _write_requests(
+def _write_requests(
     ref: str, descriptor: Descriptor, source: Path | bytes, labels: Mapping[str, str]
-) -> AsyncIterator[Any]:
+) -> Iterator[Any]:
     """The requests of one blob: the reference first, then the bytes, then the commit."""
     known: dict[str, Any] = {
         "ref": ref,
         "total": descriptor.size,
         "expected": descriptor.digest,
     }
-    # STAT opens the reference; a blob that is already there is answered here, before any bytes.
+    # STAT opens the reference, before any bytes are sent.
     yield content_pb2.WriteContentRequest(action=content_pb2.STAT, **known)
     offset = 0
     for chunk in _chunks(source):
@@ -153,7 +155,7 @@ async def _write_requests(
     )
 
 
-def _chunks(source: Path | bytes) -> Any:
+def _chunks(source: Path | bytes) -> Iterator[bytes]:
     if isinstance(source, bytes):
         for start in range(0, len(source), CHUNK_BYTES):
             yield source[start : start + CHUNK_BYTES]

@@ -68,9 +68,7 @@ class Collector:
 NATURAL_COLLECTOR = Collector()
 """Containerd's own defaults."""
 
-QUIET_COLLECTOR = Collector(
-    pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h"
-)
+QUIET_COLLECTOR = Collector(pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h")
 """No collection but the forced ones (CONTAINERD.md, section 1)."""
 
 
@@ -91,6 +89,8 @@ class Node:
     """A short-lived folder for output files and gates of running containers."""
     collector: Collector | None
     """None where the daemon is not ours and its settings are not known."""
+    runtime_binary: Path | None = None
+    """The OCI runtime for our containers; None: the ``runc`` that the shim finds."""
 
 
 @asynccontextmanager
@@ -230,7 +230,8 @@ async def _require_plugins(client: Client, place: Place) -> None:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:
             raise DaemonStartFailed(
-                f"containerd's plugin {name} is not usable: {plugins[name]}; log: {place.log_tail()}"
+                f"containerd's plugin {name} is not usable: {plugins[name]}; "
+                f"log: {place.log_tail()}"
             )
 
 

@@ -22,7 +22,9 @@ def generate(target: Path, *, source_root: Path = PACKAGE_ROOT) -> None:
     """
     from grpc_tools import protoc
 
-    protos = sorted(str(path.relative_to(source_root)) for path in (source_root / API).glob("*.proto"))
+    protos = sorted(
+        str(path.relative_to(source_root)) for path in (source_root / API).glob("*.proto")
+    )
     well_known_types = resources.files("grpc_tools") / "_proto"
     arguments = [
         "protoc",

@@ -28,13 +28,14 @@ class Tasks:
         rootfs: Sequence[Mount],
         stdout: Path,
         stderr: Path,
+        runtime_binary: Path | None = None,
         runc_root: Path | None = None,
-        systemd_cgroup: bool = False,
     ) -> int:
         """Mount the root file system and create the process, stopped before its ``exec``.
 
         ``stdout`` and ``stderr`` are regular files that exist already; the shim appends to them.
-        ``runc_root`` is where runc keeps its state (None: containerd's default).
+        ``runtime_binary`` is the OCI runtime (None: the ``runc`` that the shim finds), and
+        ``runc_root`` where it keeps its state (None: containerd's default).
 
         Returns:
             the PID of the container's first process.
@@ -48,15 +49,13 @@ class Tasks:
             stdout=str(stdout),
             stderr=str(stderr),
         )
-        if runc_root is not None or systemd_cgroup:
+        if runc_root is not None or runtime_binary is not None:
             options = runc_options_pb2.Options(
-                root=str(runc_root or ""), systemd_cgroup=systemd_cgroup
+                root=str(runc_root or ""), binary_name=str(runtime_binary or "")
             )
             # Containerd's type URLs are bare names, without Google's host in front.
             request.options.CopyFrom(
-                AnyMessage(
-                    type_url="containerd.runc.v1.Options", value=options.SerializeToString()
-                )
+                AnyMessage(type_url="containerd.runc.v1.Options", value=options.SerializeToString())
             )
         answer = await self._channel.call(
             self._stub.Create, request, operation="Tasks.Create", subject=container_id
@@ -103,9 +102,7 @@ class Tasks:
         """
         await self._channel.call(
             self._stub.Kill,
-            tasks_pb2.KillRequest(
-                container_id=container_id, signal=signal, all=all_processes
-            ),
+            tasks_pb2.KillRequest(container_id=container_id, signal=signal, all=all_processes),
             operation="Tasks.Kill",
             subject=container_id,
         )

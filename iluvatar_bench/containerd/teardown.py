@@ -32,9 +32,7 @@ async def end_tasks(client: Client, place_id: str | None = None) -> None:
     chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
     async with asyncio.TaskGroup() as group:
         for record in chosen:
-            group.create_task(
-                _end_one(client, record.id, record.snapshotter, record.snapshot_key)
-            )
+            group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
 
 
 async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:

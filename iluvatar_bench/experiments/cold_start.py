@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from iluvatar_bench.containerd.daemon import Node, existing_daemon, private_daemon
-from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.containerd.image_import import import_layout
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.result import RunResult
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
@@ -25,16 +23,6 @@ from iluvatar_bench.monitor import event_log
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.records import Trial
 from iluvatar_bench.stats import check_accounting, failure_rates
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """A finished run: its folder, its trials, the failure rate of each bug class."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    trials: pd.DataFrame
-    rates: pd.DataFrame
 
 
 async def run_cold_start(

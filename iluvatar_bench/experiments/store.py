@@ -60,7 +60,7 @@ class RunFolder:
         self.manifest_path.write_text(json.dumps(document, indent=2) + "\n")
 
     def append(self, trial: Trial) -> None:
-        """Write the trial to the journal and to the disk before returning."""
+        """Append the trial to the journal; it survives the end of this process, however it ends."""
         if self._journal is None:
             self._journal = self.journal_path.open("a")
         self._journal.write(json.dumps(trial.as_json()) + "\n")
@@ -73,10 +73,13 @@ class RunFolder:
             self._journal = None
 
     def journal(self) -> list[Trial]:
-        """Every trial of the journal, in the order of their ends."""
+        """Every trial of the journal, in the order of their ends.
+
+        A last line without its end is one that a killed process could not finish: passed over.
+        """
         if not self.journal_path.exists():
             return []
-        lines = self.journal_path.read_text().splitlines()
+        lines = self.journal_path.read_text().split("\n")[:-1]
         return [Trial.from_json(json.loads(line)) for line in lines]
 
     def write_tables(self, trials: pd.DataFrame, events: Iterable[Event]) -> None:
@@ -120,7 +123,9 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise UsageError(f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}")
+        raise UsageError(
+            f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}"
+        )
     table = path / "trials.parquet"
     frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
     if frame.empty:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from iluvatar_bench.bugs import Attribution, BugClass, Evidence, Mechanism, attribute
-from iluvatar_bench.bugs.symptom import error_symptom, startup_symptom
+from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
+    ContainerdError,
     IluvatarBenchError,
     ProcessDied,
     StartupFailed,
@@ -50,7 +51,9 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
+    """What went wrong, and the evidence collected at that moment."""
+
     error: Exception
     evidence: Evidence
 
@@ -93,31 +96,32 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
 
 async def _live(
     setting: Setting, planned: PlannedTrial, container: Container
-) -> tuple[_Failure | None, tuple[str, ...]]:
+) -> tuple[Failure | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed."""
     oom_before = cgroups.oom_kills(container.cgroup)
-    failure: _Failure | None = None
+    failure: Failure | None = None
     try:
         async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
             await container.create()
             await container.start(ready_seconds=setting.ready_seconds)
             await container.stay_alive(planned.hold_ms / 1000)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
-        failure = await _examine(setting, container, error, oom_before)
+        failure = await examine(setting, container, error, oom_before)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
-            await container.remove()
+            notes = await container.remove()
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
-            return await _examine(setting, container, error, oom_before), ()
-        notes = getattr(error, "__notes__", ())
+            return await examine(setting, container, error, oom_before), ()
+        notes = tuple(getattr(error, "__notes__", ()))
         return failure, (str(error) or type(error).__name__, *notes)
-    return failure, ()
+    return failure, notes
 
 
-async def _examine(
+async def examine(
     setting: Setting, container: Container, error: Exception, oom_before: int | None
-) -> _Failure:
+) -> Failure:
+    """Collect the evidence of a failure; call it before anything of the container is removed."""
     progress = container.progress
     ended_at = time.time()
     kills = setting.kills
@@ -146,7 +150,7 @@ async def _examine(
     )
     log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
     evidence = await collect(setting.node.client, setting.node.address, subject)
-    return _Failure(error, evidence)
+    return Failure(error, evidence)
 
 
 async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:
@@ -211,5 +215,7 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             return BugClass.DAEMON_UNAVAILABLE
         case StepTimedOut() | TimeoutError():
             return BugClass.DEADLINE
+        case ContainerdError() if evidence.step == "start":
+            return start_symptom(evidence.error, exit_status=evidence.exit_status)
         case _:
             return error_symptom(evidence.error)

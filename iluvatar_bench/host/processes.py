@@ -6,6 +6,7 @@ import os
 import select
 import signal
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 
@@ -35,7 +36,7 @@ def shims_of(address: Path, *, container_id: str | None = None) -> tuple[int, ..
     for pid in all_pids():
         arguments = command_line(pid)
         if arguments and Path(arguments[0]).name.startswith("containerd-shim"):
-            options = dict(zip(arguments, arguments[1:], strict=False))
+            options = dict(pairwise(arguments))
             if all(options.get(flag) == value for flag, value in wanted.items()):
                 found.append(pid)
     return tuple(found)

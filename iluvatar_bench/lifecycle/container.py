@@ -27,12 +27,13 @@ from iluvatar_bench.lifecycle.gate import (
     gate_at,
 )
 from iluvatar_bench.lifecycle.kill_log import KillLog
-from iluvatar_bench.lifecycle.profile import Profile
+from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
+SHIELD_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -47,7 +48,18 @@ class Progress:
     record_created: bool = False
     task_created: bool = False
     ready_at: float | None = None
-    """Monotonic time of readiness."""
+    """When the function said that it was ready, in seconds since the epoch."""
+    death_seen: bool = False
+    shield: str | None = None
+    """The lease that is to be dropped at the forced collection, while it exists."""
+
+    def end_life(self, ended_at: float) -> None:
+        """Note how long the ready container lived, up to its death or to our first Kill.
+
+        Both ends are on the host's clock, because containerd's time of an exit is.
+        """
+        if self.ready_at is not None:
+            self.steps["alive_ms"] = max(0.0, (ended_at - self.ready_at) * 1000)
 
     @contextmanager
     def measure(self, column: str) -> Iterator[None]:
@@ -67,7 +79,13 @@ class Container:
     """
 
     def __init__(
-        self, container_id: str, *, node: Node, image: ImportedImage, profile: Profile, kills: KillLog
+        self,
+        container_id: str,
+        *,
+        node: Node,
+        image: ImportedImage,
+        profile: Profile,
+        kills: KillLog,
     ) -> None:
         self.id = container_id
         self.node = node
@@ -107,10 +125,32 @@ class Container:
             # The record first, as in 2022. With a snapshot_key it is a reference in advance;
             # without one, nothing holds the snapshot from here on.
             await self._create_record()
-            await self._prepare_snapshot(None)
+            await self._prepare_snapshot(await self._make_shield())
         if self.profile.collection == "before_mount":
-            await self.node.client.leases.force_collection()
+            await self._force_collection()
         await self._create_task()
+
+    async def _make_shield(self) -> str | None:
+        """A lease that keeps the snapshot until the step at which a collection is forced.
+
+        Without it a neighbour's forced collection would take the snapshot at any other moment:
+        before the mount, say, where this profile asks for during start-up.
+        """
+        if self.profile.collection not in FORCED_COLLECTIONS:
+            return None
+        shield = f"shield-{self.id}"
+        await self.node.client.leases.create(shield, expires_in_seconds=SHIELD_SECONDS)
+        self.progress.shield = shield
+        return shield
+
+    async def _force_collection(self) -> None:
+        """Collect now: what only the shield held goes, what the profile protects stays."""
+        leases = self.node.client.leases
+        if self.progress.shield is None:
+            await leases.force_collection()
+        else:
+            await leases.delete(self.progress.shield, sync=True)
+            self.progress.shield = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -168,6 +208,7 @@ class Container:
                 rootfs=self.mounts,
                 stdout=self.stdout,
                 stderr=self.stderr,
+                runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
             )
         # Before Start, so that no exit can be missed.
@@ -187,10 +228,10 @@ class Container:
         with self.progress.measure("ready_ms"):
             if self._gate is not None:
                 await self._wait_for(WAITING_TEXT, ready_seconds)
-                await self.node.client.leases.force_collection()
+                await self._force_collection()
                 self._gate.open()
             await self._wait_for(READY_TEXT, ready_seconds)
-        self.progress.ready_at = time.monotonic()
+        self.progress.ready_at = time.time()
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -218,22 +259,27 @@ class Container:
 
     def death(self, status: ExitStatus) -> ProcessDied:
         """The error for a ready process that ended though nobody asked it to."""
+        self.progress.step = "alive"
+        self.progress.death_seen = True
+        if status.exited_at is not None:
+            self.progress.end_life(status.exited_at.timestamp())
         return ProcessDied(
             f"container {self.id} was ready and ended with status {status.status} "
             "though this client had not killed it",
             container_id=self.id,
         )
 
-    async def remove(self) -> None:
+    async def remove(self) -> tuple[str, ...]:
         """End and remove the container the way the profile says.
 
-        Safe at any point of its life.
+        Safe at any point of its life. Returns notes on what went wrong on a way that led to the
+        end all the same; mostly empty.
 
         Raises:
             ProcessDied: it turns out that a ready process had ended before this client's Kill.
             ContainerdError, StepTimedOut: the container could not be removed.
         """
-        await remove(self)
+        return await remove(self)
 
     def output_tails(self) -> tuple[str, str]:
         """The ends of stdout and stderr; complete once the task is deleted."""

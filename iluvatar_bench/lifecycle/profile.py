@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
 from iluvatar_bench.errors import UsageError
 
+FORCED_COLLECTIONS = ("before_mount", "during_startup")
+"""Levels of ``collection`` that force one at a named step."""
+
 
 class Profile(BaseModel):
     """A frozen value; every field but ``name`` is a factor, and its values are the levels."""
@@ -31,8 +34,8 @@ class Profile(BaseModel):
         description="Kill with all=true (every process of the cgroup), or of the first process"
     )
     removal: Literal["ordered", "worker_2022"] = Field(
-        description="Kill, await the exit, delete task, snapshot, record; or as the worker of 2022: "
-        "poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
+        description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
+        "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
     )
     snapshotter: Literal["overlayfs", "native"] = Field(
         default="overlayfs", description="which snapshotter makes the root file system"

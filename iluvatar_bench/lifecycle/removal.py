@@ -29,34 +29,52 @@ EXIT_SECONDS = 10.0
 POLL_SECONDS = 0.005
 
 
-async def remove(container: Container) -> None:
+async def remove(container: Container) -> tuple[str, ...]:
     """End and remove the container as its profile says; see :meth:`Container.remove`.
 
     Every part is tried even if an earlier one failed; the first error is raised, with the others
     as its notes.
     """
     errors: list[Exception] = []
+    notes: list[str] = []
     own_kill: KillFact | None = None
     status: ExitStatus | None = None
     progress = container.progress
-    try:
-        if progress.task_created:
-            own_kill = await _kill(container)
+    if progress.task_created:
+        own_kill, kill_error = await _kill(container)
+        try:
             status = await _delete_task(container)
-    except (ContainerdError, StepTimedOut) as error:
-        errors.append(error)
+        except (ContainerdError, StepTimedOut) as error:
+            errors += [kill_error, error] if kill_error else [error]
+        else:
+            # The task is gone, so the Kill's end was reached. With a shared cgroup the Kill often
+            # fails in that very moment, because a neighbour's removal took the cgroup along.
+            notes += [str(kill_error)] if kill_error else []
+    await _drop_metadata(container, errors)
+    if _died_unasked(container, own_kill, status):
+        # The death is what happened; that removing a dead container went wrong as well is
+        # secondary.
+        assert status is not None
+        errors.insert(0, container.death(status))
+    if errors:
+        for note in (*map(str, errors[1:]), *notes):
+            errors[0].add_note(note)
+        raise errors[0]
+    return tuple(notes)
+
+
+async def _drop_metadata(container: Container, errors: list[Exception]) -> None:
+    progress = container.progress
     # The record must outlive the task; the ordered way lets it outlive the snapshot as well,
     # because a collection between the two would remove the snapshot first.
     if container.profile.removal == "ordered" and progress.snapshot_prepared:
         await _attempt(errors, container.snapshots.remove(container.snapshot_key))
         progress.snapshot_removed = True
+    if progress.shield is not None:
+        await _attempt(errors, container.node.client.leases.delete(progress.shield))
+        progress.shield = None
     if progress.record_created:
         await _attempt(errors, container.node.client.containers.delete(container.id))
-    if errors:
-        for secondary in errors[1:]:
-            errors[0].add_note(str(secondary))
-        raise errors[0]
-    _check_death(container, own_kill, status)
 
 
 async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
@@ -69,10 +87,11 @@ async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
         errors.append(error)
 
 
-async def _kill(container: Container) -> KillFact:
+async def _kill(container: Container) -> tuple[KillFact, ContainerdError | None]:
+    """Send the Kill; an error other than *already gone* is handed back for the caller to weigh."""
     progress = container.progress
-    if progress.ready_at is not None:
-        progress.steps["alive_ms"] = (time.monotonic() - progress.ready_at) * 1000
+    if not progress.death_seen:
+        progress.end_life(time.time())
     all_processes = container.profile.kill == "all"
     with (
         container.kills.record(
@@ -92,7 +111,9 @@ async def _kill(container: Container) -> KillFact:
         except FailedPrecondition:
             # A task that was created and never started has no process to signal yet.
             pass
-    return kill
+        except ContainerdError as error:
+            return kill, error
+    return kill, None
 
 
 async def _delete_task(container: Container) -> ExitStatus | None:
@@ -136,12 +157,13 @@ async def _poll_delete(container: Container) -> ExitStatus:
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _check_death(
+def _died_unasked(
     container: Container, own_kill: KillFact | None, status: ExitStatus | None
-) -> None:
-    """A ready process that had ended before our Kill began was not ended by it."""
-    if container.progress.ready_at is None or own_kill is None or status is None:
-        return
-    if status.exited_at is not None and status.exited_at.timestamp() < own_kill.started_at:
-        container.progress.step = "alive"
-        raise container.death(status)
+) -> bool:
+    """Whether a ready process had ended before our Kill began, and nobody has noticed yet."""
+    progress = container.progress
+    if progress.ready_at is None or progress.death_seen or own_kill is None:
+        return False
+    if status is None or status.exited_at is None:
+        return False
+    return status.exited_at.timestamp() < own_kill.started_at

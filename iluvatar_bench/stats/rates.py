@@ -16,6 +16,13 @@ from statsmodels.stats.proportion import proportion_confint
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome
+from iluvatar_bench.stats._checks import (
+    check_confidence,
+    check_counts,
+    refuse_missing,
+    refuse_rows,
+    require_columns,
+)
 
 IntervalMethod = Literal["wilson", "clopper_pearson"]
 
@@ -89,12 +96,10 @@ def rate(
         TypeError: count or total is not an integer.
         ValueError: count outside 0 to total, an unknown method, confidence not in (0, 1).
     """
-    count, total = operator.index(count), operator.index(total)
-    if not 0 <= count <= total:
-        raise ValueError(f"count must be in 0..total, not {count} of {total}")
+    count, total = check_counts(count, total)
     if method not in get_args(IntervalMethod):
         raise ValueError(f"no interval method {method!r}; one of {get_args(IntervalMethod)}")
-    _check_confidence(confidence)
+    check_confidence(confidence)
     low, high = 0.0, 1.0
     if total > 0:
         bounds = proportion_confint(
@@ -134,7 +139,7 @@ def zero_failure_upper_bound(total: int, *, confidence: float = 0.95) -> float:
     total = operator.index(total)
     if total < 0:
         raise ValueError(f"total must not be negative, not {total}")
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if total == 0:
         return 1.0
     # expm1 keeps full precision where alpha^(1/n) is almost 1.
@@ -155,16 +160,16 @@ def check_accounting(trials: pd.DataFrame) -> None:
         ValueError: a column is missing or the identity does not hold; the message names the
             first rows at fault by their index.
     """
-    _require_columns(trials, ("outcome", "bug_class"))
+    require_columns(trials, ("outcome", "bug_class"))
     outcome = trials["outcome"]
-    _refuse_rows(
+    refuse_rows(
         trials, ~outcome.isin(list(Outcome)), "an outcome that is none of ok|failed|unknown"
     )
     failed = outcome == Outcome.FAILED
     classed = trials["bug_class"].notna()
-    _refuse_rows(trials, failed & ~classed, "a failure without a bug class")
-    _refuse_rows(trials, classed & ~failed, "a bug class without a failure")
-    _refuse_rows(
+    refuse_rows(trials, failed & ~classed, "a failure without a bug class")
+    refuse_rows(trials, classed & ~failed, "a bug class without a failure")
+    refuse_rows(
         trials, classed & ~trials["bug_class"].isin(list(BugClass)), "a bug class that nobody knows"
     )
 
@@ -196,16 +201,13 @@ def failure_rates(
     Raises:
         ValueError: a column or a profile is missing, or :func:`check_accounting` fails.
     """
-    _require_columns(trials, ("profile", "mechanism"))
+    require_columns(trials, ("profile", "mechanism"))
     check_accounting(trials)
-    # groupby drops rows whose key is missing, without a word.
-    _refuse_rows(trials, trials["profile"].isna(), "no profile")
+    refuse_missing(trials, ["profile"])
     rows: list[dict[str, Any]] = []
     for profile, group in trials.groupby("profile", sort=False, observed=True):
         failed = group["outcome"] == Outcome.FAILED
-        selections = [
-            ("bug_class", str(name), failed & (group["bug_class"] == name)) for name in BugClass
-        ]
+        selections = [("bug_class", str(name), group["bug_class"] == name) for name in BugClass]
         selections += [("outcome", str(name), group["outcome"] == name) for name in Outcome]
         for kind, name, selected in selections:
             value = rate(int(selected.sum()), len(group), method=method, confidence=confidence)
@@ -232,24 +234,3 @@ def _mechanisms_found(mechanisms: pd.Series[Any]) -> str:
     names = [str(Mechanism.UNKNOWN) if pd.isna(value) else str(value) for value in mechanisms]
     counts = sorted(((names.count(name), name) for name in set(names)), key=lambda c: (-c[0], c[1]))
     return "; ".join(f"{name} {count}/{len(names)}" for count, name in counts)
-
-
-def _require_columns(trials: pd.DataFrame, names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in trials.columns]
-    if missing:
-        raise ValueError(f"the trials have no column {', '.join(missing)}")
-
-
-def _refuse_rows(trials: pd.DataFrame, wrong: pd.Series[bool], fault: str) -> None:
-    if wrong.any():
-        where = trials.index[wrong]
-        first = ", ".join(str(label) for label in where[:5])
-        raise ValueError(
-            f"the accounting of {len(trials)} trials does not add up: {fault} in {len(where)} "
-            f"of them (rows {first}{', ...' if len(where) > 5 else ''})"
-        )
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")

@@ -140,13 +140,13 @@ def test_accounting_that_does_not_add_up_is_refused(broken, fault):
     with pytest.raises(ValueError) as caught:
         check_accounting(trials)
     assert fault in str(caught.value)
-    assert "in 1 of them (rows 2)" in str(caught.value)
+    assert "in 1 of 3 trials (rows 2)" in str(caught.value)
     with pytest.raises(ValueError):
         failure_rates(trials)
 
 
 def test_the_message_names_five_rows_and_no_more():
-    with pytest.raises(ValueError, match=r"in 9 of them \(rows 0, 1, 2, 3, 4, \.\.\.\)"):
+    with pytest.raises(ValueError, match=r"in 9 of 9 trials \(rows 0, 1, 2, 3, 4, \.\.\.\)"):
         check_accounting(frame((9, "p", "failed", None, None)))
 
 
@@ -155,7 +155,7 @@ def test_missing_columns_and_profiles_are_refused(trials):
         check_accounting(trials.drop(columns="bug_class"))
     with pytest.raises(ValueError, match="no column mechanism"):
         failure_rates(trials.drop(columns="mechanism"))
-    with pytest.raises(ValueError, match="no profile in 1 of them"):
+    with pytest.raises(ValueError, match="no profile in 1 of 1 trials"):
         failure_rates(frame((1, None, "ok", None, None)))
 
 

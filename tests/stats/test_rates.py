@@ -76,7 +76,7 @@ def exact_coverages(method, total, grid):
 def test_coverage(total):
     grid = np.linspace(0.002, 0.998, 400)
     wilson = exact_coverages("wilson", total, grid)
-    # The score interval oscillates around nominal (Brown, Cai, DasGupta 2001, figure 5).
+    # The score interval oscillates around nominal (Brown, Cai and DasGupta 2001).
     assert wilson.mean() == pytest.approx(0.95, abs=0.01)
     assert wilson.min() > 0.83
     assert exact_coverages("clopper_pearson", total, grid).min() >= 0.95
@@ -99,7 +99,7 @@ def test_the_zero_failure_bound_is_the_one_sided_exact_bound():
 
 
 def test_the_zero_failure_bound_nears_the_rule_of_three():
-    # Hanley and Lippman-Hand (JAMA 1983): 0 of 14 patients, 3/14 = 21 % against 19 % exact.
+    # Hanley and Lippman-Hand (JAMA 249, 1983): the rule is 3/14 = 21 % for 14, 19 % is exact.
     assert round(zero_failure_upper_bound(14), 2) == 0.19
     assert zero_failure_upper_bound(0) == 1.0
     for total in (30, 100, 1000):

@@ -1,0 +1,58 @@
+"""What a finished run gives back, live or read from its folder."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.experiments.store import load_run
+from iluvatar_bench.stats import check_accounting, failure_rates
+
+RUN_MIME = "application/vnd.iluvatar-bench.run+json"
+"""Under this type a notebook's output says which run folder it made."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run: its folder, its manifest, its trials, the failure rate of each bug class.
+
+    ``trials`` has one row a trial (see ``records.Trial.as_row``), ``rates`` the rows of
+    ``stats.failure_rates``.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    trials: pd.DataFrame
+    rates: pd.DataFrame
+    recorded: bool = False
+    """Whether it was read from a folder, not made just now."""
+
+    def __str__(self) -> str:
+        outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
+        counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """For notebooks: the same text, and for the notebook runner the folder."""
+        bundle: dict[str, Any] = {
+            "text/plain": str(self),
+            "text/html": f"<p><b>{html.escape(str(self))}</b></p>",
+        }
+        if not self.recorded:
+            bundle[RUN_MIME] = {"folder": str(self.folder.resolve())}
+        return bundle
+
+
+def open_run(folder: Path) -> RunResult:
+    """A run from its folder; a run that was cut off is read from its journal.
+
+    Raises:
+        UsageError: it is no run folder, it is empty, or another schema's.
+    """
+    manifest, trials = load_run(folder)
+    check_accounting(trials)
+    return RunResult(folder, manifest, trials, failure_rates(trials), recorded=True)

@@ -1,0 +1,87 @@
+"""What this host has and lacks for a run, each with its remedy. Starts nothing, changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iluvatar_bench.host import cgroups, facts
+
+FREE_BYTES_WANTED = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. ``remedy`` is empty when it is there.
+
+    Without a ``required`` one no run can work; the others limit what a run can do.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    required: bool = True
+
+
+def examine() -> tuple[Check, ...]:
+    """Every check, in the order in which a user would mend things."""
+    return tuple(_checks())
+
+
+def _checks() -> Iterator[Check]:
+    linux = platform.system() == "Linux"
+    yield Check("linux", linux, platform.platform(), "" if linux else "run it on Linux")
+    is_root = os.geteuid() == 0
+    yield Check(
+        "root",
+        is_root,
+        f"uid {os.geteuid()}",
+        "" if is_root else "run as root: containers need mounts, cgroups and namespaces",
+    )
+    yield _program("containerd", "containerd", "--version")
+    yield _program("containerd-shim-runc-v2", "containerd", "-v")
+    yield _program("runc", "runc", "--version")
+    cni = facts.cni_home()
+    yield Check(
+        "CNI plugins",
+        cni is not None,
+        str(cni or "not found"),
+        "" if cni else "apt-get install containernetworking-plugins",
+        required=False,
+    )
+    overlay = facts.has_overlayfs()
+    yield Check(
+        "overlayfs",
+        overlay,
+        "known to the kernel" if overlay else "unknown to the kernel",
+        "" if overlay else "modprobe overlay, or use --set snapshotter=native",
+        required=False,
+    )
+    mode = cgroups.mode()
+    yield Check(
+        "cgroups", mode != "none", mode, "" if mode != "none" else "mount a cgroup hierarchy"
+    )
+    yield _space()
+
+
+def _program(name: str, package: str, flag: str) -> Check:
+    version = facts.program_version(name, flag)
+    remedy = "" if version else f"apt-get install {package} (or ./bench, which does it as root)"
+    return Check(name, version is not None, version or "not installed", remedy)
+
+
+def _space() -> Check:
+    path = Path("/var/lib")
+    free = shutil.disk_usage(path).free
+    enough = free >= FREE_BYTES_WANTED
+    return Check(
+        "disk space",
+        enough,
+        f"{free / 1024**3:.1f} GiB free on {path}",
+        "" if enough else f"free {FREE_BYTES_WANTED / 1024**3:.0f} GiB on {path}",
+    )

@@ -1,0 +1,17 @@
+"""Tables, figures and HTML. Takes frames; knows no containerd."""
+
+from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure, steps_figure
+from iluvatar_bench.report.html import comparison_page
+from iluvatar_bench.report.tables import comparison_table, failure_examples, rate_text, styled
+
+__all__ = [
+    "comparison_page",
+    "comparison_table",
+    "failure_examples",
+    "rate_text",
+    "rates_figure",
+    "save_figure",
+    "show_figure",
+    "steps_figure",
+    "styled",
+]

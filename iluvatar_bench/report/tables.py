@@ -1,0 +1,102 @@
+"""Tables for people: one row a bug class, one column a profile."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style_render import CSSDict
+
+from iluvatar_bench.bugs import CLASSES_OF_2022
+
+
+def rate_text(row: pd.Series[Any]) -> str:
+    """One cell: ``9/40  22.5 % [12–38]``, or ``0/40  (< 7.2 %)`` with the one-sided bound."""
+    count, trials = int(row["count"]), int(row["trials"])
+    if count == 0 and not math.isnan(row["upper_bound_if_zero"]):
+        return f"0/{trials}  (< {_percent(row['upper_bound_if_zero'])} %)"
+    low, high = _percent(row["low"]), _percent(row["high"])
+    return f"{count}/{trials}  {100 * row['rate']:.1f} % [{low}–{high}]"
+
+
+def _percent(share: float) -> str:
+    """Two significant digits are all that an interval of this kind can carry."""
+    value = 100 * share
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def comparison_table(rates: pd.DataFrame) -> pd.DataFrame:
+    """Failure rates side by side.
+
+    Args:
+        rates: rows of ``stats.failure_rates``, of one profile or several.
+
+    Returns:
+        A frame of text. Index: the four classes of 2022, then every other class that occurred,
+        then ``unknown`` if any, then ``ok``. Columns: one per profile, then ``mechanism``, the
+        causes found over all profiles with their counts.
+    """
+    occurred = set(rates.loc[rates["count"] > 0, "bug_class"])
+    known = [str(name) for name in CLASSES_OF_2022]
+    classes = rates.loc[rates["kind"] == "bug_class", "bug_class"].drop_duplicates()
+    rows = [*known, *(name for name in classes if name in occurred and name not in known)]
+    rows += ["unknown"] if "unknown" in occurred else []
+    rows += ["ok"]
+    table = {
+        profile: [_cell(group, name) for name in rows]
+        for profile, group in rates.groupby("profile", sort=False)
+    }
+    frame = pd.DataFrame(table, index=pd.Index(rows, name="bug class"))
+    frame["mechanism"] = [_mechanisms(rates[rates["bug_class"] == name]) for name in rows]
+    return frame
+
+
+def _cell(rates: pd.DataFrame, name: str) -> str:
+    found = rates[rates["bug_class"] == name]
+    return rate_text(found.iloc[0]) if len(found) else "–"
+
+
+def _mechanisms(rates: pd.DataFrame) -> str:
+    texts = [text for text in rates["mechanisms"] if text]
+    return "; ".join(texts) if texts else "–"
+
+
+def styled(frame: pd.DataFrame) -> Styler:
+    """The frame for a notebook: whole texts, wrapped, and shown as text whatever they contain."""
+    styles: list[CSSDict] = [
+        {"selector": "th, td", "props": "text-align: left; vertical-align: top"}
+    ]
+    for position, name in enumerate(frame.columns):
+        if name in ("error", "facts", "mechanisms"):
+            wrapped = "white-space: pre-wrap; overflow-wrap: anywhere; min-width: 16em"
+            styles.append({"selector": f"td.col{position}", "props": wrapped})
+    return (
+        frame.style.hide(axis="index")
+        .format(precision=3, na_rep="–", escape="html")
+        .set_table_styles(styles)
+    )
+
+
+def failure_examples(trials: pd.DataFrame) -> pd.DataFrame:
+    """The first failure of each bug class with its error and the facts behind its mechanism.
+
+    Columns: bug_class, mechanism, trial, facts, error; empty where nothing failed.
+    """
+    failed = trials[trials["outcome"] == "failed"].drop_duplicates("bug_class")
+    columns = ["bug_class", "mechanism", "trial", "facts", "error"]
+    rows = [
+        {
+            "bug_class": row["bug_class"],
+            "mechanism": row["mechanism"],
+            "trial": row["trial"],
+            "error": row["error"],
+            "facts": "; ".join(json.loads(row["evidence"]).get("facts", [])) or "–",
+        }
+        for _, row in failed.iterrows()
+    ]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,62 @@
+"""What several tests need: a real daemon where there is one, and a word on why not otherwise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.functions import BuiltImage, build_image, load_function
+
+
+def _lacking() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root"
+    for program in ("containerd", "runc"):
+        if shutil.which(program) is None:
+            return f"needs {program}"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    lacking = _lacking()
+    if lacking is None:
+        return
+    for item in items:
+        if item.get_closest_marker("daemon"):
+            item.add_marker(pytest.mark.skip(reason=lacking))
+
+
+@pytest.fixture(scope="session")
+def hello() -> BuiltImage:
+    """The built-in function's image."""
+    return build_image(load_function("hello"))
+
+
+@pytest.fixture
+async def quiet_node() -> AsyncIterator[Node]:
+    """A private containerd that collects only when it is forced to."""
+    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+        yield node
+
+
+@pytest.fixture
+async def image(quiet_node: Node, hello: BuiltImage) -> ImportedImage:
+    """The built-in function's image, imported into ``quiet_node``."""
+    return await import_layout(
+        quiet_node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+    )
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket in it (unix(7): 107 bytes)."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ib-", dir="/tmp") as name:
+        yield Path(name)

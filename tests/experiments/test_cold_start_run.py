@@ -1,0 +1,102 @@
+"""A whole run on a real containerd, from a profile to a run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iluvatar_bench import open_run, resolve_profile, run_cold_start
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.store import RunFolder
+from iluvatar_bench.records import Trial
+from tests.containerd.test_daemon import traces_of
+
+
+@pytest.mark.daemon
+async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> None:
+    seen: list[Trial] = []
+    result = await run_cold_start(
+        resolve_profile("guarded"),
+        trials=6,
+        concurrency=3,
+        seed=5,
+        results=tmp_path,
+        hold_ms=(10, 100),
+        on_trial=seen.append,
+    )
+    assert sorted(trial.trial for trial in seen) == list(range(6))
+    assert set(result.trials["outcome"]) == {"ok"}
+    names = {path.name for path in result.folder.iterdir()}
+    assert names == {
+        "containerd.log",
+        "events.parquet",
+        "failure_rates.csv",
+        "journal.jsonl",
+        "manifest.json",
+        "trials.csv",
+        "trials.parquet",
+    }
+    manifest = json.loads((result.folder / "manifest.json").read_text())
+    assert manifest["profile"]["snapshot_reference"] == "lease"
+    assert manifest["plan"]["seed"] == 5
+    assert manifest["containerd"]["version"]
+    assert manifest["host"]["cgroup_mode"] in ("v1", "v2", "hybrid")
+    assert manifest["events_complete"]
+    events = pd.read_parquet(result.folder / "events.parquet")
+    exits = events[events["topic"] == "/tasks/exit"]
+    assert set(exits["container_id"]) == set(result.trials["container_id"])
+    again = open_run(result.folder)
+    pd.testing.assert_frame_equal(again.rates, result.rates)
+    assert not traces_of(json.loads(events.to_json())["run_id"]["0"])
+
+
+@pytest.mark.daemon
+async def test_an_interrupted_run_keeps_what_it_lived_through(tmp_path: Path) -> None:
+    first = asyncio.Event()
+    run = asyncio.create_task(
+        run_cold_start(
+            resolve_profile("guarded"),
+            trials=50,
+            concurrency=2,
+            seed=1,
+            results=tmp_path,
+            hold_ms=(10, 10),
+            on_trial=lambda _: first.set(),
+        )
+    )
+    async with asyncio.timeout(60):
+        await first.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    (folder,) = tmp_path.iterdir()
+    result = open_run(folder)
+    assert 1 <= len(result.trials) < 50
+    assert (folder / "trials.parquet").exists()
+
+
+async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:
+    profile = resolve_profile("guarded")
+    for numbers in ({"trials": 0, "concurrency": 1}, {"trials": 1, "concurrency": 0}):
+        with pytest.raises(UsageError, match="must be between 1 and"):
+            await run_cold_start(profile, seed=1, results=tmp_path, **numbers)
+    with pytest.raises(UsageError, match="no function 'nope'"):
+        await run_cold_start(
+            profile, trials=1, concurrency=1, seed=1, results=tmp_path, function="nope"
+        )
+    quiet = resolve_profile("guarded", ["collection=quiet"])
+    with pytest.raises(UsageError, match="needs a private containerd"):
+        await run_cold_start(
+            quiet,
+            trials=1,
+            concurrency=1,
+            seed=1,
+            results=tmp_path,
+            address=Path("/run/containerd/containerd.sock"),
+        )
+    assert list(tmp_path.iterdir()) == []
+    assert RunFolder(tmp_path).journal() == []

@@ -1,0 +1,167 @@
+"""A containerd that speaks the real gRPC API over a real socket, and fails as it is told.
+
+For what a real daemon cannot be made to do on demand: lose an answer, answer with any status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from iluvatar_bench.containerd._api import (
+    containers_pb2,
+    containers_pb2_grpc,
+    events_pb2_grpc,
+    leases_pb2,
+    leases_pb2_grpc,
+    namespaces_pb2,
+    namespaces_pb2_grpc,
+    snapshots_pb2,
+    snapshots_pb2_grpc,
+    tasks_pb2,
+    tasks_pb2_grpc,
+    types_pb2,
+    version_pb2,
+    version_pb2_grpc,
+)
+
+Answers = dict[str, grpc.StatusCode]
+
+
+class FakeContainerd:
+    """Keeps records and snapshots; ``answers`` maps a call to the status it fails with.
+
+    ``calls`` lists what was asked, in order, as (call, id, lease).
+    """
+
+    def __init__(self) -> None:
+        self.answers: Answers = {}
+        self.details = "told to fail"
+        self.calls: list[tuple[str, str, str]] = []
+        self.snapshots: set[str] = set()
+        self.containers: dict[str, Any] = {}
+
+    async def note(self, call: str, subject: str, context: Any) -> None:
+        metadata = dict(context.invocation_metadata())
+        self.calls.append((call, subject, metadata.get("containerd-lease", "")))
+        if call in self.answers:
+            await context.abort(self.answers[call], self.details)
+
+
+def _service(fake: FakeContainerd, base: type, **methods: Callable[..., Any]) -> Any:
+    return type(base.__name__, (base,), {**methods, "fake": fake})()
+
+
+class _Version(version_pb2_grpc.VersionServicer):
+    fake: FakeContainerd
+
+    async def Version(self, request: Empty, context: Any) -> Any:
+        await self.fake.note("Version", "", context)
+        return version_pb2.VersionResponse(version="0.0-fake", revision="none")
+
+
+class _Namespaces(namespaces_pb2_grpc.NamespacesServicer):
+    fake: FakeContainerd
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Namespaces.Create", request.namespace.name, context)
+        return namespaces_pb2.CreateNamespaceResponse(namespace=request.namespace)
+
+
+class _Leases(leases_pb2_grpc.LeasesServicer):
+    fake: FakeContainerd
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.Create", request.id, context)
+        return leases_pb2.CreateResponse(lease=leases_pb2.Lease(id=request.id))
+
+    async def Delete(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.Delete", request.id, context)
+        return Empty()
+
+
+class _Containers(containers_pb2_grpc.ContainersServicer):
+    fake: FakeContainerd
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.Create", request.container.id, context)
+        self.fake.containers[request.container.id] = request.container
+        return containers_pb2.CreateContainerResponse(container=request.container)
+
+    async def Delete(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.Delete", request.id, context)
+        self.fake.containers.pop(request.id, None)
+        return Empty()
+
+
+class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
+    fake: FakeContainerd
+
+    async def Prepare(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Prepare", request.key, context)
+        self.fake.snapshots.add(request.key)
+        mount = types_pb2.Mount(type="bind", source="/nowhere", options=["rbind", "rw"])
+        return snapshots_pb2.PrepareSnapshotResponse(mounts=[mount])
+
+    async def Stat(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Stat", request.key, context)
+        if request.key not in self.fake.snapshots:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "snapshot does not exist: not found")
+        return snapshots_pb2.StatSnapshotResponse(info=snapshots_pb2.Info(name=request.key))
+
+    async def Remove(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Remove", request.key, context)
+        self.fake.snapshots.discard(request.key)
+        return Empty()
+
+
+class _Tasks(tasks_pb2_grpc.TasksServicer):
+    fake: FakeContainerd
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Create", request.container_id, context)
+        return tasks_pb2.CreateTaskResponse(container_id=request.container_id, pid=1)
+
+    async def Start(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Start", request.container_id, context)
+        return tasks_pb2.StartResponse(pid=1)
+
+    async def Wait(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Wait", request.container_id, context)
+        return tasks_pb2.WaitResponse(exit_status=0)
+
+    async def Kill(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Kill", request.container_id, context)
+        return Empty()
+
+    async def Delete(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Delete", request.container_id, context)
+        return tasks_pb2.DeleteResponse(id=request.container_id)
+
+
+@asynccontextmanager
+async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
+    """Serve a fake at the socket for the length of the block."""
+    fake = FakeContainerd()
+    server = grpc.aio.server()
+    for add, base in (
+        (version_pb2_grpc.add_VersionServicer_to_server, _Version),
+        (namespaces_pb2_grpc.add_NamespacesServicer_to_server, _Namespaces),
+        (leases_pb2_grpc.add_LeasesServicer_to_server, _Leases),
+        (containers_pb2_grpc.add_ContainersServicer_to_server, _Containers),
+        (snapshots_pb2_grpc.add_SnapshotsServicer_to_server, _Snapshots),
+        (tasks_pb2_grpc.add_TasksServicer_to_server, _Tasks),
+        (events_pb2_grpc.add_EventsServicer_to_server, events_pb2_grpc.EventsServicer),
+    ):
+        add(_service(fake, base), server)
+    server.add_insecure_port(f"unix:{socket}")
+    await server.start()
+    try:
+        yield fake
+    finally:
+        await server.stop(None)

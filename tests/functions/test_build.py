@@ -1,0 +1,92 @@
+"""A function's image: from the host's interpreter, in layers, without byte code, by content."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.containerd.image_import import blob_path
+from iluvatar_bench.errors import ImageError, UsageError
+from iluvatar_bench.functions import BuiltImage, build_image, builtin_names, load_function
+from iluvatar_bench.functions.catalog import Function
+from iluvatar_bench.functions.layers import Entry, folder, write_layer
+
+
+def layers_of(image: BuiltImage) -> list[dict[str, object]]:
+    manifest = json.loads(blob_path(image.layout, image.digest).read_bytes())
+    return manifest["layers"]
+
+
+def test_hello_has_at_least_six_layers_and_no_byte_code(hello: BuiltImage) -> None:
+    assert hello.layer_count >= 6
+    names: list[str] = []
+    for layer in layers_of(hello):
+        with tarfile.open(blob_path(hello.layout, layer["digest"])) as archive:
+            members = archive.getmembers()
+        assert all((m.uid, m.gid, m.mtime) == (0, 0, 0) for m in members)
+        names += [m.name for m in members]
+    assert not [name for name in names if name.endswith(".pyc") or "__pycache__" in name]
+    for wanted in ("app/server.py", "app/main.py", "etc/passwd"):
+        assert wanted in names
+    assert any(name.endswith("/csv.py") for name in names)
+    assert any("site-packages/flask/" in name for name in names)
+
+
+def test_an_image_is_found_again_by_its_content(hello: BuiltImage) -> None:
+    again = build_image(load_function("hello"))
+    assert again.from_cache
+    assert (again.digest, again.layout) == (hello.digest, hello.layout)
+
+
+def test_the_same_content_gives_the_same_digest_and_other_content_another(
+    hello: BuiltImage, tmp_path: Path
+) -> None:
+    fresh = build_image(load_function("hello"), home=tmp_path / "cache")
+    assert not fresh.from_cache
+    assert fresh.digest == hello.digest
+    changed = tmp_path / "hello"
+    changed.mkdir()
+    (changed / "main.py").write_text("def main(args):\n    return {'other': 1}\n")
+    other = build_image(load_function(str(changed)), home=tmp_path / "cache")
+    assert other.digest != hello.digest
+    shared = {layer["digest"] for layer in layers_of(hello)}
+    assert len(shared & {layer["digest"] for layer in layers_of(other)}) == hello.layer_count - 1
+    assert not list((tmp_path / "cache").glob(".building-*"))
+
+
+def test_requirements_that_do_not_install_show_pips_own_words(tmp_path: Path) -> None:
+    function = Function(name="bad", folder=tmp_path, requirements="no-such-package-x ==0.0.1 !")
+    with pytest.raises(ImageError, match=r"function bad do not install: ERROR: Invalid req"):
+        build_image(function, home=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.touch()
+    with pytest.raises(ImageError, match="cannot build the image of hello"):
+        build_image(load_function("hello"), home=blocker / "cache")
+
+
+def test_unknown_functions_and_folders_without_main(tmp_path: Path) -> None:
+    assert "hello" in builtin_names()
+    with pytest.raises(UsageError, match="no function 'helo': neither built in"):
+        load_function("helo")
+    with pytest.raises(UsageError, match=r"has no main\.py"):
+        load_function(str(tmp_path))
+
+
+def test_a_layer_does_not_depend_on_the_order_of_its_entries(tmp_path: Path) -> None:
+    entries = [Entry("/b/x", content=b"1"), Entry("/a", link_to="b"), folder("/tmp", 0o1777)]
+    first = write_layer(tmp_path, entries)
+    assert write_layer(tmp_path, reversed(entries)) == first
+    with tarfile.open(tmp_path / first.digest.removeprefix("sha256:")) as archive:
+        assert [(m.name, m.mode, m.isdir()) for m in archive] == [
+            ("a", 0o644, False),
+            ("b", 0o755, True),
+            ("b/x", 0o644, False),
+            ("tmp", 0o1777, True),
+        ]

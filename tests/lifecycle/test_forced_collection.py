@@ -1,0 +1,105 @@
+"""The cause of mount errors and missing modules, made to happen and not to happen at will.
+
+Every trial here runs on a quiet collector: the only collections are the forced ones.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from iluvatar_bench.containerd.daemon import Node
+from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.experiments.runner import run_plan
+from iluvatar_bench.experiments.trial import Setting
+from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.lifecycle import KillLog, Profile, resolve_profile
+from iluvatar_bench.plans import cold_start
+from iluvatar_bench.records import Outcome, Trial
+
+pytestmark = pytest.mark.daemon
+
+
+async def run(
+    node: Node, image: ImportedImage, profile: Profile, *, trials: int, concurrency: int = 4
+) -> list[Trial]:
+    done: list[Trial] = []
+    plan = cold_start(trials=trials, concurrency=concurrency, seed=7, hold_ms=(10, 200))
+    setting = Setting("test-forced", node, image, profile, KillLog())
+    await run_plan(setting, plan, sinks=(done.append,))
+    assert sorted(trial.trial for trial in done) == list(range(trials))
+    assert not any(trial.cleanup_errors for trial in done)
+    return done
+
+
+def named(trials: list[Trial]) -> set[tuple[str | None, str | None]]:
+    return {(trial.bug_class, trial.mechanism) for trial in trials}
+
+
+@pytest.mark.parametrize(
+    ("step", "bug_class"),
+    [("before_mount", "snapshot_overlay"), ("during_startup", "missing_packages")],
+)
+async def test_an_unreferenced_snapshot_fails_every_time(
+    quiet_node: Node, image: ImportedImage, step: str, bug_class: str
+) -> None:
+    profile = resolve_profile("iluvatar-2022-08", [f"collection={step}"])
+    trials = await run(quiet_node, image, profile, trials=12)
+    assert named(trials) == {(bug_class, "snapshot_collected")}
+    for trial in trials:
+        assert trial.evidence["snapshot_found"] is False
+        assert trial.evidence["upper_exists"] is False
+        assert len(trial.evidence["facts"]) == 2
+
+
+@pytest.mark.parametrize("reference", ["lease", "container"])
+@pytest.mark.parametrize("step", ["before_mount", "during_startup"])
+async def test_a_reference_survives_the_same_collections(
+    quiet_node: Node, image: ImportedImage, step: str, reference: str
+) -> None:
+    profile = resolve_profile(
+        "iluvatar-2022-08", [f"collection={step}", f"snapshot_reference={reference}"]
+    )
+    trials = await run(quiet_node, image, profile, trials=8)
+    assert {trial.outcome for trial in trials} == {Outcome.OK}
+
+
+async def test_without_a_collection_the_unreferenced_snapshot_is_harmless(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """The collector is the cause, and nothing else: 30 trials, no failure."""
+    profile = resolve_profile("iluvatar-2022-08", ["collection=quiet"])
+    trials = await run(quiet_node, image, profile, trials=30)
+    assert {trial.outcome for trial in trials} == {Outcome.OK}
+
+
+async def test_the_native_snapshotter_is_affected_alike(
+    quiet_node: Node, hello: BuiltImage
+) -> None:
+    image = await import_layout(
+        quiet_node.client, hello.layout, name=hello.name, snapshotters=["native"]
+    )
+    for step, classes in (
+        ("before_mount", {"snapshot_overlay"}),
+        # Its whole directory goes, so the next look-up of any kind fails.
+        ("during_startup", {"missing_packages"}),
+    ):
+        profile = resolve_profile("iluvatar-2022-08", ["snapshotter=native", f"collection={step}"])
+        trials = await run(quiet_node, image, profile, trials=3, concurrency=1)
+        assert {trial.bug_class for trial in trials} == classes
+        assert {trial.mechanism for trial in trials} == {"snapshot_collected"}
+
+
+async def test_guarded_trials_leave_no_object_behind(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    client = quiet_node.client
+    before = await client.snapshots("overlayfs").list()
+    trials = await run(quiet_node, image, resolve_profile("guarded"), trials=4)
+    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    assert await client.containers.list() == ()
+    assert await client.tasks.list() == ()
+    assert await client.leases.list() == ()
+    assert await client.snapshots("overlayfs").list() == before
+    assert list(quiet_node.scratch.iterdir()) == []
+    for trial in trials:
+        assert {"prepare_ms", "start_ms", "ready_ms", "delete_ms"} <= set(trial.steps)

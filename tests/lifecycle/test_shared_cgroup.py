@@ -1,0 +1,140 @@
+"""The cause of healthy processes dying: one cgroup for all, and a Kill of all in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.bugs import BugClass, Mechanism, attribute
+from iluvatar_bench.bugs.symptom import error_symptom
+from iluvatar_bench.containerd.daemon import Node
+from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.errors import ContainerdError, ProcessDied
+from iluvatar_bench.experiments.trial import Setting, examine, run_trial
+from iluvatar_bench.lifecycle import KillLog, Profile, resolve_profile
+from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.plans import PlannedTrial
+
+pytestmark = pytest.mark.daemon
+
+
+def profile_with(cgroup: str, kill: str) -> Profile:
+    return resolve_profile("guarded", [f"cgroup={cgroup}", f"kill={kill}", "collection=quiet"])
+
+
+@asynccontextmanager
+async def two_containers(
+    node: Node, image: ImportedImage, profile: Profile
+) -> AsyncIterator[tuple[Container, Container, Setting]]:
+    kills = KillLog()
+    setting = Setting("test-cgroup", node, image, profile, kills)
+    first, second = (
+        Container(name, node=node, image=image, profile=profile, kills=kills)
+        for name in ("first", "second")
+    )
+    try:
+        for container in (first, second):
+            await container.create()
+            await container.start()
+        yield first, second, setting
+    finally:
+        first.close()
+        second.close()
+
+
+async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: ImportedImage) -> None:
+    profile = profile_with("shared", "all")
+    try:
+        async with two_containers(quiet_node, image, profile) as (first, second, setting):
+            await first.remove()
+            with pytest.raises(ProcessDied, match=r"second was ready and ended with status 137"):
+                await second.stay_alive(10)
+            died = second.death(await second.exited)
+            failure = await examine(setting, second, died, oom_before=0)
+            verdict = attribute(BugClass.PROCESS_DIED, failure.evidence)
+            await second.remove()
+    except ContainerdError as error:
+        # runc 1.2 and later refuse the shared cgroup: masked, not fixed.
+        assert error_symptom(str(error)) is BugClass.CREATE_REJECTED
+        assert "cgroup is not empty" in str(error)
+        pytest.skip("this runc refuses a cgroup that is occupied")
+    assert (verdict.bug_class, verdict.mechanism) == (
+        BugClass.PROCESS_DIED,
+        Mechanism.COLLATERAL_KILL,
+    )
+    assert "Kill(all) of first" in verdict.facts[0]
+
+
+async def test_in_a_cgroup_of_its_own_it_lives(quiet_node: Node, image: ImportedImage) -> None:
+    profile = profile_with("own", "all")
+    async with two_containers(quiet_node, image, profile) as (first, second, _):
+        await first.remove()
+        await second.stay_alive(1.0)
+        assert second.exited is not None
+        assert not second.exited.done()
+        await second.remove()
+
+
+async def test_a_death_just_before_our_own_kill_is_not_taken_for_ours(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """Nobody was watching: only the times of exit and Kill tell."""
+    profile = profile_with("own", "init")
+    async with two_containers(quiet_node, image, profile) as (first, second, _):
+        await quiet_node.client.tasks.kill("second", signal=9, all_processes=False)
+        assert second.exited is not None
+        await asyncio.wait((second.exited,), timeout=10)
+        with pytest.raises(ProcessDied):
+            await second.remove()
+        await first.remove()
+
+
+STRICT_RUNC = """\
+#!/usr/bin/env python3
+import json, os, sys
+from pathlib import Path
+
+arguments = sys.argv[1:]
+if "create" in arguments:
+    bundle = Path(arguments[arguments.index("--bundle") + 1])
+    path = json.loads((bundle / "config.json").read_text())["linux"]["cgroupsPath"].lstrip("/")
+    homes = [Path("/sys/fs/cgroup/pids", path), Path("/sys/fs/cgroup", path)]
+    count = sum(len((h / "cgroup.procs").read_text().split()) for h in homes if h.is_dir())
+    if count:
+        message = (
+            "runc create failed: unable to start container process: unable to apply cgroup "
+            f"configuration: container's cgroup is not empty: {count} process(es) found"
+        )
+        log = Path(arguments[arguments.index("--log") + 1])
+        log.write_text(json.dumps({"level": "error", "msg": message}))
+        sys.exit(1)
+os.execvp("runc", ["runc", *arguments])
+"""
+"""A runc that checks the cgroup as 1.2 and later do, and leaves the rest to the installed one.
+
+Its refusal travels the real way: runc's log file, the shim, containerd, gRPC.
+"""
+
+
+async def test_a_runtime_that_refuses_an_occupied_cgroup(
+    quiet_node: Node, image: ImportedImage, tmp_path: Path
+) -> None:
+    runtime = tmp_path / "strict-runc"
+    runtime.write_text(STRICT_RUNC)
+    runtime.chmod(0o755)
+    node = replace(quiet_node, runtime_binary=runtime)
+    setting = Setting("test-strict", node, image, profile_with("shared", "all"), KillLog())
+    first = Container("first", node=node, image=image, profile=setting.profile, kills=setting.kills)
+    await first.create()
+    await first.start()
+    trial = await run_trial(setting, PlannedTrial(index=1, function="hello", hold_ms=0))
+    assert (trial.bug_class, trial.mechanism) == ("create_rejected", "cgroup_occupied")
+    assert trial.failed_step == "task_create"
+    await first.stay_alive(0.0)
+    await first.remove()
+    first.close()

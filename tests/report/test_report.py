@@ -1,0 +1,102 @@
+"""What people look at: numbers that are right, and text that stays text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iluvatar_bench.report import (
+    comparison_page,
+    comparison_table,
+    failure_examples,
+    rates_figure,
+    save_figure,
+    steps_figure,
+)
+from iluvatar_bench.stats import failure_rates
+
+SCRIPT = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def trials() -> pd.DataFrame:
+    """Forty trials each: nine mount errors under one profile, none under the other."""
+    rows = []
+    for profile, failed in (("wrong", 9), ("right", 0)):
+        for number in range(40):
+            bad = number < failed
+            rows.append(
+                {
+                    "profile": profile,
+                    "trial": number,
+                    "outcome": "failed" if bad else "ok",
+                    "bug_class": "snapshot_overlay" if bad else None,
+                    "mechanism": "snapshot_collected" if bad else None,
+                    "error": f"mount failed {SCRIPT}" if bad else None,
+                    "evidence": '{"facts": ["gone", "never removed"]}' if bad else "{}",
+                    "start_ms": 10.0 + number,
+                    "ready_ms": float("nan") if bad else 500.0,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_the_table_has_the_four_classes_and_what_else_occurred(trials: pd.DataFrame) -> None:
+    table = comparison_table(failure_rates(trials))
+    assert list(table.index) == [
+        "snapshot_overlay",
+        "missing_packages",
+        "process_died",
+        "silent_startup",
+        "ok",
+    ]
+    assert list(table.columns) == ["wrong", "right", "mechanism"]
+    # Wilson for 9/40 and the one-sided bound 1 - 0.05^(1/40) for 0/40.
+    assert table.loc["snapshot_overlay", "wrong"] == "9/40  22.5 % [12–38]"
+    assert table.loc["snapshot_overlay", "right"] == "0/40  (< 7.2 %)"
+    assert table.loc["snapshot_overlay", "mechanism"] == "snapshot_collected 9/9"
+    trials.loc[0, ["bug_class", "mechanism"]] = ["network", "ipam_exhausted"]
+    trials.loc[79, "outcome"] = "unknown"
+    assert list(comparison_table(failure_rates(trials)).index)[4:] == ["network", "unknown", "ok"]
+
+
+def test_examples_show_one_failure_of_each_class_with_its_facts(trials: pd.DataFrame) -> None:
+    examples = failure_examples(trials)
+    assert list(examples["bug_class"]) == ["snapshot_overlay"]
+    assert examples.loc[0, "facts"] == "gone; never removed"
+    assert failure_examples(trials[trials["outcome"] == "ok"]).empty
+
+
+def test_figures_have_a_bar_per_profile_and_class(trials: pd.DataFrame, tmp_path: Path) -> None:
+    figure = rates_figure(failure_rates(trials))
+    (axes,) = figure.axes
+    assert len(axes.patches) == 2 * 4
+    assert [round(bar.get_height(), 1) for bar in axes.patches][:4] == [22.5, 0, 0, 0]
+    for path in save_figure(figure, tmp_path / "rates"):
+        assert path.stat().st_size > 5000
+    labels = [label.get_text() for label in steps_figure(trials).axes[0].get_yticklabels()]
+    assert labels == ["start (n = 80)", "ready (n = 71)"]
+
+
+def test_text_from_containers_stays_text_in_the_page(trials: pd.DataFrame) -> None:
+    rates = failure_rates(trials)
+    page = comparison_page(
+        title=f"title {SCRIPT}",
+        summary="s",
+        table=comparison_table(rates),
+        figure=rates_figure(rates),
+        examples=failure_examples(trials),
+        manifests={
+            "run-1": {
+                "containerd": {"version": SCRIPT},
+                "host": {"kernel": "6"},
+                "plan": {"seed": 1, "concurrency": 4},
+            }
+        },
+        links={"a": 'x"><script>'},
+    )
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 3
+    assert "9/40  22.5 %" in page

@@ -1,0 +1,122 @@
+"""Notebooks: strict about parameters, honest about failures, stored without outputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.notebook import (
+    NOTEBOOK_HOME,
+    NotebookFailed,
+    check_parameters,
+    notebook_names,
+    run_notebook,
+)
+
+RECORDED = NOTEBOOK_HOME.parent / "data" / "runs"
+
+
+def outputs_of(path: Path) -> list[Any]:
+    notebook = nbformat.read(path, as_version=4)
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+def test_parameters_are_converted_to_their_declared_types() -> None:
+    given = {"trials": "12", "ready_seconds": "2.5", "settings": "cgroup=own, kill=init"}
+    assert check_parameters("cold_start", given) == {
+        "trials": 12,
+        "ready_seconds": 2.5,
+        "settings": ["cgroup=own", "kill=init"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("cold_strat", {}, r"no notebook 'cold_strat'; there are: .*cold_start"),
+        ("cold_start", {"trails": 1}, r"no parameter 'trails'; there are: profile, settings"),
+        ("cold_start", {"trials": "many"}, r"parameter trials must be int, not 'many'"),
+        ("cold_start", {"trials": 2.5}, r"parameter trials must be int"),
+        ("cold_start", {"hold_ms": "a,b"}, r"parameter hold_ms must be list\[int\]"),
+    ],
+)
+def test_wrong_parameters_start_nothing(
+    name: str, given: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        run_notebook(name, given, results=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_cannot_be_written_start_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnusablePath, match="cannot write results"):
+        run_notebook("cold_start", {}, results=tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", notebook_names())
+def test_notebooks_are_stored_without_outputs_and_with_one_parameters_cell(name: str) -> None:
+    notebook = nbformat.read(NOTEBOOK_HOME / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    tagged = [cell for cell in code if "parameters" in cell.metadata.get("tags", ())]
+    assert len(tagged) == 1
+
+
+@pytest.mark.parametrize("run", sorted(path.name for path in RECORDED.iterdir()))
+def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: Path) -> None:
+    executed = run_notebook(
+        "cold_start",
+        {"recorded": str(RECORDED / run), "results": str(tmp_path)},
+        results=tmp_path,
+        progress=False,
+    )
+    assert executed.run_folders == ()
+    page = executed.html.read_text()
+    for wanted in ("Failure rates", "upper_bound_if_zero"):
+        assert wanted in page
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == ["Bars", "Box plots"]
+    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 2
+
+
+def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:
+    with pytest.raises(NotebookFailed) as caught:
+        run_notebook("cold_start", {"profile": "guardd"}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith("no profile 'guardd' (did you mean guarded?)")
+    assert "\n" not in str(caught.value)
+    assert len(list(tmp_path.glob("notebook-cold_start-*/cold_start.ipynb"))) == 1
+
+
+@pytest.mark.daemon
+def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "cold_start",
+        {
+            "profile": "guarded",
+            "trials": 4,
+            "hold_ms": [10, 50],
+            "results": str(tmp_path),
+        },
+        results=tmp_path,
+        progress=False,
+    )
+    (folder,) = executed.run_folders
+    assert executed.notebook.parent == executed.html.parent == folder
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [folder]
+    for name in ("trials.csv", "failure_rates.png", "failure_rates.svg", "steps.png"):
+        assert (folder / name).is_file()
+    assert json.loads((folder / "manifest.json").read_text())["plan"]["seed"] == 1
+    (progress,) = [o for o in outputs_of(executed.notebook) if o.output_type == "stream"]
+    # The bar's last state, not all of them.
+    assert progress.text.count("\n") == 1
+    assert "4/4" in progress.text
