@@ -45,22 +45,28 @@ class Failure:
     @classmethod
     def of(cls, entry: Entry, found: Classification, *, file: str, line: int) -> Failure:
         """A failure that ``entry`` alone reports; without a class it is ``unclassified``."""
-        function, version = function_of(entry.container_id) if entry.container_id else (None, None)
+        container, function, version, transaction = (
+            _storable(value) if value else None
+            for value in (entry.container_id, entry.function, entry.version, entry.transaction_id)
+        )
+        if container:
+            own_function, own_version = function_of(container)
+            function, version = own_function or function, own_version or version
         return cls(
             bug_class=found.bug_class or BugClass.UNCLASSIFIED,
             rank=_RANKS.get(id(found.signature), _UNCLASSIFIED_RANK),
-            container_id=entry.container_id,
-            function=function or entry.function,
-            version=version or entry.version,
+            container_id=container,
+            function=function,
+            version=version,
             time=entry.time,
             last_seen=entry.time,
             zone=entry.zone,
-            transaction_id=entry.transaction_id,
+            transaction_id=transaction,
             file=file,
             line=line,
             format=entry.format,
-            matched=found.matched,
-            text=_shortened(entry.text),
+            matched=_storable(found.matched),
+            text=_storable(_shortened(entry.text)),
         )
 
     @property
@@ -92,6 +98,11 @@ class Failure:
         self.function = self.function or other.function
         self.version = self.version or other.version
         self.entries += other.entries
+
+
+def _storable(text: str) -> str:
+    """The text without half characters, which JSON can name and no file can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _shortened(text: str) -> str:

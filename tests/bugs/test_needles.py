@@ -8,10 +8,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_classify import CASES
 
 from iluvatar_bench.bugs.needles import failure_needles, required_literals
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
-from test_classify import CASES
 
 
 @pytest.mark.parametrize(

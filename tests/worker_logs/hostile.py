@@ -5,6 +5,7 @@ feeds them to the reader for that long, with other seeds than the tests use.
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import resource
 import sys
@@ -13,9 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.worker_logs import LogReport, failure_counts, scan, timeline
 from iluvatar_bench.worker_logs.generate import FORMATS, write_log
+from iluvatar_bench.worker_logs.output import class_table, remarks
 from iluvatar_bench.worker_logs.prefilter import search_words
+from iluvatar_bench.worker_logs.show import as_html
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
@@ -43,6 +47,8 @@ def _insert(data: bytes, chance: random.Random) -> bytes:
         b"[2022-07-08 15:59:16.127772 -04:00] [ERROR] [",
         b'{"timestamp":"99999-99-99 99:99:99","level":"ERROR","fields":[1]}\n',
         b"\n\x1b[31m" + chance.choice(search_words()).encode() + b"\x1b[0m",
+        b'{"timestamp":"2025-03-05 10:11:12.5","level":"ERROR","fields":{"message":"\\ud800","tid":'
+        b'"a\\ud8001","container_id":"\\udfff<script>"}}\n',
         "\u202e\U0001f600é".encode(),
     ]
     at = chance.randrange(len(data))
@@ -99,6 +105,10 @@ def check(report: LogReport) -> None:
         random_ids.str.contains(r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$")
     ]
     assert random_ids.is_unique
+    report.failures.to_parquet(io.BytesIO())
+    report.failures.to_csv(io.StringIO())
+    assert "<script" not in as_html(report.failures)
+    assert remarks(report) and len(class_table(report)) <= len(BugClass)
     counts = failure_counts(report)
     assert counts["failures"].sum() == len(report.failures)
     assert timeline(report).to_numpy().sum() == report.failures["time"].notna().sum()

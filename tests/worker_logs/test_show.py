@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
+from iluvatar_bench.notebook import NOTEBOOK_HOME, run_notebook
 from iluvatar_bench.worker_logs import LogReport, failure_counts, scan
 from iluvatar_bench.worker_logs.show import as_html, class_figure, timeline_figure, visible
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "worker_logs.ipynb"
+NOTEBOOK = NOTEBOOK_HOME / "worker_logs.ipynb"
 EVIL = '<script>alert("x")</script><img src=x onerror=y> $\\frac{1}{2}$ & http://x.example'
 
 
@@ -84,38 +83,29 @@ def test_figures_of_nothing_say_so(tmp_path: Path) -> None:
     class_figure(failure_counts(report, ["function", "bug_class"])).savefig(tmp_path / "x.png")
 
 
-def run_notebook(*, path: Path | str, out: Path) -> str:
-    """The notebook's output as one string, run with these parameters as papermill would."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    at = next(n for n, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", []))
-    values = f"path = {str(path)!r}\nout = {str(out)!r}"
-    notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(values))
-    # The kernel starts in the notebook's folder, as Jupyter starts it.
-    client = NotebookClient(
-        notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parent)}}
-    )
-    client.execute(env={**os.environ, "PYTHONPATH": str(NOTEBOOK.parents[1])})
-    outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
-    return "\n".join(str(o.get("data", {}).get("text/html", "")) for o in outputs)
-
-
 def test_the_notebook_runs_on_the_notes_of_2022(tmp_path: Path) -> None:
-    html = run_notebook(path="data/seed", out=tmp_path / "out")
-    assert "snapshot_overlay" in html and "chameleon" in html
-    table = pd.read_csv(tmp_path / "out" / "by_class.csv").set_index("bug_class")
+    done = run_notebook("worker_logs", {"results": str(tmp_path)}, results=tmp_path, progress=False)
+    page = done.html.read_text(encoding="utf-8")
+    assert "snapshot_overlay" in page and "chameleon" in page
+    table = pd.read_csv(tmp_path / "worker_logs" / "by_class.csv").set_index("bug_class")
     assert table["failures"].to_dict() == {
         "missing_packages": 2,
         "process_died": 1,
         "snapshot_overlay": 1,
     }
-    assert (tmp_path / "out" / "timeline.svg").exists()
+    assert (tmp_path / "worker_logs" / "timeline.svg").exists()
 
 
 def test_the_notebook_shows_a_hostile_log_as_text(evil_log: Path, tmp_path: Path) -> None:
-    html = run_notebook(path=evil_log, out=tmp_path / "out")
-    tags, text = tags_and_text(html)
+    given = {"paths": [str(evil_log)], "results": str(tmp_path)}
+    done = run_notebook("worker_logs", given, results=tmp_path, progress=False)
+    notebook = nbformat.read(done.notebook, as_version=4)
+    outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
+    tags, text = tags_and_text("".join(o.get("data", {}).get("text/html", "") for o in outputs))
     assert not tags & {"script", "img", "b"}
     assert EVIL in text
+    page = done.html.read_text(encoding="utf-8")
+    assert "<script>alert" not in page and "onerror=y>" not in page.replace("onerror=y&gt;", "")
 
 
 def test_the_notebook_is_stored_without_outputs() -> None:
