@@ -54,19 +54,21 @@ def remarks(report: LogReport) -> list[str]:
     return said
 
 
-def save_failures(report: LogReport, path: Path) -> None:
-    """Write ``report.failures`` as CSV, or as Parquet if that is the path's suffix.
+def save_failures(
+    report: LogReport, *, csv: Path | None = None, parquet: Path | None = None
+) -> None:
+    """Write ``report.failures`` as CSV, as Parquet, or both.
 
     Raises:
-        UnusablePath: the file cannot be written.
+        UnusablePath: a file cannot be written.
     """
-    try:
-        if path.suffix == ".parquet":
-            report.failures.to_parquet(path, index=False)
-        else:
-            report.failures.to_csv(path, index=False)
-    except OSError as error:
-        raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from error
+    for path, write in ((csv, report.failures.to_csv), (parquet, report.failures.to_parquet)):
+        if path is None:
+            continue
+        try:
+            write(path, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _share(row: dict[Hashable, Any]) -> str:

@@ -40,16 +40,18 @@ def test_the_remarks_say_what_has_no_row(tmp_path: Path) -> None:
     assert class_table(report)["of containers"].tolist() == ["unknown"]
 
 
-@pytest.mark.parametrize("name", ["failures.csv", "failures.parquet"])
-def test_the_failures_are_written(tmp_path: Path, name: str) -> None:
+def test_the_failures_are_written(tmp_path: Path) -> None:
     report = scan([SEED])
-    save_failures(report, tmp_path / name)
-    read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
-    again = read(tmp_path / name)
-    assert again["bug_class"].tolist() == report.failures["bug_class"].tolist()
-    assert again["text"].tolist() == report.failures["text"].tolist()
+    save_failures(report, csv=tmp_path / "a.table", parquet=tmp_path / "b.table")
+    for again in (pd.read_csv(tmp_path / "a.table"), pd.read_parquet(tmp_path / "b.table")):
+        assert again["bug_class"].tolist() == report.failures["bug_class"].tolist()
+        assert again["text"].tolist() == report.failures["text"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UnusablePath, match="absent"):
-        save_failures(report, tmp_path / "absent" / name)
+        save_failures(scan([SEED]), **{kind: tmp_path / "absent" / "x"})
 
 
 def test_half_a_character_in_json_can_be_stored(tmp_path: Path) -> None:
@@ -59,5 +61,5 @@ def test_half_a_character_in_json_can_be_stored(tmp_path: Path) -> None:
         '\\ud800","tid":"t1\\udfff"}}\n'
     )
     report = scan([path])
-    save_failures(report, tmp_path / "a.parquet")
+    save_failures(report, parquet=tmp_path / "a.parquet")
     assert report.failures["transaction_id"].tolist() == ["t1?"]
