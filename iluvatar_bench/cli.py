@@ -94,11 +94,12 @@ def demo(
     results: Results = Path("results"),
 ) -> None:
     """Show the four bugs of 2022 under the worker's profile, and none under the guarded one."""
-    _require_working_host()
-    from iluvatar_bench.demo import PROFILES, run_demo
     from iluvatar_bench.plans import cold_start
 
     cold_start(trials=trials, concurrency=concurrency, seed=seed)
+    _require_working_host()
+    from iluvatar_bench.demo import PROFILES, run_demo
+
     out.print(
         f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, "
         f"under each of {' and '.join(PROFILES)}, on a private containerd."

@@ -8,7 +8,8 @@
     │   ├── MissingProgram          containerd, runc, a CNI plugin
     │   ├── InsufficientPrivilege   not root
     │   ├── UnusablePath            a folder or socket that cannot be used
-    │   └── DaemonStartFailed       the private containerd did not come up
+    │   ├── DaemonStartFailed       the private containerd did not come up
+    │   └── NetworkConflict         a subnet or bridge name belongs to something else here
     ├── ContainerdError             containerd answered a request with an error
     │   ├── NotFound, AlreadyExists, InvalidArgument, FailedPrecondition, ...
     │   ├── Unreachable             nothing was sent: the request surely did not happen
@@ -18,6 +19,10 @@
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
     │   └── StepTimedOut            an awaited condition did not come about in time
+    ├── NetworkError                a network namespace or an address
+    │   ├── PluginFailed            a CNI plugin answered with an error document
+    │   ├── PluginMisbehaved        a CNI plugin gave no answer that can be read, or none in time
+    │   └── AddressRefused          a request to something this process holds no address for
     └── ImageError                  a function image cannot be built or imported
 
 ``str(error)`` is one line for the user: what happened, to which container, what to do.
@@ -57,6 +62,10 @@ class UnusablePath(EnvironmentProblem):
 
 class DaemonStartFailed(EnvironmentProblem):
     """The private containerd ended or did not serve in time; its last log lines are attached."""
+
+
+class NetworkConflict(EnvironmentProblem):
+    """A subnet or an interface name that a network needs belongs to something else on this host."""
 
 
 class ContainerdError(IluvatarBenchError):
@@ -161,6 +170,41 @@ class ProcessDied(LifecycleError):
 
 class StepTimedOut(LifecycleError):
     """An awaited condition did not come about before its deadline."""
+
+
+class NetworkError(IluvatarBenchError):
+    """A network namespace or an address could not be set up, used or removed."""
+
+
+class PluginFailed(NetworkError):
+    """A CNI plugin answered with an error document.
+
+    ``code`` is its number (below 100: the CNI specification's; 100 and above: the plugin's own),
+    ``detail`` the plugin's own text, unshortened.
+    """
+
+    def __init__(
+        self, *, command: str, plugin: str, container_id: str, code: int, detail: str
+    ) -> None:
+        self.command = command
+        self.plugin = plugin
+        self.container_id = container_id
+        self.code = code
+        self.detail = detail
+        super().__init__(
+            f"CNI {command} of {container_id} by plugin {plugin}: {detail} (code {code})"
+        )
+
+
+class PluginMisbehaved(NetworkError):
+    """A CNI plugin ended without an answer that can be read, or did not end in its time."""
+
+
+class AddressRefused(NetworkError):
+    """A request was to go to something that this process holds no address for (any more).
+
+    Nothing was sent.
+    """
 
 
 class ImageError(IluvatarBenchError):

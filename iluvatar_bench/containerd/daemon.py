@@ -20,7 +20,13 @@ import tomli_w
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.places import Place, claim_place
 from iluvatar_bench.containerd.teardown import end_tasks, remove_place
-from iluvatar_bench.errors import DaemonStartFailed, IluvatarBenchError, MissingProgram
+from iluvatar_bench.errors import (
+    DaemonStartFailed,
+    IluvatarBenchError,
+    MissingProgram,
+    Unreachable,
+    UnusablePath,
+)
 
 log = logging.getLogger(__name__)
 
@@ -196,21 +202,7 @@ async def _start(program: str, place: Place, collector: Collector) -> asyncio.su
 async def _await_serving(
     stack: AsyncExitStack, process: asyncio.subprocess.Process, place: Place, collector: Collector
 ) -> Node:
-    deadline = time.monotonic() + START_SECONDS
-    while not place.socket.is_socket():
-        if process.returncode is not None:
-            raise DaemonStartFailed(
-                f"containerd ended with status {process.returncode} before it served; "
-                f"its last words: {place.log_tail()}"
-            )
-        if time.monotonic() > deadline:
-            raise DaemonStartFailed(
-                f"containerd did not open its socket within {START_SECONDS:g} s; "
-                f"its last words: {place.log_tail()}"
-            )
-        # The socket file is the first sign of life, and nothing announces it.
-        await asyncio.sleep(0.005)
-    client = await stack.enter_async_context(connect(place.socket))
+    client = await _first_answer(stack, process, place)
     await _require_plugins(client, place)
     return Node(
         id=place.id,
@@ -221,6 +213,30 @@ async def _await_serving(
         scratch=place.scratch,
         collector=collector,
     )
+
+
+async def _first_answer(
+    stack: AsyncExitStack, process: asyncio.subprocess.Process, place: Place
+) -> Client:
+    """A client on the stack, once the daemon answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        if process.returncode is not None:
+            raise DaemonStartFailed(
+                f"containerd ended with status {process.returncode} before it served; "
+                f"its last words: {place.log_tail()}"
+            )
+        try:
+            return await stack.enter_async_context(connect(place.socket))
+        except (UnusablePath, Unreachable) as error:
+            # The socket's file is there a moment before anybody listens on it: bind(2) makes
+            # the one, listen(2) the other, and nothing announces either.
+            if time.monotonic() > deadline:
+                raise DaemonStartFailed(
+                    f"containerd did not answer within {START_SECONDS:g} s; "
+                    f"its last words: {place.log_tail()}"
+                ) from error
+        await asyncio.sleep(0.005)
 
 
 async def _require_plugins(client: Client, place: Place) -> None:
