@@ -96,6 +96,8 @@ def classify_text(text: str) -> Classification:
     if "\x1b" in text:
         text = _ANSI_COLOUR.sub("", text)
     judged = "\n".join(line for line in text.split("\n") if not is_calm(line))
+    if not judged:
+        return NO_FAILURE
     for signature in SIGNATURES:
         found = signature.pattern.search(judged)
         if found:

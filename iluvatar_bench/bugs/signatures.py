@@ -295,7 +295,7 @@ _PROCESS = (
     ),
     _of(
         BugClass.PROCESS_DIED,
-        r"Removing an unhealthy container"
+        r"Removing an unhealthy container|Returned container is unhealthy, sending for removal"
         r"|Task for container was missing when it was attempted to be (?:killed|delete)",
         "Iluvatar worker, 2022 to today",
         "COS-IN/iluvatar-faas containermanager.rs, containerd/containerd.rs",
@@ -337,7 +337,8 @@ _PROCESS = (
     ),
     _of(
         BugClass.SILENT_STARTUP,
-        r"Timeout while (?:reading inotify events|monitoring logs) for (?:docker )?container",
+        r"Timeout while (?:reading inotify events|monitoring logs) for (?:docker )?container"
+        r"|Timeout while waiting container startup|Broken file waiting on container startup",
         "Iluvatar worker, 2022 to today",
         "COS-IN/iluvatar-faas containers/structs.rs, containerd/containerd.rs, docker/docker.rs",
     ),

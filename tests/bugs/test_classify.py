@@ -153,6 +153,8 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         'read container /proc/<pid>/statm","tid":"MEM","error":"No such file or directory"}}',
         "Removing an unhealthy container chameleon-0.0.2 stdout: '' stderr: 'Running on 8080'",
         "Task for container was missing when it was attempted to be killed",
+        '{"timestamp":"2025-03-05 10:11:12.5","level":"WARN","fields":{"message":"Returned '
+        'container is unhealthy, sending for removal","tid":"a","container_id":"hello-0.0.1"}}',
         "[2022-07-08 19:58:54 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL! Perhaps out of "
         "memory?",
     ),
@@ -175,6 +177,9 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         '{"timestamp":"2024-01-05T10:11:12.5","level":"ERROR","fields":{"message":"Timeout while '
         'reading inotify events for container","tid":"a","stdout":"","stderr":""}}',
         "Timeout while monitoring logs for docker container",
+        '{"timestamp":"2025-03-05 10:11:12.5","level":"ERROR","fields":{"message":"Timeout while '
+        'waiting container startup","tid":"a","container_id":"hello-0.0.1","stdout":"",'
+        '"stderr":""},"target":"iluvatar_worker_library"}',
         "cannot start a stopped process: unknown",
         "OCI runtime start failed: cannot start a container that has stopped: unknown",
     ),

@@ -1,0 +1,157 @@
+"""What a scan found, as pandas frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from iluvatar_bench.worker_logs.activity import Activity, Cell
+from iluvatar_bench.worker_logs.collect import OverflowCell
+from iluvatar_bench.worker_logs.failure import Failure
+from iluvatar_bench.worker_logs.names import function_of
+from iluvatar_bench.worker_logs.samples import Samples
+
+if TYPE_CHECKING:
+    from iluvatar_bench.worker_logs.scan import FileFacts
+
+FAILURE_COLUMNS = (
+    "time",
+    "zone",
+    "bug_class",
+    "container_id",
+    "function",
+    "version",
+    "transaction_id",
+    "last_seen",
+    "entries",
+    "format",
+    "file",
+    "line",
+    "matched",
+    "text",
+)
+SAMPLE_COLUMNS = (
+    "time",
+    "container_id",
+    "function",
+    "version",
+    "old_mb",
+    "new_mb",
+    "change_mb",
+    "file",
+    "line",
+)
+ACTIVITY_COLUMNS = ("function", "version", "hour", "containers", "invocations")
+UNREADABLE_COLUMNS = ("file", "line", "reason")
+FILE_COLUMNS = ("file", "bytes", "lines", "unreadable")
+OVERFLOW_COLUMNS = ("bug_class", "function", "version", "hour", "failures")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReport:
+    """Everything a scan found. Times are UTC (``datetime64[ns, UTC]``), NaT where unknown.
+
+    ``failures``: one row for each failure of one container, by time; ``file`` and ``line`` are
+    those of the earliest entry that reports it, ``entries`` how many do, ``zone`` the zone in which
+    the log wrote the time. A failure without a container is one row for each transaction, or for
+    each entry. Unknown values are None.
+
+    ``samples``: changes of a container's memory in MB. ``activity``: containers and invocations
+    per function, version and UTC hour, as far as the log shows them: the denominators.
+    ``unreadable``: places that could not be read as they should (at most 1,000 a file; ``files``
+    has the full count). ``files``: what was read.
+
+    ``overflow``: failures beyond those kept as rows, counted per class, function, version and hour.
+    ``samples_seen``: memory changes, kept or not. ``other_errors``: errors of the worker's
+    background tasks that name no container and no transaction, and are no failure.
+    """
+
+    failures: pd.DataFrame
+    samples: pd.DataFrame
+    activity: pd.DataFrame
+    unreadable: pd.DataFrame
+    files: pd.DataFrame
+    overflow: pd.DataFrame
+    samples_seen: int
+    other_errors: int
+
+
+def report_of(
+    *,
+    failures: Iterable[Failure],
+    overflow: Counter[OverflowCell],
+    samples: Samples,
+    activity: Activity,
+    files: Sequence[FileFacts],
+    other_errors: int,
+) -> LogReport:
+    """Turn what was gathered into frames."""
+    return LogReport(
+        failures=_failures(failures),
+        samples=_samples(samples),
+        activity=_activity(activity.containers, activity.invocations),
+        unreadable=pd.DataFrame(
+            [(u.file, u.line, u.reason) for f in files for u in f.problems.kept],
+            columns=list(UNREADABLE_COLUMNS),
+        ),
+        files=pd.DataFrame(
+            [(f.file, f.bytes, f.lines, f.problems.count) for f in files],
+            columns=list(FILE_COLUMNS),
+        ),
+        overflow=pd.DataFrame(
+            [(*cell, count) for cell, count in sorted(overflow.items())],
+            columns=list(OVERFLOW_COLUMNS),
+        ),
+        samples_seen=samples.count,
+        other_errors=other_errors,
+    )
+
+
+def _failures(failures: Iterable[Failure]) -> pd.DataFrame:
+    rows = [tuple(getattr(failure, name) for name in FAILURE_COLUMNS) for failure in failures]
+    frame = _frame(rows, FAILURE_COLUMNS)
+    frame["last_seen"] = pd.to_datetime(frame["last_seen"], utc=True)
+    frame["bug_class"] = frame["bug_class"].map(str).astype(object)
+    return frame.astype({"line": "int64", "entries": "int64"})
+
+
+def _samples(samples: Samples) -> pd.DataFrame:
+    rows = [
+        (
+            sample.time,
+            sample.container_id,
+            *function_of(sample.container_id or ""),
+            sample.old_mb,
+            sample.new_mb,
+            sample.new_mb - sample.old_mb,
+            sample.file,
+            sample.line,
+        )
+        for sample in samples.kept
+    ]
+    frame = _frame(rows, SAMPLE_COLUMNS)
+    numbers = ("old_mb", "new_mb", "change_mb", "line")
+    return frame.astype(dict.fromkeys(numbers, "int64")).sort_values(
+        "time", kind="stable", ignore_index=True
+    )
+
+
+def _activity(containers: Counter[Cell], invocations: Counter[Cell]) -> pd.DataFrame:
+    rows = [
+        (function or None, version or None, hour or None, containers[cell], invocations[cell])
+        for cell in sorted(containers.keys() | invocations.keys())
+        for function, version, hour in [cell]
+    ]
+    frame = pd.DataFrame(rows, columns=list(ACTIVITY_COLUMNS))
+    frame["hour"] = pd.to_datetime(frame["hour"], utc=True)
+    return frame.astype({"containers": "int64", "invocations": "int64"})
+
+
+def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(columns))
+    frame["time"] = pd.to_datetime(frame["time"], utc=True)
+    return frame

@@ -1,0 +1,82 @@
+"""A scan for the command line: a short table, remarks, and files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.summary import failure_counts
+
+
+def class_table(report: LogReport) -> pd.DataFrame:
+    """One row per bug class, most failures first, everything as text; the index is the class."""
+    counts = failure_counts(report)
+    rows = {
+        str(row["bug_class"]): {
+            "failures": str(row["failures"]),
+            "of containers": _share(row.to_dict()),
+            "first seen (UTC)": _stamp(row["first_seen"]),
+            "last seen (UTC)": _stamp(row["last_seen"]),
+        }
+        for _, row in counts.iterrows()
+    }
+    columns = ["failures", "of containers", "first seen (UTC)", "last seen (UTC)"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.rename_axis("bug class")
+
+
+def remarks(report: LogReport) -> list[str]:
+    """What else there is to say, a line each: what was read, and all that is in no row."""
+    files, activity = report.files, report.activity
+    said = [
+        f"read: {len(files)} files, {files['bytes'].sum() / 1e6:.1f} MB, "
+        f"{files['lines'].sum()} lines, {activity['containers'].sum()} containers, "
+        f"{activity['invocations'].sum()} invocations, {report.samples_seen} memory changes"
+    ]
+    unreadable = int(files["unreadable"].sum())
+    if unreadable:
+        first = report.unreadable.iloc[0]
+        where = f"{first['file']}, line {first['line']}: {first['reason']}"
+        said.append(f"could not be read as it should: {unreadable} lines; the first is {where}")
+    more = int(report.overflow["failures"].sum())
+    if more:
+        said.append(f"counted above, but without a row of their own: {more} failures")
+    if report.other_errors:
+        said.append(
+            f"errors of the worker's background tasks, of no container: {report.other_errors}"
+        )
+    return said
+
+
+def save_failures(
+    report: LogReport, *, csv: Path | None = None, parquet: Path | None = None
+) -> None:
+    """Write ``report.failures`` as CSV, as Parquet, or both.
+
+    Raises:
+        UnusablePath: a file cannot be written.
+    """
+    for path, write in ((csv, report.failures.to_csv), (parquet, report.failures.to_parquet)):
+        if path is None:
+            continue
+        try:
+            write(path, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _share(row: dict[Hashable, Any]) -> str:
+    if math.isnan(row["per_container"]):
+        return "unknown"
+    low, high = 100 * row["low"], 100 * row["high"]
+    return f"{row['failures']}/{row['containers']} [{low:.1f}-{high:.1f} %]"
+
+
+def _stamp(time: pd.Timestamp) -> str:
+    return "" if pd.isna(time) else f"{time:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,220 @@
+"""Reading logs: the one pass that finds failures, samples and denominators."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import pandas as pd
+
+from iluvatar_bench.bugs.classify import Classification, classify_text
+from iluvatar_bench.worker_logs.activity import Activity
+from iluvatar_bench.worker_logs.collect import Failures
+from iluvatar_bench.worker_logs.damage import note_damage
+from iluvatar_bench.worker_logs.entry import ERROR_LEVELS
+from iluvatar_bench.worker_logs.failure import Failure
+from iluvatar_bench.worker_logs.formats import parse_entry
+from iluvatar_bench.worker_logs.frames import LogReport, report_of
+from iluvatar_bench.worker_logs.join import containers_by_transaction
+from iluvatar_bench.worker_logs.lines import Block
+from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
+from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
+from iluvatar_bench.worker_logs.problems import Problems
+from iluvatar_bench.worker_logs.samples import Samples
+from iluvatar_bench.worker_logs.source import LogSource, open_sources
+from iluvatar_bench.worker_logs.split import entry_around
+from iluvatar_bench.worker_logs.times import Clock
+
+MOST_JUDGED_BYTES = 64 * 1024
+"""Of a longer entry, its head and tail and the words around each place of interest are judged."""
+
+_MOST_PLACES = 16
+_JSON_LINE = re.compile(rb"\s*\{\s{0,4}\"(?!Error)")
+
+
+def read(paths: Sequence[str | Path], *, zone: str = "UTC") -> pd.DataFrame:
+    """The failures in worker and containerd logs, one row for each failure of one container.
+
+    Shorthand for ``scan(paths, zone=zone).failures``; see :func:`scan`.
+    """
+    return scan(paths, zone=zone).failures
+
+
+def scan(
+    paths: Sequence[str | Path], *, zone: str = "UTC", stdin: BinaryIO | None = None
+) -> LogReport:
+    """Read logs of any size and any mixture of formats, in bounded memory.
+
+    Args:
+        paths: files, gzip-compressed or not; folders, for the files in them; ``-`` for standard
+            input. Several files are taken together, ordered by time.
+        zone: the IANA name of the zone of time stamps that carry none, such as today's worker's.
+        stdin: what ``-`` reads instead of the process's standard input.
+
+    What stands in a file never raises: lines that cannot be read are in the report, by file and
+    line. A file is read a second time only if a failure has to be joined to its container.
+
+    Raises:
+        UnusablePath: a path does not exist or cannot be opened.
+        UsageError: there is no such time zone.
+    """
+    Clock(zone=zone)
+    with ExitStack() as stack:
+        sources = open_sources(paths, zone=zone, stdin=stdin)
+        for source in sources:
+            stack.enter_context(source)
+        scanner = _Scanner(zone)
+        for source in sources:
+            scanner.scan(source)
+        wanted = (
+            ((failure.file, failure.line), failure.transaction_id or "")
+            for failure in scanner.failures.to_join
+        )
+        joins = containers_by_transaction(sources, wanted)
+    return report_of(
+        failures=scanner.failures.finished(joins),
+        overflow=scanner.failures.overflow,
+        samples=scanner.samples,
+        activity=scanner.activity,
+        files=scanner.files,
+        other_errors=scanner.other_errors,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What was read of one file. ``lines`` counts line ends, and a last line without one."""
+
+    file: str
+    bytes: int
+    lines: int
+    problems: Problems
+
+
+class _Scanner:
+    def __init__(self, zone: str) -> None:
+        self._zone = zone
+        self._prefilter = Prefilter()
+        self.failures = Failures()
+        self.samples = Samples()
+        self.activity = Activity()
+        self.files: list[FileFacts] = []
+        self.other_errors = 0
+
+    def scan(self, source: LogSource) -> None:
+        problems = Problems(source.name)
+        clock = source.clock(zone=self._zone)
+        size = lines = 0
+        json_lines: bool | None = None
+        for block in source.blocks(problems):
+            if json_lines is None:
+                json_lines = _JSON_LINE.match(block.data) is not None
+            note_damage(block, problems, json_lines=json_lines)
+            self._scan_block(block, source.name, clock, problems)
+            size += len(block.data)
+            lines = block.line - 1 + block.ends + (not block.data.endswith(b"\n"))
+        self.files.append(FileFacts(file=source.name, bytes=size, lines=lines, problems=problems))
+
+    def _scan_block(self, block: Block, file: str, clock: Clock, problems: Problems) -> None:
+        data, floor = block.data, 0
+        numbers = _LineNumbers(block)
+        places = self._prefilter.places(data)
+        for index, (position, interest) in enumerate(places):
+            if interest is Interest.FAILURE:
+                if position < floor:
+                    continue
+                start, floor = entry_around(data, position, floor)
+                entry = data[start:floor]
+                if len(entry) > MOST_JUDGED_BYTES:
+                    near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
+                    entry = _excerpt(entry, near)
+                text = entry.decode(errors="replace").rstrip("\r\n")
+                found = classify_text(text)
+                if found.bug_class is not None or _says_error(text):
+                    self._report(text, found, file, numbers.at(start), clock, problems)
+                continue
+            start = data.rfind(b"\n", 0, position) + 1
+            end = data.find(b"\n", position)
+            end = end if end >= 0 else len(data)
+            if interest is Interest.INVOCATION:
+                self.activity.add_invocation(data, start, end, clock)
+            elif interest is Interest.CONTAINER:
+                self.activity.add_line(data[start:end], clock)
+            elif not self.samples.add_if_full():
+                self._sample(data[start:end], file, numbers.at(start), clock)
+
+    def _report(
+        self,
+        text: str,
+        found: Classification,
+        file: str,
+        line: int,
+        clock: Clock,
+        problems: Problems,
+    ) -> None:
+        """Take in an entry that has a class, or that says itself that something failed."""
+        entry = parse_entry(text, clock)
+        if entry.damage:
+            problems.add(line, entry.damage)
+        if found.bug_class is None and not entry.reports_failure:
+            if not entry.from_worker or entry.level not in ERROR_LEVELS:
+                return
+            if entry.container_id is None and not is_transaction(entry.transaction_id or ""):
+                # An error of a background task that names nobody: no container failed.
+                self.other_errors += 1
+                return
+        if entry.container_id is None and entry.transaction_id is None:
+            entry = replace(entry, container_id=container_of_file(file))
+        failure = Failure.of(entry, found, file=file, line=line)
+        if failure.container_id is not None:
+            hour = f"{entry.time:%Y-%m-%d %H:00}" if entry.time else ""
+            self.activity.add_container(failure.container_id, hour)
+        self.failures.add(failure)
+
+    def _sample(self, raw: bytes, file: str, line: int, clock: Clock) -> None:
+        change = next((m for p in MEMORY_CHANGES if (m := p.search(raw))), None)
+        if change is None:
+            return
+        text = raw[:8192].decode(errors="replace")
+        self.samples.add(
+            time=clock.read(text[:120])[0],
+            container_id=container_in(text),
+            old_mb=int(change.group(2)),
+            new_mb=int(change.group(1)),
+            file=file,
+            line=line,
+        )
+
+
+class _LineNumbers:
+    """Line numbers of offsets into a block, counted on from the offset asked for last."""
+
+    def __init__(self, block: Block) -> None:
+        self._data = block.data
+        self._offset, self._number = 0, block.line
+
+    def at(self, offset: int) -> int:
+        if offset >= self._offset:
+            self._number += self._data.count(b"\n", self._offset, offset)
+        else:
+            self._number -= self._data.count(b"\n", offset, self._offset)
+        self._offset = offset
+        return self._number
+
+
+_ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}]}")
+
+
+def _says_error(text: str) -> bool:
+    """Whether an entry of no known class may yet report a failure, or be damaged."""
+    return any(word in text for word in _ERROR_WORDS)
+
+
+def _excerpt(entry: bytes, places: list[int]) -> bytes:
+    quarter = MOST_JUDGED_BYTES // 4
+    around = [entry[max(place - 512, 0) : place + 1024] for place in places]
+    return b" ... ".join([entry[:quarter], *around, entry[-quarter:]])

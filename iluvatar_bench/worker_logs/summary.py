@@ -1,0 +1,107 @@
+"""Counts and rates of what a scan found: per class, function, version and hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.stats import rate
+from iluvatar_bench.worker_logs.frames import LogReport
+
+Key = Literal["bug_class", "function", "version", "hour"]
+KEYS: tuple[Key, ...] = ("bug_class", "function", "version", "hour")
+VALUE_COLUMNS = (
+    "failures",
+    "containers",
+    "invocations",
+    "per_container",
+    "low",
+    "high",
+    "per_1000_invocations",
+    "first_seen",
+    "last_seen",
+)
+
+
+def failure_counts(report: LogReport, by: Sequence[Key] = ("bug_class",)) -> pd.DataFrame:
+    """Failures and what they are to be compared with, one row for each value of ``by``.
+
+    Columns: those of ``by``, then :data:`VALUE_COLUMNS`. ``containers`` and ``invocations`` are
+    those the log shows for the row's function, version and hour (for all classes alike), and
+    ``per_container`` is failures / containers with its 95 % Wilson interval ``low`` to ``high``;
+    where the log shows fewer containers than failures, or none, it is NaN: no rate rather than a
+    wrong one. Likewise ``per_1000_invocations``. Unknown functions, versions and hours are rows of
+    their own, with None or NaT. Rows with activity and without failures appear if ``by`` does not
+    ask for the class. Ordered by failures, most first, or by hour if ``by`` has it.
+
+    Raises:
+        UsageError: ``by`` is empty, names something twice, or names what there is not.
+    """
+    if not by or set(by) - set(KEYS) or len(set(by)) < len(by):
+        raise UsageError(f"by: one or more of {', '.join(KEYS)}, each once; not {list(by)}")
+    failures = _counted(report)
+    grouped = _sum(failures, by, {"failures": "sum", "first_seen": "min", "last_seen": "max"})
+    shared: list[str] = [key for key in by if key != "bug_class"]
+    totals = {"containers": "sum", "invocations": "sum"}
+    if shared:
+        activity = _sum(report.activity, shared, totals)
+        how: Literal["left", "outer"] = "left" if "bug_class" in by else "outer"
+        grouped = grouped.merge(activity, on=shared, how=how)
+    else:
+        grouped = grouped.assign(**{name: report.activity[name].sum() for name in totals})
+    counts = dict.fromkeys(("failures", *totals), 0)
+    frame = grouped.fillna(counts).astype(dict.fromkeys(counts, "int64"))
+    rates = [
+        _rates(failures, containers, invocations)
+        for failures, containers, invocations in frame[list(counts)].itertuples(index=False)
+    ]
+    frame = frame.join(pd.DataFrame(rates, index=frame.index, columns=list(_RATE_COLUMNS)))
+    first, ascending = ("hour", True) if "hour" in by else ("failures", False)
+    others = [key for key in by if key != first]
+    frame = frame.sort_values([first, *others], ascending=[ascending, *[True] * len(others)])
+    return frame[[*by, *VALUE_COLUMNS]].reset_index(drop=True)
+
+
+def timeline(report: LogReport, *, every: str = "1h") -> pd.DataFrame:
+    """Failures over time: one row per interval of length ``every`` (a pandas offset), one column
+    per bug class that occurs. Intervals without a failure are 0; failures without a time are left
+    out. The index is the interval's start in UTC.
+    """
+    timed = report.failures.dropna(subset=["time"])
+    if timed.empty:
+        return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name="time"))
+    counts = timed.groupby([pd.Grouper(key="time", freq=every), "bug_class"]).size()
+    table = counts.unstack("bug_class", fill_value=0).asfreq(every, fill_value=0)
+    return table.rename_axis(columns=None)
+
+
+_RATE_COLUMNS = ("per_container", "low", "high", "per_1000_invocations")
+
+
+def _rates(failures: int, containers: int, invocations: int) -> tuple[float, ...]:
+    per_1000 = 1000 * failures / invocations if invocations else math.nan
+    if containers == 0 or failures > containers:
+        return math.nan, math.nan, math.nan, per_1000
+    found = rate(failures, containers)
+    return found.estimate, found.low, found.high, per_1000
+
+
+def _counted(report: LogReport) -> pd.DataFrame:
+    """One row per failure, or per cell of the overflow, with its count and its times."""
+    rows = report.failures[["bug_class", "function", "version", "time", "last_seen"]].rename(
+        columns={"time": "first_seen"}
+    )
+    rows = rows.assign(hour=rows["first_seen"].dt.floor("h"), failures=1)
+    if report.overflow.empty:
+        return rows
+    hours = pd.to_datetime(report.overflow["hour"].replace("", None), utc=True)
+    more = report.overflow.replace("", None).assign(hour=hours, first_seen=hours, last_seen=hours)
+    return pd.concat([rows, more], ignore_index=True)
+
+
+def _sum(frame: pd.DataFrame, by: Sequence[str], totals: dict[str, str]) -> pd.DataFrame:
+    return frame.groupby(list(by), dropna=False, as_index=False, observed=True).agg(totals)
