@@ -207,6 +207,49 @@ def function_list() -> None:
 
 
 @app.command()
+def classify(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="logs, folders of logs, or - for standard input"),
+    ],
+    csv: Annotated[Path | None, typer.Option(help="write a row per failure as CSV")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="the same as Parquet")] = None,
+    zone: Annotated[str, typer.Option(help="time zone of stamps that carry none")] = "UTC",
+) -> None:
+    """Put the failures in worker and containerd logs into bug classes."""
+    from iluvatar_bench.worker_logs import scan
+    from iluvatar_bench.worker_logs.output import class_table, remarks, save_failures
+
+    report = scan(files, zone=zone)
+    if len(report.failures):
+        _print_table(class_table(report))
+    else:
+        print_plain("no failure found")
+    for remark in remarks(report):
+        print_plain(remark)
+    save_failures(report, csv=csv, parquet=parquet)
+
+
+@app.command("log-benchmark")
+def log_benchmark(
+    size_mb: Annotated[int, typer.Option(help="size of each generated log")] = 1000,
+    failures: Annotated[int, typer.Option(help="known failures in each")] = 3000,
+    formats: Annotated[list[str] | None, typer.Option("--format", help="default: all")] = None,
+    folder: Annotated[Path | None, typer.Option(help="where the logs are generated")] = None,
+) -> None:
+    """Read generated logs with known failures: exact counts, speed beside grep -cE, memory."""
+    from iluvatar_bench.worker_logs.benchmark import run_benchmark
+    from iluvatar_bench.worker_logs.generate import FORMATS
+
+    table = run_benchmark(
+        size_mb=size_mb, failures=failures, formats=formats or FORMATS, folder=folder
+    )
+    _print_table(table.set_index("format").round(2))
+    if not table["exact"].all():
+        raise typer.Exit(1)
+
+
+@app.command()
 def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
     from iluvatar_bench.containerd.places import abandoned_places
