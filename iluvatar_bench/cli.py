@@ -48,8 +48,19 @@ Sets = Annotated[
 ]
 
 
-@app.callback()
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print_plain(f"iluvatar-bench {version('iluvatar-bench')}")
+        raise typer.Exit
+
+
+@app.callback(epilog="./bench test [--all] runs the tests of a source checkout.")
 def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="print the version")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="log warnings and causes to stderr")
     ] = False,
@@ -78,10 +89,11 @@ def doctor(
         print_plain(json.dumps([asdict(check) for check in checks], indent=2))
     else:
         table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
+        console = out if out.is_terminal else Console(highlight=False, width=200)
         for check in checks:
             mark = "ok" if check.ok else ("MISSING" if check.required else "limited")
             table.add_row(mark, check.name, check.found, check.remedy)
-        out.print(table)
+        console.print(table)
     if any(check.required and not check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -100,9 +112,9 @@ def demo(
     _require_working_host()
     from iluvatar_bench.demo import PROFILES, run_demo
 
-    out.print(
-        f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, "
-        f"under each of {' and '.join(PROFILES)}, on a private containerd."
+    print_plain(
+        f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, under "
+        f"each of {' and '.join(PROFILES)}, on a private containerd: three to six minutes."
     )
     done = run_demo(
         trials=trials,
@@ -110,12 +122,14 @@ def demo(
         seed=seed,
         results=results,
         progress=sys.stderr.isatty(),
+        say=print_plain,
     )
     out.print()
     _print_table(done.table)
-    out.print(
-        "\nA cell: failures/trials, rate and 95 % Wilson interval; for none, the highest rate "
-        "that the trials leave plausible.\n"
+    print_plain(
+        "\nA cell: count/trials, rate and 95 % Wilson interval; for none, the highest rate that "
+        "the trials leave plausible.\nA stress workload: compare the profiles; the rates are not "
+        "those of a worker in the field.\n"
     )
     for name, path in done.files.items():
         print_plain(f"{name}: {path}")
@@ -168,7 +182,7 @@ def notebook(
     ] = None,
     results: Results = Path("results"),
 ) -> None:
-    """Execute one notebook through papermill; wrong parameters are errors before it starts."""
+    """Execute one notebook through papermill; a name or type that is wrong starts nothing."""
     from iluvatar_bench.notebook import check_parameters, run_notebook
 
     given = dict(_key_and_value(text) for text in parameters or ())
@@ -254,13 +268,16 @@ def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
     from iluvatar_bench.containerd.places import abandoned_places
     from iluvatar_bench.containerd.teardown import remove_place
+    from iluvatar_bench.host.network_residue import remove_abandoned
 
     left: list[str] = []
-    count = 0
     for place in abandoned_places():
         left += remove_place(place)
-        count += 1
-    print_plain(f"removed {count} abandoned {'place' if count == 1 else 'places'}")
+        print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
+    left += asyncio.run(remove_abandoned())
+    print_plain(
+        "nothing of a killed run is left" if not left else "some of it could not be removed"
+    )
     if left:
         raise EnvironmentProblem(f"could not remove: {'; '.join(left)}")
 
@@ -303,5 +320,5 @@ def main() -> None:
         err.print(f"error: {error}", soft_wrap=True, markup=False)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        err.print("interrupted")
+        err.print("interrupted: trials that had ended are kept in the run's folder")
         sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,17 @@ class Demo:
 
 
 def run_demo(
-    *, trials: int, concurrency: int, seed: int, results: Path, progress: bool = True
+    *,
+    trials: int,
+    concurrency: int,
+    seed: int,
+    results: Path,
+    progress: bool = True,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Demo:
     """Execute the cold-start notebook under each profile and compare the runs.
+
+    ``say`` is called with a line as each phase ends.
 
     Raises:
         IluvatarBenchError: as ``run_notebook``.
@@ -52,6 +61,7 @@ def run_demo(
         }
         executed = run_notebook("cold_start", parameters, results=home, progress=progress)
         runs.append(open_run(executed.run_folders[0]))
+        say(f"{profile}: {runs[-1]}")
         files[f"notebook, {profile}"] = executed.notebook
         files[f"notebook as HTML, {profile}"] = executed.html
         files[f"trials as CSV, {profile}"] = executed.run_folders[0] / "trials.csv"
@@ -65,7 +75,6 @@ def _compared(home: Path, runs: tuple[RunResult, ...], files: dict[str, Path]) -
     files["failure rates as CSV"] = home / "failure_rates.csv"
     rates.to_csv(files["failure rates as CSV"], index=False)
     files["figure (PNG)"], files["figure (SVG)"] = save_figure(figure, home / "failure_rates")
-    files["report"] = home / "report.html"
     page = comparison_page(
         title="The 2022 bugs of a FaaS worker, and the fix, on a real containerd",
         summary="; ".join(f"{run.manifest['profile']['name']}: {_counted(run)}" for run in runs),
@@ -75,6 +84,7 @@ def _compared(home: Path, runs: tuple[RunResult, ...], files: dict[str, Path]) -
         manifests={run.manifest["run_id"]: run.manifest for run in runs},
         links={name: os.path.relpath(path, home) for name, path in files.items()},
     )
+    files["report"] = home / "report.html"
     files["report"].write_text(page)
     return Demo(runs, table, files)
 

@@ -122,7 +122,7 @@ def run_notebook(
     """Execute a notebook and keep it, with its HTML, in the folder of the run it made.
 
     A notebook that makes no run, several, or that fails is kept in a folder of its own below
-    ``results``.
+    ``results``; one that refuses its parameters is not kept.
 
     Raises:
         UsageError: no such notebook or parameter; nothing was started.
@@ -151,7 +151,11 @@ def run_notebook(
             config=_kernel_configuration(),
         )
     except PapermillExecutionError as error:
-        raise _failure(name, error, output) from error
+        failure = _failure(name, error, output)
+        if failure.exit_code == UsageError.exit_code:
+            # A mistake in the request, found by the first cell: nothing was run, nothing is kept.
+            shutil.rmtree(own_folder)
+        raise failure from error
     return _filed(output)
 
 
@@ -171,7 +175,8 @@ def _failure(name: str, error: PapermillExecutionError, output: Path) -> Noteboo
     known = isinstance(kind, type) and issubclass(kind, IluvatarBenchError)
     exit_code = kind.exit_code if known and kind is not None else 1
     reason = error.evalue if known else f"{error.ename}: {error.evalue}"
-    return NotebookFailed(f"{reason} (notebook {name}, kept at {output})", exit_code=exit_code)
+    where = "" if exit_code == UsageError.exit_code else f", kept at {output}"
+    return NotebookFailed(f"{reason} (notebook {name}{where})", exit_code=exit_code)
 
 
 def _filed(output: Path) -> Executed:

@@ -18,8 +18,9 @@ KILLED_STATUS = 128 + 9
 _LOST_SHIM_STATUSES = frozenset({KILLED_STATUS, 255})
 
 LATE_SECONDS = 0.5
-"""How long after the end of a Kill request an exit may still be its doing: a shim on a busy host
-reaps late. No exit is the doing of a Kill that had not begun: both times are of one clock."""
+"""How long after the answer to a Kill an exit may still be its doing: the time of an exit is that
+of the shim's reaping, which comes late on a busy host (1 to 30 ms seen as a rule). No exit is the
+doing of a Kill that had not begun: both times are of one clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,13 @@ def _collateral_kill(symptom: BugClass, evidence: Evidence) -> _Verdict:
     if evidence.exited_at is not None:
         delay_ms = (evidence.exited_at - culprit.started_at) * 1000
         when = f"{delay_ms:.0f} ms before this exit with status {evidence.exit_status}"
+        if culprit.ended_at is not None and culprit.ended_at < evidence.exited_at:
+            late_ms = (evidence.exited_at - culprit.ended_at) * 1000
+            when += f", and was answered {late_ms:.0f} ms before it"
     else:
-        when = f"while {evidence.step} was under way"
+        hit = _HIT_FROM_OUTSIDE.search(evidence.error)
+        said = hit.group() if hit else ""
+        when = f"while {evidence.step} was under way, whose error says {said!r}"
     return Mechanism.COLLATERAL_KILL, (
         f"Kill(all) of {culprit.container_id} in the same cgroup {culprit.cgroup} began {when}",
         "this container had not been killed by this client before",

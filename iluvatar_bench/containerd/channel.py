@@ -90,9 +90,14 @@ class Channel:
         except grpc.aio.AioRpcError as error:
             detail = error.details() or error.code().name
             kind = BY_STATUS.get(error.code(), errors.DaemonFault)
-            if kind is errors.Unavailable and any(t in detail.lower() for t in _NEVER_SENT):
-                kind = errors.Unreachable
-                detail = f"no containerd answers at {self.address} ({detail.splitlines()[0]})"
+            never_sent = any(text in detail.lower() for text in _NEVER_SENT)
+            if kind is errors.Unavailable and never_sent:
+                raise errors.Unreachable(
+                    operation=operation,
+                    subject=subject,
+                    namespace=self.namespace,
+                    detail=f"no containerd answers at {self.address}; start it, or use another",
+                ) from error
             raise kind(
                 operation=operation, subject=subject, namespace=self.namespace, detail=detail
             ) from error

@@ -30,6 +30,9 @@ from iluvatar_bench.errors import (
 
 log = logging.getLogger(__name__)
 
+RUNC_HOME = Path("/run/containerd/runc")
+"""Where the shim lets runc keep its state unless it is told otherwise."""
+
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
@@ -139,6 +142,7 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
         client = await stack.enter_async_context(connect(address, namespace=namespace))
         place = stack.enter_context(claim_place())
         stack.callback(_clear, place, None)
+        stack.callback(_remove_if_empty, RUNC_HOME / namespace)
         stack.push_async_callback(end_tasks, client, place.id)
         yield Node(
             id=place.id,
@@ -149,6 +153,14 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
             scratch=place.scratch,
             collector=None,
         )
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """Remove a folder that the runtime made for our namespace, unless somebody's state is in it."""
+    try:
+        directory.rmdir()
+    except OSError:
+        log.debug("%s stays", directory)
 
 
 def _require_programs() -> str:

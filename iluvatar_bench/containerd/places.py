@@ -103,10 +103,7 @@ def claim_place() -> Iterator[Place]:
         InsufficientPrivilege: not root.
         UnusablePath: the folders cannot be made.
     """
-    if os.geteuid() != 0:
-        raise InsufficientPrivilege(
-            "running containers needs root; run it as root, or open the recorded runs in data/"
-        )
+    require_root("running containers")
     place = Place(secrets.token_hex(4))
     try:
         for directory in (place.state, place.root, place.daemon_state, place.scratch):
@@ -121,6 +118,18 @@ def claim_place() -> Iterator[Place]:
         os.close(descriptor)
 
 
+def require_root(what: str) -> None:
+    """Refuse, with the remedy, what only root can do.
+
+    Raises:
+        InsufficientPrivilege: not root.
+    """
+    if os.geteuid() != 0:
+        raise InsufficientPrivilege(
+            f"{what} needs root; run it as root, or open the recorded runs in data/runs"
+        )
+
+
 def _make_folder(directory: Path) -> None:
     """Make the folder although another place's end may be removing the empty parent."""
     for _ in range(100):
@@ -133,7 +142,12 @@ def _make_folder(directory: Path) -> None:
 
 
 def abandoned_places() -> Iterator[Place]:
-    """Places whose owner is gone. Each stays locked against others while it is looked at."""
+    """Places whose owner is gone. Each stays locked against others while it is looked at.
+
+    Raises:
+        InsufficientPrivilege: not root.
+    """
+    require_root("finding what was left behind")
     for home in (STATE_HOME, DATA_HOME):
         if not home.is_dir():
             continue

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.containerd.daemon import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.image_import import import_layout
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.experiments.result import RunResult
+from iluvatar_bench.experiments.result import RunResult, RunStatus, open_run
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
@@ -26,7 +28,6 @@ from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
 from iluvatar_bench.monitor import event_log
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.records import Trial
-from iluvatar_bench.stats import check_accounting, failure_rates
 
 
 async def run_cold_start(
@@ -63,18 +64,22 @@ async def run_cold_start(
         )
     source = load_function(function)
     folder = RunFolder.create(results, profile_name=profile.name)
-    built = await asyncio.to_thread(build_image, source)
-    async with _node(profile, address, folder) as node:
-        manifest = await _manifest(node, profile, plan, source.name)
-        folder.write_manifest(manifest)
-        image = await import_layout(
-            node.client, built.layout, name=built.name, snapshotters=[profile.snapshotter]
-        )
-        async with _network(profile, pool_size) as (networks, invoker):
+    try:
+        built = await asyncio.to_thread(build_image, source)
+        async with (
+            _node(profile, address, folder) as node,
+            _network(profile, pool_size) as (networks, invoker),
+        ):
+            image = await import_layout(
+                node.client, built.layout, name=built.name, snapshotters=[profile.snapshotter]
+            )
             setting = Setting(
                 folder.run_id, node, image, profile, KillLog(), networks, invoker, ready_seconds
             )
+            manifest = await _manifest(node, profile, plan, source.name)
             return await _run(setting, plan, folder, manifest, on_trial)
+    finally:
+        folder.discard_if_empty()
 
 
 @asynccontextmanager
@@ -107,20 +112,26 @@ async def _run(
     on_trial: Callable[[Trial], None] | None,
 ) -> RunResult:
     sinks = (folder.append, on_trial) if on_trial else (folder.append,)
+    folder.write_manifest({**manifest, "status": RunStatus.RUNNING})
+    status = RunStatus.INTERRUPTED
     async with event_log(setting.node.client) as events:
         try:
             await run_plan(setting, plan, sinks=sinks)
+            status = RunStatus.FINISHED
         finally:
             # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
             folder.close()
             frame = trials_frame(folder.journal())
             folder.write_tables(frame, events.records(folder.run_id))
-    check_accounting(frame)
-    rates = failure_rates(frame)
-    rates.to_csv(folder.path / "failure_rates.csv", index=False)
-    manifest = {**manifest, "events_complete": events.broken is None}
-    folder.write_manifest(manifest)
-    return RunResult(folder.path, manifest, frame, rates)
+            ended = {
+                "status": status,
+                "ended_at": datetime.now(UTC).isoformat(),
+                "events_complete": events.broken is None,
+            }
+            folder.write_manifest({**manifest, **ended})
+    result = open_run(folder.path)
+    result.rates.to_csv(folder.path / "failure_rates.csv", index=False)
+    return replace(result, recorded=False)
 
 
 async def _manifest(
@@ -128,6 +139,7 @@ async def _manifest(
 ) -> dict[str, Any]:
     version = await node.client.introspection.version()
     return {
+        "started_at": datetime.now(UTC).isoformat(),
         "profile": profile.model_dump(),
         "function": function,
         "plan": plan.as_json(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ from iluvatar_bench.stats import check_accounting, failure_rates
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
 """Under this type a notebook's output says which run folder it made."""
+
+
+class RunStatus(StrEnum):
+    """How far a run has come, as its manifest says."""
+
+    RUNNING = "running"
+    """Under way, or cut off by a kill that let it write nothing more."""
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,30 @@ class RunResult:
     recorded: bool = False
     """Whether it was read from a folder, not made just now."""
 
+    @property
+    def planned(self) -> int:
+        """How many trials the plan had."""
+        return len(self.manifest["plan"]["trials"])
+
+    @property
+    def caveat(self) -> str:
+        """Why the rates are not those of the plan; empty for a finished run.
+
+        Trials that fail end early and those that go well late, so a run that was cut off has lost
+        mostly good ones.
+        """
+        if self.manifest.get("status") == RunStatus.FINISHED:
+            return ""
+        return (
+            f"this run was cut off after {len(self.trials)} of {self.planned} planned trials; "
+            "those under way were mostly good ones, so its failure rates are too high"
+        )
+
     def __str__(self) -> str:
         outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
-        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}"
+        caveat = f" ({self.caveat})" if self.caveat else ""
+        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}{caveat}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For notebooks: the same text, and for the notebook runner the folder."""

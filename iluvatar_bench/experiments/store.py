@@ -54,6 +54,13 @@ class RunFolder:
             ) from error
         return folder
 
+    def discard_if_empty(self) -> None:
+        """Remove the folder of a run that never began; whatever is in it keeps it."""
+        try:
+            self.path.rmdir()
+        except OSError:
+            return
+
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write or replace the manifest; it carries the schema version."""
         document = {"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **manifest}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -38,8 +39,13 @@ log = logging.getLogger(__name__)
 TRIAL_SECONDS = 120.0
 """Deadline of one trial beyond its planned life: far above every deadline inside it."""
 
-_NEIGHBOUR_WINDOW_SECONDS = 30.0
-"""How far back neighbours' Kills are kept as evidence."""
+_NEIGHBOUR_WINDOW_SECONDS = 2.0
+"""How far before the failed step neighbours' Kills are kept as evidence: more than any rule of
+attribution looks back."""
+
+
+_STYLING = re.compile(r"\x1b\[[0-9;]*m")
+"""Colours and the like (ECMA-48, SGR), which servers write to files as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
     ) as container:
         failure, cleanup_errors = await _live(setting, planned, container)
         cleanup_errors += await _detach(setting, container)
-        stdout, stderr = container.output_tails()
+        stdout, stderr = (_STYLING.sub("", text) for text in container.output_tails())
         trial = Trial(
             run_id=setting.run_id,
             trial=planned.index,

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,27 @@ CNI_HOMES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"
 
 
 def program_version(*command: str) -> str | None:
-    """The first line a program prints of its version; None where it is not installed."""
+    """What a program prints of its version, on one line; None where it is not installed.
+
+    The first line as a rule; where that is only a heading (the shim's own path and a colon), the
+    line that names the version.
+    """
     program = shutil.which(command[0])
     if program is None:
         return None
     done = subprocess.run(
         [program, *command[1:]], capture_output=True, text=True, check=False, timeout=20
     )
-    lines = (done.stdout or done.stderr).strip().splitlines()
+    lines = [line.strip() for line in (done.stdout or done.stderr).strip().splitlines()]
+    if lines and lines[0].endswith(":"):
+        lines = [line for line in lines if line.startswith("Version")] or lines
     return lines[0] if lines else "unknown"
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of this package and of those that a result can depend on."""
+    names = ("iluvatar-bench", "grpcio", "numpy", "pandas", "scipy", "statsmodels")
+    return {name: metadata.version(name) for name in names}
 
 
 def git_revision(folder: Path) -> str | None:
@@ -69,5 +82,6 @@ def host_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "runc": program_version("runc", "--version"),
         "shim": program_version("containerd-shim-runc-v2", "-v"),
+        "packages": package_versions(),
         "git_revision": git_revision(Path(__file__).parent),
     }

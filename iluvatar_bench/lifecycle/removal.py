@@ -93,23 +93,16 @@ async def _kill(container: Container) -> tuple[KillFact, ContainerdError | None]
     if not progress.death_seen:
         progress.end_life(time.time())
     all_processes = container.profile.kill == "all"
-    with (
-        container.kills.record(
-            container.id,
-            cgroup=container.cgroup,
-            all_processes=all_processes,
-            signal=signal.SIGKILL,
-        ) as kill,
-        progress.measure("kill_ms"),
-    ):
+    with container.kills.record(
+        container.id, cgroup=container.cgroup, all_processes=all_processes, signal=signal.SIGKILL
+    ) as kill:
         try:
-            await container.node.client.tasks.kill(
-                container.id, signal=signal.SIGKILL, all_processes=all_processes
-            )
-        except NotFound:
-            pass
-        except FailedPrecondition:
-            # A task that was created and never started has no process to signal yet.
+            with progress.measure("kill_ms"):
+                await container.node.client.tasks.kill(
+                    container.id, signal=signal.SIGKILL, all_processes=all_processes
+                )
+        except (NotFound, FailedPrecondition):
+            # There was nothing to kill: the process has ended, or was created and never started.
             pass
         except ContainerdError as error:
             return kill, error
@@ -117,14 +110,14 @@ async def _kill(container: Container) -> tuple[KillFact, ContainerdError | None]
 
 
 async def _delete_task(container: Container) -> ExitStatus | None:
-    with container.progress.measure("delete_ms"):
-        try:
+    try:
+        with container.progress.measure("delete_ms"):
             if container.profile.removal == "worker_2022":
                 return await _poll_delete(container)
             await _await_exit(container)
             return await container.node.client.tasks.delete(container.id)
-        except NotFound:
-            return None
+    except NotFound:
+        return None
 
 
 async def _await_exit(container: Container) -> None:

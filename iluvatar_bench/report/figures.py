@@ -13,7 +13,10 @@ from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import STEP_COLUMNS
 
 _COLOURS = ("#c44e52", "#4c72b0", "#dd8452", "#55a868", "#8172b3", "#937860")
-"""Distinguishable in print and for colour-blind readers; the first is the suspect's."""
+"""Distinguishable in print and for colour-blind readers."""
+
+_COLOUR_OF = {"guarded": "#4c72b0"}
+"""The profile that does it right looks the same in every figure."""
 
 
 def rates_figure(rates: pd.DataFrame) -> Figure:
@@ -31,13 +34,16 @@ def rates_figure(rates: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(1.7 * len(classes) + 2, 4.2), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(profiles)
+    others = [colour for colour in _COLOURS if colour not in _COLOUR_OF.values()]
     for position, profile in enumerate(profiles):
         rows = rates[rates["profile"] == profile].set_index("bug_class").loc[classes]
         x = np.arange(len(classes)) + (position - (len(profiles) - 1) / 2) * width
         share = 100 * rows["rate"].to_numpy(dtype=float)
         below = share - 100 * rows["low"].to_numpy(dtype=float)
-        above = 100 * rows["high"].to_numpy(dtype=float) - share
-        colour = _COLOURS[position % len(_COLOURS)]
+        # For none, the same one-sided bound that the tables print.
+        high = rows["upper_bound_if_zero"].fillna(rows["high"])
+        above = 100 * high.to_numpy(dtype=float) - share
+        colour = _COLOUR_OF.get(profile) or others[position % len(others)]
         label = f"{profile} (n = {int(rows['trials'].iloc[0])})"
         axes.bar(x, share, width * 0.92, color=colour, label=label, alpha=0.85)
         axes.errorbar(x, share, [below, above], fmt="none", ecolor="#333333", capsize=3, lw=1.2)
@@ -51,7 +57,7 @@ def rates_figure(rates: pd.DataFrame) -> Figure:
                 fontsize=8,
             )
     axes.set_xticks(np.arange(len(classes)), [name.replace("_", "\n") for name in classes])
-    axes.set_ylabel("failed trials, % (95 % Wilson interval)")
+    axes.set_ylabel("failed trials, % (95 % interval; for none, bound)")
     axes.set_ylim(0, min(118.0, max(10.0, axes.get_ylim()[1] * 1.08)))
     axes.set_title("Failure rate per bug class; the number is the count", fontsize=10)
     axes.legend(frameon=False, fontsize=9)

@@ -16,7 +16,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
        color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
-td { overflow-wrap: anywhere; } tbody td:first-child { overflow-wrap: normal; font-weight: 600; }
+td { overflow-wrap: break-word; } tbody td:first-child { font-weight: 600; }
+.texts td:nth-child(n+4) { overflow-wrap: anywhere; min-width: 20rem; }
 th, td { border-bottom: 1px solid #ddd; padding: 0.35rem 0.7rem; text-align: left;
          vertical-align: top; }
 thead th { border-bottom: 2px solid #555; }
@@ -52,11 +53,14 @@ def comparison_page(
         f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
         "<h2>Failures per bug class</h2>",
         f'<div class="scroll">{_table(table.reset_index())}</div>',
-        '<p class="quiet">A cell: failures/trials, rate in percent and its 95 % Wilson interval; '
-        "for none, the highest rate that the trials leave plausible (one-sided, 95 %).</p>",
+        '<p class="quiet">A cell: count/trials, rate in percent and its 95 % Wilson interval; '
+        "for none, the highest rate that the trials leave plausible (one-sided, 95 %). A trial has "
+        "one class: a container that cannot be mounted cannot be killed later, so the classes mask "
+        "each other. This is a stress workload, made to show causes; compare the profiles, and do "
+        "not read the rates as those of a worker in the field.</p>",
         _image(figure, "Bars: failure rate per bug class and profile, with intervals"),
         "<h2>One failure of each class, and what proves its cause</h2>",
-        f'<div class="scroll">{_table(examples)}</div>'
+        f'<div class="scroll texts">{_table(examples)}</div>'
         if len(examples)
         else "<p>Nothing failed.</p>",
         "<h2>Where this was measured</h2>",

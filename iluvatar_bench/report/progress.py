@@ -24,13 +24,19 @@ def progress_bar(
     """
     counts: Counter[str] = Counter()
     with tqdm(
-        total=total, unit="trial", ncols=110, disable=quiet, file=stream or sys.stdout
+        total=total,
+        # The counts are what people look for: they are never cut for the bar's sake.
+        bar_format="{percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}] {desc}",
+        ncols=200,
+        disable=quiet,
+        file=stream or sys.stdout,
     ) as bar:
 
         def show(trial: Trial) -> None:
             failed = trial.outcome is Outcome.FAILED
             counts[str(trial.bug_class if failed else trial.outcome)] += 1
-            bar.set_postfix(dict(sorted(counts.items())), refresh=False)
+            text = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+            bar.set_description_str(text, refresh=False)
             bar.update()
 
         yield show

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style_render import CSSDict
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.records import Outcome
 
 
 def rate_text(row: pd.Series[Any]) -> str:
@@ -38,21 +39,23 @@ def comparison_table(rates: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A frame of text. Index: the four classes of 2022, then every other class that occurred,
-        then ``unknown`` if any, then ``ok``. Columns: one per profile, then ``mechanism``, the
-        causes found over all profiles with their counts.
+        then the three outcomes, which add up to all trials. Columns: one per profile, then
+        ``mechanism``, the causes found over all profiles with their counts.
     """
     occurred = set(rates.loc[rates["count"] > 0, "bug_class"])
     known = [str(name) for name in CLASSES_OF_2022]
     classes = rates.loc[rates["kind"] == "bug_class", "bug_class"].drop_duplicates()
     rows = [*known, *(name for name in classes if name in occurred and name not in known)]
-    rows += ["unknown"] if "unknown" in occurred else []
-    rows += ["ok"]
+    rows += [str(outcome) for outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.OK)]
     table = {
         profile: [_cell(group, name) for name in rows]
         for profile, group in rates.groupby("profile", sort=False)
     }
     frame = pd.DataFrame(table, index=pd.Index(rows, name="bug class"))
-    frame["mechanism"] = [_mechanisms(rates[rates["bug_class"] == name]) for name in rows]
+    frame["mechanism"] = [
+        "" if name == str(Outcome.FAILED) else _mechanisms(rates[rates["bug_class"] == name])
+        for name in rows
+    ]
     return frame
 
 

@@ -46,6 +46,9 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     assert manifest["containerd"]["version"]
     assert manifest["host"]["cgroup_mode"] in ("v1", "v2", "hybrid")
     assert manifest["events_complete"]
+    assert manifest["status"] == "finished"
+    assert manifest["started_at"] < manifest["ended_at"]
+    assert "Version" in manifest["host"]["shim"]
     events = pd.read_parquet(result.folder / "events.parquet")
     exits = events[events["topic"] == "/tasks/exit"]
     assert set(exits["container_id"]) == set(result.trials["container_id"])
@@ -77,6 +80,8 @@ async def test_an_interrupted_run_keeps_what_it_lived_through(tmp_path: Path) ->
     result = open_run(folder)
     assert 1 <= len(result.trials) < 50
     assert (folder / "trials.parquet").exists()
+    assert result.manifest["status"] == "interrupted"
+    assert f"cut off after {len(result.trials)} of 50 planned trials" in str(result)
 
 
 async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:

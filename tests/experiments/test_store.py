@@ -72,7 +72,7 @@ def test_the_frame_has_a_column_per_factor_and_step_and_no_false_zero() -> None:
 def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, profile_name="a/b c")
     assert folder.run_id.startswith("a-b-c-")
-    folder.write_manifest({"profile": {"name": "guarded"}})
+    folder.write_manifest({"status": "running", "plan": {"trials": [0, 1, 2]}})
     for trial in (FAILED, a_trial(0)):
         folder.append(trial)
         # On disk before anything is derived from it.
@@ -81,7 +81,10 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
     folder.close()
     frame = trials_frame(folder.journal())
     folder.write_tables(frame, [Event(run_id="r", timestamp="", topic="/tasks/exit")])
+    folder.write_manifest({"status": "finished", "plan": {"trials": [0, 1]}})
     finished = open_run(folder.path)
+    assert "cut off after 2 of 3 planned trials" in str(cut_off)
+    assert "cut off" not in str(finished)
     for result in (cut_off, finished):
         pd.testing.assert_frame_equal(result.trials, frame, check_dtype=False)
         assert str(result).startswith("2 trials: 1 ok, 1 failed, 0 unknown")
