@@ -17,12 +17,20 @@ from typing import Any
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.images import ImageRecord
-from iluvatar_bench.containerd.values import Descriptor
-from iluvatar_bench.errors import AlreadyExists, ImageError, NotFound
+from iluvatar_bench.containerd.media_types import READY_LABEL
+from iluvatar_bench.containerd.platforms import host_platform, parse_platform
+from iluvatar_bench.containerd.values import Descriptor, Mount
+from iluvatar_bench.errors import (
+    AlreadyExists,
+    DaemonFault,
+    ImageError,
+    InvalidArgument,
+    NotFound,
+    NotImplementedByDaemon,
+)
 
 CONTENT_LABEL = "containerd.io/gc.ref.content"
 SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot"
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class ImportedImage:
     args: tuple[str, ...]
     env: dict[str, str]
     cwd: str
+    ready_text: str = ""
+    """What the function's stderr says once it is ready; empty where the image does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,8 @@ async def import_layout(
     Repeating it is cheap: what is there already is kept.
 
     Raises:
-        ImageError: the layout is damaged or does not have exactly one manifest.
+        ImageError: the layout is damaged, does not have exactly one manifest, is for another
+            platform than this host's, or has a layer that containerd cannot unpack.
         ContainerdError: containerd refused a part.
     """
     layout = _read_layout(folder)
@@ -132,7 +143,7 @@ async def _unpack(
             key = f"extract-{secrets.token_hex(6)} {name}"
             mounts = await snapshots.prepare(key, parent=parent, lease=lease)
             try:
-                applied = await client.diff.apply(layer, mounts, lease=lease)
+                applied = await _apply(client, layer, mounts, lease=lease)
                 if applied.digest != diff_id:
                     raise ImageError(
                         f"layer {layer.digest} unpacks to {applied.digest}, "
@@ -151,6 +162,17 @@ async def _unpack(
         parent = name
 
 
+async def _apply(
+    client: Client, layer: Descriptor, mounts: Sequence[Mount], *, lease: str
+) -> Descriptor:
+    try:
+        return await client.diff.apply(layer, mounts, lease=lease)
+    except (DaemonFault, InvalidArgument, NotImplementedByDaemon) as error:
+        raise ImageError(
+            f"containerd cannot unpack layer {layer.digest} ({layer.media_type}): {error.detail}"
+        ) from error
+
+
 def _read_layout(folder: Path) -> _Layout:
     try:
         index = json.loads((folder / "index.json").read_bytes())
@@ -164,24 +186,33 @@ def _read_layout(folder: Path) -> _Layout:
             raise ImageError(
                 f"{folder}: {len(layout.layers)} layers but {len(layout.diff_ids)} diff IDs"
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        stated = parse_platform(config)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ImageError(f"{folder} is no OCI image layout: {error!r}") from error
+    if stated.architecture and stated != host_platform():
+        raise ImageError(f"{folder} is an image for {stated}; this host is {host_platform()}")
     return layout
 
 
 def _descriptor(document: dict[str, Any]) -> Descriptor:
     return Descriptor(
-        media_type=document["mediaType"], digest=document["digest"], size=document["size"]
+        media_type=document["mediaType"],
+        digest=document["digest"],
+        size=document["size"],
+        annotations=document.get("annotations") or {},
     )
 
 
 def _imported(name: str, layout: _Layout, chain_id: str) -> ImportedImage:
-    process = layout.config.get("config", {})
+    process = layout.config.get("config") or {}
+    stated = (layout.manifest_descriptor.annotations, process.get("Labels") or {})
     return ImportedImage(
         name=name,
         digest=layout.manifest_descriptor.digest,
         chain_id=chain_id,
-        args=(*process.get("Entrypoint", ()), *process.get("Cmd", ())),
-        env=dict(entry.partition("=")[::2] for entry in process.get("Env", ())),
+        # Docker writes null for what is empty.
+        args=(*(process.get("Entrypoint") or ()), *(process.get("Cmd") or ())),
+        env=dict(entry.partition("=")[::2] for entry in process.get("Env") or ()),
         cwd=process.get("WorkingDir") or "/",
+        ready_text=next(filter(None, (place.get(READY_LABEL) for place in stated)), ""),
     )

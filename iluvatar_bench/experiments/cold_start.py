@@ -17,7 +17,7 @@ from iluvatar_bench.experiments.result import RunResult, RunStatus, open_run
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
-from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.functions import BuildOptions, find_source, image_of, require_buildable
 from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.network_pool import NetworkPool, open_pool
@@ -47,25 +47,32 @@ async def run_cold_start(
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     A private containerd is started for the run unless ``address`` names the socket of one that
-    runs already. ``pool_size`` networks are kept warm (0: each is made when it is needed).
-    ``on_trial`` is called as each trial ends.
+    runs already. ``function`` is a built-in function, a function's folder or an image on disk
+    (``functions.images``). ``pool_size`` networks are kept warm (0: each is made when it is
+    needed). ``on_trial`` is called as each trial ends.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
         EnvironmentProblem: the host lacks something.
     """
+    source = find_source(function)
+    options = BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+    require_buildable(source, options)
     plan = cold_start(
-        trials=trials, concurrency=concurrency, seed=seed, function=function, hold_ms=hold_ms
+        trials=trials,
+        concurrency=concurrency,
+        seed=seed,
+        function=source.container_name,
+        hold_ms=hold_ms,
     )
     if address is not None and profile.collection != "natural":
         raise UsageError(
             f"collection={profile.collection} needs a private containerd: "
             "the collector of a running one is not ours to set"
         )
-    source = load_function(function)
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
-        built = await asyncio.to_thread(build_image, source)
+        built = await asyncio.to_thread(image_of, source, options)
         async with (
             _node(profile, address, folder) as node,
             _network(profile, pool_size) as (networks, invoker),

@@ -2,5 +2,18 @@
 
 from iluvatar_bench.functions.build import BuiltImage, build_image
 from iluvatar_bench.functions.catalog import Function, builtin_names, load_function
+from iluvatar_bench.functions.images import StoredImage, find_source, image_of, require_buildable
+from iluvatar_bench.functions.options import BuildOptions
 
-__all__ = ["BuiltImage", "Function", "build_image", "builtin_names", "load_function"]
+__all__ = [
+    "BuildOptions",
+    "BuiltImage",
+    "Function",
+    "StoredImage",
+    "build_image",
+    "builtin_names",
+    "find_source",
+    "image_of",
+    "load_function",
+    "require_buildable",
+]

@@ -1,25 +1,31 @@
 """Builds a function's image as an OCI layout from the host's own interpreter; no registry needed.
 
 One layer each for the base files, the shared libraries, the interpreter, its extension modules,
-the standard library, the packages, the server and the function. None holds byte code, as in
-Docker's official Python images: a starting Python then writes ``__pycache__`` into the container's
-own writable layer.
+the standard library, the packages of the server (and what the function adds to them), the server
+and the function. None holds byte code, as in Docker's official Python images, unless it is asked
+for: then it lies in layers of its own on top, so that both images share all others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import shutil
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from iluvatar_bench.containerd.media_types import (
+    LAYER_TAR,
+    NAME_ANNOTATION,
+    OCI_CONFIG,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    READY_LABEL,
+)
+from iluvatar_bench.containerd.platforms import host_platform
 from iluvatar_bench.errors import ImageError
+from iluvatar_bench.functions.byte_code import byte_code_entries, library_byte_code
+from iluvatar_bench.functions.cache import image_home, make_once, share_blobs
 from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import (
     Interpreter,
@@ -27,23 +33,14 @@ from iluvatar_bench.functions.interpreter import (
     library_path,
     shared_libraries,
 )
-from iluvatar_bench.functions.layers import (
-    LAYER_TYPE,
-    Blob,
-    Entry,
-    folder,
-    write_blob,
-    write_layer,
-)
+from iluvatar_bench.functions.layers import Blob, Entry, folder, write_blob, write_layer
+from iluvatar_bench.functions.options import BuildOptions, Server
+from iluvatar_bench.functions.packages import package_stages
 
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2
 """Raise it when the same inputs give another image."""
 
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+DEFAULT_OPTIONS = BuildOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,117 +54,111 @@ class BuiltImage:
     from_cache: bool
 
 
-def image_home() -> Path:
-    """Where built images are kept: ``$XDG_CACHE_HOME/iluvatar-bench/images``."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "iluvatar-bench" / "images"
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """Everything an image is made from."""
+
+    function: Function
+    options: BuildOptions
+    interpreter: Interpreter
+    home: Path
+    """The cache."""
+
+    @property
+    def key(self) -> str:
+        """Changes with the content."""
+        parts: list[object] = [
+            BUILDER_VERSION,
+            self.interpreter.fingerprint,
+            platform.machine(),
+            platform.libc_ver(),
+            [self.options.server, self.options.byte_code],
+            self.function.name,
+            self.function.requirements,
+            self.function.digests,
+        ]
+        for path in sorted(SERVER_HOME.glob("*.*")):
+            parts.append([path.name, hashlib.sha256(path.read_bytes()).hexdigest()])
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def build_image(function: Function, *, home: Path | None = None) -> BuiltImage:
+def build_image(
+    function: Function, options: BuildOptions = DEFAULT_OPTIONS, *, home: Path | None = None
+) -> BuiltImage:
     """The function's image; built once, then found again by the content it is made from.
 
     Raises:
         ImageError: pip cannot install the requirements (its message is shown), the host lacks a
             library, or the cache cannot be written.
     """
-    interpreter = host_interpreter()
-    key = _content_key(function, interpreter)
-    layout = (home or image_home()) / f"{function.name}-{key[:16]}"
-    name = f"iluvatar-bench/{function.name}:{key[:12]}"
-    cached = (layout / "index.json").is_file()
-    if not cached:
-        try:
-            _build_into(layout, function, interpreter)
-        except OSError as error:
-            raise ImageError(f"cannot build the image of {function.name}: {error}") from error
-    index = json.loads((layout / "index.json").read_bytes())
-    digest = index["manifests"][0]["digest"]
-    manifest = json.loads((layout / "blobs" / digest.replace(":", "/")).read_bytes())
+    recipe = _Recipe(function, options, host_interpreter(), home or image_home())
+    key = recipe.key
+    layout = recipe.home / f"{function.name}{options.tag}-{key[:16]}"
+    name = f"iluvatar-bench/{function.name}{options.tag}:{key[:12]}"
+
+    def build(draft: Path) -> None:
+        _build_into(draft, recipe, name)
+
+    try:
+        cached = make_once(layout, build)
+        index = json.loads((layout / "index.json").read_bytes())
+        digest = index["manifests"][0]["digest"]
+        manifest = json.loads((layout / "blobs" / digest.replace(":", "/")).read_bytes())
+    except OSError as error:
+        raise ImageError(f"cannot build the image of {function.name}: {error}") from error
     return BuiltImage(name, layout, digest, len(manifest["layers"]), cached)
 
 
-def _content_key(function: Function, interpreter: Interpreter) -> str:
-    parts: list[object] = [
-        BUILDER_VERSION,
-        interpreter.fingerprint,
-        platform.machine(),
-        platform.libc_ver(),
-        function.name,
-        function.requirements,
-    ]
-    for path in (*function.files, *sorted(SERVER_HOME.glob("*.*"))):
-        parts.append([path.name, hashlib.sha256(path.read_bytes()).hexdigest()])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _build_into(layout: Path, function: Function, interpreter: Interpreter) -> None:
-    """Build beside the final place and rename: a half-built image is never found again."""
-    layout.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=layout.parent, prefix=".building-") as name:
-        draft = Path(name) / "layout"
-        blobs = draft / "blobs" / "sha256"
-        blobs.mkdir(parents=True)
-        packages = Path(name) / "packages"
-        _install_packages(function, packages)
-        layers, environment = _write_layers(blobs, function, interpreter, packages)
-        _write_index(draft, blobs, layers, interpreter, environment)
-        if layout.exists():
-            shutil.rmtree(layout)
-        try:
-            draft.rename(layout)
-        except OSError:
-            # Another process built the same content meanwhile: its result is as good.
-            if not (layout / "index.json").is_file():
-                raise
-
-
-def _install_packages(function: Function, target: Path) -> None:
-    requirements = target.with_suffix(".txt")
-    server = (SERVER_HOME / "reqs.txt").read_text()
-    requirements.write_text(f"{server}\n{function.requirements}\n")
-    command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"),
-        *("--disable-pip-version-check", "--root-user-action=ignore"),
-        *("--target", str(target), "--requirement", str(requirements)),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        message = " ".join(errors) or done.stderr.strip() or "pip failed without a word"
-        raise ImageError(f"the requirements of function {function.name} do not install: {message}")
-
-
-def _write_layers(
-    blobs: Path, function: Function, interpreter: Interpreter, packages: Path
-) -> tuple[list[Blob], dict[str, str]]:
-    extensions = dict(interpreter.extension_files())
-    package_files = [p for p in sorted(packages.rglob("*")) if p.is_file()]
-    binaries = [interpreter.executable, *extensions]
-    binaries += [path for path in package_files if path.name.endswith(".so")]
-    libraries = shared_libraries(binaries)
+def _build_into(draft: Path, recipe: _Recipe, name: str) -> None:
+    blobs = draft / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    interpreter = recipe.interpreter
+    stages = package_stages(recipe.function, recipe.options, interpreter, recipe.home)
     site = f"{interpreter.library_in_image}/site-packages"
+    packages = [[(path, f"{site}/{below}") for path, below in stage] for stage in stages]
+    application = _application_files(recipe)
+    layers, environment = _interpreter_layers(
+        blobs, interpreter, [path for stage in packages for path, _ in stage]
+    )
+    for stage in packages:
+        layers.append(write_layer(blobs, [Entry(t, source=p) for p, t in stage]))
+    layers += [write_layer(blobs, [Entry(t, source=p) for p, t in part]) for part in application]
+    if recipe.options.byte_code:
+        # On top of everything: the layers below are those of the image without it.
+        layers.append(write_layer(blobs, library_byte_code(interpreter, recipe.home)))
+        sources = [file for part in (*packages, *application) for file in part]
+        compiled = byte_code_entries(sources, draft.with_name("compiled"))
+        layers.append(write_layer(blobs, compiled))
+    _write_index(draft, layers, recipe, environment, name)
+    share_blobs(blobs, recipe.home)
+
+
+def _application_files(recipe: _Recipe) -> list[list[tuple[Path, str]]]:
+    """The server's files and the function's, with their paths in the image."""
+    server = ["server.py"]
+    if recipe.options.server == "gunicorn":
+        server.append("gunicorn.conf.py")
+    function = recipe.function
+    return [
+        [(SERVER_HOME / name, f"/app/{name}") for name in server],
+        [(path, f"/app/{path.relative_to(function.folder)}") for path in function.files],
+    ]
+
+
+def _interpreter_layers(
+    blobs: Path, interpreter: Interpreter, packages: list[Path]
+) -> tuple[list[Blob], dict[str, str]]:
+    """The layers below the packages, and the environment that they need."""
+    extensions = dict(interpreter.extension_files())
+    binaries = [interpreter.executable, *extensions]
+    binaries += [path for path in packages if path.name.endswith(".so")]
+    libraries = shared_libraries(binaries)
     layers = [
         write_layer(blobs, _base_entries()),
         write_layer(blobs, [Entry(str(path), source=path, mode=0o755) for path in libraries]),
         write_layer(blobs, _interpreter_entries(interpreter)),
         write_layer(blobs, [Entry(t, source=s, mode=0o755) for s, t in extensions.items()]),
         write_layer(blobs, [Entry(t, source=s) for s, t in interpreter.library_files()]),
-        write_layer(
-            blobs,
-            [Entry(f"{site}/{p.relative_to(packages)}", source=p) for p in package_files]
-            # Debian's interpreter looks in dist-packages, all others in site-packages.
-            + [
-                Entry(
-                    "/usr/local/lib/python3/dist-packages",
-                    link_to=f"../python{interpreter.version}/site-packages",
-                )
-            ],
-        ),
-        write_layer(blobs, [Entry("/app/server.py", source=SERVER_HOME / "server.py")]),
-        write_layer(
-            blobs,
-            [Entry(f"/app/{p.relative_to(function.folder)}", source=p) for p in function.files],
-        ),
     ]
     extra = library_path(libraries)
     return layers, {"LD_LIBRARY_PATH": extra} if extra else {}
@@ -188,42 +179,54 @@ def _interpreter_entries(interpreter: Interpreter) -> list[Entry]:
     return [
         Entry(interpreter.executable_in_image, source=interpreter.executable, mode=0o755),
         Entry("/usr/local/bin/python3", link_to=name),
+        # Debian's interpreter looks in dist-packages, all others in site-packages.
+        Entry(
+            "/usr/local/lib/python3/dist-packages",
+            link_to=f"../python{interpreter.version}/site-packages",
+        ),
     ]
 
 
 def _write_index(
-    draft: Path,
-    blobs: Path,
-    layers: list[Blob],
-    interpreter: Interpreter,
-    environment: dict[str, str],
+    draft: Path, layers: list[Blob], recipe: _Recipe, environment: dict[str, str], name: str
 ) -> None:
-    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    platform_ = host_platform().as_json()
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
     config = {
-        "architecture": architecture,
-        "os": "linux",
+        **platform_,
         "config": {
-            "Env": [f"{name}={value}" for name, value in env.items()],
-            "Cmd": [interpreter.executable_in_image, "/app/server.py"],
+            "Env": [f"{variable}={value}" for variable, value in env.items()],
+            "Cmd": [
+                recipe.interpreter.executable_in_image,
+                *_SERVER_ARGUMENTS[recipe.options.server],
+            ],
             "WorkingDir": "/app",
+            "Labels": {READY_LABEL: recipe.options.ready_text},
         },
         # The layers are plain tar, so a layer's diff ID is its digest.
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
     }
-    config_blob = write_blob(blobs, _json(config))
+    blobs = draft / "blobs" / "sha256"
     manifest = {
         "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": _descriptor(CONFIG_TYPE, config_blob),
-        "layers": [_descriptor(LAYER_TYPE, layer) for layer in layers],
+        "mediaType": OCI_MANIFEST,
+        "config": _descriptor(OCI_CONFIG, write_blob(blobs, _json(config))),
+        "layers": [_descriptor(LAYER_TAR, layer) for layer in layers],
     }
-    manifest_blob = write_blob(blobs, _json(manifest))
-    entry = _descriptor(MANIFEST_TYPE, manifest_blob)
-    entry["platform"] = {"architecture": architecture, "os": "linux"}
-    index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
+    entry = {
+        **_descriptor(OCI_MANIFEST, write_blob(blobs, _json(manifest))),
+        "platform": platform_,
+        "annotations": {NAME_ANNOTATION: name},
+    }
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
     (draft / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (draft / "index.json").write_bytes(_json(index))
+
+
+_SERVER_ARGUMENTS: dict[Server, tuple[str, ...]] = {
+    "flask": ("/app/server.py",),
+    "gunicorn": ("-m", "gunicorn", "--config", "/app/gunicorn.conf.py", "server:app"),
+}
 
 
 def _json(document: object) -> bytes:

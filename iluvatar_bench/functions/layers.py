@@ -1,16 +1,19 @@
-"""Deterministic layer archives: the same files give the same bytes, so the same digest."""
+"""Deterministic layer archives: the same files give the same bytes, so the same digest.
+
+They are plain tar: the layers never travel, and unpacking is on the way of every first start.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
+import secrets
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-"""Plain tar: the layers never travel, and unpacking is on the way of every first start."""
+from typing import IO, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,35 @@ def write_layer(blobs: Path, entries: Iterable[Entry]) -> Blob:
         for parent in PurePosixPath(path).parents:
             if str(parent) != ".":
                 chosen.setdefault(str(parent), folder(str(parent)))
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for path in sorted(chosen):
-            _add(archive, path, chosen[path])
-    return write_blob(blobs, buffer.getvalue())
+    draft = blobs / f".layer-{secrets.token_hex(6)}"
+    try:
+        with draft.open("wb") as file:
+            hashing = _HashingWriter(file)
+            with tarfile.open(
+                fileobj=cast(IO[bytes], hashing), mode="w|", format=tarfile.GNU_FORMAT
+            ) as archive:
+                for path in sorted(chosen):
+                    _add(archive, path, chosen[path])
+        value = hashing.digest.hexdigest()
+        draft.rename(blobs / value)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return Blob(digest=f"sha256:{value}", size=hashing.size)
+
+
+class _HashingWriter:
+    """A file that knows the digest of what was written: no layer is held in memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
 
 
 def _inside(path: str) -> str:
@@ -72,15 +99,13 @@ def _add(archive: tarfile.TarFile, path: str, entry: Entry) -> None:
         info.type = tarfile.SYMTYPE
         info.linkname = entry.link_to
         archive.addfile(info)
-    elif entry.source is not None or entry.content is not None:
-        data = entry.content if entry.content is not None else _read(entry.source)
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
+    elif entry.content is not None:
+        info.size = len(entry.content)
+        archive.addfile(info, io.BytesIO(entry.content))
+    elif entry.source is not None:
+        with entry.source.open("rb") as file:
+            info.size = os.fstat(file.fileno()).st_size
+            archive.addfile(info, file)
     else:
         info.type = tarfile.DIRTYPE
         archive.addfile(info)
-
-
-def _read(source: Path | None) -> bytes:
-    assert source is not None
-    return source.read_bytes()

@@ -243,7 +243,7 @@ class Container:
                 await self._wait_for(WAITING_TEXT, ready_seconds)
                 await self._force_collection()
                 self._gate.open()
-            await self._wait_for(READY_TEXT, ready_seconds)
+            await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
 
     async def _wait_for(self, text: str, seconds: float) -> None:

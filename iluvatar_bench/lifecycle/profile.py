@@ -50,6 +50,16 @@ class Profile(BaseModel):
         description="a network namespace with loopback only; with an address on a bridge of ours, "
         "by the CNI plugins; or the host's own, with a port for each container",
     )
+    server: Literal["flask", "gunicorn"] = Field(
+        default="flask",
+        description="what serves the function: Flask's development server, as in 2022, or gunicorn "
+        "with one worker, as the later agent; for images that are built here",
+    )
+    byte_code: Literal["absent", "shipped"] = Field(
+        default="absent",
+        description="whether the image holds byte code; where it is absent, as in Docker's "
+        "official Python images, a starting Python writes it into the container's own layer",
+    )
     start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
         default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
     )

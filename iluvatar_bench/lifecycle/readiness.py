@@ -12,7 +12,7 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
 
 READY_TEXT = "Running on"
-"""What Flask's development server writes to stderr once it listens."""
+"""What Flask's development server writes to stderr once it listens; for images that do not say."""
 
 TAIL_BYTES = 8192
 

@@ -1,0 +1,54 @@
+"""Which platform an image is for, in the words of the OCI image specification, and this host's."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_ARCHITECTURES = {
+    "aarch64": ("arm64", ""),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "i386": ("386", ""),
+    "i686": ("386", ""),
+    "x86_64": ("amd64", ""),
+}
+"""``uname -m`` to Go's names, as in containerd's package ``platforms``."""
+
+_PLAIN_VARIANTS = {("amd64", "v1"), ("arm64", "v8"), ("arm", "v7")}
+"""Variants that mean the same as none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """An operating system, an architecture and, where there are several of it, its variant."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def as_json(self) -> dict[str, str]:
+        """The fields as in an index or a configuration."""
+        fields = {"os": self.os, "architecture": self.architecture}
+        return {**fields, "variant": self.variant} if self.variant else fields
+
+
+def parse_platform(document: Mapping[str, Any]) -> Platform:
+    """The platform that an index's entry or a configuration names; empty where it names none."""
+    architecture = str(document.get("architecture") or "")
+    variant = str(document.get("variant") or "")
+    if (architecture, variant) in _PLAIN_VARIANTS:
+        variant = ""
+    return Platform(str(document.get("os") or ""), architecture, variant)
+
+
+def host_platform() -> Platform:
+    """This host's, for which containerd picks as well."""
+    machine = platform.machine()
+    architecture, variant = _ARCHITECTURES.get(machine, (machine, ""))
+    return parse_platform({"os": "linux", "architecture": architecture, "variant": variant})
