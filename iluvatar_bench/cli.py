@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ app = typer.Typer(
     help="Reproduce, measure and explain intermittent container failures on a real containerd.",
 )
 run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
-image_app = typer.Typer(no_args_is_help=True, help="Function images.")
 function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
@@ -197,18 +197,6 @@ def notebook(
     print_plain(f"HTML: {executed.html}")
     for folder in executed.run_folders:
         print_plain(f"run: {folder}")
-
-
-@image_app.command("build")
-def image_build(
-    function: Annotated[str, typer.Argument(help="built-in function, or its folder")],
-) -> None:
-    """Build a function's image (an OCI layout); one that is there already is found again."""
-    from iluvatar_bench.functions import build_image, load_function
-
-    image = build_image(load_function(function))
-    print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
-    print_plain(f"{'found' if image.from_cache else 'built'}: {image.layout}")
 
 
 @function_app.command("list")

@@ -104,8 +104,10 @@ def _choose(spool: Spool, platform: Platform, name: str | None) -> ChosenImage:
             f"{spool.archive}: the configuration {chosen.blobs[0].digest} is for "
             f"{stated if stated.architecture else 'no platform'}; this host is {platform}"
         )
-    if len(chosen.blobs) < 2:
-        raise ImageError(f"{spool.archive}: the image has no layers")
+    layers = len(chosen.blobs) - 1
+    diff_ids = (chosen.config.get("rootfs") or {}).get("diff_ids") or ()
+    if not layers or layers != len(diff_ids):
+        raise ImageError(f"{spool.archive}: {layers} layers but {len(diff_ids)} diff IDs")
     return chosen
 
 

@@ -1,0 +1,91 @@
+"""Pulls an image from a registry through containerd's own client, ``ctr``.
+
+Talking to registries is a protocol of its own (authentication, redirects, mirrors) that the daemon
+of 1.6 leaves to its clients; its Transfer service exists only from 1.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from iluvatar_bench.containerd.platforms import host_platform
+from iluvatar_bench.errors import ImageError, MissingProgram
+
+PULL_SECONDS = 900.0
+EXPORT_SECONDS = 300.0
+
+
+async def pull(
+    address: Path,
+    reference: str,
+    *,
+    namespace: str,
+    snapshotter: str = "overlayfs",
+    plain_http: bool = False,
+    seconds: float = PULL_SECONDS,
+) -> None:
+    """Pull a reference for this host's platform into a daemon, and unpack it.
+
+    ``plain_http`` is for a registry of one's own without TLS.
+
+    Raises:
+        MissingProgram: ctr is not installed.
+        ImageError: it failed, with ctr's own words; or it took too long.
+    """
+    flags = ["--plain-http"] if plain_http else []
+    await _ctr(
+        *("images", "pull", "--snapshotter", snapshotter),
+        *("--platform", str(host_platform()), *flags, "--", reference),
+        address=address,
+        namespace=namespace,
+        what=f"pull {reference}",
+        seconds=seconds,
+    )
+
+
+async def export(address: Path, reference: str, archive: Path, *, namespace: str) -> None:
+    """Write an image of a daemon into a new archive (tar, OCI and Docker form in one).
+
+    Raises:
+        MissingProgram: ctr is not installed.
+        ImageError: it failed, with ctr's own words; or it took too long.
+    """
+    await _ctr(
+        *("images", "export", "--platform", str(host_platform()), "--", str(archive), reference),
+        address=address,
+        namespace=namespace,
+        what=f"export {reference}",
+        seconds=EXPORT_SECONDS,
+    )
+
+
+async def _ctr(*arguments: str, address: Path, namespace: str, what: str, seconds: float) -> None:
+    program = shutil.which("ctr")
+    if program is None:
+        raise MissingProgram(
+            "ctr, containerd's own client, is not installed; on Debian or Ubuntu: "
+            "apt-get install containerd"
+        )
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *("--address", str(address), "--namespace", namespace, *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        # Progress bars.
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            _, said = await process.communicate()
+    except TimeoutError as error:
+        raise ImageError(f"could not {what} within {seconds:g} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        lines = said.decode(errors="replace").strip().splitlines()
+        words = lines[-1].removeprefix("ctr: ") if lines else f"status {process.returncode}"
+        raise ImageError(f"could not {what}: {words}")
