@@ -7,14 +7,32 @@ of 1.6 leaves to its clients; its Transfer service exists only from 1.7.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from pathlib import Path
 
 from iluvatar_bench.containerd.platforms import host_platform
-from iluvatar_bench.errors import ImageError, MissingProgram
+from iluvatar_bench.errors import ImageError, MissingProgram, UsageError
 
 PULL_SECONDS = 900.0
 EXPORT_SECONDS = 300.0
+
+_FULL_REFERENCE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/[a-z0-9._/-]+(?::[\w.-]+|@sha256:[0-9a-f]{64})+"
+)
+
+
+def require_full(reference: str) -> None:
+    """Refuse a reference that ctr would answer no more than "object required" to.
+
+    Raises:
+        UsageError: it does not name registry, repository and tag or digest.
+    """
+    if not _FULL_REFERENCE.fullmatch(reference):
+        raise UsageError(
+            f"{reference!r} is no full reference (registry/repository:tag), as in "
+            "docker.io/library/busybox:latest"
+        )
 
 
 async def pull(
@@ -31,9 +49,11 @@ async def pull(
     ``plain_http`` is for a registry of one's own without TLS.
 
     Raises:
+        UsageError: the reference is not a full one.
         MissingProgram: ctr is not installed.
         ImageError: it failed, with ctr's own words; or it took too long.
     """
+    require_full(reference)
     flags = ["--plain-http"] if plain_http else []
     await _ctr(
         *("images", "pull", "--snapshotter", snapshotter),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from pathlib import Path
 
-from iluvatar_bench.containerd.client import NAMESPACE, connect
+from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, private_daemon
 from iluvatar_bench.containerd.image_archive import SPOOL_HOME
-from iluvatar_bench.containerd.pull import export, pull
+from iluvatar_bench.containerd.pull import export, pull, require_full
+from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.functions.images import StoredImage, store_archive
+
+log = logging.getLogger(__name__)
 
 
 async def pull_into(
@@ -19,18 +23,35 @@ async def pull_into(
     """Pull into our namespace of the containerd at ``address``; gives the digest.
 
     Raises:
-        ImageError, MissingProgram: as :func:`~iluvatar_bench.containerd.pull.pull`.
+        UsageError, ImageError, MissingProgram: as :func:`~iluvatar_bench.containerd.pull.pull`.
         EnvironmentProblem, Unreachable: there is no containerd at the address.
     """
+    require_full(reference)
     async with connect(address) as client:
-        await pull(
-            address,
-            reference,
-            namespace=NAMESPACE,
-            snapshotter=snapshotter,
-            plain_http=plain_http,
-        )
+        known = reference in {image.name for image in await client.images.list()}
+        try:
+            await pull(
+                address,
+                reference,
+                namespace=NAMESPACE,
+                snapshotter=snapshotter,
+                plain_http=plain_http,
+            )
+        except BaseException:
+            # ctr names the image before it unpacks it: a name that stays would hold what it has
+            # fetched so far for ever.
+            if not known:
+                await _forget(client, reference)
+            raise
         return (await client.images.get(reference)).target.digest
+
+
+async def _forget(client: Client, reference: str) -> None:
+    try:
+        await client.images.delete(reference)
+    except ContainerdError as error:
+        if not isinstance(error, NotFound):
+            log.warning("%s stays half pulled: %s", reference, error)
 
 
 async def pull_onto_disk(
@@ -43,9 +64,11 @@ async def pull_onto_disk(
     """Pull through a containerd of our own and keep the image on disk.
 
     Raises:
+        UsageError: the reference is not a full one.
         ImageError: it cannot be pulled, with ctr's own words, or is not for this host.
         EnvironmentProblem: the host lacks something that a containerd needs.
     """
+    require_full(reference)
     async with private_daemon(collector=QUIET_COLLECTOR) as node:
         await pull(node.address, reference, namespace=NAMESPACE, plain_http=plain_http)
         with tempfile.TemporaryDirectory(dir=SPOOL_HOME, prefix="iluvatar-bench-") as folder:
