@@ -12,12 +12,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 78rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.9rem; }
 td { overflow-wrap: break-word; } tbody td:first-child { font-weight: 600; }
-.texts td:nth-child(n+4) { overflow-wrap: anywhere; min-width: 20rem; }
+.texts td:nth-child(n+4) { overflow-wrap: anywhere; min-width: 18rem; }
 th, td { border-bottom: 1px solid #ddd; padding: 0.35rem 0.7rem; text-align: left;
          vertical-align: top; }
 thead th { border-bottom: 2px solid #555; }
