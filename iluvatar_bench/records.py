@@ -49,7 +49,7 @@ class Trial:
     trial: int
     container_id: str
     profile: str
-    factors: dict[str, str | int]
+    factors: dict[str, str | int | float]
     function: str
     submitted_at: str
     outcome: Outcome

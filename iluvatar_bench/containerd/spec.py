@@ -35,6 +35,24 @@ class BindMount:
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """What a container may use; 0 means no limit.
+
+    ``cpus`` is a share of processor time (0.5: half of one processor), ``open_files`` the soft and
+    hard RLIMIT_NOFILE. Raising that above the daemon's own needs CAP_SYS_RESOURCE.
+    """
+
+    memory_limit_bytes: int = 0
+    cpus: float = 0.0
+    open_files: int = 1024
+    read_only_root: bool = False
+
+
+_CPU_PERIOD_MICROSECONDS = 100_000
+"""The kernel's default for CFS bandwidth control."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkNamespace:
     """Which network a container sees.
 
@@ -56,6 +74,7 @@ def runtime_spec(
     cgroup_v2: bool,
     binds: Sequence[BindMount] = (),
     network: NetworkNamespace = NetworkNamespace(),
+    limits: Resources = Resources(),
 ) -> dict[str, Any]:
     """The spec as JSON-ready values.
 
@@ -80,11 +99,12 @@ def runtime_spec(
             "capabilities": {
                 kind: [] for kind in ("bounding", "effective", "inheritable", "permitted")
             },
-            # Not above what an ordinary shell has: raising it needs CAP_SYS_RESOURCE.
-            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
+            "rlimits": [
+                {"type": "RLIMIT_NOFILE", "hard": limits.open_files, "soft": limits.open_files}
+            ],
             "noNewPrivileges": True,
         },
-        "root": {"path": "rootfs", "readonly": False},
+        "root": {"path": "rootfs", "readonly": limits.read_only_root},
         "hostname": hostname,
         "mounts": _system_mounts() + [_bind(bind) for bind in binds],
         "linux": {
@@ -92,9 +112,19 @@ def runtime_spec(
             "namespaces": namespaces,
             "maskedPaths": list(_MASKED_PATHS),
             "readonlyPaths": list(_READONLY_PATHS),
-            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+            "resources": _cgroup_limits(limits),
         },
     }
+
+
+def _cgroup_limits(limits: Resources) -> dict[str, Any]:
+    found: dict[str, Any] = {"devices": [{"allow": False, "access": "rwm"}]}
+    if limits.memory_limit_bytes:
+        found["memory"] = {"limit": limits.memory_limit_bytes}
+    if limits.cpus:
+        quota = int(limits.cpus * _CPU_PERIOD_MICROSECONDS)
+        found["cpu"] = {"period": _CPU_PERIOD_MICROSECONDS, "quota": quota}
+    return found
 
 
 def _system_mounts() -> list[dict[str, Any]]:

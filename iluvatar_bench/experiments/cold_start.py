@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from iluvatar_bench.containerd.daemon import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.image_import import import_layout
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.ledger import take_stock
 from iluvatar_bench.experiments.result import RunResult, RunStatus, open_run
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
@@ -121,10 +122,15 @@ async def _run(
     sinks = (folder.append, on_trial) if on_trial else (folder.append,)
     folder.write_manifest({**manifest, "status": RunStatus.RUNNING})
     status = RunStatus.INTERRUPTED
+    snapshotter = setting.profile.snapshotter
+    before = await take_stock(setting.node, snapshotter=snapshotter)
+    leaked: dict[str, list[str]] | None = None
     async with event_log(setting.node.client) as events:
         try:
             await run_plan(setting, plan, sinks=sinks)
             status = RunStatus.FINISHED
+            after = await take_stock(setting.node, snapshotter=snapshotter)
+            leaked = after.beyond(before)
         finally:
             # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
             folder.close()
@@ -134,6 +140,7 @@ async def _run(
                 "status": status,
                 "ended_at": datetime.now(UTC).isoformat(),
                 "events_complete": events.broken is None,
+                "ledger": {"before": asdict(before), "leaked": leaked},
             }
             folder.write_manifest({**manifest, **ended})
     result = open_run(folder.path)

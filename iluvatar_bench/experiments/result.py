@@ -60,11 +60,21 @@ class RunResult:
             "those under way were mostly good ones, so its failure rates are too high"
         )
 
+    @property
+    def leaked(self) -> dict[str, list[str]]:
+        """What the run left on its node until the node itself was removed, by kind; mostly empty.
+
+        Under ``removal=worker_2022`` these are snapshots that wait for the collector.
+        """
+        return (self.manifest.get("ledger") or {}).get("leaked") or {}
+
     def __str__(self) -> str:
         outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
         caveat = f" ({self.caveat})" if self.caveat else ""
-        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}{caveat}"
+        left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
+        leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
+        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For notebooks: the same text, and for the notebook runner the folder."""

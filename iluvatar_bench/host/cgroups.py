@@ -58,6 +58,12 @@ def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
     return frozenset(pids)
 
 
+def children(path: str) -> tuple[str, ...]:
+    """The names of the cgroups directly below, in any hierarchy."""
+    names = {d.name for top in _directories(path) for d in top.iterdir() if d.is_dir()}
+    return tuple(sorted(names))
+
+
 def oom_kills(path: str) -> int | None:
     """The cgroup's counter of processes killed at its memory limit; None when not readable.
 

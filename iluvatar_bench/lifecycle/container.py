@@ -203,6 +203,7 @@ class Container:
             cgroup_v2=cgroups.mode() == "v2",
             binds=binds,
             network=network,
+            limits=self.profile.limits,
         )
 
     async def _prepare_snapshot(self, lease: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
+from iluvatar_bench.containerd.spec import Resources
 from iluvatar_bench.errors import UsageError
 
 FORCED_COLLECTIONS = ("before_mount", "during_startup")
@@ -60,14 +61,36 @@ class Profile(BaseModel):
         description="whether the image holds byte code; where it is absent, as in Docker's "
         "official Python images, a starting Python writes it into the container's own layer",
     )
+    memory_limit_mib: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
+        default=0, description="the cgroup's memory limit in MiB; 0: none"
+    )
+    cpus: Annotated[float, Field(ge=0, le=1024)] = Field(
+        default=0.0, description="processor time as a number of processors; 0: no limit"
+    )
+    open_files: Annotated[int, Field(ge=16, le=1 << 20)] = Field(
+        default=1024, description="RLIMIT_NOFILE"
+    )
+    read_only_root: Literal["no", "yes"] = Field(
+        default="no", description="whether the root file system is mounted read-only"
+    )
     start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
         default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
     )
 
     @property
-    def factors(self) -> dict[str, str | int]:
+    def factors(self) -> dict[str, str | int | float]:
         """Factor to level, in the order of the definition."""
         return self.model_dump(exclude={"name"})
+
+    @property
+    def limits(self) -> Resources:
+        """What a container of this profile may use."""
+        return Resources(
+            memory_limit_bytes=self.memory_limit_mib << 20,
+            cpus=self.cpus,
+            open_files=self.open_files,
+            read_only_root=self.read_only_root == "yes",
+        )
 
     @property
     def collector(self) -> Collector:
