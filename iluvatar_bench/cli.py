@@ -254,20 +254,25 @@ def log_benchmark(
 @app.command()
 def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
-    from iluvatar_bench.containerd.places import abandoned_places
-    from iluvatar_bench.containerd.teardown import remove_place
-    from iluvatar_bench.host.network_residue import remove_abandoned
-
-    left: list[str] = []
-    for place in abandoned_places():
-        left += remove_place(place)
-        print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
-    left += asyncio.run(remove_abandoned())
+    left = asyncio.run(_clean())
     print_plain(
         "nothing of a killed run is left" if not left else "some of it could not be removed"
     )
     if left:
         raise EnvironmentProblem(f"could not remove: {'; '.join(left)}")
+
+
+async def _clean() -> list[str]:
+    from iluvatar_bench.containerd.places import abandoned_places
+    from iluvatar_bench.containerd.teardown import end_guests, remove_place
+    from iluvatar_bench.host.network_residue import remove_abandoned
+
+    left: list[str] = []
+    for place in abandoned_places():
+        left += await end_guests(place)
+        left += remove_place(place)
+        print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
+    return [*left, *await remove_abandoned()]
 
 
 def print_plain(text: str) -> None:

@@ -7,6 +7,7 @@ its own cgroup. Several run side by side.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
 import time
@@ -19,7 +20,7 @@ import tomli_w
 
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.places import Place, claim_place
-from iluvatar_bench.containerd.teardown import end_tasks, remove_place
+from iluvatar_bench.containerd.teardown import end_tasks, remove_place, remove_runc_folder
 from iluvatar_bench.errors import (
     DaemonStartFailed,
     IluvatarBenchError,
@@ -29,9 +30,6 @@ from iluvatar_bench.errors import (
 )
 
 log = logging.getLogger(__name__)
-
-RUNC_HOME = Path("/run/containerd/runc")
-"""Where the shim lets runc keep its state unless it is told otherwise."""
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -142,7 +140,9 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
         client = await stack.enter_async_context(connect(address, namespace=namespace))
         place = stack.enter_context(claim_place())
         stack.callback(_clear, place, None)
-        stack.callback(_remove_if_empty, RUNC_HOME / namespace)
+        # For `clean`, should this process be killed: the containers live in that daemon.
+        place.guest_of.write_text(json.dumps([str(address.absolute()), namespace]))
+        stack.callback(remove_runc_folder, namespace)
         stack.push_async_callback(end_tasks, client, place.id)
         yield Node(
             id=place.id,
@@ -153,14 +153,6 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
             scratch=place.scratch,
             collector=None,
         )
-
-
-def _remove_if_empty(directory: Path) -> None:
-    """Remove a folder that the runtime made for our namespace, unless somebody's state is in it."""
-    try:
-        directory.rmdir()
-    except OSError:
-        log.debug("%s stays", directory)
 
 
 def _require_programs() -> str:

@@ -82,6 +82,11 @@ class Place:
         return self.state / "lock"
 
     @property
+    def guest_of(self) -> Path:
+        """Names the containerd that is not ours but runs this place's containers, if any."""
+        return self.state / "guest-of.json"
+
+    @property
     def cgroup(self) -> str:
         """The cgroup that holds every container of this place."""
         return f"{PARENT}/{self.id}"

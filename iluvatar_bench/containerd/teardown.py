@@ -12,15 +12,25 @@ import shutil
 import signal
 from pathlib import Path
 
-from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.places import DATA_HOME, STATE_HOME, Place
-from iluvatar_bench.errors import ContainerdError, DaemonFault, FailedPrecondition, NotFound
+from iluvatar_bench.errors import (
+    ContainerdError,
+    DaemonFault,
+    FailedPrecondition,
+    NotFound,
+    UnusablePath,
+)
 from iluvatar_bench.host import cgroups, mounts, processes
 
 log = logging.getLogger(__name__)
 
 PLACE_LABEL = "iluvatar-bench/place"
 """Label of every container record: the id of the place that made it."""
+
+
+RUNC_HOME = Path("/run/containerd/runc")
+"""Where the shim lets runc keep its state unless it is told otherwise."""
 
 
 async def end_tasks(client: Client, place_id: str | None = None) -> None:
@@ -35,9 +45,39 @@ async def end_tasks(client: Client, place_id: str | None = None) -> None:
             group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
 
 
+def remove_runc_folder(namespace: str) -> None:
+    """Remove the folder that runc made for our namespace, unless somebody's state is in it."""
+    try:
+        (RUNC_HOME / namespace).rmdir()
+    except OSError as error:
+        log.debug("%s", error)
+
+
+async def end_guests(place: Place) -> list[str]:
+    """End what an abandoned place runs on a containerd that is not ours; nothing else on it.
+
+    Returns what could not be ended, with the reason.
+    """
+    if not place.guest_of.exists():
+        return []
+    address, namespace = json.loads(place.guest_of.read_text())
+    try:
+        async with connect(Path(address), namespace=namespace) as client:
+            await end_tasks(client, place.id)
+        remove_runc_folder(namespace)
+    except (ContainerdError, UnusablePath) as error:
+        return [f"containers on {address}: {error}"]
+    return []
+
+
 async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:
     try:
         await _end_task(client, container_id)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+    try:
         if snapshot_key:
             await client.snapshots(snapshotter).remove(snapshot_key)
     except NotFound:
@@ -81,6 +121,8 @@ def remove_place(place: Place) -> list[str]:
         socket.unlink(missing_ok=True)
     for directory in (place.state, place.root):
         left += mounts.unmount_below(directory)
+    # The state goes last: it has the lock, and data without a state looks abandoned to others.
+    for directory in (place.root, place.state):
         if not mounts.mounts_below(directory):
             left += _remove_folder(directory)
     left += cgroups.remove_tree(place.cgroup)
