@@ -87,5 +87,16 @@ def _pip_install(requirements: str, function: Function, target: Path) -> None:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         message = " ".join(errors) or done.stderr.strip() or "pip failed without a word"
         raise ImageError(f"the requirements of function {function.name} do not install: {message}")
-    # Start scripts for this host's interpreter, which the image does not have.
+    _drop_scripts(target)
+
+
+def _drop_scripts(target: Path) -> None:
+    """Remove start scripts and their mention.
+
+    They name this host's interpreter, which the image does not have, and would give it another
+    digest for every environment that it is built from.
+    """
     shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
