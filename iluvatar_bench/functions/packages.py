@@ -18,6 +18,10 @@ from iluvatar_bench.functions.interpreter import Interpreter
 from iluvatar_bench.functions.options import BuildOptions
 
 
+INSTALLER_VERSION = 2
+"""Raise it, and the builder's, when the same requirements give other files."""
+
+
 def package_stages(
     function: Function, options: BuildOptions, interpreter: Interpreter, home: Path
 ) -> list[list[tuple[Path, str]]]:
@@ -39,7 +43,8 @@ def package_stages(
     below: list[Path] = []
     for count in range(1, len(texts) + 1):
         of_function = count == len(texts) and bool(function.requirements.strip())
-        key = [interpreter.fingerprint, texts[:count], function.digests if of_function else []]
+        own = function.digests if of_function else []
+        key = [INSTALLER_VERSION, interpreter.fingerprint, texts[:count], own]
         place = home / ".packages" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         installed = _installed("\n".join(texts[:count]), function, place)
         stages.append(
