@@ -17,7 +17,6 @@ from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import Interpreter
 from iluvatar_bench.functions.options import BuildOptions
 
-
 INSTALLER_VERSION = 2
 """Raise it, and the builder's, when the same requirements give other files."""
 
