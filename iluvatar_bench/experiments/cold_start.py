@@ -18,7 +18,14 @@ from iluvatar_bench.experiments.result import RunResult, RunStatus, open_run
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
-from iluvatar_bench.functions import BuildOptions, find_source, image_of, require_buildable
+from iluvatar_bench.functions import (
+    BuildOptions,
+    Function,
+    StoredImage,
+    find_source,
+    image_of,
+    require_buildable,
+)
 from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.network_pool import NetworkPool, open_pool
@@ -56,21 +63,11 @@ async def run_cold_start(
         UsageError: a name or number is wrong; nothing was started.
         EnvironmentProblem: the host lacks something.
     """
-    source = find_source(function)
-    options = BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
-    require_buildable(source, options)
+    source, options = _checked(profile, function, address)
+    name = source.container_name
     plan = cold_start(
-        trials=trials,
-        concurrency=concurrency,
-        seed=seed,
-        function=source.container_name,
-        hold_ms=hold_ms,
+        trials=trials, concurrency=concurrency, seed=seed, function=name, hold_ms=hold_ms
     )
-    if address is not None and profile.collection != "natural":
-        raise UsageError(
-            f"collection={profile.collection} needs a private containerd: "
-            "the collector of a running one is not ours to set"
-        )
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
         built = await asyncio.to_thread(image_of, source, options)
@@ -88,6 +85,21 @@ async def run_cold_start(
             return await _run(setting, plan, folder, manifest, on_trial)
     finally:
         folder.discard_if_empty()
+
+
+def _checked(
+    profile: Profile, function: str, address: Path | None
+) -> tuple[Function | StoredImage, BuildOptions]:
+    """What the containers are made from, and how it is built if it is a function."""
+    if address is not None and profile.collection != "natural":
+        raise UsageError(
+            f"collection={profile.collection} needs a private containerd: "
+            "the collector of a running one is not ours to set"
+        )
+    source = find_source(function)
+    options = BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+    require_buildable(source, options)
+    return source, options
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ from iluvatar_bench.functions.layers import Blob, Entry, folder, write_blob, wri
 from iluvatar_bench.functions.options import BuildOptions, Server
 from iluvatar_bench.functions.packages import package_stages
 
-BUILDER_VERSION = 2
+BUILDER_VERSION = 3
 """Raise it when the same inputs give another image."""
 
 DEFAULT_OPTIONS = BuildOptions()

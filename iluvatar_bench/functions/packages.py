@@ -17,6 +17,9 @@ from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import Interpreter
 from iluvatar_bench.functions.options import BuildOptions
 
+INSTALLER_VERSION = 2
+"""Raise it, and the builder's, when the same requirements give other files."""
+
 
 def package_stages(
     function: Function, options: BuildOptions, interpreter: Interpreter, home: Path
@@ -39,7 +42,8 @@ def package_stages(
     below: list[Path] = []
     for count in range(1, len(texts) + 1):
         of_function = count == len(texts) and bool(function.requirements.strip())
-        key = [interpreter.fingerprint, texts[:count], function.digests if of_function else []]
+        own = function.digests if of_function else []
+        key = [INSTALLER_VERSION, interpreter.fingerprint, texts[:count], own]
         place = home / ".packages" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         installed = _installed("\n".join(texts[:count]), function, place)
         stages.append(
@@ -87,5 +91,16 @@ def _pip_install(requirements: str, function: Function, target: Path) -> None:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         message = " ".join(errors) or done.stderr.strip() or "pip failed without a word"
         raise ImageError(f"the requirements of function {function.name} do not install: {message}")
-    # Start scripts for this host's interpreter, which the image does not have.
+    _drop_scripts(target)
+
+
+def _drop_scripts(target: Path) -> None:
+    """Remove start scripts and their mention.
+
+    They name this host's interpreter, which the image does not have, and would give it another
+    digest for every environment that it is built from.
+    """
     shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))

@@ -187,3 +187,7 @@ def test_packages_hold_nothing_of_this_host(hello: BuiltImage) -> None:
     for layer in layers_of(gunicorn):
         with tarfile.open(blob_path(gunicorn.layout, layer["digest"])) as archive:
             assert not [m.name for m in archive if "site-packages/bin/" in m.name]
+            for record in (m for m in archive if m.name.endswith("dist-info/RECORD")):
+                content = archive.extractfile(record)
+                assert content is not None
+                assert b"../bin/" not in content.read()
