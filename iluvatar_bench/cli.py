@@ -100,7 +100,7 @@ def doctor(
 
 @app.command()
 def demo(
-    trials: Trials = 160,
+    trials: Trials = 240,
     concurrency: Concurrency = 6,
     seed: Seed = 1,
     results: Results = Path("results"),
