@@ -17,6 +17,7 @@ from pathlib import Path
 
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
 from iluvatar_bench.host.cgroups import PARENT
+from iluvatar_bench.host.locks import try_lock
 
 STATE_HOME = Path("/run/iluvatar-bench")
 """Sockets and the daemon's state: a socket's path must stay under 108 bytes (unix(7))."""
@@ -180,11 +181,5 @@ def _try_lock(place: Place) -> Iterator[bool]:
         # Without a lock nobody owns it, unless its owner is just about to make the lock.
         yield not place.state.exists() or _age_seconds(place.state) > _CLAIM_SECONDS
         return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+    with try_lock(descriptor) as held:
+        yield held

@@ -54,6 +54,14 @@ def _checks() -> Iterator[Check]:
         "" if cni else "apt-get install containernetworking-plugins",
         required=False,
     )
+    iproute2 = facts.program_version("ip", "-V")
+    yield Check(
+        "iproute2",
+        iproute2 is not None,
+        iproute2 or "not found",
+        "" if iproute2 else "apt-get install iproute2, which network=bridge needs",
+        required=False,
+    )
     overlay = facts.has_overlayfs()
     yield Check(
         "overlayfs",

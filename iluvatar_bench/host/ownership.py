@@ -18,11 +18,12 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
+from iluvatar_bench.host.locks import try_lock
 
 NETWORK_HOME = Path("/run/iluvatar-bench-net")
 """On a file system that a reboot empties, as it takes the namespaces and addresses with it."""
@@ -157,14 +158,5 @@ def _remove_if_empty(home: Path) -> None:
             pass
 
 
-@contextmanager
-def _try_lock(path: Path) -> Iterator[bool]:
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+def _try_lock(path: Path) -> AbstractContextManager[bool]:
+    return try_lock(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
