@@ -7,21 +7,17 @@ Heavy imports stand inside the commands, so that a mistyped one answers at once.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_images import image_app
+from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 app = typer.Typer(
     name="iluvatar-bench",
@@ -35,9 +31,7 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+app.command("compare")(compare_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
@@ -86,14 +80,11 @@ def doctor(
 
     checks = examine()
     if as_json:
-        print_plain(json.dumps([asdict(check) for check in checks], indent=2))
+        print_json([asdict(check) for check in checks])
     else:
-        table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
-        console = out if out.is_terminal else Console(highlight=False, width=200)
-        for check in checks:
-            mark = "ok" if check.ok else ("MISSING" if check.required else "limited")
-            table.add_row(mark, check.name, check.found, check.remedy)
-        console.print(table)
+        marks = ["ok" if c.ok else ("MISSING" if c.required else "limited") for c in checks]
+        rows = [(m, c.name, c.found, c.remedy) for m, c in zip(marks, checks, strict=True)]
+        print_rows(("", "what", "found", "what to do"), rows)
     if any(check.required and not check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -124,8 +115,8 @@ def demo(
         progress=sys.stderr.isatty(),
         say=print_plain,
     )
-    out.print()
-    _print_table(done.table)
+    print_plain("")
+    print_table(done.table)
     print_plain(
         "\nA cell: count/trials, rate and 95 % Wilson interval; for none, the highest rate that "
         "the trials leave plausible.\nA stress workload: compare the profiles; the rates are not "
@@ -169,7 +160,7 @@ def run_cold_start_command(
                 on_trial=on_trial,
             )
         )
-    _print_table(comparison_table(result.rates))
+    print_table(comparison_table(result.rates))
     print_plain(str(result))
 
 
@@ -224,7 +215,7 @@ def classify(
 
     report = scan(files, zone=zone)
     if len(report.failures):
-        _print_table(class_table(report))
+        print_table(class_table(report))
     else:
         print_plain("no failure found")
     for remark in remarks(report):
@@ -246,7 +237,7 @@ def log_benchmark(
     table = run_benchmark(
         size_mb=size_mb, failures=failures, formats=formats or FORMATS, folder=folder
     )
-    _print_table(table.set_index("format").round(2))
+    print_table(table.set_index("format").round(2))
     if not table["exact"].all():
         raise typer.Exit(1)
 
@@ -273,19 +264,6 @@ async def _clean() -> list[str]:
         left += remove_place(place)
         print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
     return [*left, *await remove_abandoned()]
-
-
-def print_plain(text: str) -> None:
-    """One line, never wrapped: paths and JSON must survive a pipe."""
-    out.print(text, soft_wrap=True, markup=False)
-
-
-def _print_table(frame: pd.DataFrame) -> None:
-    table = Table(str(frame.index.name), *map(str, frame.columns), box=None, pad_edge=False)
-    for name, row in frame.iterrows():
-        table.add_row(str(name), *map(str, row))
-    console = out if out.is_terminal else Console(highlight=False, width=200)
-    console.print(table)
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

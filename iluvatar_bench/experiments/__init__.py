@@ -1,7 +1,19 @@
 """Experiments: plans run on a real containerd, kept as run folders."""
 
 from iluvatar_bench.experiments.cold_start import run_cold_start
+from iluvatar_bench.experiments.comparison import RunComparison, compare_runs
+from iluvatar_bench.experiments.recorded import find_run, recorded_names
 from iluvatar_bench.experiments.result import RunResult, open_run
 from iluvatar_bench.experiments.store import RunFolder, load_run
 
-__all__ = ["RunFolder", "RunResult", "load_run", "open_run", "run_cold_start"]
+__all__ = [
+    "RunComparison",
+    "RunFolder",
+    "RunResult",
+    "compare_runs",
+    "find_run",
+    "load_run",
+    "open_run",
+    "recorded_names",
+    "run_cold_start",
+]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
@@ -40,6 +41,11 @@ class RunResult:
     rates: pd.DataFrame
     recorded: bool = False
     """Whether it was read from a folder, not made just now."""
+
+    @property
+    def label(self) -> str:
+        """The profile's name: what a table calls the run."""
+        return str(self.manifest["profile"]["name"])
 
     @property
     def planned(self) -> int:
@@ -91,8 +97,11 @@ def open_run(folder: Path) -> RunResult:
     """A run from its folder; a run that was cut off is read from its journal.
 
     Raises:
-        UsageError: it is no run folder, it is empty, or another schema's.
+        UsageError: it is no run folder, it is empty, damaged, or another schema's.
     """
     manifest, trials = load_run(folder)
-    check_accounting(trials)
+    try:
+        check_accounting(trials)
+    except ValueError as error:
+        raise UsageError(f"the trials in {folder} do not add up: {error}") from error
     return RunResult(folder, manifest, trials, failure_rates(trials), recorded=True)

@@ -2,11 +2,18 @@
 
 from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure, steps_figure
 from iluvatar_bench.report.html import comparison_page
-from iluvatar_bench.report.tables import comparison_table, failure_examples, rate_text, styled
+from iluvatar_bench.report.tables import (
+    comparison_table,
+    difference_table,
+    failure_examples,
+    rate_text,
+    styled,
+)
 
 __all__ = [
     "comparison_page",
     "comparison_table",
+    "difference_table",
     "failure_examples",
     "rate_text",
     "rates_figure",

@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import Outcome
+from iluvatar_bench.stats import Rate, rate
 
 
 def rate_text(row: pd.Series[Any]) -> str:
     """One cell: ``9/40  22.5 % [12–38]``, or ``0/40  (< 7.2 %)`` with the one-sided bound."""
-    count, trials = int(row["count"]), int(row["trials"])
-    if count == 0 and not math.isnan(row["upper_bound_if_zero"]):
-        return f"0/{trials}  (< {_percent(row['upper_bound_if_zero'])} %)"
-    low, high = _percent(row["low"]), _percent(row["high"])
-    return f"{count}/{trials}  {100 * row['rate']:.1f} % [{low}–{high}]"
+    return _rate_text(rate(int(row["count"]), int(row["trials"])))
+
+
+def _rate_text(value: Rate) -> str:
+    if value.upper_if_zero is not None:
+        return f"0/{value.total}  (< {_percent(value.upper_if_zero)} %)"
+    low, high = _percent(value.low), _percent(value.high)
+    return f"{value.count}/{value.total}  {100 * value.estimate:.1f} % [{low}–{high}]"
 
 
 def _percent(share: float) -> str:
@@ -67,6 +71,41 @@ def _cell(rates: pd.DataFrame, name: str) -> str:
 def _mechanisms(rates: pd.DataFrame) -> str:
     texts = [text for text in rates["mechanisms"] if text]
     return "; ".join(texts) if texts else "–"
+
+
+def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataFrame:
+    """A comparison of two runs for people.
+
+    Args:
+        table: rows of ``stats.compare_profiles``.
+        names: what to call the baseline and the candidate.
+
+    Returns:
+        A frame of text. Index: the four classes of 2022, every other class that occurred, then
+        ``failed`` and ``unknown``. Columns: the two rates with their intervals, the difference in
+        percentage points with its interval, Holm's p ("–" where the class never came), the
+        verdict.
+    """
+    happened = table["baseline_count"] + table["candidate_count"] > 0
+    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
+    shown = table[happened | known | (table["kind"] == "outcome")]
+    rows = {}
+    for row in shown.to_dict(orient="records"):
+        sides = [
+            _rate_text(rate(row[f"{side}_count"], row[f"{side}_trials"]))
+            for side in ("baseline", "candidate")
+        ]
+        low, high = 100 * row["low"], 100 * row["high"]
+        points = f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]"
+        p_text = "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"])
+        rows[row["bug_class"]] = [*sides, points, p_text, row["verdict"]]
+    columns = [*names, "difference, points [95 %]", "p (Holm)", "verdict"]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return frame.rename_axis("bug class")
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def styled(frame: pd.DataFrame) -> Styler:
