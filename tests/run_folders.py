@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.experiments import RunFolder, RunResult, open_run
+from iluvatar_bench.experiments import RunResult, open_run
 from iluvatar_bench.experiments.recorded import RECORDED_HOME
 from iluvatar_bench.experiments.store import trials_frame
 from iluvatar_bench.records import Outcome, Trial
@@ -32,7 +32,7 @@ def make_run(folder: Path, manifest: dict[str, Any] | None = None, **counts: int
     (folder / "manifest.json").write_text(json.dumps(document))
     names = [name for name, count in counts.items() for _ in range(count)]
     trials = [_trial(folder.name, document, number, name) for number, name in enumerate(names)]
-    RunFolder(folder).write_tables(trials_frame(trials), [])
+    trials_frame(trials).to_parquet(folder / "trials.parquet", index=False)
     return open_run(folder)
 
 

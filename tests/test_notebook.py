@@ -84,8 +84,12 @@ def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: 
     outputs = outputs_of(executed.notebook)
     assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == ["Bars", "Box plots"]
-    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 2
+    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == [
+        "Bars",
+        "Box plots",
+        "Gantt chart",
+    ]
+    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 3
 
 
 def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:

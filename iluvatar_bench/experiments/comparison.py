@@ -61,7 +61,7 @@ class RunComparison:
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
-        rows = self.table.astype(object).where(self.table.notna(), None)
+        rows = self.table.astype(object).mask(self.table.isna(), other=None)
         return {
             "baseline": self.baseline.manifest["run_id"],
             "candidate": self.candidate.manifest["run_id"],

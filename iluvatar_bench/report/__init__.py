@@ -1,6 +1,23 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
-from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure, steps_figure
+from iluvatar_bench.report.figures import (
+    DARK,
+    LIGHT,
+    alt_text,
+    drawn_in,
+    plot_differences,
+    plot_dose_response,
+    plot_effects,
+    plot_lifecycles,
+    plot_memory,
+    plot_rates,
+    plot_steps,
+    plot_survival,
+    rates_figure,
+    save_figure,
+    show_figure,
+    steps_figure,
+)
 from iluvatar_bench.report.html import comparison_page
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -11,10 +28,22 @@ from iluvatar_bench.report.tables import (
 )
 
 __all__ = [
+    "DARK",
+    "LIGHT",
+    "alt_text",
     "comparison_page",
     "comparison_table",
     "difference_table",
+    "drawn_in",
     "failure_examples",
+    "plot_differences",
+    "plot_dose_response",
+    "plot_effects",
+    "plot_lifecycles",
+    "plot_memory",
+    "plot_rates",
+    "plot_steps",
+    "plot_survival",
     "rate_text",
     "rates_figure",
     "save_figure",

@@ -80,7 +80,7 @@ def test_figures_have_a_bar_per_profile_and_class(trials: pd.DataFrame, tmp_path
     for path in save_figure(figure, tmp_path / "rates"):
         assert path.stat().st_size > 5000
     labels = [label.get_text() for label in steps_figure(trials).axes[0].get_yticklabels()]
-    assert labels == ["start (n = 80)", "ready (n = 71)"]
+    assert labels == ["start (n = 40, 40)", "ready (n = 31, 40)"]
 
 
 def test_text_from_containers_stays_text_in_the_page(trials: pd.DataFrame) -> None:
