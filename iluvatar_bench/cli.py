@@ -17,6 +17,7 @@ import typer
 from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
+from iluvatar_bench.cli_report import report_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
 app.command("compare")(compare_command)
+app.command("report")(report_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]

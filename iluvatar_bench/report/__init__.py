@@ -18,7 +18,7 @@ from iluvatar_bench.report.figures import (
     show_figure,
     steps_figure,
 )
-from iluvatar_bench.report.html import comparison_page
+from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
@@ -31,7 +31,6 @@ __all__ = [
     "DARK",
     "LIGHT",
     "alt_text",
-    "comparison_page",
     "comparison_table",
     "difference_table",
     "drawn_in",
@@ -46,6 +45,7 @@ __all__ = [
     "plot_survival",
     "rate_text",
     "rates_figure",
+    "report_page",
     "save_figure",
     "show_figure",
     "steps_figure",

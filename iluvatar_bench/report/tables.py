@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style_render import CSSDict
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
-from iluvatar_bench.records import Outcome
+from iluvatar_bench.records import STEP_COLUMNS, Outcome
 from iluvatar_bench.stats import Rate, rate
 
 
@@ -102,6 +102,46 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     columns = [*names, "difference, points [95 %]", "p (Holm)", "verdict"]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return frame.rename_axis("bug class")
+
+
+def latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
+    """Latencies for people: one row a step and profile, one column a quantile.
+
+    Args:
+        quantiles: rows of ``stats.step_latencies``.
+
+    Returns:
+        A frame of text. Index: the step without its unit. Columns: ``profile``, ``n`` (trials that
+        reached the step), then a column a quantile: the estimate and its interval in milliseconds,
+        "…" for a bound that so few trials cannot give.
+    """
+    rows = []
+    for (step, profile), group in quantiles.groupby(["step", "profile"], sort=False):
+        row = {"step": str(step).removesuffix("_ms"), "profile": profile}
+        row["n"] = int(group["count"].iloc[0])
+        for value in group.to_dict(orient="records"):
+            row[f"p{100 * value['quantile']:g}, ms"] = _duration_text(value)
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values("step", key=_step_order, kind="stable").set_index("step")
+
+
+def _duration_text(value: dict[Any, Any]) -> str:
+    if math.isnan(value["estimate_ms"]):
+        return "–"
+    low, high = (
+        "…" if math.isnan(value[name]) else _milliseconds(value[name])
+        for name in ("low_ms", "high_ms")
+    )
+    return f"{_milliseconds(value['estimate_ms'])} [{low}–{high}]"
+
+
+def _milliseconds(value: float) -> str:
+    """Three significant digits, never in powers of ten."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _step_order(names: pd.Series[Any]) -> pd.Series[Any]:
+    return names.map({step.removesuffix("_ms"): at for at, step in enumerate(STEP_COLUMNS)})
 
 
 def _p_text(p: float) -> str:
