@@ -16,6 +16,7 @@ import typer
 
 from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_images import image_app
+from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import report_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
@@ -150,8 +151,8 @@ def run_cold_start_command(
 
     chosen = resolve_profile(profile, settings or ())
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
-        result = asyncio.run(
-            run_cold_start(
+        result, stopped = run_stoppable(
+            lambda stop: run_cold_start(
                 chosen,
                 trials=trials,
                 concurrency=concurrency,
@@ -160,10 +161,13 @@ def run_cold_start_command(
                 function=function,
                 address=address,
                 on_trial=on_trial,
+                stop=stop,
             )
         )
     print_table(comparison_table(result.rates))
     print_plain(str(result))
+    if stopped:
+        raise typer.Exit(INTERRUPTED_STATUS)
 
 
 @app.command()
