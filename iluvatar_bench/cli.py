@@ -17,9 +17,10 @@ import typer
 from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_notebook import notebook_command
 from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import report_command
-from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
+from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
 
 app = typer.Typer(
     name="iluvatar-bench",
@@ -35,6 +36,7 @@ app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
 app.command("compare")(compare_command)
 app.command("report")(report_command)
+app.command("notebook")(notebook_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
@@ -170,32 +172,6 @@ def run_cold_start_command(
         raise typer.Exit(INTERRUPTED_STATUS)
 
 
-@app.command()
-def notebook(
-    name: Annotated[str, typer.Argument(help="the notebook's name, without .ipynb")],
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="set one parameter"),
-    ] = None,
-    results: Results = Path("results"),
-) -> None:
-    """Execute one notebook through papermill; a name or type that is wrong starts nothing."""
-    from iluvatar_bench.notebook import check_parameters, run_notebook
-
-    given = dict(_key_and_value(text) for text in parameters or ())
-    checked = check_parameters(name, given)
-    executed = run_notebook(
-        name,
-        {"results": str(results.resolve()), **checked},
-        results=results,
-        progress=sys.stderr.isatty(),
-    )
-    print_plain(f"notebook: {executed.notebook}")
-    print_plain(f"HTML: {executed.html}")
-    for folder in executed.run_folders:
-        print_plain(f"run: {folder}")
-
-
 @function_app.command("list")
 def function_list() -> None:
     """The built-in functions."""
@@ -270,13 +246,6 @@ async def _clean() -> list[str]:
         left += remove_place(place)
         print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
     return [*left, *await remove_abandoned()]
-
-
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise UsageError(f"{text!r} is not of the form key=value")
-    return key, value
 
 
 def _require_working_host() -> None:

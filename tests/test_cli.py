@@ -39,6 +39,13 @@ def command(*arguments: str, **changes: object) -> subprocess.CompletedProcess[s
         (["notebook", "cold_start", "-p", "trials"], "not of the form key=value"),
         (["notebook", "cold_start", "-p", "trails=1"], "no parameter 'trails'"),
         (["notebook", "cold_start", "-p", "trials=x"], "must be int"),
+        (["notebook", "cold_start", "-p", "trials=4,x"], "must be int"),
+        (["notebook", "cold_start", "-p", "profile=guardd"], "did you mean guarded?"),
+        (["notebook", "cold_start", "-p", "recorded=nope"], "no run 'nope'"),
+        (["notebook", "cold_start", "-p", "function=nope"], "no function 'nope'"),
+        (["notebook", "compare", "--cell-timeout", "0"], "at least 1 second, not 0"),
+        (["notebook", "compare", "--resume"], "a single point"),
+        (["notebook", "compare", "-p", "alpha=1,2", "-p", "results=x"], "use --out"),
         (["image", "build", "nope"], "no function 'nope'"),
     ],
 )
