@@ -20,6 +20,7 @@ from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_notebook import notebook_command
 from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import report_command
+from iluvatar_bench.cli_root_cause import blame_command, root_cause_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
 
 app = typer.Typer(
@@ -36,6 +37,8 @@ app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
 app.command("compare")(compare_command)
 app.command("report")(report_command)
+app.command("root-cause")(root_cause_command)
+app.command("blame")(blame_command)
 app.command("notebook")(notebook_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]

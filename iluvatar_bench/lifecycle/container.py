@@ -106,8 +106,11 @@ class Container:
         """Every invocation of this container, in the order of their ends."""
         self.pid: int | None = None
         self.snapshots = node.client.snapshots(profile.snapshotter)
+        # Shared by the containers of one profile: with several profiles on one node, a Kill(all)
+        # under one of them must not pass for a failure under another.
         shared = profile.cgroup == "shared"
-        self.cgroup = f"{node.cgroup_parent}/{'shared' if shared else container_id}"
+        name = f"shared-{profile.fingerprint}" if shared else container_id
+        self.cgroup = f"{node.cgroup_parent}/{name}"
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
         self.stderr = self.folder / "stderr"

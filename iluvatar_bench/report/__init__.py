@@ -22,6 +22,7 @@ from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
+    effect_table,
     failure_examples,
     rate_text,
     styled,
@@ -34,6 +35,7 @@ __all__ = [
     "comparison_table",
     "difference_table",
     "drawn_in",
+    "effect_table",
     "failure_examples",
     "plot_differences",
     "plot_dose_response",

@@ -98,7 +98,7 @@ def factor_effects(
     happened = (table["reference_count"] + table["level_count"]) > 0
     table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
     table["verdict"] = [
-        str(_verdict(p, difference, alpha))
+        str(effect_verdict(p, difference, alpha))
         for p, difference in zip(table["p_holm"], table["difference"], strict=True)
     ]
     return table[list(EFFECT_COLUMNS)]
@@ -163,7 +163,8 @@ def _tables(
     return found
 
 
-def _verdict(p_holm: float, difference: float, alpha: float) -> EffectVerdict:
+def effect_verdict(p_holm: float, difference: float, alpha: float) -> EffectVerdict:
+    """What a corrected p and the sign of the difference say together."""
     if not p_holm <= alpha:  # NaN as well
         return EffectVerdict.NO_EFFECT_SHOWN
     return EffectVerdict.RAISES if difference > 0 else EffectVerdict.LOWERS
