@@ -16,7 +16,12 @@ import pandas as pd
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.stats._checks import require_columns
-from iluvatar_bench.stats.effects import EffectVerdict, effect_verdict, factor_effects
+from iluvatar_bench.stats.effects import (
+    EFFECT_COLUMNS,
+    EffectVerdict,
+    effect_verdict,
+    factor_effects,
+)
 from iluvatar_bench.stats.multiplicity import holm
 from iluvatar_bench.stats.rates import check_accounting, zero_failure_upper_bound
 
@@ -70,19 +75,18 @@ def class_effects(
     """
     check_accounting(trials)
     tables = [
-        # The alpha and Holm's correction of one class alone are replaced below.
-        effects[effects["bug_class"] == name]
+        factor_effects(
+            at_risk(trials, name),
+            factors=factors,
+            blocks=blocks,
+            classes=(name,),
+            confidence=confidence,
+        )
         for name in _classes_that_came(trials)
-        for effects in [
-            factor_effects(
-                at_risk(trials, name), factors=factors, blocks=blocks, confidence=confidence
-            )
-        ]
     ]
     if not tables:
-        return factor_effects(
-            trials, factors=factors, blocks=blocks, alpha=alpha, confidence=confidence
-        ).iloc[:0]
+        return pd.DataFrame(columns=list(EFFECT_COLUMNS))
+    # Each table is corrected for one class alone: corrected anew over all of them.
     table = pd.concat(tables, ignore_index=True)
     happened = (table["reference_count"] + table["level_count"]) > 0
     table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
