@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_bench.cli_compare import compare_command
+from iluvatar_bench.cli_dose import dose_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_notebook import notebook_command
@@ -39,6 +40,7 @@ app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command("root-cause")(root_cause_command)
 app.command("blame")(blame_command)
+app.command("dose")(dose_command)
 app.command("notebook")(notebook_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]

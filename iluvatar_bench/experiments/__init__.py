@@ -4,6 +4,7 @@ from iluvatar_bench.experiments.blame import Blame, run_blame
 from iluvatar_bench.experiments.cold_start import run_cold_start
 from iluvatar_bench.experiments.comparison import RunComparison, compare_runs
 from iluvatar_bench.experiments.design import Design, design
+from iluvatar_bench.experiments.dose import DoseResponse, dose_table, run_doses
 from iluvatar_bench.experiments.factorial import RootCause, open_root_cause, run_root_cause
 from iluvatar_bench.experiments.recorded import find_run, recorded_names
 from iluvatar_bench.experiments.result import RunResult, open_run
@@ -12,12 +13,14 @@ from iluvatar_bench.experiments.store import RunFolder, load_run
 __all__ = [
     "Blame",
     "Design",
+    "DoseResponse",
     "RootCause",
     "RunComparison",
     "RunFolder",
     "RunResult",
     "compare_runs",
     "design",
+    "dose_table",
     "find_run",
     "load_run",
     "open_root_cause",
@@ -25,5 +28,6 @@ __all__ = [
     "recorded_names",
     "run_blame",
     "run_cold_start",
+    "run_doses",
     "run_root_cause",
 ]

@@ -20,6 +20,7 @@ from iluvatar_bench.errors import NothingToBlame, UsageError
 from iluvatar_bench.experiments.delta import Changes, most_probes, smallest_sets
 from iluvatar_bench.experiments.design import changed_factors
 from iluvatar_bench.experiments.execute import execute
+from iluvatar_bench.experiments.factorial import READY_SECONDS
 from iluvatar_bench.experiments.laboratory import Blueprint, Laboratory, open_laboratory
 from iluvatar_bench.experiments.result import RunResult
 from iluvatar_bench.experiments.runner import Sink, Stop, run_trials
@@ -233,7 +234,10 @@ async def run_blame(
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
     cold_start(trials=pilot_trials, concurrency=concurrency, seed=seed)
     blueprint = Blueprint(
-        profiles=_prepared(failing, clean), functions=(function,), address=address
+        profiles=_prepared(failing, clean),
+        functions=(function,),
+        address=address,
+        ready_seconds=READY_SECONDS,
     )
     (source,) = blueprint.sources
     folder = RunFolder.create(results, profile_name="blame")

@@ -28,13 +28,14 @@ async def run_cold_start(
     ready_seconds: float = STARTUP_SECONDS,
     pool_size: int = 0,
     address: Path | None = None,
+    pause_threshold: float | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
-    ``function``, ``pool_size``, ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. ``on_trial`` is called as each
+    ``function``, ``pool_size``, ``address``, ``ready_seconds`` and ``pause_threshold`` are those of
+    a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. ``on_trial`` is called as each
     trial ends. After ``stop`` is set no trial begins, and those in flight are finished.
 
     Raises:
@@ -47,6 +48,7 @@ async def run_cold_start(
         address=address,
         pool_size=pool_size,
         ready_seconds=ready_seconds,
+        pause_threshold=pause_threshold,
     )
     (source,) = blueprint.sources
     name = source.container_name
@@ -65,6 +67,7 @@ async def run_cold_start(
                     "profile": profile.model_dump(),
                     "function": source.name,
                     "plan": plan.as_json(),
+                    "pause_threshold": blueprint.collector.pause_threshold,
                 },
                 on_trial=on_trial,
                 stop=stop,

@@ -33,6 +33,11 @@ REPEATS = 2
 """Trials of each cell in a block: neighbours of one shared cgroup live beside each other."""
 
 
+READY_SECONDS = 60.0
+"""A start-up that is merely slow must not pass for a silent one: on a host with other work to do,
+eight Pythons that start at once were seen to need more than 20 s."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precision:
     """When a cell has had enough trials: see :class:`Tally`.
@@ -134,6 +139,7 @@ async def run_root_cause(
     precision: Precision | None = None,
     function: str = "hello",
     hold_ms: tuple[int, int] = (200, 1500),
+    ready_seconds: float = READY_SECONDS,
     alpha: float = 0.05,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
@@ -141,9 +147,9 @@ async def run_root_cause(
 ) -> RootCause:
     """Run the cells of the design side by side until each rate is precise, and judge.
 
-    ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function`` and
-    ``address`` are those of a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. After
-    ``stop`` is set no trial begins, those in flight are finished, and the verdicts rest on them.
+    ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
+    ``address`` and ``ready_seconds`` are those of a
+    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. After ``stop`` is set no trial begins, those in flight are finished, and the verdicts rest on them.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -151,7 +157,9 @@ async def run_root_cause(
     """
     _check_alpha(alpha)
     precision = precision or Precision()
-    blueprint = Blueprint(profiles=design.cells, functions=(function,), address=address)
+    blueprint = Blueprint(
+        profiles=design.cells, functions=(function,), address=address, ready_seconds=ready_seconds
+    )
     (source,) = blueprint.sources
     plan = blocked(
         [cell.name for cell in design.cells],

@@ -53,6 +53,8 @@ class Blueprint:
     pool_size: int = 0
     ready_seconds: float = STARTUP_SECONDS
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    pause_threshold: float | None = None
+    """Another one for the collector of a private containerd; None: the profile's collector."""
 
     def __post_init__(self) -> None:
         collectors = {profile.collector for profile in self.profiles}
@@ -67,6 +69,8 @@ class Blueprint:
                 f"collection={forced[0]} needs a private containerd: "
                 "the collector of a running one is not ours to set"
             )
+        if self.address is not None and self.pause_threshold is not None:
+            raise UsageError("pause_threshold needs a private containerd")
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -79,7 +83,10 @@ class Blueprint:
     @property
     def collector(self) -> Collector:
         """The collector settings that the profiles need."""
-        return self.profiles[0].collector
+        collector = self.profiles[0].collector
+        if self.pause_threshold is None:
+            return collector
+        return replace(collector, pause_threshold=self.pause_threshold)
 
     @property
     def snapshotters(self) -> tuple[str, ...]:
