@@ -149,7 +149,8 @@ async def run_root_cause(
 
     ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
     ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. After ``stop`` is set no trial begins, those in flight are finished, and the verdicts rest on them.
+    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. After ``stop`` is set no trial
+    begins, those in flight are finished, and the verdicts rest on them.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
