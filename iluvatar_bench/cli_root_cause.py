@@ -45,7 +45,7 @@ def root_cause_command(
         float, typer.Option(help="a cell stops when its rates are this precise")
     ] = 0.1,
     min_trials: Annotated[int, typer.Option(help="at least so many trials a cell")] = 40,
-    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 120,
+    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 160,
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,

@@ -25,6 +25,7 @@ from iluvatar_bench.experiments.result import RunResult, open_run
 from iluvatar_bench.experiments.runner import Sink, Stop, run_trials
 from iluvatar_bench.experiments.store import RunFolder
 from iluvatar_bench.experiments.trial import Setting
+from iluvatar_bench.lifecycle import Profile
 from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
 from iluvatar_bench.records import Trial
 from iluvatar_bench.stats import Decision, Finding, UntilPrecise, class_effects, findings
@@ -46,9 +47,9 @@ class Precision:
         UsageError: a number is out of its range.
     """
 
-    half_width: float = 0.1
+    half_width: float = 0.08
     min_trials: int = 40
-    max_trials: int = 120
+    max_trials: int = 160
 
     def __post_init__(self) -> None:
         if not 0 < self.half_width < 0.5:
@@ -68,7 +69,7 @@ class Precision:
 @dataclass(slots=True)
 class Tally:
     """Counts per cell so far. A cell is done when every class that came in it has a rate of the
-    wanted precision, and ``min_trials`` are over.
+    wanted precision, and ``min_trials`` are over; see :func:`needed_cells` for when it ends.
     """
 
     precision: Precision
@@ -254,16 +255,32 @@ def _workload(
 def _interleaved(
     plan: BlockedPlan, settings: Sequence[Setting], tally: Tally
 ) -> Iterator[tuple[Setting, PlannedTrial]]:
-    """The trials in their order; a block leaves out the cells that are done when it begins."""
+    """The trials in their order; a block leaves out the cells that nobody needs any more."""
+    cells = [setting.profile for setting in settings]
     for _, block in itertools.groupby(plan.trials, key=lambda trial: trial.block):
-        open_cells = {
-            cell for cell, setting in enumerate(settings) if not tally.is_done(setting.profile.name)
-        }
-        if not open_cells:
+        needed = needed_cells(cells, [tally.is_done(cell.name) for cell in cells])
+        if not needed:
             return
         for trial in block:
-            if trial.cell in open_cells:
+            if trial.cell in needed:
                 yield settings[trial.cell], trial.planned
+
+
+def needed_cells(cells: Sequence[Profile], done: Sequence[bool]) -> frozenset[int]:
+    """The cells that are not done, and those that differ from one of these in one factor only.
+
+    Trials are compared within their block: those of a cell whose partners have all left tell its
+    rate, and nothing about a factor.
+    """
+    return frozenset(
+        number
+        for number, cell in enumerate(cells)
+        if any(
+            not done[other]
+            and sum(cell.factors[name] != partner.factors[name] for name in cell.factors) <= 1
+            for other, partner in enumerate(cells)
+        )
+    )
 
 
 def _check_alpha(alpha: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.design import Design, changed_factors, design
-from iluvatar_bench.experiments.factorial import Precision, Tally
+from iluvatar_bench.experiments.factorial import Precision, Tally, needed_cells
 from iluvatar_bench.lifecycle import PRESETS, resolve_profile
 from iluvatar_bench.plans import blocked
 
@@ -122,3 +122,12 @@ def test_profiles_share_a_cgroup_only_with_themselves() -> None:
     other = resolve_profile("iluvatar-2022-07", ["kill=init"])
     assert JULY.fingerprint != other.fingerprint
     assert JULY.model_copy(update={"name": "renamed"}).fingerprint == JULY.fingerprint
+
+
+def test_a_cell_that_is_done_goes_on_while_a_partner_needs_it() -> None:
+    cells = design(JULY).cells  # lease own, lease shared, none own, none shared
+    assert needed_cells(cells, [True] * 4) == set()
+    assert needed_cells(cells, [False] * 4) == {0, 1, 2, 3}
+    # Only "none shared" is open: its partners differ in one factor; "lease own" differs in two.
+    assert needed_cells(cells, [True, True, True, False]) == {1, 2, 3}
+    assert needed_cells(cells, [True, False, True, False]) == {0, 1, 2, 3}
