@@ -43,7 +43,7 @@ def root_cause_command(
     concurrency: Annotated[int, typer.Option(help="containers at a time")] = 8,
     half_width: Annotated[
         float, typer.Option(help="a cell stops when its rates are this precise")
-    ] = 0.1,
+    ] = 0.08,
     min_trials: Annotated[int, typer.Option(help="at least so many trials a cell")] = 40,
     max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 160,
     alpha: Alpha = 0.05,
