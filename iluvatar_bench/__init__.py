@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         attribute,
         classify_text,
     )
-    from iluvatar_bench.experiments import RunResult, open_run, run_cold_start
+    from iluvatar_bench.experiments import RunResult, open_run, run_churn, run_cold_start
     from iluvatar_bench.lifecycle import PRESETS, Profile, resolve_profile
     from iluvatar_bench.records import Event, Outcome, Trial
     from iluvatar_bench.stats import Rate, check_accounting, failure_rates, rate
@@ -44,6 +44,7 @@ __all__ = [
     "open_run",
     "rate",
     "resolve_profile",
+    "run_churn",
     "run_cold_start",
 ]
 

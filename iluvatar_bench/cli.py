@@ -19,6 +19,8 @@ from rich.table import Table
 
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
+from iluvatar_bench.cli_workloads import churn_command, trace_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
 if TYPE_CHECKING:
@@ -40,13 +42,11 @@ app.add_typer(function_app, name="function")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
+run_app.command("churn")(churn_command)
+run_app.command("trace")(trace_command)
+
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]
-Seed = Annotated[int, typer.Option(help="seed of the plan")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
-]
 
 
 def _version(asked: bool) -> None:
@@ -138,16 +138,13 @@ def demo(
 
 @run_app.command("cold-start")
 def run_cold_start_command(
-    profile: Annotated[str, typer.Option(help="a preset; see --set")] = "iluvatar-2022-07",
+    profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
     trials: Trials = 40,
     concurrency: Concurrency = 4,
     seed: Seed = 1,
     function: Annotated[str, typer.Option(help="built-in function, or its folder")] = "hello",
-    address: Annotated[
-        Path | None,
-        typer.Option(help="socket of a running containerd; default: a private one is started"),
-    ] = None,
+    address: Address = None,
     results: Results = Path("results"),
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.experiments.arrivals import arrivals_text, load_arrivals
 from iluvatar_bench.experiments.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
@@ -43,11 +44,23 @@ class RunResult:
     rates: pd.DataFrame
     recorded: bool = False
     """Whether it was read from a folder, not made just now."""
+    arrivals: pd.DataFrame | None = None
+    """One row an arrival (``arrivals.ARRIVAL_COLUMNS``); None for workloads without any."""
 
     @property
     def planned(self) -> int:
-        """How many trials the plan had."""
-        return len(self.manifest["plan"]["trials"])
+        """How many trials the plan had; in a workload of arrivals, how many arrivals.
+
+        There the plan does not say how many containers it takes.
+        """
+        plan = self.manifest["plan"]
+        return len(plan["trials"] if self.arrivals is None else plan["arrivals"])
+
+    @property
+    def _progress(self) -> str:
+        if self.arrivals is None:
+            return f"{len(self.trials)} of {self.planned} planned trials"
+        return f"{len(self.arrivals)} of {self.planned} planned arrivals"
 
     @property
     def caveat(self) -> str:
@@ -60,9 +73,9 @@ class RunResult:
         if status == RunStatus.FINISHED:
             return ""
         if status == RunStatus.STOPPED:
-            return f"this run was stopped after {len(self.trials)} of {self.planned} planned trials"
+            return f"this run was stopped after {self._progress}"
         return (
-            f"this run was cut off after {len(self.trials)} of {self.planned} planned trials; "
+            f"this run was cut off after {self._progress}; "
             "those under way were mostly good ones, so its failure rates are too high"
         )
 
@@ -80,7 +93,8 @@ class RunResult:
         caveat = f" ({self.caveat})" if self.caveat else ""
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
         leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
-        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
+        arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
+        return f"{arrived}{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For notebooks: the same text, and for the notebook runner the folder."""
@@ -101,4 +115,7 @@ def open_run(folder: Path) -> RunResult:
     """
     manifest, trials = load_run(folder)
     check_accounting(trials)
-    return RunResult(folder, manifest, trials, failure_rates(trials), recorded=True)
+    arrivals = load_arrivals(folder) if "arrivals" in manifest.get("plan", {}) else None
+    return RunResult(
+        folder, manifest, trials, failure_rates(trials), recorded=True, arrivals=arrivals
+    )

@@ -260,17 +260,20 @@ class Container:
             seconds=seconds,
         )
 
-    async def stay_alive(self, seconds: float) -> None:
-        """Let a ready container be for a while.
+    async def stay_alive(
+        self, seconds: float | None, *, until: asyncio.Future[Any] | None = None
+    ) -> None:
+        """Let a ready container be for a while (None: for ever), or until ``until`` is done.
 
         Raises:
-            ProcessDied: it ended meanwhile.
+            ProcessDied: it ended meanwhile, and ``until`` was not done.
         """
         assert self.exited is not None
         self.progress.step = "alive"
         self.progress.step_started_at = time.time()
-        await asyncio.wait((self.exited,), timeout=seconds)
-        if self.exited.done():
+        awaited = {self.exited} if until is None else {self.exited, until}
+        await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self.exited.done() and (until is None or not until.done()):
             raise self.death(self.exited.result())
 
     async def invoke(
