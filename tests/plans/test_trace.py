@@ -26,9 +26,7 @@ METADATA = "func_name,cold_dur_ms,warm_dur_ms,mem_mb"
 AZURE = "HashOwner,HashApp,HashFunction,Trigger," + ",".join(map(str, range(1, 1441)))
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["f1", "cnn-0.0.1"]), st.integers(0, 10**6)), min_size=1)
-)
+@given(st.lists(st.tuples(st.sampled_from(["f1", "cnn-0.0.1"]), st.integers(0, 10**6)), min_size=1))
 def test_a_trace_is_read_back_as_it_was_written(rows: list[tuple[str, int]]) -> None:
     rows.sort(key=lambda row: row[1])
     lines = [HEADER, *(f"{name},{at_ms}\r\n" for name, at_ms in rows), "\n"]
