@@ -124,3 +124,36 @@ def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -
     assert "4/4" in progress
     assert "4 ok" in progress
     assert no_failure == "No failure.\n"
+
+
+def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: Path) -> None:
+    executed = run_notebook("churn", {"source": "recorded"}, results=tmp_path, progress=False)
+    assert executed.run_folders == ()
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
+    assert kinds == ["Points", "Areas", "Bars", "Steps"]
+    page = executed.html.read_text()
+    for wanted in ("evicted for memory", "latency warm, ms", "iluvatar-2022-07", "guarded"):
+        assert wanted in page
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": "recoded"}, "source must be live or recorded, not 'recoded'"),
+        ({"source": "recorded", "recorded": ["/nowhere"]}, "/nowhere is no run folder"),
+        ({"source": "recorded", "recorded": ["../data/runs/guarded"]}, "has no pool.parquet"),
+        ({"budget_mib": 1}, "never fits into a budget of 1 MiB"),
+        ({"profiles": ["guarded", "guardd"]}, "did you mean guarded?"),
+    ],
+)
+def test_a_wrong_request_of_the_churn_notebook_starts_nothing(
+    given: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotebookFailed) as caught:
+        run_notebook("churn", {**given, "results": str(tmp_path)}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+    assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
