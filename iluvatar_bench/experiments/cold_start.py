@@ -16,7 +16,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.ledger import take_stock
 from iluvatar_bench.experiments.result import RunResult, RunStatus, open_run
 from iluvatar_bench.experiments.runner import run_plan
-from iluvatar_bench.experiments.store import RunFolder, trials_frame
+from iluvatar_bench.experiments.store import Observations, RunFolder, trials_frame
 from iluvatar_bench.experiments.trial import Setting
 from iluvatar_bench.functions import (
     BuildOptions,
@@ -33,7 +33,8 @@ from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
-from iluvatar_bench.monitor import event_log
+from iluvatar_bench.monitor import Monitor, open_monitor
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.records import Trial
 
@@ -49,6 +50,7 @@ async def run_cold_start(
     hold_ms: tuple[int, int] = (200, 1500),
     ready_seconds: float = STARTUP_SECONDS,
     pool_size: int = 0,
+    sample_seconds: float = PERIOD_SECONDS,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> RunResult:
@@ -57,7 +59,8 @@ async def run_cold_start(
     A private containerd is started for the run unless ``address`` names the socket of one that
     runs already. ``function`` is a built-in function, a function's folder or an image on disk
     (``functions.images``). ``pool_size`` networks are kept warm (0: each is made when it is
-    needed). ``on_trial`` is called as each trial ends.
+    needed). Every ``sample_seconds`` the memory of each container is read (0: never).
+    ``on_trial`` is called as each trial ends.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -82,7 +85,7 @@ async def run_cold_start(
                 folder.run_id, node, image, profile, KillLog(), networks, invoker, ready_seconds
             )
             manifest = await _manifest(node, profile, plan, source.name)
-            return await _run(setting, plan, folder, manifest, on_trial)
+            return await _run(setting, plan, folder, manifest, sample_seconds, on_trial)
     finally:
         folder.discard_if_empty()
 
@@ -129,6 +132,7 @@ async def _run(
     plan: ColdStartPlan,
     folder: RunFolder,
     manifest: dict[str, Any],
+    sample_seconds: float,
     on_trial: Callable[[Trial], None] | None,
 ) -> RunResult:
     sinks = (folder.append, on_trial) if on_trial else (folder.append,)
@@ -137,9 +141,9 @@ async def _run(
     snapshotter = setting.profile.snapshotter
     before = await take_stock(setting.node, snapshotter=snapshotter)
     leaked: dict[str, list[str]] | None = None
-    async with event_log(setting.node.client) as events:
+    async with open_monitor(setting.node.client, sample_seconds=sample_seconds) as monitor:
         try:
-            await run_plan(setting, plan, sinks=sinks)
+            await run_plan(replace(setting, monitor=monitor), plan, sinks=sinks)
             status = RunStatus.FINISHED
             after = await take_stock(setting.node, snapshotter=snapshotter)
             leaked = after.beyond(before)
@@ -147,17 +151,26 @@ async def _run(
             # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
             folder.close()
             frame = trials_frame(folder.journal())
-            folder.write_tables(frame, events.records(folder.run_id))
+            folder.write_tables(frame, _observations(monitor, folder.run_id))
             ended = {
                 "status": status,
                 "ended_at": datetime.now(UTC).isoformat(),
-                "events_complete": events.broken is None,
+                "events_complete": monitor.events.complete,
+                "event_gaps": [gap.as_dict() for gap in monitor.events.gaps],
                 "ledger": {"before": asdict(before), "leaked": leaked},
             }
             folder.write_manifest({**manifest, **ended})
     result = open_run(folder.path)
     result.rates.to_csv(folder.path / "failure_rates.csv", index=False)
     return replace(result, recorded=False)
+
+
+def _observations(monitor: Monitor, run_id: str) -> Observations:
+    return Observations(
+        events=monitor.events.records(run_id),
+        deaths=monitor.exits.deaths(run_id),
+        samples=monitor.samples(run_id),
+    )
 
 
 async def _manifest(

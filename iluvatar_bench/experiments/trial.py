@@ -30,7 +30,7 @@ from iluvatar_bench.host.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
-from iluvatar_bench.monitor import Subject, collect
+from iluvatar_bench.monitor import Monitor, Subject, collect
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.records import Outcome, Trial
 
@@ -62,6 +62,8 @@ class Setting:
     invoke the function."""
     invoker: Invoker | None = None
     ready_seconds: float = STARTUP_SECONDS
+    monitor: Monitor | None = None
+    """What watches the containers; without one nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
             submitted_at=submitted_at,
             outcome=Outcome.OK,
             steps=dict(container.progress.steps),
+            spans=tuple(container.progress.spans),
             total_ms=(time.monotonic() - started) * 1000,
             cleanup_errors=cleanup_errors,
         )
@@ -119,6 +122,7 @@ async def _live(
         async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
             await _attach(setting, container)
             await container.create()
+            _watch(setting, container)
             await container.start(ready_seconds=setting.ready_seconds)
             await _invoke(setting, planned, container)
             await container.stay_alive(planned.hold_ms / 1000)
@@ -132,13 +136,23 @@ async def _live(
             return await examine(setting, container, error, oom_before), ()
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, (str(error) or type(error).__name__, *notes)
+    finally:
+        if setting.monitor is not None:
+            setting.monitor.unwatch(container.id)
     return failure, notes
 
 
 async def _attach(setting: Setting, container: Container) -> None:
     if setting.networks is not None:
-        container.progress.step = "network"
-        container.attachment = await setting.networks.acquire()
+        container.progress.begin("network")
+        with container.progress.span("network"):
+            container.attachment = await setting.networks.acquire()
+
+
+def _watch(setting: Setting, container: Container) -> None:
+    if setting.monitor is not None:
+        assert container.pid is not None
+        setting.monitor.watch(container.id, container.pid, exited=container.exited)
 
 
 async def _invoke(setting: Setting, planned: PlannedTrial, container: Container) -> None:

@@ -36,16 +36,17 @@ class Monitor:
     ) -> None:
         """Watch a container whose task has been created; ``pid`` is that of its first process.
 
-        ``exited`` is a Tasks.Wait that is under way already. A process that has ended by now is
-        left to Tasks.Wait and the events.
+        ``exited`` is a Tasks.Wait that is under way already. A process that cannot be held
+        (it has ended, say) is left to Tasks.Wait and the events.
 
         Raises:
             UsageError: a container of this id is being watched.
         """
         try:
             process = HeldProcess(pid)
-        except ProcessLookupError as error:
-            log.debug("container %s: %s", container_id, error)
+        except OSError as error:
+            # It has ended, or this process is out of descriptors: no reason to fail a container.
+            log.warning("container %s is watched by containerd alone: %s", container_id, error)
             self.exits.watch(container_id, pid=pid, process=None, exited=exited)
             return
         try:

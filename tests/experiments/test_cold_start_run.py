@@ -33,10 +33,12 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "containerd.log",
+        "deaths.parquet",
         "events.parquet",
         "failure_rates.csv",
         "journal.jsonl",
         "manifest.json",
+        "samples.parquet",
         "trials.csv",
         "trials.parquet",
     }

@@ -10,7 +10,7 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.experiments import RunFolder, open_run
-from iluvatar_bench.experiments.store import load_run, trials_frame
+from iluvatar_bench.experiments.store import Observations, load_run, trials_frame
 from iluvatar_bench.records import STEP_COLUMNS, Event, Outcome, Trial
 
 
@@ -80,7 +80,9 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
     cut_off = open_run(folder.path)
     folder.close()
     frame = trials_frame(folder.journal())
-    folder.write_tables(frame, [Event(run_id="r", timestamp="", topic="/tasks/exit")])
+    folder.write_tables(
+        frame, Observations(events=[Event(run_id="r", timestamp="", topic="/tasks/exit")])
+    )
     folder.write_manifest({"status": "finished", "plan": {"trials": [0, 1]}})
     finished = open_run(folder.path)
     assert "cut off after 2 of 3 planned trials" in str(cut_off)
