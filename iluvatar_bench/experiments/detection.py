@@ -161,7 +161,7 @@ async def _remove(container: Container, monitor: Monitor) -> None:
 async def _kill_from_outside(
     containers: Sequence[Container], pauses: Sequence[float]
 ) -> dict[str, float]:
-    """SIGKILL each first process, behind containerd's back; gives when (seconds since the epoch)."""
+    """SIGKILL each first process, unknown to containerd; gives when, in seconds since the epoch."""
     killed_at: dict[str, float] = {}
     for container, pause in zip(containers, pauses, strict=True):
         await asyncio.sleep(pause)
