@@ -155,6 +155,8 @@ async def _live(
             await live(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         failure = await examine(setting, container, error, oom_before)
+    if setting.monitor is not None:
+        setting.monitor.expect_end(container.id)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
             notes = await container.remove()

@@ -57,6 +57,10 @@ class Monitor:
         self.memory.watch(container_id, process)
         self._processes[container_id] = process
 
+    def expect_end(self, container_id: str) -> None:
+        """The container is being ended on purpose: its memory is read no more, its end is kept."""
+        self.memory.unwatch(container_id)
+
     def unwatch(self, container_id: str) -> None:
         """Watch the container no more; nothing happens if it is not watched."""
         self.memory.unwatch(container_id)

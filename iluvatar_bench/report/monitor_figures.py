@@ -59,17 +59,21 @@ _SHORT_SHARE = 0.004
 """Bars are at least this share of the axis wide, or they could not be seen."""
 
 
-def timeline_figure(timeline: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
+def timeline_figure(
+    timeline: pd.DataFrame,
+    *,
+    window_ms: tuple[float, float] | None = None,
+    axes: Axes | None = None,
+) -> Axes:
     """One trial on one time axis, a lane a kind; failed steps are hatched.
 
     Args:
         timeline: as of ``report.timeline.trial_timeline``.
+        window_ms: the part to show, in milliseconds since the submit; None: the whole life.
     """
     kinds = [kind for kind in _LANES if (timeline["kind"] == kind).any()]
     axes = axes if axes is not None else _axes(width=9.5, height=0.62 * len(kinds) + 1.3)
-    # What came before or after the trial must not squeeze it.
-    own = timeline[timeline["kind"].isin(("step", "kill", "collection", "death"))]
-    low, high = float(own["started_ms"].min()), float(own["ended_ms"].max())
+    low, high = window_ms if window_ms is not None else _life(timeline)
     margin = 0.02 * max(high - low, 1.0)
     axes.set_xlim(low - margin, high + margin)
     for lane, kind in enumerate(kinds):
@@ -85,6 +89,12 @@ def timeline_figure(timeline: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     axes.set_xlabel("time since the trial's submit, ms")
     axes.grid(axis="x", alpha=0.3, lw=0.6)
     return _plain(axes)
+
+
+def _life(timeline: pd.DataFrame) -> tuple[float, float]:
+    """From the first to the last thing of the trial's own: neighbours must not squeeze it."""
+    own = timeline[timeline["kind"].isin(("step", "kill", "collection", "death"))]
+    return float(own["started_ms"].min()), float(own["ended_ms"].max())
 
 
 def _lane_label(kind: str, timeline: pd.DataFrame) -> str:
@@ -110,8 +120,9 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, lane: int, colour: str) -> None:
             edgecolor="white" if row["completed"] else "black",
             lw=0.5,
         )
-        if row["kind"] == "step" and width > 0.05 * (high - low):
-            middle = row["started_ms"] + width / 2
+        left, right = max(row["started_ms"], low), min(row["started_ms"] + width, high)
+        if row["kind"] == "step" and right - left > 0.05 * (high - low):
+            middle = (left + right) / 2
             axes.text(middle, lane - 0.25, row["name"], ha="center", va="bottom", fontsize=7)
 
 
@@ -215,7 +226,7 @@ def memory_figure(
     axes.set_ylim(bottom=0)
     axes.set_xlabel("time since the first sample, s")
     axes.set_ylabel("resident memory, MiB (logarithmic above 10)")
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return _plain(axes)
 
 
