@@ -27,7 +27,9 @@ from iluvatar_bench.functions import (
     require_buildable,
 )
 from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.cgroup_names import CgroupDriver
 from iluvatar_bench.host.facts import host_facts
+from iluvatar_bench.host.init_system import require_driver
 from iluvatar_bench.host.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, Profile
@@ -96,6 +98,7 @@ def _checked(
             f"collection={profile.collection} needs a private containerd: "
             "the collector of a running one is not ours to set"
         )
+    require_driver(CgroupDriver(profile.cgroup_driver))
     source = find_source(function)
     options = BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
     require_buildable(source, options)

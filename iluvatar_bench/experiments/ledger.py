@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.values import SnapshotKind
 from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.cgroup_names import all_parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,6 @@ async def take_stock(node: Node, *, snapshotter: str) -> Ledger:
         tasks=tuple(task.container_id for task in await client.tasks.list()),
         leases=await client.leases.list(),
         active_snapshots=tuple(s.name for s in snapshots if s.kind is SnapshotKind.ACTIVE),
-        cgroups=cgroups.children(node.cgroup_parent),
+        cgroups=tuple(c for p in all_parents(node.cgroup_parent) for c in cgroups.children(p)),
         folders=tuple(path.name for path in node.scratch.iterdir()),
     )

@@ -27,9 +27,9 @@ from iluvatar_bench.host.cni import (
     Result,
     best_version,
     find_plugins,
-    plugin_homes,
 )
 from iluvatar_bench.host.completion import call_to_end, finish
+from iluvatar_bench.host.facts import plugin_homes
 from iluvatar_bench.host.ownership import NAME_PREFIX, Owner, claim_owner
 
 _LOCALHOST = "127.0.0.1"
