@@ -81,7 +81,7 @@ async def test_a_whole_life_in_a_scope_is_seen_and_leaves_nothing(
     runtime.write_text(STAND_IN.format(log=str(log)))
     runtime.chmod(0o755)
     node = replace(quiet_node, runtime_binary=runtime)
-    before = await take_stock(node, snapshotter="overlayfs")
+    before = await take_stock(node, snapshotters=["overlayfs"])
     container = Container("c", node=node, image=image, profile=PROFILE, kills=KillLog())
     try:
         await container.create()
@@ -90,12 +90,12 @@ async def test_a_whole_life_in_a_scope_is_seen_and_leaves_nothing(
         assert container.cgroup == f"/iluvatar_bench.slice/{place}/iluvatar_bench-c.scope"
         assert container.pid in (cgroups.members(container.cgroup) or ())
         assert cgroups.oom_kills(container.cgroup) == 0
-        now = await take_stock(node, snapshotter="overlayfs")
+        now = await take_stock(node, snapshotters=["overlayfs"])
         assert now.beyond(before)["cgroups"] == ["iluvatar_bench-c.scope"]
         await container.remove()
     finally:
         container.close()
-    assert (await take_stock(node, snapshotter="overlayfs")).beyond(before) == {}
+    assert (await take_stock(node, snapshotters=["overlayfs"])).beyond(before) == {}
     calls = [json.loads(line) for line in log.read_text().splitlines()]
     without_flag = [call for call in calls if "--systemd-cgroup" not in call]
     # The shim's last clean-up, a program of its own, knows no options of the task.
