@@ -19,6 +19,14 @@ from rich.table import Table
 
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_network import (
+    Bridge,
+    Plugins,
+    PoolSize,
+    Subnet,
+    network_benchmark,
+    network_settings,
+)
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
+app.command("network-benchmark")(network_benchmark)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -148,6 +157,10 @@ def run_cold_start_command(
         Path | None,
         typer.Option(help="socket of a running containerd; default: a private one is started"),
     ] = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
     results: Results = Path("results"),
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
@@ -157,6 +170,7 @@ def run_cold_start_command(
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = resolve_profile(profile, settings or ())
+    network = network_settings(subnet, bridge, plugins)
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         result, stopped = run_stoppable(
             lambda stop: run_cold_start(
@@ -167,6 +181,8 @@ def run_cold_start_command(
                 results=results,
                 function=function,
                 address=address,
+                pool_size=pool_size,
+                network=network,
                 on_trial=on_trial,
                 stop=stop,
             )

@@ -36,7 +36,8 @@ Answers = dict[str, grpc.StatusCode]
 class FakeContainerd:
     """Keeps records and snapshots; ``answers`` maps a call to the status it fails with.
 
-    ``calls`` lists what was asked, in order, as (call, id, lease).
+    ``calls`` lists what was asked, in order, as (call, id, lease); ``specs`` are those of all
+    records that were made, ``created_tasks`` the requests for tasks by their container's id.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class FakeContainerd:
         self.calls: list[tuple[str, str, str]] = []
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
+        self.specs: list[bytes] = []
+        self.created_tasks: dict[str, Any] = {}
 
     async def note(self, call: str, subject: str, context: Any) -> None:
         metadata = dict(context.invocation_metadata())
@@ -91,6 +94,7 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Create", request.container.id, context)
         self.fake.containers[request.container.id] = request.container
+        self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
     async def Delete(self, request: Any, context: Any) -> Any:
@@ -125,6 +129,7 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Create", request.container_id, context)
+        self.fake.created_tasks[request.container_id] = request
         return tasks_pb2.CreateTaskResponse(container_id=request.container_id, pid=1)
 
     async def Start(self, request: Any, context: Any) -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tomli_w
 
+from iluvatar_bench.containerd import versions
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.places import Place, claim_place
 from iluvatar_bench.containerd.teardown import end_tasks, remove_place, remove_runc_folder
@@ -33,27 +34,6 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-
-REQUIRED_PLUGINS = (
-    "io.containerd.gc.v1.scheduler",
-    "io.containerd.metadata.v1.bolt",
-    "io.containerd.runtime.v2.task",
-    "io.containerd.snapshotter.v1.native",
-    "io.containerd.snapshotter.v1.overlayfs",
-)
-
-_DISABLED_PLUGINS = (
-    # Kubernetes' interface, under its names in 1.x and 2.x: not needed, and not to be shared.
-    "io.containerd.grpc.v1.cri",
-    "io.containerd.cri.v1.images",
-    "io.containerd.cri.v1.runtime",
-    # These would use fixed paths that a system containerd uses too.
-    "io.containerd.internal.v1.opt",
-    "io.containerd.internal.v1.restart",
-    "io.containerd.nri.v1.nri",
-    "io.containerd.internal.v1.tracing",
-    "io.containerd.tracing.processor.v1.otlp",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +149,10 @@ def _require_programs() -> str:
 def configuration(place: Place, collector: Collector) -> str:
     """The daemon's configuration file, in TOML."""
     settings = {
-        # Version 2 is read by 1.x and migrated by 2.x on the fly.
-        "version": 2,
+        "version": versions.CONFIG_VERSION,
         "root": str(place.root),
         "state": str(place.daemon_state),
-        "disabled_plugins": list(_DISABLED_PLUGINS),
+        "disabled_plugins": list(versions.DISABLED_PLUGINS),
         "grpc": {"address": str(place.socket)},
         "plugins": {
             "io.containerd.gc.v1.scheduler": {
@@ -245,7 +224,7 @@ async def _first_answer(
 
 async def _require_plugins(client: Client, place: Place) -> None:
     plugins = {f"{p.type}.{p.id}": p.init_error for p in await client.introspection.plugins()}
-    for name in REQUIRED_PLUGINS:
+    for name in versions.REQUIRED_PLUGINS:
         if name not in plugins:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from iluvatar_bench.experiments.laboratory import Laboratory
@@ -49,14 +50,19 @@ async def execute(
     document = {**await _surroundings(laboratory), **manifest}
     folder.write_manifest({**document, "status": RunStatus.RUNNING})
     status = RunStatus.INTERRUPTED
-    node, snapshotters = laboratory.node, laboratory.blueprint.snapshotters
-    before = await take_stock(node, snapshotters=snapshotters)
+    stock = partial(
+        take_stock,
+        laboratory.node,
+        snapshotters=laboratory.blueprint.snapshotters,
+        pools=[pool for pool, _ in laboratory.networks.values()],
+    )
+    before = await stock()
     leaked: dict[str, list[str]] | None = None
     monitor = laboratory.monitor
     try:
         await workload(sinks)
         status = RunStatus.STOPPED if stop is not None and stop.is_set() else RunStatus.FINISHED
-        leaked = (await take_stock(node, snapshotters=snapshotters)).beyond(before)
+        leaked = (await stock()).beyond(before)
     finally:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
         folder.close()
@@ -86,10 +92,15 @@ def _observations(monitor: Monitor, run_id: str) -> Observations:
 
 
 async def _surroundings(laboratory: Laboratory) -> dict[str, Any]:
+    blueprint = laboratory.blueprint
+    network: dict[str, Any] = {"pool_size": blueprint.pool_size}
+    if blueprint.bridged:
+        network |= {"subnet": str(blueprint.network.subnet), "bridge": blueprint.network.bridge}
     version = await laboratory.node.client.introspection.version()
     return {
         "started_at": datetime.now(UTC).isoformat(),
         "containerd": {"version": version.version, "revision": version.revision},
         "private_daemon": laboratory.node.collector is not None,
+        "network": network,
         "host": await asyncio.to_thread(host_facts),
     }

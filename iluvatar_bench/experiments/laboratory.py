@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iluvatar_bench.containerd.daemon import Collector, Node, existing_daemon, private_daemon
@@ -25,7 +25,9 @@ from iluvatar_bench.functions import (
     image_of,
     require_buildable,
 )
-from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
+from iluvatar_bench.host.cgroup_names import CgroupDriver
+from iluvatar_bench.host.init_system import require_driver
 from iluvatar_bench.host.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, Profile
@@ -49,7 +51,9 @@ class Blueprint:
     never).
 
     Raises:
-        UsageError: a name or number is wrong, or the profiles need different collectors.
+        UsageError: a name or number is wrong, the profiles need different collectors, or
+            ``network`` would have no effect.
+        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init.
     """
 
     profiles: tuple[Profile, ...]
@@ -57,7 +61,7 @@ class Blueprint:
     address: Path | None = None
     pool_size: int = 0
     ready_seconds: float = STARTUP_SECONDS
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: NetworkSettings = DEFAULT_NETWORK
     sample_seconds: float = PERIOD_SECONDS
 
     def __post_init__(self) -> None:
@@ -78,6 +82,14 @@ class Blueprint:
                 f"collection={forced[0]} needs a private containerd: "
                 "the collector of a running one is not ours to set"
             )
+        asked = [(n.subnet, n.bridge, n.homes) for n in (self.network, DEFAULT_NETWORK)]
+        if asked[0] != asked[1] and not self.bridged:
+            raise UsageError(
+                "subnet, bridge and CNI plugins are for containers on a bridge; "
+                "choose network=bridge, or leave them away"
+            )
+        for driver in {profile.cgroup_driver for profile in self.profiles}:
+            require_driver(CgroupDriver(driver))
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -86,6 +98,11 @@ class Blueprint:
     def sources(self) -> tuple[Function | StoredImage, ...]:
         """What the containers are made from, in the order of ``functions``."""
         return tuple(find_source(name) for name in self.functions)
+
+    @property
+    def bridged(self) -> bool:
+        """Whether any profile puts its containers on the bridge."""
+        return any(NetworkMode(profile.network) is NetworkMode.BRIDGE for profile in self.profiles)
 
     @property
     def collector(self) -> Collector:

@@ -20,6 +20,7 @@ from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
 from iluvatar_bench.host import cgroups
 from iluvatar_bench.host.attachment import Attachment
+from iluvatar_bench.host.cgroup_names import CgroupDriver, container_cgroup
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
     GATE_VARIABLE,
@@ -73,12 +74,20 @@ class Container:
         self.pid: int | None = None
         self.snapshots = node.client.snapshots(profile.snapshotter)
         shared = profile.cgroup == "shared"
-        self.cgroup = f"{node.cgroup_parent}/{'shared' if shared else container_id}"
+        self._driver = CgroupDriver(profile.cgroup_driver)
+        self._cgroup = container_cgroup(
+            self._driver, node.cgroup_parent, "shared" if shared else container_id
+        )
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
         self.stderr = self.folder / "stderr"
         self._gate: Gate | None = None
         self._resources = ExitStack()
+
+    @property
+    def cgroup(self) -> str:
+        """The path of the container's cgroup below each hierarchy."""
+        return self._cgroup.path
 
     @property
     def snapshot_key(self) -> str:
@@ -168,7 +177,7 @@ class Container:
             env=env,
             cwd=self.image.cwd,
             hostname=self.id[-63:],
-            cgroups_path=self.cgroup,
+            cgroups_path=self._cgroup.spec,
             cgroup_v2=cgroups.mode() == "v2",
             binds=binds,
             network=network,
@@ -193,6 +202,7 @@ class Container:
                 stderr=self.stderr,
                 runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
+                systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
             )
         # Before Start, so that no exit can be missed.
         self.exited = asyncio.ensure_future(self.node.client.tasks.wait_exit(self.id))

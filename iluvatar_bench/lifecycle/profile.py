@@ -31,6 +31,11 @@ class Profile(BaseModel):
     cgroup: Literal["shared", "own"] = Field(
         description="one cgroupsPath for all containers, or one for each"
     )
+    cgroup_driver: Literal["cgroupfs", "systemd"] = Field(
+        default="cgroupfs",
+        description="who makes the cgroups: the runtime itself; or systemd as the runtime asks it "
+        "to, with a cgroupsPath of the form slice:prefix:name, where systemd is the host's init",
+    )
     kill: Literal["all", "init"] = Field(
         description="Kill with all=true (every process of the cgroup), or of the first process"
     )
