@@ -88,6 +88,51 @@ def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: 
     assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 2
 
 
+def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {"source": "recorded", "results": str(tmp_path)},
+        results=tmp_path,
+        progress=False,
+    )
+    assert executed.run_folders == ()
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type in ("error", "stream")] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
+    assert kinds == ["Dots", "Lines", "Time line", "Time line"]
+    page = executed.html.read_text()
+    for wanted in ("median_ms", "collateral_kill", "in the same cgroup"):
+        assert wanted in page
+
+
+def test_the_monitor_notebook_knows_two_sources(tmp_path: Path) -> None:
+    with pytest.raises(NotebookFailed, match="source must be") as caught:
+        run_notebook("monitor", {"source": "dead"}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.daemon
+def test_the_monitor_notebook_makes_both_runs_and_keeps_them(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {
+            "containers": 3,
+            "poll_seconds": 0.5,
+            "trials": 4,
+            "concurrency": 2,
+            "results": str(tmp_path),
+        },
+        results=tmp_path,
+        progress=False,
+    )
+    (folder,) = executed.run_folders
+    assert executed.html.parent == folder
+    for name in ("detection/deaths.parquet", "samples.parquet", "deaths.parquet", "memory.svg"):
+        assert (folder / name).is_file()
+    assert [o for o in outputs_of(executed.notebook) if o.output_type == "error"] == []
+
+
 def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:
     with pytest.raises(NotebookFailed) as caught:
         run_notebook("cold_start", {"profile": "guardd"}, results=tmp_path, progress=False)

@@ -99,7 +99,7 @@ async def measure_detection(
             open_monitor(
                 node.client, sample_seconds=sample_seconds, on_death=reported.append
             ) as monitor,
-            _alive(node, image, monitor, containers) as alive,
+            idle_containers(node, image, monitor, containers) as alive,
         ):
             random_state = random.Random(seed)
             pauses = [random_state.uniform(0, 6 * sample_seconds / containers) for _ in alive]
@@ -115,7 +115,7 @@ async def measure_detection(
 
 
 @asynccontextmanager
-async def _alive(
+async def idle_containers(
     node: Node, image: ImportedImage, monitor: Monitor, count: int
 ) -> AsyncIterator[list[Container]]:
     """So many containers, ready and watched; removed at the end, dead or alive."""

@@ -4,7 +4,12 @@ from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure
 from iluvatar_bench.report.html import comparison_page
 from iluvatar_bench.report.monitor_figures import latency_figure, memory_figure, timeline_figure
 from iluvatar_bench.report.tables import comparison_table, failure_examples, rate_text, styled
-from iluvatar_bench.report.timeline import detection_latencies, latency_table, trial_timeline
+from iluvatar_bench.report.timeline import (
+    detection_latencies,
+    latency_table,
+    trial_facts,
+    trial_timeline,
+)
 
 __all__ = [
     "comparison_page",
@@ -21,5 +26,6 @@ __all__ = [
     "steps_figure",
     "styled",
     "timeline_figure",
+    "trial_facts",
     "trial_timeline",
 ]

@@ -47,10 +47,7 @@ def trial_timeline(
     Raises:
         UsageError: there is no such trial, or the run was recorded without the times of its steps.
     """
-    chosen = trials[trials["trial"] == trial]
-    if chosen.empty:
-        raise UsageError(f"no trial {trial}; there are {len(trials)}")
-    subject = chosen.iloc[0]
+    subject = _chosen(trials, trial)
     if not isinstance(subject.get("spans"), str):
         raise UsageError("this run was recorded without the times of its steps; make it anew")
     rows = [
@@ -63,6 +60,36 @@ def trial_timeline(
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["rss_bytes"] = frame["rss_bytes"].astype("Float64")
     return frame.sort_values("started_ms", kind="stable", ignore_index=True)
+
+
+def trial_facts(trials: pd.DataFrame, *, trial: int) -> pd.DataFrame:
+    """What is known of one trial's end, a row a fact: outcome, cause, and all of the evidence.
+
+    Columns: fact, value (text; several values of one fact have a row each).
+
+    Raises:
+        UsageError: there is no such trial.
+    """
+    subject = _chosen(trials, trial)
+    names = ("outcome", "bug_class", "mechanism", "failed_step", "exit_status", "error")
+    pairs = [(name, subject[name]) for name in names if pd.notna(subject[name])]
+    for name, value in json.loads(subject["evidence"]).items():
+        values = value if isinstance(value, list) else [value]
+        pairs += [(name, item) for item in values if name not in names]
+    return pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["fact", "value"])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {item}" for name, item in value.items())
+    return str(value)
+
+
+def _chosen(trials: pd.DataFrame, trial: int) -> pd.Series[Any]:
+    chosen = trials[trials["trial"] == trial]
+    if chosen.empty:
+        raise UsageError(f"no trial {trial}; there are {len(trials)}")
+    return chosen.iloc[0]
 
 
 def _spans(trial: pd.Series[Any]) -> list[dict[str, Any]]:
