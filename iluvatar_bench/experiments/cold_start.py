@@ -139,7 +139,7 @@ async def _run(
     leaked: dict[str, list[str]] | None = None
     async with event_log(setting.node.client) as events:
         try:
-            await run_plan(setting, plan, sinks=sinks)
+            await run_plan(replace(setting, events=events), plan, sinks=sinks)
             status = RunStatus.FINISHED
             after = await take_stock(setting.node, snapshotter=snapshotter)
             leaked = after.beyond(before)

@@ -6,10 +6,20 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from iluvatar_bench.bugs import Attribution, BugClass, Evidence, Mechanism, attribute
+from iluvatar_bench.bugs import (
+    Attribution,
+    BugClass,
+    DaemonFact,
+    Evidence,
+    Mechanism,
+    attribute,
+    classify_text,
+)
 from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
@@ -23,6 +33,7 @@ from iluvatar_bench.errors import (
     ProcessDied,
     StartupFailed,
     StepTimedOut,
+    Unavailable,
     Unreachable,
 )
 from iluvatar_bench.host import cgroups
@@ -30,7 +41,14 @@ from iluvatar_bench.host.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
-from iluvatar_bench.monitor import Subject, collect
+from iluvatar_bench.monitor import (
+    EventLog,
+    ImageLayers,
+    Subject,
+    collect,
+    events_of,
+    who_listens,
+)
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.records import Outcome, Trial
 
@@ -62,6 +80,23 @@ class Setting:
     invoke the function."""
     invoker: Invoker | None = None
     ready_seconds: float = STARTUP_SECONDS
+    events: EventLog | None = None
+    """What containerd says while the run goes on."""
+    nemesis: Callable[[Container], Awaitable[None]] | None = None
+    """What befalls each container once it is ready: a fault made on purpose."""
+    layers: ImageLayers = field(default_factory=ImageLayers)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there when the container's life began: what is different later, changed meanwhile.
+
+    ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
+    containerd (None: not known).
+    """
+
+    oom_kills: int | None = None
+    daemon: DaemonFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +124,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
     ) as container:
         failure, cleanup_errors = await _live(setting, planned, container)
         cleanup_errors += await _detach(setting, container)
-        stdout, stderr = (_STYLING.sub("", text) for text in container.output_tails())
+        stdout, stderr = container.output_tails()
         trial = Trial(
             run_id=setting.run_id,
             trial=planned.index,
@@ -105,7 +140,13 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         )
         if failure is None:
             return trial
-        evidence = replace(failure.evidence, stdout_tail=stdout, stderr_tail=stderr)
+        evidence = replace(
+            failure.evidence,
+            stdout_tail=_STYLING.sub("", stdout.text),
+            stdout_cut_bytes=stdout.cut_bytes,
+            stderr_tail=_STYLING.sub("", stderr.text),
+            stderr_cut_bytes=stderr.cut_bytes,
+        )
         return _judged(trial, failure.error, evidence)
 
 
@@ -113,26 +154,37 @@ async def _live(
     setting: Setting, planned: PlannedTrial, container: Container
 ) -> tuple[Failure | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed."""
-    oom_before = cgroups.oom_kills(container.cgroup)
+    before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
     failure: Failure | None = None
     try:
         async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
             await _attach(setting, container)
             await container.create()
             await container.start(ready_seconds=setting.ready_seconds)
+            if setting.nemesis is not None:
+                container.progress.step = "alive"
+                await setting.nemesis(container)
             await _invoke(setting, planned, container)
             await container.stay_alive(planned.hold_ms / 1000)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
-        failure = await examine(setting, container, error, oom_before)
+        failure = await examine(setting, container, error, before)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
             notes = await container.remove()
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
-            return await examine(setting, container, error, oom_before), ()
+            return await examine(setting, container, error, before), ()
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, (str(error) or type(error).__name__, *notes)
     return failure, notes
+
+
+def _daemon(address: Path) -> DaemonFact | None:
+    try:
+        return who_listens(address)
+    except OSError:
+        # Nobody listens: the first request will say so.
+        return None
 
 
 async def _attach(setting: Setting, container: Container) -> None:
@@ -159,7 +211,7 @@ async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
 
 
 async def examine(
-    setting: Setting, container: Container, error: Exception, oom_before: int | None
+    setting: Setting, container: Container, error: Exception, before: Before
 ) -> Failure:
     """Collect the evidence of a failure; call it before anything of the container is removed."""
     progress = container.progress
@@ -175,10 +227,11 @@ async def examine(
         snapshot_key=container.snapshot_key,
         snapshot_prepared=progress.snapshot_prepared,
         snapshot_removed_by_us=progress.snapshot_removed,
+        chain_id=container.image.chain_id,
         task_created=progress.task_created,
         mounts=container.mounts,
         cgroup=container.cgroup,
-        oom_kills_before=oom_before,
+        oom_kills_before=before.oom_kills,
         exit_status=await _exit_status(container, error),
         error=text,
         own_kills=kills.of(container.id),
@@ -187,9 +240,20 @@ async def examine(
             cgroup=container.cgroup,
             since=progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS,
         ),
+        stdout=container.stdout,
+        stderr=container.stderr,
+        pid=container.pid,
+        shim_pid=container.shim_pid,
+        daemon_before=before.daemon,
+        events=None if setting.events is None else events_of(setting.events.events, container.id),
+        events_broken=None if setting.events is None else setting.events.broken,
+        cwd=container.image.cwd,
+        env=container.image.env,
     )
     log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
-    evidence = await collect(setting.node.client, setting.node.address, subject)
+    evidence = await collect(
+        setting.node.client, setting.node.address, subject, layers=setting.layers
+    )
     return Failure(error, evidence)
 
 
@@ -210,35 +274,42 @@ async def _exit_status(container: Container, error: Exception) -> ExitStatus | N
 
 def _judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
     """The trial with the outcome of its failure."""
-    text = evidence.error
+    symptom, verdict = _verdict(error, evidence)
+    trial = replace(
+        trial,
+        error=evidence.error,
+        failed_step=evidence.step,
+        exit_status=evidence.exit_status,
+        evidence={
+            "symptom": str(symptom),
+            "facts": list(verdict.facts),
+            "considered": [asdict(found) for found in verdict.considered],
+            **evidence.as_dict(),
+        },
+    )
+    mechanism = str(verdict.mechanism)
     if isinstance(error, AnswerLost):
-        return replace(
-            trial,
-            outcome=Outcome.UNKNOWN,
-            error=text,
-            failed_step=evidence.step,
-            evidence=evidence.as_dict(),
-        )
-    verdict = _verdict(error, evidence)
+        # Whether it failed is not known; why that is not known may be.
+        known = verdict.mechanism is not Mechanism.UNKNOWN
+        return replace(trial, outcome=Outcome.UNKNOWN, mechanism=mechanism if known else None)
     return replace(
         trial,
         outcome=Outcome.FAILED,
         bug_class=str(verdict.bug_class),
-        mechanism=str(verdict.mechanism),
-        error=text,
-        failed_step=evidence.step,
-        exit_status=evidence.exit_status,
-        evidence={"facts": list(verdict.facts), **evidence.as_dict()},
+        mechanism=mechanism,
     )
 
 
-def _verdict(error: Exception, evidence: Evidence) -> Attribution:
+def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attribution]:
+    """The symptom, and what is made of it."""
     try:
-        return attribute(_symptom(error, evidence), evidence)
+        symptom = _symptom(error, evidence)
+        return symptom, attribute(symptom, evidence)
     except Exception:
         # A judge that fails must not acquit.
         log.exception("%s: classification failed", evidence.container_id)
-        return Attribution(BugClass.UNCLASSIFIED, Mechanism.UNKNOWN, ())
+        unclassified = BugClass.UNCLASSIFIED
+        return unclassified, Attribution(unclassified, Mechanism.UNKNOWN, ())
 
 
 def _symptom(error: Exception, evidence: Evidence) -> BugClass:
@@ -252,10 +323,13 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
         case ProcessDied():
             return BugClass.PROCESS_DIED
         case InvocationFailed():
-            return BugClass.INVOKE_FAILED
+            # The function's answer may say that it missed a file.
+            found = classify_text(evidence.error).bug_class
+            missing = found is BugClass.MISSING_PACKAGES
+            return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
         case NetworkError():
             return BugClass.NETWORK
-        case Unreachable():
+        case Unreachable() | Unavailable():
             return BugClass.DAEMON_UNAVAILABLE
         case StepTimedOut() | TimeoutError():
             return BugClass.DEADLINE

@@ -19,8 +19,9 @@ from iluvatar_bench.containerd.spec import BindMount, NetworkNamespace, runtime_
 from iluvatar_bench.containerd.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
-from iluvatar_bench.host import cgroups
+from iluvatar_bench.host import cgroups, processes
 from iluvatar_bench.host.attachment import Attachment
+from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
     GATE_VARIABLE,
@@ -31,7 +32,7 @@ from iluvatar_bench.lifecycle.gate import (
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
-from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
+from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
 
 RUNTIME = "io.containerd.runc.v2"
@@ -103,6 +104,8 @@ class Container:
         self.attachment: Attachment | None = None
         """The container's network; without one the runtime makes a namespace with loopback."""
         self.pid: int | None = None
+        self.shim_pid: int | None = None
+        """The shim that made the process: known, because it is the parent, once the task is."""
         self.snapshots = node.client.snapshots(profile.snapshotter)
         shared = profile.cgroup == "shared"
         self.cgroup = f"{node.cgroup_parent}/{'shared' if shared else container_id}"
@@ -225,10 +228,15 @@ class Container:
                 runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
             )
+        self.shim_pid = processes.parent_of(self.pid)
         # Before Start, so that no exit can be missed.
+        self.watch_exit()
+        await asyncio.sleep(self.profile.start_delay_ms / 1000)
+
+    def watch_exit(self) -> None:
+        """Ask containerd to tell of the exit; again, where the first wait broke with the daemon."""
         self.exited = asyncio.ensure_future(self.node.client.tasks.wait_exit(self.id))
         self._resources.callback(_discard, self.exited)
-        await asyncio.sleep(self.profile.start_delay_ms / 1000)
 
     async def start(self, *, ready_seconds: float = STARTUP_SECONDS) -> None:
         """Start the process and wait until it says that it is ready.
@@ -246,6 +254,8 @@ class Container:
                 self._gate.open()
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
+        if self.profile.collection == "after_ready":
+            await self._force_collection()
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -328,9 +338,9 @@ class Container:
         """
         return await remove(self)
 
-    def output_tails(self) -> tuple[str, str]:
+    def output_tails(self) -> tuple[Tail, Tail]:
         """The ends of stdout and stderr; complete once the task is deleted."""
-        return tail(self.stdout), tail(self.stderr)
+        return read_tail(self.stdout), read_tail(self.stderr)
 
     def close(self) -> None:
         """Release the wait, the gate and the folder of this container."""
