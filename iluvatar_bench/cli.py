@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
@@ -35,6 +36,7 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
+app.command("ground-truth")(ground_truth_command)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

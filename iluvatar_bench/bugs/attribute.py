@@ -57,7 +57,7 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
 
 def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Finding | None:
     """Requests failed because containerd itself was not there, or not the same any more."""
-    if symptom not in (BugClass.DAEMON_UNAVAILABLE, BugClass.DEADLINE):
+    if symptom not in (BugClass.DAEMON_UNAVAILABLE, BugClass.DEADLINE, BugClass.SHIM_LOST):
         return None
     supports = []
     before, now = evidence.daemon_before, evidence.daemon_now
@@ -68,7 +68,10 @@ def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Finding | None:
         )
     if evidence.daemon_reachable is False:
         supports.append("nobody answers at containerd's socket any more")
-    return finding(Mechanism.DAEMON_RESTART, supports)
+    # A connection to a shim breaks with the daemon as it does with the shim.
+    shim_gone = symptom is BugClass.SHIM_LOST and evidence.shim_alive is not True
+    objections = ["the container's shim is not known to live"] if shim_gone else []
+    return finding(Mechanism.DAEMON_RESTART, supports, objections)
 
 
 _RULES: tuple[Callable[[BugClass, Evidence], Finding | None], ...] = (

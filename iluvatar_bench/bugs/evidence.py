@@ -44,7 +44,6 @@ class SnapshotFact:
     name: str
     found: bool | None
     kind: str | None = None
-    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +139,12 @@ class Evidence:
     """What could not be collected, and why."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The evidence as JSON-ready values, unknown facts left out."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, (), "")}
+        """The evidence as JSON-ready values; what is at its default is left out.
+
+        That is what is not known: an empty list says that there was none.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Evidence:

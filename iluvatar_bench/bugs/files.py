@@ -83,7 +83,7 @@ _OWN_CLASSES = frozenset(
         BugClass.INVOKE_FAILED,
     }
 )
-_ANSWERED = re.compile(r"\(http_error\): HTTP 5\d\d: ")
+_ANSWERED = re.compile(r"\(http_error\): (?:invoke of \S{1,100}: )?HTTP 5\d\d: ")
 """A complete answer of the agent, which holds the function's own exception."""
 
 

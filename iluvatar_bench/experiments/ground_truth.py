@@ -98,6 +98,20 @@ CASES: tuple[Case, ...] = (
         settings=(_UNREFERENCED, "collection=after_ready"),
     ),
     Case(
+        name="collected_after_ready_native",
+        expected=Mechanism.SNAPSHOT_COLLECTED,
+        function="late-import",
+        sources=_SHIPPED,
+        settings=(_UNREFERENCED, "collection=after_ready", "snapshotter=native"),
+    ),
+    Case(
+        name="own_missing_module_on_collected_native",
+        expected=Mechanism.OWN_ERROR,
+        function="late-import-absent",
+        sources=_NOT_SHIPPED,
+        settings=(_UNREFERENCED, "collection=after_ready", "snapshotter=native"),
+    ),
+    Case(
         name="own_missing_module",
         expected=Mechanism.OWN_ERROR,
         function="missing_import",
@@ -229,13 +243,13 @@ class Laboratory:
         self._pool = pool
         self._invoker = invoker
         self._folder = folder
-        self._images: dict[str, ImportedImage] = {}
+        self._images: dict[tuple[str, str], ImportedImage] = {}
         self._building = asyncio.Lock()
 
     async def live(self, case: Case, index: int) -> Trial:
         """One trial of a case, under a run of its own: its Kill log is nobody else's."""
-        image = await self._image(case)
         profile = resolve_profile("guarded", ["collection=quiet", *case.settings])
+        image = await self._image(case, profile.snapshotter)
         async with event_log(self._node.client) as events:
             setting = Setting(
                 # Only the last eight characters name the container.
@@ -257,20 +271,21 @@ class Laboratory:
             )
             return await run_trial(setting, planned)
 
-    async def _image(self, case: Case) -> ImportedImage:
+    async def _image(self, case: Case, snapshotter: str) -> ImportedImage:
+        key = (case.function, snapshotter)
         async with self._building:
-            if case.function not in self._images:
+            if key not in self._images:
                 name = case.function
                 function = load_function(name if name in builtin_names() else self._written(case))
                 built = await asyncio.to_thread(build_image, function)
-                self._images[name] = await import_layout(
-                    self._node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+                self._images[key] = await import_layout(
+                    self._node.client, built.layout, name=built.name, snapshotters=[snapshotter]
                 )
-            return self._images[case.function]
+            return self._images[key]
 
     def _written(self, case: Case) -> str:
         folder = self._folder / case.function
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "reqs.txt").touch()
         for name, text in case.sources:
             (folder / name).write_text(text)
@@ -293,4 +308,3 @@ async def open_laboratory() -> AsyncIterator[Laboratory]:
 def is_right(case: Case, trial: Trial) -> bool:
     """Whether the trial was attributed to what was done to it."""
     return (trial.mechanism or str(trial.outcome)) == str(case.expected)
-

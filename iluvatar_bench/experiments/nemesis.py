@@ -24,10 +24,8 @@ async def kill_process(container: Container) -> None:
 
 async def kill_shim(container: Container) -> None:
     """SIGKILL to the container's shim."""
-    shims = await asyncio.to_thread(
-        processes.shims_of, container.node.address, container_id=container.id
-    )
-    for pid in shims:
+    pid = await asyncio.to_thread(processes.shim_of, container.node.address, container.id)
+    if pid is not None:
         _signal(container, pid, Target.SHIM)
 
 

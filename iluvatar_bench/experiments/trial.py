@@ -27,13 +27,13 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
+    DeadlineExceeded,
     IluvatarBenchError,
     InvocationFailed,
     NetworkError,
     ProcessDied,
     StartupFailed,
     StepTimedOut,
-    Unavailable,
     Unreachable,
 )
 from iluvatar_bench.host import cgroups
@@ -329,10 +329,10 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
         case NetworkError():
             return BugClass.NETWORK
-        case Unreachable() | Unavailable():
-            return BugClass.DAEMON_UNAVAILABLE
-        case StepTimedOut() | TimeoutError():
+        case StepTimedOut() | TimeoutError() | DeadlineExceeded():
             return BugClass.DEADLINE
+        case Unreachable() | AnswerLost():
+            return BugClass.DAEMON_UNAVAILABLE
         case ContainerdError() if evidence.step == "start":
             return start_symptom(evidence.error, exit_status=evidence.exit_status)
         case _:

@@ -86,6 +86,19 @@ def send_signal(pid: int, number: int) -> None:
         os.close(descriptor)
 
 
+def shim_of(address: Path, container_id: str) -> int | None:
+    """The shim that serves a container; None where there is none.
+
+    Containerd also runs the shim's program for a moment to start a shim, and to clean up after one
+    that is gone: with the container's id as well, and the action behind its options.
+    """
+    for pid in shims_of(address, container_id=container_id):
+        arguments = command_line(pid)
+        if arguments and arguments[-1] not in ("start", "delete"):
+            return pid
+    return None
+
+
 def end(pids: Iterable[int], *, seconds: float = 10.0) -> tuple[int, ...]:
     """SIGKILL the processes and wait until they are gone.
 

@@ -119,7 +119,7 @@ async def _parent_facts(client: Client, subject: Subject) -> Facts:
         if info is None:
             parents.append(SnapshotFact(name, found=False))
             break
-        parents.append(SnapshotFact(name, True, str(info.kind), info.parent or None))
+        parents.append(SnapshotFact(name, found=True, kind=str(info.kind)))
         name = info.parent
     return {"parents": tuple(parents)}
 

@@ -134,9 +134,9 @@ def process_facts(address: Path, subject: Subject) -> Facts:
     if subject.pid is not None:
         facts["process_alive"] = processes.is_alive(subject.pid)
     if subject.task_created:
-        shims = processes.shims_of(address, container_id=subject.container_id)
-        if shims:
-            facts |= {"shim_alive": True, "shim_pid": shims[0]}
+        shim = processes.shim_of(address, subject.container_id)
+        if shim is not None:
+            facts |= {"shim_alive": True, "shim_pid": shim}
         elif subject.shim_pid is not None:
             facts["shim_alive"] = False
     return facts

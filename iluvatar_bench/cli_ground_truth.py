@@ -1,0 +1,76 @@
+"""The command that tests attribution against causes that were made on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iluvatar_bench.experiments.ground_truth import Case
+    from iluvatar_bench.records import Trial
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def ground_truth_command(
+    repeats: Annotated[int, typer.Option(help="how often each cause is made")] = 5,
+    concurrency: Annotated[int, typer.Option(help="causes at a time")] = 4,
+    case: Annotated[
+        list[str] | None, typer.Option("--case", help="one cause; default: all of them")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
+    ] = None,
+) -> None:
+    """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
+    from iluvatar_bench.errors import UnusablePath
+    from iluvatar_bench.experiments.ground_truth import choose, ground_truth, is_right, mistakes
+
+    def report(case: Case, trial: Trial) -> None:
+        if not is_right(case, trial):
+            err.print(
+                f"{case.name}: {case.expected} was caused, {trial.mechanism or trial.outcome} "
+                f"found: {trial.error}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    table = asyncio.run(
+        ground_truth(choose(case or ()), repeats=repeats, concurrency=concurrency, on_trial=report)
+    )
+    out.print(_shown(table))
+    if csv is not None:
+        try:
+            table.to_csv(csv, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {csv}: {error.strerror}") from error
+    wrong = int(mistakes(table)["trials"].sum())
+    out.print(f"{table['trials'].sum()} trials, {wrong} attributed to another cause")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _shown(table: pd.DataFrame) -> Table:
+    """The matrix: a row for each cause, a column for each answer."""
+    found = sorted(set(table["attributed"]))
+    counts = table.pivot_table(
+        index=["case", "expected"],
+        columns="attributed",
+        values="trials",
+        aggfunc="sum",
+        fill_value=0,
+        sort=False,
+    )
+    shown = Table("caused", "expected", *found, box=None)
+    for (name, expected), row in counts.iterrows():
+        cells = [str(row[answer]) if row[answer] else "." for answer in found]
+        shown.add_row(name, expected, *cells)
+    return shown
