@@ -32,13 +32,18 @@ def ground_truth_command(
 ) -> None:
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
     from iluvatar_bench.errors import UnusablePath
-    from iluvatar_bench.experiments.ground_truth import choose, ground_truth, is_right, mistakes
+    from iluvatar_bench.experiments.ground_truth import (
+        answer,
+        choose,
+        ground_truth,
+        is_right,
+        mistakes,
+    )
 
     def report(case: Case, trial: Trial) -> None:
         if not is_right(case, trial):
             err.print(
-                f"{case.name}: {case.expected} was caused, {trial.mechanism or trial.outcome} "
-                f"found: {trial.error}",
+                f"{case.name}: {case.expected} was caused, {answer(trial)} found: {trial.error}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -61,16 +66,8 @@ def ground_truth_command(
 def _shown(table: pd.DataFrame) -> Table:
     """The matrix: a row for each cause, a column for each answer."""
     found = sorted(set(table["attributed"]))
-    counts = table.pivot_table(
-        index=["case", "expected"],
-        columns="attributed",
-        values="trials",
-        aggfunc="sum",
-        fill_value=0,
-        sort=False,
-    )
-    shown = Table("caused", "expected", *found, box=None)
-    for (name, expected), row in counts.iterrows():
-        cells = [str(row[answer]) if row[answer] else "." for answer in found]
-        shown.add_row(name, expected, *cells)
+    shown = Table("caused", *found, box=None)
+    for name, rows in table.groupby("case", sort=False):
+        counts = rows.groupby("attributed")["trials"].sum()
+        shown.add_row(str(name), *(str(counts.get(answer, ".")) for answer in found))
     return shown

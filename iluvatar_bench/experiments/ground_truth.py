@@ -37,12 +37,15 @@ COLUMNS = ("case", "expected", "attributed", "bug_class", "trials")
 _PATIENCE_MS = 20_000
 """How long a container that is to die is watched."""
 
+LATENT = f"ok, latent {Mechanism.SNAPSHOT_COLLECTED}"
+"""The answer to a trial that went well on a snapshot that is gone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One cause, made on purpose.
 
-    ``expected`` is the mechanism that must be found, or ``ok``. ``settings`` change the guarded
+    ``expected`` is the :func:`answer` that must be found. ``settings`` change the guarded
     profile. A case that is ``alone`` disturbs all others on its containerd, so it gets one of its
     own. ``sources`` are the files of a function that is not built in.
     """
@@ -68,7 +71,6 @@ _SHIPPED = (("main.py", _LATE_IMPORT), ("ib_shipped.py", "VALUE = 1\n"))
 _NOT_SHIPPED = (("main.py", _LATE_IMPORT),)
 
 _UNREFERENCED = "snapshot_reference=none"
-_DIES = {"invocations": 0, "hold_ms": _PATIENCE_MS}
 
 CASES: tuple[Case, ...] = (
     Case(name="undisturbed", expected="ok"),
@@ -81,6 +83,12 @@ CASES: tuple[Case, ...] = (
         name="collected_during_startup",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         settings=(_UNREFERENCED, "collection=during_startup"),
+    ),
+    Case(
+        # It has loaded all that it needs, so nothing fails; the damage is there all the same.
+        name="collected_after_ready_unnoticed",
+        expected=LATENT,
+        settings=(_UNREFERENCED, "collection=after_ready"),
     ),
     Case(
         name="collected_after_ready",
@@ -122,7 +130,8 @@ CASES: tuple[Case, ...] = (
         expected=Mechanism.COLLATERAL_KILL,
         settings=("cgroup=shared", "kill=all"),
         nemesis=nemesis.remove_neighbour,
-        **_DIES,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
     ),
     Case(
         name="memory_limit",
@@ -134,20 +143,23 @@ CASES: tuple[Case, ...] = (
         name="shim_killed",
         expected=Mechanism.SHIM_DEATH,
         nemesis=nemesis.kill_shim,
-        **_DIES,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
     ),
     Case(
         name="process_killed_by_us",
         expected=Mechanism.OWN_KILL,
         nemesis=nemesis.kill_process,
-        **_DIES,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
     ),
     Case(
         name="daemon_restarted",
         expected=Mechanism.DAEMON_RESTART,
         nemesis=nemesis.restart_daemon,
         alone=True,
-        **_DIES,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
     ),
     Case(name="exits_0", expected=Mechanism.OWN_ERROR, function="exits-0", sources=_ends(0)),
     Case(name="exits_3", expected=Mechanism.OWN_ERROR, function="exits-3", sources=_ends(3)),
@@ -181,7 +193,7 @@ async def ground_truth(
 
     Returns:
         the columns :data:`COLUMNS`: one row for each case and each answer that it got.
-        ``attributed`` is the mechanism, or the outcome of a trial without one.
+        ``attributed`` is the :func:`answer` to the trial.
 
     Raises:
         UsageError: a number is out of its range.
@@ -219,8 +231,7 @@ def confusion(lived: Iterable[tuple[Case, Trial]]) -> pd.DataFrame:
     """The confusion matrix in long form, in the order of :data:`CASES`."""
     order = [case.name for case in CASES]
     rows = [
-        (case.name, str(case.expected), trial.mechanism or str(trial.outcome), trial.bug_class)
-        for case, trial in lived
+        (case.name, str(case.expected), answer(trial), trial.bug_class) for case, trial in lived
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS[:-1]))
     frame["bug_class"] = frame["bug_class"].fillna("")
@@ -228,6 +239,19 @@ def confusion(lived: Iterable[tuple[Case, Trial]]) -> pd.DataFrame:
     counted["case"] = pd.Categorical(counted["case"], categories=order, ordered=True)
     ordered = counted.sort_values(["case", "attributed"], ignore_index=True)
     return ordered.astype({"case": str})
+
+
+def answer(trial: Trial) -> str:
+    """What was attributed: the mechanism; the outcome where there is none, with latent damage."""
+    if trial.mechanism is not None:
+        return trial.mechanism
+    latent = trial.evidence.get("latent")
+    return f"{trial.outcome}, latent {latent}" if latent else str(trial.outcome)
+
+
+def is_right(case: Case, trial: Trial) -> bool:
+    """Whether the trial was attributed to what was done to it."""
+    return answer(trial) == str(case.expected)
 
 
 def mistakes(table: pd.DataFrame) -> pd.DataFrame:
@@ -303,8 +327,3 @@ async def open_laboratory() -> AsyncIterator[Laboratory]:
             open_invoker(network.book) as invoker,
         ):
             yield Laboratory(node, pool, invoker, Path(folder))
-
-
-def is_right(case: Case, trial: Trial) -> bool:
-    """Whether the trial was attributed to what was done to it."""
-    return (trial.mechanism or str(trial.outcome)) == str(case.expected)

@@ -122,7 +122,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
-        failure, cleanup_errors = await _live(setting, planned, container)
+        failure, latent, cleanup_errors = await _live(setting, planned, container)
         cleanup_errors += await _detach(setting, container)
         stdout, stderr = container.output_tails()
         trial = Trial(
@@ -139,7 +139,7 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
             cleanup_errors=cleanup_errors,
         )
         if failure is None:
-            return trial
+            return replace(trial, evidence={"latent": str(latent)}) if latent else trial
         evidence = replace(
             failure.evidence,
             stdout_tail=_STYLING.sub("", stdout.text),
@@ -152,10 +152,14 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
 
 async def _live(
     setting: Setting, planned: PlannedTrial, container: Container
-) -> tuple[Failure | None, tuple[str, ...]]:
-    """The life up to removal. A failure is examined before anything is removed."""
+) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
+    """The life up to removal. A failure is examined before anything is removed.
+
+    Returns the failure, damage that nobody has noticed, and notes on the removal.
+    """
     before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
     failure: Failure | None = None
+    latent: Mechanism | None = None
     try:
         async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
             await _attach(setting, container)
@@ -166,6 +170,7 @@ async def _live(
                 await setting.nemesis(container)
             await _invoke(setting, planned, container)
             await container.stay_alive(planned.hold_ms / 1000)
+            latent = await _latent_damage(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         failure = await examine(setting, container, error, before)
     try:
@@ -173,10 +178,23 @@ async def _live(
             notes = await container.remove()
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
-            return await examine(setting, container, error, before), ()
+            return await examine(setting, container, error, before), None, ()
         notes = tuple(getattr(error, "__notes__", ()))
-        return failure, (str(error) or type(error).__name__, *notes)
-    return failure, notes
+        return failure, None, (str(error) or type(error).__name__, *notes)
+    return failure, latent, notes
+
+
+async def _latent_damage(container: Container) -> Mechanism | None:
+    """What is wrong with a container that nobody has a complaint about.
+
+    A function that has loaded all that it needs does not notice that its files are gone.
+    """
+    try:
+        intact = await container.snapshots.exists(container.snapshot_key)
+    except ContainerdError as error:
+        log.debug("%s: %s", container.id, error)
+        return None
+    return None if intact else Mechanism.SNAPSHOT_COLLECTED
 
 
 def _daemon(address: Path) -> DaemonFact | None:
