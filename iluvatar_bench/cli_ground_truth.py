@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from iluvatar_bench.experiments.ground_truth import Case
     from iluvatar_bench.records import Trial
 
@@ -48,26 +46,20 @@ def ground_truth_command(
                 soft_wrap=True,
             )
 
+    started = time.monotonic()
     table = asyncio.run(
         ground_truth(choose(case or ()), repeats=repeats, concurrency=concurrency, on_trial=report)
     )
-    out.print(_shown(table))
+    seconds = time.monotonic() - started
+    out.print(table.to_string(index=False), markup=False, soft_wrap=True)
     if csv is not None:
         try:
             table.to_csv(csv, index=False)
         except OSError as error:
             raise UnusablePath(f"cannot write {csv}: {error.strerror}") from error
     wrong = int(mistakes(table)["trials"].sum())
-    out.print(f"{table['trials'].sum()} trials, {wrong} attributed to another cause")
+    out.print(
+        f"{table['trials'].sum()} trials in {seconds:.0f} s, {wrong} attributed to another cause"
+    )
     if wrong:
         raise typer.Exit(1)
-
-
-def _shown(table: pd.DataFrame) -> Table:
-    """The matrix: a row for each cause, a column for each answer."""
-    found = sorted(set(table["attributed"]))
-    shown = Table("caused", *found, box=None)
-    for name, rows in table.groupby("case", sort=False):
-        counts = rows.groupby("attributed")["trials"].sum()
-        shown.add_row(str(name), *(str(counts.get(answer, ".")) for answer in found))
-    return shown

@@ -37,7 +37,7 @@ COLUMNS = ("case", "expected", "attributed", "bug_class", "trials")
 _PATIENCE_MS = 20_000
 """How long a container that is to die is watched."""
 
-LATENT = f"ok, latent {Mechanism.SNAPSHOT_COLLECTED}"
+LATENT = f"ok (latent {Mechanism.SNAPSHOT_COLLECTED})"
 """The answer to a trial that went well on a snapshot that is gone."""
 
 
@@ -246,7 +246,7 @@ def answer(trial: Trial) -> str:
     if trial.mechanism is not None:
         return trial.mechanism
     latent = trial.evidence.get("latent")
-    return f"{trial.outcome}, latent {latent}" if latent else str(trial.outcome)
+    return f"{trial.outcome} (latent {latent})" if latent else str(trial.outcome)
 
 
 def is_right(case: Case, trial: Trial) -> bool:
