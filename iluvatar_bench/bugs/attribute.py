@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import deaths, files
+from iluvatar_bench.bugs.deaths import KILLED_STATUS as KILLED_STATUS
+from iluvatar_bench.bugs.deaths import LATE_SECONDS as LATE_SECONDS
 from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.finding import Finding, finding
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism

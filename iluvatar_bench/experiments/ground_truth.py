@@ -8,31 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from iluvatar_bench.bugs import Mechanism
-from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
-from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments import nemesis
-from iluvatar_bench.experiments.trial import Setting, run_trial
-from iluvatar_bench.functions import build_image, load_function
-from iluvatar_bench.functions.catalog import builtin_names
-from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
-from iluvatar_bench.host.network_pool import NetworkPool, open_pool
-from iluvatar_bench.host.networks import open_network
-from iluvatar_bench.lifecycle import Container, KillLog, resolve_profile
-from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
-from iluvatar_bench.monitor import event_log
-from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.experiments.laboratory import Blueprint, Laboratory, open_laboratory
+from iluvatar_bench.experiments.store import RunFolder
+from iluvatar_bench.experiments.trial import live_trial
+from iluvatar_bench.lifecycle import Container, Profile, resolve_profile
 from iluvatar_bench.records import Trial
 
 COLUMNS = ("case", "expected", "attributed", "bug_class", "trials")
+
+MOST_REPEATS = 1000
 
 _PATIENCE_MS = 20_000
 """How long a container that is to die is watched."""
@@ -59,6 +52,11 @@ class Case:
     hold_ms: int = 0
     nemesis: Callable[[Container], Awaitable[None]] | None = None
     alone: bool = False
+
+    @property
+    def profile(self) -> Profile:
+        """What the containers of the case are made with; no collection but forced ones."""
+        return resolve_profile("guarded", ["collection=quiet", *self.settings])
 
 
 def _ends(status: int) -> tuple[tuple[str, str], ...]:
@@ -199,8 +197,8 @@ async def ground_truth(
         UsageError: a number is out of its range.
         EnvironmentProblem: the host lacks something.
     """
-    if not 1 <= repeats <= 1000:
-        raise UsageError(f"repeats must be between 1 and 1000, not {repeats}")
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise UsageError(f"repeats must be between 1 and {MOST_REPEATS}, not {repeats}")
     if not 1 <= concurrency <= 64:
         raise UsageError(f"concurrency must be between 1 and 64, not {concurrency}")
     lived: list[tuple[Case, Trial]] = []
@@ -208,23 +206,73 @@ async def ground_truth(
 
     async def repeat(case: Case, laboratory: Laboratory) -> None:
         async with limit:
-            for index in range(repeats):
-                trial = await laboratory.live(case, index)
+            for number in range(repeats):
+                trial = await _live(case, laboratory, index=CASES.index(case) * 1000 + number)
                 lived.append((case, trial))
                 if on_trial is not None:
                     on_trial(case, trial)
 
-    async def share(chosen: Iterable[Case]) -> None:
-        async with open_laboratory() as laboratory, asyncio.TaskGroup() as group:
-            for case in chosen:
-                group.create_task(repeat(case, laboratory))
+    async def share(group: Sequence[Case], folder: Path) -> None:
+        folder.mkdir()
+        async with (
+            open_laboratory(_blueprint(group, folder), RunFolder(folder)) as laboratory,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for case in group:
+                tasks.create_task(repeat(case, laboratory))
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(share(case for case in cases if not case.alone))
-        for case in cases:
-            if case.alone:
-                group.create_task(share([case]))
+    with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as home:
+        async with asyncio.TaskGroup() as tasks:
+            for number, group in enumerate(_groups(cases)):
+                tasks.create_task(share(group, Path(home, f"truth-{number}")))
     return confusion(lived)
+
+
+def _groups(cases: Sequence[Case]) -> list[list[Case]]:
+    """The cases that share a containerd: one snapshotter each, so that no image is unpacked for
+    nothing, and none beside a case that wants to be alone."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        key = case.name if case.alone else case.profile.snapshotter
+        groups.setdefault(key, []).append(case)
+    return list(groups.values())
+
+
+def _blueprint(cases: Sequence[Case], folder: Path) -> Blueprint:
+    functions = {case.function: _function(case, folder) for case in cases}
+    return Blueprint(
+        profiles=tuple(dict.fromkeys(case.profile for case in cases)),
+        functions=tuple(functions.values()),
+        sample_seconds=0,
+    )
+
+
+def _function(case: Case, folder: Path) -> str:
+    """The name of a built-in function, or the folder that the case's own is written to."""
+    if not case.sources:
+        return case.function
+    home = folder / case.function
+    home.mkdir(exist_ok=True)
+    for name, text in case.sources:
+        (home / name).write_text(text)
+    return str(home)
+
+
+async def _live(case: Case, laboratory: Laboratory, *, index: int) -> Trial:
+    setting = laboratory.setting(case.profile, case.function)
+
+    async def live(container: Container) -> None:
+        if case.nemesis is not None:
+            container.progress.begin("alive")
+            await case.nemesis(container)
+        for _ in range(case.invocations):
+            assert setting.invoker is not None
+            await container.invoke(setting.invoker, {})
+        await container.stay_alive(case.hold_ms / 1000)
+
+    return await live_trial(
+        setting, live, index=index, function=case.function, seconds=case.hold_ms / 1000
+    )
 
 
 def confusion(lived: Iterable[tuple[Case, Trial]]) -> pd.DataFrame:
@@ -257,73 +305,3 @@ def is_right(case: Case, trial: Trial) -> bool:
 def mistakes(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the matrix where what was attributed is not what was caused."""
     return table[table["expected"] != table["attributed"]]
-
-
-class Laboratory:
-    """A private containerd, a network and the images of the cases that live on it."""
-
-    def __init__(self, node: Node, pool: NetworkPool, invoker: Invoker, folder: Path) -> None:
-        self._node = node
-        self._pool = pool
-        self._invoker = invoker
-        self._folder = folder
-        self._images: dict[tuple[str, str], ImportedImage] = {}
-        self._building = asyncio.Lock()
-
-    async def live(self, case: Case, index: int) -> Trial:
-        """One trial of a case, under a run of its own: its Kill log is nobody else's."""
-        profile = resolve_profile("guarded", ["collection=quiet", *case.settings])
-        image = await self._image(case, profile.snapshotter)
-        async with event_log(self._node.client) as events:
-            setting = Setting(
-                # Only the last eight characters name the container.
-                f"{CASES.index(case):04d}{index:04d}" if case in CASES else f"{index:08d}",
-                self._node,
-                image,
-                profile,
-                KillLog(),
-                self._pool,
-                self._invoker,
-                events=events,
-                nemesis=case.nemesis,
-            )
-            planned = PlannedTrial(
-                index=index,
-                function=case.function,
-                hold_ms=case.hold_ms,
-                invocations=case.invocations,
-            )
-            return await run_trial(setting, planned)
-
-    async def _image(self, case: Case, snapshotter: str) -> ImportedImage:
-        key = (case.function, snapshotter)
-        async with self._building:
-            if key not in self._images:
-                name = case.function
-                function = load_function(name if name in builtin_names() else self._written(case))
-                built = await asyncio.to_thread(build_image, function)
-                self._images[key] = await import_layout(
-                    self._node.client, built.layout, name=built.name, snapshotters=[snapshotter]
-                )
-            return self._images[key]
-
-    def _written(self, case: Case) -> str:
-        folder = self._folder / case.function
-        folder.mkdir(exist_ok=True)
-        (folder / "reqs.txt").touch()
-        for name, text in case.sources:
-            (folder / name).write_text(text)
-        return str(folder)
-
-
-@asynccontextmanager
-async def open_laboratory() -> AsyncIterator[Laboratory]:
-    """A laboratory on a quiet private containerd, for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as folder:
-        async with (
-            private_daemon(collector=QUIET_COLLECTOR) as node,
-            open_network(NetworkSettings(mode=NetworkMode.LOOPBACK)) as network,
-            open_pool(network, size=0) as pool,
-            open_invoker(network.book) as invoker,
-        ):
-            yield Laboratory(node, pool, invoker, Path(folder))

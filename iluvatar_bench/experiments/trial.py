@@ -7,35 +7,16 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from iluvatar_bench.bugs import (
-    Attribution,
-    BugClass,
-    DaemonFact,
-    Evidence,
-    Mechanism,
-    attribute,
-    classify_text,
-)
-from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
+from iluvatar_bench.bugs import DaemonFact, Evidence, Mechanism
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
-from iluvatar_bench.errors import (
-    AnswerLost,
-    ContainerdError,
-    DeadlineExceeded,
-    IluvatarBenchError,
-    InvocationFailed,
-    NetworkError,
-    ProcessDied,
-    StartupFailed,
-    StepTimedOut,
-    Unreachable,
-)
+from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
+from iluvatar_bench.experiments.verdict import judged
 from iluvatar_bench.host import cgroups
 from iluvatar_bench.host.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, Profile
@@ -44,6 +25,7 @@ from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import (
     EventLog,
     ImageLayers,
+    Monitor,
     Subject,
     collect,
     events_of,
@@ -80,10 +62,8 @@ class Setting:
     invoke the function."""
     invoker: Invoker | None = None
     ready_seconds: float = STARTUP_SECONDS
-    events: EventLog | None = None
-    """What containerd says while the run goes on."""
-    nemesis: Callable[[Container], Awaitable[None]] | None = None
-    """What befalls each container once it is ready: a fault made on purpose."""
+    monitor: Monitor | None = None
+    """What watches the containers; without one nobody does."""
     layers: ImageLayers = field(default_factory=ImageLayers)
 
 
@@ -107,12 +87,38 @@ class Failure:
     evidence: Evidence
 
 
+Life = Callable[[Container], Awaitable[None]]
+"""What a ready container does until it is to be removed: it returns then, or raises."""
+
+
 async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
+    """A cold start's trial: see :func:`live_trial`."""
+
+    async def live(container: Container) -> None:
+        if setting.invoker is not None:
+            for number in range(planned.invocations):
+                await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+        await container.stay_alive(planned.hold_ms / 1000)
+
+    return await live_trial(
+        setting,
+        live,
+        index=planned.index,
+        function=planned.function,
+        seconds=planned.hold_ms / 1000,
+    )
+
+
+async def live_trial(
+    setting: Setting, live: Life, *, index: int, function: str, seconds: float
+) -> Trial:
     """Live one container's life and say how it went.
+
+    ``seconds`` is how long ``live`` is meant to take; a trial that takes much longer is ended.
 
     Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
     """
-    container_id = f"{planned.function}-{setting.run_id[-8:]}-{planned.index:05d}"
+    container_id = f"{function}-{setting.run_id[-8:]}-{index:05d}"
     submitted_at = datetime.now(UTC).isoformat()
     started = time.monotonic()
     async with open_container(
@@ -122,21 +128,23 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
-        failure, latent, cleanup_errors = await _live(setting, planned, container)
+        failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
         cleanup_errors += await _detach(setting, container)
         stdout, stderr = container.output_tails()
         trial = Trial(
             run_id=setting.run_id,
-            trial=planned.index,
+            trial=index,
             container_id=container_id,
             profile=setting.profile.name,
             factors=setting.profile.factors,
-            function=planned.function,
+            function=function,
             submitted_at=submitted_at,
             outcome=Outcome.OK,
             steps=dict(container.progress.steps),
+            spans=tuple(container.progress.spans),
             total_ms=(time.monotonic() - started) * 1000,
             cleanup_errors=cleanup_errors,
+            invocations=tuple(invocation.as_row() for invocation in container.invocations),
         )
         if failure is None:
             return replace(trial, evidence={"latent": str(latent)}) if latent else trial
@@ -147,11 +155,11 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
             stderr_tail=_STYLING.sub("", stderr.text),
             stderr_cut_bytes=stderr.cut_bytes,
         )
-        return _judged(trial, failure.error, evidence)
+        return judged(trial, failure.error, evidence)
 
 
 async def _live(
-    setting: Setting, planned: PlannedTrial, container: Container
+    setting: Setting, live: Life, seconds: float, container: Container
 ) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed.
 
@@ -161,18 +169,17 @@ async def _live(
     failure: Failure | None = None
     latent: Mechanism | None = None
     try:
-        async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
+        async with asyncio.timeout(TRIAL_SECONDS + seconds):
             await _attach(setting, container)
             await container.create()
+            _watch(setting, container)
             await container.start(ready_seconds=setting.ready_seconds)
-            if setting.nemesis is not None:
-                container.progress.step = "alive"
-                await setting.nemesis(container)
-            await _invoke(setting, planned, container)
-            await container.stay_alive(planned.hold_ms / 1000)
+            await live(container)
             latent = await _latent_damage(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         failure = await examine(setting, container, error, before)
+    if setting.monitor is not None:
+        setting.monitor.expect_end(container.id)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
             notes = await container.remove()
@@ -181,6 +188,9 @@ async def _live(
             return await examine(setting, container, error, before), None, ()
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, None, (str(error) or type(error).__name__, *notes)
+    finally:
+        if setting.monitor is not None:
+            setting.monitor.unwatch(container.id)
     return failure, latent, notes
 
 
@@ -207,14 +217,15 @@ def _daemon(address: Path) -> DaemonFact | None:
 
 async def _attach(setting: Setting, container: Container) -> None:
     if setting.networks is not None:
-        container.progress.step = "network"
-        container.attachment = await setting.networks.acquire()
+        container.progress.begin("network")
+        with container.progress.span("network"):
+            container.attachment = await setting.networks.acquire()
 
 
-async def _invoke(setting: Setting, planned: PlannedTrial, container: Container) -> None:
-    if setting.invoker is not None:
-        for number in range(planned.invocations):
-            await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+def _watch(setting: Setting, container: Container) -> None:
+    if setting.monitor is not None:
+        assert container.pid is not None
+        setting.monitor.watch(container.id, container.pid, exited=container.exited)
 
 
 async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
@@ -235,6 +246,7 @@ async def examine(
     progress = container.progress
     ended_at = time.time()
     kills = setting.kills
+    events = None if setting.monitor is None else setting.monitor.events
     text = str(error) or f"the trial did not end in its time, in step {progress.step}"
     subject = Subject(
         container_id=container.id,
@@ -263,8 +275,8 @@ async def examine(
         pid=container.pid,
         shim_pid=container.shim_pid,
         daemon_before=before.daemon,
-        events=None if setting.events is None else events_of(setting.events.events, container.id),
-        events_broken=None if setting.events is None else setting.events.broken,
+        events=None if events is None else events_of(events.events, container.id),
+        events_broken=None if events is None else _why_incomplete(events),
         cwd=container.image.cwd,
         env=container.image.env,
     )
@@ -273,6 +285,10 @@ async def examine(
         setting.node.client, setting.node.address, subject, layers=setting.layers
     )
     return Failure(error, evidence)
+
+
+def _why_incomplete(events: EventLog) -> str | None:
+    return events.broken or (events.gaps[-1].reason if events.gaps else None)
 
 
 async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:
@@ -288,70 +304,3 @@ async def _exit_status(container: Container, error: Exception) -> ExitStatus | N
     if not exited.done() or exited.cancelled() or exited.exception() is not None:
         return None
     return exited.result()
-
-
-def _judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
-    """The trial with the outcome of its failure."""
-    symptom, verdict = _verdict(error, evidence)
-    trial = replace(
-        trial,
-        error=evidence.error,
-        failed_step=evidence.step,
-        exit_status=evidence.exit_status,
-        evidence={
-            "symptom": str(symptom),
-            "facts": list(verdict.facts),
-            "considered": [asdict(found) for found in verdict.considered],
-            **evidence.as_dict(),
-        },
-    )
-    mechanism = str(verdict.mechanism)
-    if isinstance(error, AnswerLost):
-        # Whether it failed is not known; why that is not known may be.
-        known = verdict.mechanism is not Mechanism.UNKNOWN
-        return replace(trial, outcome=Outcome.UNKNOWN, mechanism=mechanism if known else None)
-    return replace(
-        trial,
-        outcome=Outcome.FAILED,
-        bug_class=str(verdict.bug_class),
-        mechanism=mechanism,
-    )
-
-
-def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attribution]:
-    """The symptom, and what is made of it."""
-    try:
-        symptom = _symptom(error, evidence)
-        return symptom, attribute(symptom, evidence)
-    except Exception:
-        # A judge that fails must not acquit.
-        log.exception("%s: classification failed", evidence.container_id)
-        unclassified = BugClass.UNCLASSIFIED
-        return unclassified, Attribution(unclassified, Mechanism.UNKNOWN, ())
-
-
-def _symptom(error: Exception, evidence: Evidence) -> BugClass:
-    match error:
-        case StartupFailed():
-            return startup_symptom(
-                stdout=evidence.stdout_tail,
-                stderr=evidence.stderr_tail,
-                exit_status=evidence.exit_status,
-            )
-        case ProcessDied():
-            return BugClass.PROCESS_DIED
-        case InvocationFailed():
-            # The function's answer may say that it missed a file.
-            found = classify_text(evidence.error).bug_class
-            missing = found is BugClass.MISSING_PACKAGES
-            return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
-        case NetworkError():
-            return BugClass.NETWORK
-        case StepTimedOut() | TimeoutError() | DeadlineExceeded():
-            return BugClass.DEADLINE
-        case Unreachable() | AnswerLost():
-            return BugClass.DAEMON_UNAVAILABLE
-        case ContainerdError() if evidence.step == "start":
-            return start_symptom(evidence.error, exit_status=evidence.exit_status)
-        case _:
-            return error_symptom(evidence.error)

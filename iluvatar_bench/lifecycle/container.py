@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from iluvatar_bench.containerd.daemon import Node
@@ -32,49 +31,16 @@ from iluvatar_bench.lifecycle.gate import (
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
+from iluvatar_bench.lifecycle.progress import Progress
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
+from iluvatar_bench.records import COLLECTION_SPAN
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
 SHIELD_SECONDS = 600.0
 INVOKE_SECONDS = 30.0
 DEATH_NEWS_SECONDS = 0.5
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a container has come, and how long each step took (milliseconds)."""
-
-    step: str = "submitted"
-    step_started_at: float = field(default_factory=time.time)
-    steps: dict[str, float] = field(default_factory=dict)
-    snapshot_prepared: bool = False
-    snapshot_removed: bool = False
-    record_created: bool = False
-    task_created: bool = False
-    ready_at: float | None = None
-    """When the function said that it was ready, in seconds since the epoch."""
-    death_seen: bool = False
-    shield: str | None = None
-    """The lease that is to be dropped at the forced collection, while it exists."""
-
-    def end_life(self, ended_at: float) -> None:
-        """Note how long the ready container lived, up to its death or to our first Kill.
-
-        Both ends are on the host's clock, because containerd's time of an exit is.
-        """
-        if self.ready_at is not None:
-            self.steps["alive_ms"] = max(0.0, (ended_at - self.ready_at) * 1000)
-
-    @contextmanager
-    def measure(self, column: str) -> Iterator[None]:
-        """Time one step. A step that fails has no duration, only a name."""
-        self.step = column.removesuffix("_ms")
-        self.step_started_at = time.time()
-        started = time.monotonic()
-        yield
-        self.steps[column] = (time.monotonic() - started) * 1000
 
 
 class Container:
@@ -103,6 +69,8 @@ class Container:
         self.exited: asyncio.Future[ExitStatus] | None = None
         self.attachment: Attachment | None = None
         """The container's network; without one the runtime makes a namespace with loopback."""
+        self.invocations: list[Invocation] = []
+        """Every invocation of this container, in the order of their ends."""
         self.pid: int | None = None
         self.shim_pid: int | None = None
         """The shim that made the process: known, because it is the parent, once the task is."""
@@ -156,11 +124,12 @@ class Container:
     async def _force_collection(self) -> None:
         """Collect now: what only the shield held goes, what the profile protects stays."""
         leases = self.node.client.leases
-        if self.progress.shield is None:
-            await leases.force_collection()
-        else:
-            await leases.delete(self.progress.shield, sync=True)
-            self.progress.shield = None
+        with self.progress.span(COLLECTION_SPAN):
+            if self.progress.shield is None:
+                await leases.force_collection()
+            else:
+                await leases.delete(self.progress.shield, sync=True)
+                self.progress.shield = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -275,11 +244,11 @@ class Container:
             ProcessDied: it ended meanwhile.
         """
         assert self.exited is not None
-        self.progress.step = "alive"
-        self.progress.step_started_at = time.time()
-        await asyncio.wait((self.exited,), timeout=seconds)
-        if self.exited.done():
-            raise self.death(self.exited.result())
+        self.progress.begin("alive")
+        with self.progress.span("alive"):
+            await asyncio.wait((self.exited,), timeout=seconds)
+            if self.exited.done():
+                raise self.death(self.exited.result())
 
     async def invoke(
         self,
@@ -297,9 +266,12 @@ class Container:
         """
         assert self.attachment is not None
         assert self.exited is not None
-        self.progress.step = "invoke"
-        self.progress.step_started_at = time.time()
-        invocation = await invoker.invoke(self.attachment, args, timeout_seconds=timeout_seconds)
+        self.progress.begin("invoke")
+        with self.progress.span("invoke"):
+            invocation = await invoker.invoke(
+                self.attachment, args, timeout_seconds=timeout_seconds
+            )
+        self.invocations.append(invocation)
         if invocation.ok:
             if invocation.first:
                 self.progress.steps["first_invoke_ms"] = invocation.duration_ms
