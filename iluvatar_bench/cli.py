@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_network import (
@@ -45,6 +46,7 @@ app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
 app.command("network-benchmark")(network_benchmark)
+app.command("ground-truth")(ground_truth_command)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -11,9 +11,10 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import tomli_w
@@ -23,6 +24,7 @@ from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.places import Place, claim_place
 from iluvatar_bench.containerd.teardown import end_tasks, remove_place, remove_runc_folder
 from iluvatar_bench.errors import (
+    AnswerLost,
     DaemonStartFailed,
     IluvatarBenchError,
     MissingProgram,
@@ -78,6 +80,11 @@ class Node:
     """None where the daemon is not ours and its settings are not known."""
     runtime_binary: Path | None = None
     """The OCI runtime for our containers; None: the ``runc`` that the shim finds."""
+    restart: Callable[[], Awaitable[None]] | None = None
+    """Stops the daemon and starts it anew at the same place; None where it is not ours.
+
+    Containers live on: their shims do. Requests and streams under way break.
+    """
 
 
 @asynccontextmanager
@@ -98,11 +105,22 @@ async def private_daemon(
     async with AsyncExitStack() as stack:
         place = stack.enter_context(claim_place())
         stack.callback(_clear, place, log_path)
-        process = await _start(program, place, collector)
+        daemon = _Daemon(program, place, collector)
+        await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
-        stack.push_async_callback(_stop, process, place)
-        node = await _await_serving(stack, process, place, collector)
-        yield node
+        stack.push_async_callback(daemon.stop)
+        client = await _first_answer(stack, daemon.process, place)
+        await _require_plugins(client, place)
+        yield Node(
+            id=place.id,
+            client=client,
+            address=place.socket,
+            cgroup_parent=place.cgroup,
+            runc_root=place.runc_root,
+            scratch=place.scratch,
+            collector=collector,
+            restart=partial(daemon.restart, client),
+        )
 
 
 @asynccontextmanager
@@ -182,20 +200,40 @@ async def _start(program: str, place: Place, collector: Collector) -> asyncio.su
         )
 
 
-async def _await_serving(
-    stack: AsyncExitStack, process: asyncio.subprocess.Process, place: Place, collector: Collector
-) -> Node:
-    client = await _first_answer(stack, process, place)
-    await _require_plugins(client, place)
-    return Node(
-        id=place.id,
-        client=client,
-        address=place.socket,
-        cgroup_parent=place.cgroup,
-        runc_root=place.runc_root,
-        scratch=place.scratch,
-        collector=collector,
-    )
+class _Daemon:
+    """The process of a private containerd, and the one that takes its place after a restart."""
+
+    process: asyncio.subprocess.Process
+
+    def __init__(self, program: str, place: Place, collector: Collector) -> None:
+        self._program = program
+        self._place = place
+        self._collector = collector
+
+    async def start(self) -> None:
+        self.process = await _start(self._program, self._place, self._collector)
+
+    async def stop(self) -> None:
+        await _stop(self.process, self._place)
+
+    async def restart(self, client: Client) -> None:
+        """Return when the new process answers, and ``client`` has found it.
+
+        Raises:
+            DaemonStartFailed: it ended or did not serve in time.
+        """
+        await _end(self.process)
+        await self.start()
+        async with AsyncExitStack() as stack:
+            await _first_answer(stack, self.process, self._place)
+        # A channel that has lost its connection tries anew after a pause of its own.
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    await client.introspection.version()
+                    return
+                except (AnswerLost, Unreachable):
+                    await asyncio.sleep(0.005)
 
 
 async def _first_answer(
@@ -242,6 +280,10 @@ async def _stop(process: asyncio.subprocess.Process, place: Place) -> None:
                 await end_tasks(client)
         except (IluvatarBenchError, TimeoutError) as error:
             log.warning("tasks could not be ended in order: %s", error)
+    await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:

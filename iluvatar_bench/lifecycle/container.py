@@ -18,9 +18,10 @@ from iluvatar_bench.containerd.spec import BindMount, NetworkNamespace, runtime_
 from iluvatar_bench.containerd.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
-from iluvatar_bench.host import cgroups
+from iluvatar_bench.host import cgroups, processes
 from iluvatar_bench.host.attachment import Attachment
 from iluvatar_bench.host.cgroup_names import CgroupDriver, container_cgroup
+from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
     GATE_VARIABLE,
@@ -32,7 +33,7 @@ from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.lifecycle.progress import Progress
-from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
+from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
 from iluvatar_bench.records import COLLECTION_SPAN
 
@@ -72,6 +73,8 @@ class Container:
         self.invocations: list[Invocation] = []
         """Every invocation of this container, in the order of their ends."""
         self.pid: int | None = None
+        self.shim_pid: int | None = None
+        """The shim that made the process: known, because it is the parent, once the task is."""
         self.snapshots = node.client.snapshots(profile.snapshotter)
         shared = profile.cgroup == "shared"
         self._driver = CgroupDriver(profile.cgroup_driver)
@@ -204,10 +207,15 @@ class Container:
                 runc_root=self.node.runc_root,
                 systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
             )
+        self.shim_pid = processes.parent_of(self.pid)
         # Before Start, so that no exit can be missed.
+        self.watch_exit()
+        await asyncio.sleep(self.profile.start_delay_ms / 1000)
+
+    def watch_exit(self) -> None:
+        """Ask containerd to tell of the exit; again, where the first wait broke with the daemon."""
         self.exited = asyncio.ensure_future(self.node.client.tasks.wait_exit(self.id))
         self._resources.callback(_discard, self.exited)
-        await asyncio.sleep(self.profile.start_delay_ms / 1000)
 
     async def start(self, *, ready_seconds: float = STARTUP_SECONDS) -> None:
         """Start the process and wait until it says that it is ready.
@@ -225,6 +233,8 @@ class Container:
                 self._gate.open()
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
+        if self.profile.collection == "after_ready":
+            await self._force_collection()
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -310,9 +320,9 @@ class Container:
         """
         return await remove(self)
 
-    def output_tails(self) -> tuple[str, str]:
+    def output_tails(self) -> tuple[Tail, Tail]:
         """The ends of stdout and stderr; complete once the task is deleted."""
-        return tail(self.stdout), tail(self.stderr)
+        return read_tail(self.stdout), read_tail(self.stderr)
 
     def close(self) -> None:
         """Release the wait, the gate and the folder of this container."""

@@ -12,8 +12,11 @@ from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR,
 from iluvatar_bench.containerd.spec import Resources
 from iluvatar_bench.errors import UsageError
 
-FORCED_COLLECTIONS = ("before_mount", "during_startup")
+FORCED_COLLECTIONS = ("before_mount", "during_startup", "after_ready")
 """Levels of ``collection`` that force one at a named step."""
+
+
+Collection = Literal["natural", "quiet", "before_mount", "during_startup", "after_ready"]
 
 
 class Profile(BaseModel):
@@ -46,7 +49,7 @@ class Profile(BaseModel):
     snapshotter: Literal["overlayfs", "native"] = Field(
         default="overlayfs", description="which snapshotter makes the root file system"
     )
-    collection: Literal["natural", "quiet", "before_mount", "during_startup"] = Field(
+    collection: Collection = Field(
         default="natural",
         description="when containerd collects garbage: as it decides; never; or forced at one step "
         "on a collector that is quiet otherwise",
