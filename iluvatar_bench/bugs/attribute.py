@@ -215,6 +215,9 @@ def _own_error(symptom: BugClass, evidence: Evidence) -> _Verdict:
         return None
     if evidence.snapshot_found is not True or evidence.upper_exists is False:
         return None
+    if "address already in use" in evidence.stderr_tail.lower():
+        # Nobody's fault that the evidence could name: not the function's, at any rate.
+        return Mechanism.UNKNOWN, ("another process listens at the port it was given",)
     return Mechanism.OWN_ERROR, (
         f"the process ended by itself with status {status}",
         f"its snapshot {evidence.snapshot_key} is intact",
