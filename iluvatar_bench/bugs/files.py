@@ -102,6 +102,9 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
     objections = [_described(fact) for fact in _with(evidence, FileVerdict.LOST, FileVerdict.LATE)]
     if signalled_by_us(evidence):
         objections.append("a Kill of this client fell into the same moment")
+    if "address already in use" in evidence.stderr_tail.lower():
+        # Nobody's fault that the evidence could name: not the function's, at any rate.
+        objections.append("another process listens at the port it was given")
     absent = _all_absent(evidence)
     supports += [_described(fact) for fact in absent]
     if evidence.snapshot_found is True and evidence.upper_exists is not False:

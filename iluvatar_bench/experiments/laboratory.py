@@ -156,7 +156,7 @@ class Laboratory:
 
 @asynccontextmanager
 async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Laboratory]:
-    """Build the images, start containerd, import the images, open the networks.
+    """Build the images, open the networks, start containerd, import the images.
 
     A private containerd's log goes to the run's folder.
 
@@ -170,11 +170,12 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
             for source in blueprint.sources
             for options in dict.fromkeys(map(build_options, blueprint.profiles))
         }
-        node = await stack.enter_async_context(_node(blueprint, folder))
+        # Before containerd: it ends the containers first, and only then their networks go.
         networks = {
             mode: await stack.enter_async_context(_network(blueprint, mode))
             for mode in dict.fromkeys(NetworkMode(p.network) for p in blueprint.profiles)
         }
+        node = await stack.enter_async_context(_node(blueprint, folder))
         images = {
             key: await import_layout(
                 node.client, built.layout, name=built.name, snapshotters=blueprint.snapshotters

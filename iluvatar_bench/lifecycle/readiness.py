@@ -73,7 +73,7 @@ def _failed(
         what = f"ended with status {exited.result().status} before it said {text!r}"
     errors = tail(stderr)
     said = errors.strip().splitlines()
-    words = f"its last words: {said[-1]}" if said else "it said nothing"
+    words = f"its last words: {_telling(said)}" if said else "it said nothing"
     return StartupFailed(
         f"container {container_id} {what}; {words}",
         container_id=container_id,
@@ -81,3 +81,8 @@ def _failed(
         stderr=errors,
         exited=exited is not None,
     )
+
+
+def _telling(lines: list[str]) -> str:
+    """The last line; or the last that says that a port is taken, after which servers say less."""
+    return next((line for line in reversed(lines) if "in use" in line.lower()), lines[-1])

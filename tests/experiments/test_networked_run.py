@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,18 +12,20 @@ import pytest
 
 from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.laboratory import Blueprint
 from iluvatar_bench.experiments.ledger import take_stock
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.trial import Setting, run_trial
+from iluvatar_bench.functions import BuildOptions, build_image, load_function
 from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.facts import cni_home
 from iluvatar_bench.host.network_pool import open_pool
 from iluvatar_bench.host.network_residue import holdings
 from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, resolve_profile
+from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.records import Outcome, Trial
@@ -148,3 +152,33 @@ async def test_a_run_shows_what_it_left_and_which_network_it_had(tmp_path: Path)
 def test_a_network_that_no_container_would_have_is_refused() -> None:
     with pytest.raises(UsageError, match="choose network=bridge, or leave them away"):
         Blueprint(profiles=(resolve_profile("guarded"),), network=NetworkSettings(bridge="ilbtrun"))
+
+
+@pytest.mark.parametrize("server", ["flask", "gunicorn"])
+async def test_eight_invocations_of_one_container_at_a_time(
+    server: str, quiet_node: Node, short_folder: Path
+) -> None:
+    built = build_image(load_function("hello"), BuildOptions(server=server))
+    image = await import_layout(
+        quiet_node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+    )
+    settings = own_settings(short_folder / "net", NetworkMode.BRIDGE)
+    async with (
+        open_network(settings) as network,
+        open_pool(network, size=0) as pool,
+        open_invoker(network.book) as invoker,
+        open_container(
+            "one", node=quiet_node, image=image, profile=PROFILE, kills=KillLog()
+        ) as container,
+    ):
+        container.attachment = await pool.acquire()
+        await container.create()
+        await container.start()
+        found = await asyncio.gather(
+            *(container.invoke(invoker, {"name": str(number)}) for number in range(8))
+        )
+        assert [invocation.status for invocation in found] == [200] * 8
+        assert [invocation.first for invocation in found].count(True) == 1
+        for number, invocation in enumerate(found):
+            assert json.loads(invocation.body)["body"]["greeting"] == f"Hello {number} from python"
+        await container.remove()
