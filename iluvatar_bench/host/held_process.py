@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+from os import pread
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -54,7 +55,7 @@ class HeldProcess:
         Raises:
             ProcessLookupError: it has ended.
         """
-        size, resident, _ = os.pread(self._statm, _STATM_BYTES, 0).split(b" ", 2)
+        size, resident, _ = pread(self._statm, _STATM_BYTES, 0).split(b" ", 2)
         if size == b"0":
             # Ended and not yet reaped: its memory is gone, and statm is all zeros.
             raise ProcessLookupError(f"process {self.pid} has ended")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,31 +26,39 @@ PERIOD_SECONDS = 5.0
 _MIB = 1 << 20
 
 Reading = tuple[str, int | None, int | None]
-"""Container, resident bytes (None: gone), change since the round before (None: nothing before).
-
-A plain tuple: it is made for every container in every round, and a round should cost little more
-than its reads.
-"""
+"""Container, resident bytes (None: gone), change since the round before (None: not in it)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One look at everything that is watched. ``sampled_at`` is seconds since the epoch."""
+    """One look at everything that is watched. ``sampled_at`` is seconds since the epoch.
+
+    ``rss_bytes`` are those of ``containers``, in their order; None for one that is gone. Changes
+    are derived later: a round should cost little more than its reads.
+    """
 
     number: int
     sampled_at: float
-    readings: tuple[Reading, ...]
+    containers: tuple[str, ...]
+    rss_bytes: tuple[int | None, ...]
     total_bytes: int
     diff_bytes: int | None
     host_used_bytes: int
     host_available_bytes: int
     host_total_bytes: int
 
-    def samples(self, run_id: str) -> list[Sample]:
-        """A record for each container, then one for the round."""
+    def readings(self, before: Round | None) -> Iterator[Reading]:
+        """Each container's memory and its change since the round ``before``."""
+        last = dict(zip(before.containers, before.rss_bytes, strict=True)) if before else {}
+        for name, rss in zip(self.containers, self.rss_bytes, strict=True):
+            old = last.get(name)
+            yield name, rss, None if rss is None or old is None else rss - old
+
+    def samples(self, run_id: str, *, before: Round | None) -> Iterator[Sample]:
+        """A record for each container, then one for the round; ``before`` is the round before."""
         at = datetime.fromtimestamp(self.sampled_at, UTC).isoformat()
-        samples = [
-            Sample(
+        for container_id, rss, diff in self.readings(before):
+            yield Sample(
                 run_id=run_id,
                 round=self.number,
                 sampled_at=at,
@@ -58,9 +66,7 @@ class Round:
                 rss_bytes=rss,
                 diff_bytes=diff,
             )
-            for container_id, rss, diff in self.readings
-        ]
-        whole = Sample(
+        yield Sample(
             run_id=run_id,
             round=self.number,
             sampled_at=at,
@@ -70,14 +76,6 @@ class Round:
             host_used_bytes=self.host_used_bytes,
             host_available_bytes=self.host_available_bytes,
         )
-        return [*samples, whole]
-
-
-@dataclass(slots=True)
-class _Watched:
-    process: HeldProcess
-    last_bytes: int | None = None
-    gone: bool = False
 
 
 class MemoryPoller:
@@ -89,56 +87,67 @@ class MemoryPoller:
 
     def __init__(self, *, on_gone: Callable[[str], None] | None = None) -> None:
         self.rounds: list[Round] = []
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, HeldProcess] = {}
+        self._unhealthy: list[str] = []
         self._on_gone = on_gone
 
     def watch(self, container_id: str, process: HeldProcess) -> None:
         """Read this container from the next round on."""
-        self._watched[container_id] = _Watched(process)
+        self._watched[container_id] = process
 
     def unwatch(self, container_id: str) -> None:
         """Read it no more; nothing happens if it is not watched."""
         self._watched.pop(container_id, None)
+        if container_id in self._unhealthy:
+            self._unhealthy.remove(container_id)
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The containers that the next round will look at."""
+        """The containers that the next round will look at, or take off the watch."""
         return tuple(self._watched)
+
+    def samples(self, run_id: str) -> list[Sample]:
+        """The records of every round so far."""
+        before = (None, *self.rounds)
+        return [
+            sample
+            for done, last in zip(self.rounds, before, strict=False)
+            for sample in done.samples(run_id, before=last)
+        ]
 
     def poll(self) -> Round:
         """One round, at once."""
         self._remove_unhealthy()
         sampled_at = time.time()
-        readings: list[Reading] = []
-        gone: list[tuple[str, ProcessLookupError]] = []
+        memory: list[int | None] = []
+        gone: list[tuple[str, int, ProcessLookupError]] = []
         total = 0
-        for container_id, watched in self._watched.items():
+        for container_id, process in self._watched.items():
             try:
-                rss = watched.process.rss_bytes()
+                rss = process.rss_bytes()
             except ProcessLookupError as error:
-                readings.append((container_id, None, None))
-                gone.append((container_id, error))
-                continue
-            last = watched.last_bytes
-            readings.append((container_id, rss, None if last is None else rss - last))
-            watched.last_bytes = rss
-            total += rss
+                memory.append(None)
+                gone.append((container_id, process.pid, error))
+            else:
+                memory.append(rss)
+                total += rss
         host = psutil.virtual_memory()
-        before = self.rounds[-1].total_bytes if self.rounds else None
+        before = self.rounds[-1] if self.rounds else None
         done = Round(
             number=len(self.rounds),
             sampled_at=sampled_at,
-            readings=tuple(readings),
+            containers=tuple(self._watched),
+            rss_bytes=tuple(memory),
             total_bytes=total,
-            diff_bytes=None if before is None else total - before,
+            diff_bytes=None if before is None else total - before.total_bytes,
             host_used_bytes=host.used,
             host_available_bytes=host.available,
             host_total_bytes=host.total,
         )
         self.rounds.append(done)
-        _log_round(done)
-        for container_id, reason in gone:
-            self._report_gone(container_id, reason)
+        _log_round(done, before)
+        for container_id, pid, reason in gone:
+            self._report_gone(container_id, pid, reason)
         return done
 
     async def run(self, *, period_seconds: float = PERIOD_SECONDS) -> None:
@@ -153,41 +162,36 @@ class MemoryPoller:
             left = period_seconds - (time.monotonic() - started) % period_seconds
             await asyncio.sleep(left)
 
-    def _report_gone(self, container_id: str, reason: ProcessLookupError) -> None:
-        watched = self._watched[container_id]
-        watched.gone = True
-        log.warning(
-            "container '%s' is gone: reading /proc/%d/statm: %s",
-            container_id,
-            watched.process.pid,
-            reason,
-        )
+    def _report_gone(self, container_id: str, pid: int, reason: ProcessLookupError) -> None:
+        log.warning("container '%s' is gone: reading /proc/%d/statm: %s", container_id, pid, reason)
+        self._unhealthy.append(container_id)
         if self._on_gone is not None:
             self._on_gone(container_id)
 
     def _remove_unhealthy(self) -> None:
-        for container_id in [name for name, watched in self._watched.items() if watched.gone]:
+        for container_id in list(self._unhealthy):
             log.warning("removing the unhealthy container '%s' from the watch", container_id)
-            del self._watched[container_id]
+            self.unwatch(container_id)
 
 
-def _log_round(done: Round) -> None:
+def _log_round(done: Round, before: Round | None) -> None:
     """The worker's own lines, which ``classify`` reads: memory in whole MiB."""
     if log.isEnabledFor(logging.DEBUG):
-        for container_id, rss, diff in done.readings:
+        for container_id, rss, diff in done.readings(before):
             if rss is not None:
                 new, old = _mib(rss), _mib(rss - (diff or 0))
                 log.debug(
                     "container '%s' new: %d; old: %d; diff:%d", container_id, new, old, new - old
                 )
-    log.info(
-        "%d containers: %d MiB, diff:%d; host: %d of %d MiB used",
-        len(done.readings),
-        _mib(done.total_bytes),
-        _mib(done.total_bytes) - _mib(done.total_bytes - (done.diff_bytes or 0)),
-        _mib(done.host_used_bytes),
-        _mib(done.host_total_bytes),
-    )
+    if log.isEnabledFor(logging.INFO):
+        log.info(
+            "%d containers: %d MiB, diff:%d; host: %d of %d MiB used",
+            len(done.containers),
+            _mib(done.total_bytes),
+            _mib(done.total_bytes) - _mib(done.total_bytes - (done.diff_bytes or 0)),
+            _mib(done.host_used_bytes),
+            _mib(done.host_total_bytes),
+        )
 
 
 def _mib(size_bytes: int) -> int:

@@ -63,8 +63,8 @@ def test_rounds_hold_memory_differences_and_the_hosts_totals(grower: Grower) -> 
         first = poller.poll()
         grower.grow()
         second = poller.poll()
-    ((_, before, no_difference),) = first.readings
-    ((_, after, difference),) = second.readings
+    ((_, before, no_difference),) = first.readings(None)
+    ((_, after, difference),) = second.readings(first)
     assert no_difference is None
     assert before is not None
     assert after is not None
@@ -72,7 +72,7 @@ def test_rounds_hold_memory_differences_and_the_hosts_totals(grower: Grower) -> 
     assert 60 << 20 < difference < 70 << 20
     assert (first.total_bytes, second.total_bytes) == (before, after)
     assert second.host_total_bytes == psutil.virtual_memory().total
-    sample, whole = second.samples("run")
+    sample, whole = poller.samples("run")[2:]
     assert (sample.container_id, sample.rss_bytes, sample.diff_bytes) == ("c", after, difference)
     assert (whole.container_id, whole.rss_bytes, whole.round) == (None, after, 1)
     assert whole.host_used_bytes == second.host_used_bytes
@@ -88,10 +88,10 @@ def test_one_that_is_gone_is_reported_once_and_removed_in_the_next_round(
         poller.watch("c", process)
         alive = poller.poll()
         grower.end()
-        assert poller.poll().readings == (("c", None, None),)
+        assert list(poller.poll().readings(alive)) == [("c", None, None)]
         assert (gone, poller.watched) == (["c"], ("c",))
         assert poller.rounds[-1].diff_bytes == -alive.total_bytes
-        assert poller.poll().readings == ()
+        assert poller.poll().containers == ()
         assert (gone, poller.watched) == (["c"], ())
     assert [record.message for record in caplog.records] == [
         f"container 'c' is gone: reading /proc/{pid}/statm: [Errno 3] No such process",

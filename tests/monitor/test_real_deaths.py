@@ -151,8 +151,8 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         assert reported == []
         assert len(monitor.memory.watched) == 100
         last = monitor.memory.rounds[-1]
-        assert len(last.readings) == 100
-        assert all(rss for _, rss, _ in last.readings)
+        assert len(last.containers) == 100
+        assert all(last.rss_bytes)
         assert monitor.events.complete
         assert monitor.exits.deaths("run") == []
         # For a report: pytest --junitxml.
