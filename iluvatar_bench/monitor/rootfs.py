@@ -147,12 +147,16 @@ def _visible(
     if seen is None:
         return None
     try:
-        # Where the image has it, that very path; else wherever it may have come to be.
-        return (
-            seen.tree.exists(path)
-            if path is not None
-            else find(seen.tree, name, search) is not None
-        )
+        if path is None:
+            # Wherever it may have come to be.
+            return find(seen.tree, name, search) is not None
+        if name.kind in (FileKind.MODULE, FileKind.NAME):
+            # Python imports what a listing of the folder shows (importlib's FileFinder). On an
+            # overlay whose upper directory is gone a merged folder cannot be listed, while a
+            # look-up of the very name still finds the file in the layers below.
+            folder, _, entry = path.rpartition("/")
+            return entry in seen.tree.entries(folder)
+        return seen.tree.exists(path)
     except OSError:
         return None
 

@@ -110,6 +110,24 @@ async def cause(repeats: int) -> None:
 
 
 @pytest.mark.daemon
+async def test_the_same_words_about_the_same_module_have_two_causes() -> None:
+    """On a snapshot that is gone in both cases: only the image tells them apart."""
+    cases = choose(["collected_after_ready", "own_missing_module_on_collected"])
+    lived: dict[str, Trial] = {}
+    await ground_truth(
+        cases, repeats=1, on_trial=lambda case, trial: lived.update({case.name: trial})
+    )
+    collected, own = (lived[case.name] for case in cases)
+    words = {(trial.error or "").partition("HTTP 500: ")[2] for trial in (collected, own)}
+    assert words == {"ModuleNotFoundError: No module named 'ib_shipped'"}
+    assert collected.evidence["snapshot_found"] is own.evidence["snapshot_found"] is False
+    assert (collected.bug_class, collected.mechanism) == ("missing_packages", "snapshot_collected")
+    assert (own.bug_class, own.mechanism) == ("invoke_failed", "own_error")
+    verdicts = [trial.evidence["missing"][0]["verdict"] for trial in (collected, own)]
+    assert verdicts == ["lost", "absent_from_image"]
+
+
+@pytest.mark.daemon
 async def test_each_cause_once() -> None:
     await cause(1)
 
