@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,15 +83,13 @@ async def watch_daemon(
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
         chosen = f",namespace=={namespace}" if namespace else ""
-        stream = client.events.subscribe([f"topic=={_CREATED}{chosen}"])
-        async with aclosing(stream) as events:
-            async for event in events:
-                if event.container_id is None:
-                    continue
-                one = Client(client.channel.under(event.namespace))
-                alarm = await _look(one, event.container_id, event.timestamp)
-                if alarm is not None:
-                    yield alarm
+        async for event in client.events.subscribe([f"topic=={_CREATED}{chosen}"]):
+            if event.container_id is None:
+                continue
+            one = Client(client.channel.under(event.namespace))
+            alarm = await _look(one, event.container_id, event.timestamp)
+            if alarm is not None:
+                yield alarm
 
 
 async def _look(client: Client, container_id: str, at: datetime | None) -> Alarm | None:
