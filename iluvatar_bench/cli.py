@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iluvatar_bench.cli_images import image_app
+from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def run_cold_start_command(
 
     chosen = resolve_profile(profile, settings or ())
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
-        result = asyncio.run(
-            run_cold_start(
+        result, stopped = run_stoppable(
+            lambda stop: run_cold_start(
                 chosen,
                 trials=trials,
                 concurrency=concurrency,
@@ -167,10 +168,13 @@ def run_cold_start_command(
                 function=function,
                 address=address,
                 on_trial=on_trial,
+                stop=stop,
             )
         )
     _print_table(comparison_table(result.rates))
     print_plain(str(result))
+    if stopped:
+        raise typer.Exit(INTERRUPTED_STATUS)
 
 
 @app.command()

@@ -3,6 +3,8 @@
 History of ``SCHEMA_VERSION``:
 
 1. First version: trials, events, manifest.
+2. Adds the invocations of each trial (``invocations.parquet``). Version 1 is still read: it has
+   none.
 
 Durations are milliseconds from the monotonic clock; a step that was not reached is ``None`` here
 and NaN in a frame, never 0. Times of day are UTC, ISO 8601.
@@ -15,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 STEP_COLUMNS = (
     "create_ms",
@@ -62,6 +65,8 @@ class Trial:
     total_ms: float | None = None
     cleanup_errors: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
+    invocations: tuple[dict[str, Any], ...] = ()
+    """One flat row for each request to the container (``lifecycle.invocation.Invocation``)."""
 
     def __post_init__(self) -> None:
         """Hold the accounting rule: a class exactly when failed.
@@ -78,7 +83,10 @@ class Trial:
             raise ValueError(f"trial {self.trial}: no such step columns {sorted(unknown_steps)}")
 
     def as_row(self) -> dict[str, Any]:
-        """One flat row: a column per factor and per step, the evidence as JSON text."""
+        """One flat row: a column per factor and per step, the evidence as JSON text.
+
+        The invocations are rows of a table of their own.
+        """
         row: dict[str, Any] = {
             "run_id": self.run_id,
             "trial": self.trial,
@@ -110,6 +118,7 @@ class Trial:
         fields = dict(document)
         fields["outcome"] = Outcome(fields["outcome"])
         fields["cleanup_errors"] = tuple(fields.get("cleanup_errors", ()))
+        fields["invocations"] = tuple(fields.get("invocations", ()))
         return cls(**fields)
 
 

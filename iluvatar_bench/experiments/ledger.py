@@ -6,6 +6,7 @@ cannot remove.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from iluvatar_bench.containerd.daemon import Node
@@ -33,14 +34,14 @@ class Ledger:
         return {kind: names for kind, names in new.items() if names}
 
 
-async def take_stock(node: Node, *, snapshotter: str) -> Ledger:
+async def take_stock(node: Node, *, snapshotters: Sequence[str]) -> Ledger:
     """The ledger at this moment. Changes nothing.
 
     Raises:
         ContainerdError: containerd did not answer.
     """
     client = node.client
-    snapshots = await client.snapshots(snapshotter).list()
+    snapshots = [s for name in snapshotters for s in await client.snapshots(name).list()]
     return Ledger(
         containers=tuple(record.id for record in await client.containers.list()),
         tasks=tuple(task.container_id for task in await client.tasks.list()),

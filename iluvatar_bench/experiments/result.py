@@ -23,7 +23,10 @@ class RunStatus(StrEnum):
     RUNNING = "running"
     """Under way, or cut off by a kill that let it write nothing more."""
     FINISHED = "finished"
+    STOPPED = "stopped"
+    """Ended early by request, with every trial that had begun lived to its end."""
     INTERRUPTED = "interrupted"
+    """Cancelled, with the trials in flight lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,11 @@ class RunResult:
         Trials that fail end early and those that go well late, so a run that was cut off has lost
         mostly good ones.
         """
-        if self.manifest.get("status") == RunStatus.FINISHED:
+        status = self.manifest.get("status")
+        if status == RunStatus.FINISHED:
             return ""
+        if status == RunStatus.STOPPED:
+            return f"this run was stopped after {len(self.trials)} of {self.planned} planned trials"
         return (
             f"this run was cut off after {len(self.trials)} of {self.planned} planned trials; "
             "those under way were mostly good ones, so its failure rates are too high"

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.records import SCHEMA_VERSION, STEP_COLUMNS, Event, Trial
+from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, STEP_COLUMNS, Event, Trial
 
 
 class RunFolder:
@@ -89,14 +89,17 @@ class RunFolder:
         lines = self.journal_path.read_text().split("\n")[:-1]
         return [Trial.from_json(json.loads(line)) for line in lines]
 
-    def write_tables(self, trials: pd.DataFrame, events: Iterable[Event]) -> None:
-        """Write ``trials`` and ``events`` as Parquet, and ``trials`` as CSV too."""
+    def write_tables(
+        self, trials: pd.DataFrame, events: Iterable[Event], invocations: pd.DataFrame
+    ) -> None:
+        """Write the three tables as Parquet, and ``trials`` as CSV too."""
         trials.to_parquet(self.path / "trials.parquet", index=False)
         trials.to_csv(self.path / "trials.csv", index=False)
         columns = list(Event.__dataclass_fields__)
         frame = pd.DataFrame([event.as_row() for event in events], columns=columns)
         frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
         frame.to_parquet(self.path / "events.parquet", index=False)
+        invocations.to_parquet(self.path / "invocations.parquet", index=False)
 
 
 def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
@@ -115,6 +118,40 @@ def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     return frame
 
 
+INVOCATION_COLUMNS: Mapping[str, str] = {
+    "run_id": "string",
+    "trial": "int64",
+    "container_id": "string",
+    "attachment": "string",
+    "operation": "string",
+    "first": "boolean",
+    "sent_at": "datetime64[ns, UTC]",
+    "duration_ms": "float64",
+    "status": "Int64",
+    "response_bytes": "Int64",
+    "cause": "string",
+    "error": "string",
+}
+"""Columns of ``invocations`` and their types."""
+
+
+def invocations_frame(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row a request to a container, with its trial, ordered by the time it was sent."""
+    rows = [
+        {
+            "run_id": trial.run_id,
+            "trial": trial.trial,
+            "container_id": trial.container_id,
+            **invocation,
+        }
+        for trial in trials
+        for invocation in trial.invocations
+    ]
+    frame = pd.DataFrame(rows, columns=list(INVOCATION_COLUMNS))
+    frame["sent_at"] = pd.to_datetime(frame["sent_at"], utc=True, format="ISO8601")
+    return frame.astype(INVOCATION_COLUMNS).sort_values("sent_at", ignore_index=True)
+
+
 def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """The manifest and the trials of a run folder; the journal serves where a run was cut off.
 
@@ -129,10 +166,9 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
     version = manifest.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema version {version}; this program reads {SCHEMA_VERSION}"
-        )
+    if version not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        raise UsageError(f"{path} has schema version {version}; this program reads {readable}")
     table = path / "trials.parquet"
     frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
     if frame.empty:

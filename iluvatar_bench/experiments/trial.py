@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -72,12 +73,38 @@ class Failure:
     evidence: Evidence
 
 
+Life = Callable[[Container], Awaitable[None]]
+"""What a ready container does until it is to be removed: it returns then, or raises."""
+
+
 async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
+    """A cold start's trial: see :func:`live_trial`."""
+
+    async def live(container: Container) -> None:
+        if setting.invoker is not None:
+            for number in range(planned.invocations):
+                await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+        await container.stay_alive(planned.hold_ms / 1000)
+
+    return await live_trial(
+        setting,
+        live,
+        index=planned.index,
+        function=planned.function,
+        seconds=planned.hold_ms / 1000,
+    )
+
+
+async def live_trial(
+    setting: Setting, live: Life, *, index: int, function: str, seconds: float
+) -> Trial:
     """Live one container's life and say how it went.
+
+    ``seconds`` is how long ``live`` is meant to take; a trial that takes much longer is ended.
 
     Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
     """
-    container_id = f"{planned.function}-{setting.run_id[-8:]}-{planned.index:05d}"
+    container_id = f"{function}-{setting.run_id[-8:]}-{index:05d}"
     submitted_at = datetime.now(UTC).isoformat()
     started = time.monotonic()
     async with open_container(
@@ -87,21 +114,22 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
-        failure, cleanup_errors = await _live(setting, planned, container)
+        failure, cleanup_errors = await _live(setting, live, seconds, container)
         cleanup_errors += await _detach(setting, container)
         stdout, stderr = (_STYLING.sub("", text) for text in container.output_tails())
         trial = Trial(
             run_id=setting.run_id,
-            trial=planned.index,
+            trial=index,
             container_id=container_id,
             profile=setting.profile.name,
             factors=setting.profile.factors,
-            function=planned.function,
+            function=function,
             submitted_at=submitted_at,
             outcome=Outcome.OK,
             steps=dict(container.progress.steps),
             total_ms=(time.monotonic() - started) * 1000,
             cleanup_errors=cleanup_errors,
+            invocations=tuple(invocation.as_row() for invocation in container.invocations),
         )
         if failure is None:
             return trial
@@ -110,18 +138,17 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
 
 
 async def _live(
-    setting: Setting, planned: PlannedTrial, container: Container
+    setting: Setting, live: Life, seconds: float, container: Container
 ) -> tuple[Failure | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed."""
     oom_before = cgroups.oom_kills(container.cgroup)
     failure: Failure | None = None
     try:
-        async with asyncio.timeout(TRIAL_SECONDS + planned.hold_ms / 1000):
+        async with asyncio.timeout(TRIAL_SECONDS + seconds):
             await _attach(setting, container)
             await container.create()
             await container.start(ready_seconds=setting.ready_seconds)
-            await _invoke(setting, planned, container)
-            await container.stay_alive(planned.hold_ms / 1000)
+            await live(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         failure = await examine(setting, container, error, oom_before)
     try:
@@ -139,12 +166,6 @@ async def _attach(setting: Setting, container: Container) -> None:
     if setting.networks is not None:
         container.progress.step = "network"
         container.attachment = await setting.networks.acquire()
-
-
-async def _invoke(setting: Setting, planned: PlannedTrial, container: Container) -> None:
-    if setting.invoker is not None:
-        for number in range(planned.invocations):
-            await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
 
 
 async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ class Container:
         self.exited: asyncio.Future[ExitStatus] | None = None
         self.attachment: Attachment | None = None
         """The container's network; without one the runtime makes a namespace with loopback."""
+        self.invocations: list[Invocation] = []
+        """Every invocation of this container, in the order of their ends."""
         self.pid: int | None = None
         self.snapshots = node.client.snapshots(profile.snapshotter)
         shared = profile.cgroup == "shared"
@@ -290,6 +292,7 @@ class Container:
         self.progress.step = "invoke"
         self.progress.step_started_at = time.time()
         invocation = await invoker.invoke(self.attachment, args, timeout_seconds=timeout_seconds)
+        self.invocations.append(invocation)
         if invocation.ok:
             if invocation.first:
                 self.progress.steps["first_invoke_ms"] = invocation.duration_ms

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pytest
@@ -35,6 +41,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
         "containerd.log",
         "events.parquet",
         "failure_rates.csv",
+        "invocations.parquet",
         "journal.jsonl",
         "manifest.json",
         "trials.csv",
@@ -52,6 +59,9 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     events = pd.read_parquet(result.folder / "events.parquet")
     exits = events[events["topic"] == "/tasks/exit"]
     assert set(exits["container_id"]) == set(result.trials["container_id"])
+    invocations = pd.read_parquet(result.folder / "invocations.parquet")
+    assert sorted(invocations["trial"]) == list(range(6))
+    assert set(invocations["status"]) == {200}
     again = open_run(result.folder)
     pd.testing.assert_frame_equal(again.rates, result.rates)
     assert not traces_of(json.loads(events.to_json())["run_id"]["0"])
@@ -82,6 +92,48 @@ async def test_an_interrupted_run_keeps_what_it_lived_through(tmp_path: Path) ->
     assert (folder / "trials.parquet").exists()
     assert result.manifest["status"] == "interrupted"
     assert f"cut off after {len(result.trials)} of 50 planned trials" in str(result)
+
+
+Found = TypeVar("Found")
+
+
+def wait_for(look: Callable[[], Found | None], *, seconds: float = 60) -> Found:
+    """What ``look`` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "nothing was found in time"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.daemon
+def test_ctrl_c_finishes_the_trials_in_flight_and_writes_everything(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from iluvatar_bench.cli import main; main()"]
+    run = ["run", "cold-start"]
+    arguments = ["--profile", "guarded", "--trials", "500", "--concurrency", "3"]
+    process = subprocess.Popen(
+        [*command, *run, *arguments, "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        journal = wait_for(lambda: next(tmp_path.glob("*/journal.jsonl"), None))
+        wait_for(lambda: journal.read_text().count("\n") >= 2)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, errors
+    assert "finishing the trials in flight" in errors
+    result = open_run(journal.parent)
+    assert result.manifest["status"] == "stopped"
+    assert result.leaked == {}
+    assert set(result.trials["outcome"]) == {"ok"}
+    # Those in flight are in it too: no gap before the last that had begun.
+    assert list(result.trials["trial"]) == list(range(len(result.trials)))
+    assert f"stopped after {len(result.trials)} of 500 planned trials" in output
 
 
 async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:

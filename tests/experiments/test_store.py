@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.experiments import RunFolder, open_run
-from iluvatar_bench.experiments.store import load_run, trials_frame
+from iluvatar_bench.experiments.store import invocations_frame, load_run, trials_frame
 from iluvatar_bench.records import STEP_COLUMNS, Event, Outcome, Trial
 
 
@@ -80,7 +81,9 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
     cut_off = open_run(folder.path)
     folder.close()
     frame = trials_frame(folder.journal())
-    folder.write_tables(frame, [Event(run_id="r", timestamp="", topic="/tasks/exit")])
+    folder.write_tables(
+        frame, [Event(run_id="r", timestamp="", topic="/tasks/exit")], invocations_frame([])
+    )
     folder.write_manifest({"status": "finished", "plan": {"trials": [0, 1]}})
     finished = open_run(folder.path)
     assert "cut off after 2 of 3 planned trials" in str(cut_off)
@@ -90,6 +93,45 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
         assert str(result).startswith("2 trials: 1 ok, 1 failed, 0 unknown")
     csv = pd.read_csv(folder.path / "trials.csv")
     assert csv.loc[1, "error"] == FAILED.error
+
+
+def test_a_run_that_was_stopped_says_so_and_claims_no_bias(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, profile_name="p")
+    folder.write_manifest({"status": "stopped", "plan": {"trials": [0, 1, 2]}})
+    folder.append(a_trial(0))
+    folder.close()
+    assert "stopped after 1 of 3 planned trials" in str(open_run(folder.path))
+    assert "too high" not in str(open_run(folder.path))
+
+
+def test_invocations_have_a_row_each_with_their_trial_and_survive_the_journal(
+    tmp_path: Path,
+) -> None:
+    answered, refused = (
+        {
+            "attachment": "10.10.0.2",
+            "operation": "invoke",
+            "first": first,
+            "sent_at": sent_at,
+            "duration_ms": 1.5,
+            "status": status,
+            "response_bytes": status and 20,
+            "cause": None if status else "refused",
+            "error": None if status else "nobody listens",
+        }
+        for first, sent_at, status in (
+            (True, "2026-01-01T00:00:01+00:00", 200),
+            (False, "2026-01-01T00:00:00.5+00:00", None),
+        )
+    )
+    folder = RunFolder.create(tmp_path, profile_name="p")
+    folder.append(replace(a_trial(3), invocations=(answered, refused)))
+    folder.close()
+    frame = invocations_frame(folder.journal())
+    assert list(frame["trial"]) == [3, 3]
+    assert list(frame["cause"].fillna("")) == ["refused", ""]
+    assert frame["status"].isna().tolist() == [True, False]
+    assert frame.dtypes.equals(invocations_frame([]).dtypes)
 
 
 def test_a_half_written_last_line_of_a_journal_is_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""What an experiment stands on: one containerd, the images, the networks, for every profile in it.
+
+Trials of different profiles run side by side on one daemon, so that its drift cannot pass for an
+effect of a factor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from iluvatar_bench.containerd.daemon import Collector, Node, existing_daemon, private_daemon
+from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.store import RunFolder
+from iluvatar_bench.experiments.trial import Setting
+from iluvatar_bench.functions import (
+    BuildOptions,
+    Function,
+    StoredImage,
+    find_source,
+    image_of,
+    require_buildable,
+)
+from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.network_pool import NetworkPool, open_pool
+from iluvatar_bench.host.networks import open_network
+from iluvatar_bench.lifecycle import KillLog, Profile
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """A laboratory before it is opened: everything is checked, nothing is started.
+
+    ``functions`` are built-in functions, folders of functions, or images on disk
+    (``functions.images``). ``address`` is the socket of a containerd that runs already; without it
+    a private one is started. ``pool_size`` networks are kept warm for each network mode (0: each
+    is made when it is needed). ``network`` is the bridge, its subnet and the CNI plugins; its mode
+    is the profile's factor.
+
+    Raises:
+        UsageError: a name is wrong, or the profiles need different collectors.
+    """
+
+    profiles: tuple[Profile, ...]
+    functions: tuple[str, ...] = ("hello",)
+    address: Path | None = None
+    pool_size: int = 0
+    ready_seconds: float = STARTUP_SECONDS
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+
+    def __post_init__(self) -> None:
+        collectors = {profile.collector for profile in self.profiles}
+        if len(collectors) != 1:
+            raise UsageError(
+                "one containerd has one collector: profiles with collection=natural and with any "
+                "other level of it cannot share a run"
+            )
+        forced = [p.collection for p in self.profiles if p.collection != "natural"]
+        if self.address is not None and forced:
+            raise UsageError(
+                f"collection={forced[0]} needs a private containerd: "
+                "the collector of a running one is not ours to set"
+            )
+        for source in self.sources:
+            for profile in self.profiles:
+                require_buildable(source, build_options(profile))
+
+    @property
+    def sources(self) -> tuple[Function | StoredImage, ...]:
+        """What the containers are made from, in the order of ``functions``."""
+        return tuple(find_source(name) for name in self.functions)
+
+    @property
+    def collector(self) -> Collector:
+        """The collector settings that the profiles need."""
+        return self.profiles[0].collector
+
+    @property
+    def snapshotters(self) -> tuple[str, ...]:
+        """Every snapshotter that a profile uses."""
+        return tuple(sorted({profile.snapshotter for profile in self.profiles}))
+
+
+def build_options(profile: Profile) -> BuildOptions:
+    """How a function's image is built under a profile."""
+    return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """An open laboratory. Images and networks are those of the blueprint's profiles."""
+
+    run_id: str
+    blueprint: Blueprint
+    node: Node
+    kills: KillLog
+    images: Mapping[tuple[str, BuildOptions], ImportedImage]
+    networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
+
+    def setting(self, profile: Profile, function: str) -> Setting:
+        """What the trials of one function under one profile have in common.
+
+        ``function`` is the name that containers of it carry.
+
+        Raises:
+            KeyError: the blueprint does not hold them.
+        """
+        networks, invoker = self.networks[NetworkMode(profile.network)]
+        return Setting(
+            run_id=self.run_id,
+            node=self.node,
+            image=self.images[function, build_options(profile)],
+            profile=profile,
+            kills=self.kills,
+            networks=networks,
+            invoker=invoker,
+            ready_seconds=self.blueprint.ready_seconds,
+        )
+
+
+@asynccontextmanager
+async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Laboratory]:
+    """Build the images, start containerd, import the images, open the networks.
+
+    A private containerd's log goes to the run's folder.
+
+    Raises:
+        EnvironmentProblem: the host lacks something.
+        ImageError, NetworkError: an image or a network could not be made.
+    """
+    async with AsyncExitStack() as stack:
+        layouts = {
+            (source.container_name, options): await asyncio.to_thread(image_of, source, options)
+            for source in blueprint.sources
+            for options in dict.fromkeys(map(build_options, blueprint.profiles))
+        }
+        node = await stack.enter_async_context(_node(blueprint, folder))
+        networks = {
+            mode: await stack.enter_async_context(_network(blueprint, mode))
+            for mode in dict.fromkeys(NetworkMode(p.network) for p in blueprint.profiles)
+        }
+        images = {
+            key: await import_layout(
+                node.client, built.layout, name=built.name, snapshotters=blueprint.snapshotters
+            )
+            for key, built in layouts.items()
+        }
+        yield Laboratory(
+            run_id=folder.run_id,
+            blueprint=blueprint,
+            node=node,
+            kills=KillLog(),
+            images=images,
+            networks=networks,
+        )
+
+
+@asynccontextmanager
+async def _node(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Node]:
+    if blueprint.address is not None:
+        async with existing_daemon(blueprint.address) as node:
+            yield node
+    else:
+        log_path = folder.path / "containerd.log"
+        async with private_daemon(collector=blueprint.collector, log_path=log_path) as node:
+            yield node
+
+
+@asynccontextmanager
+async def _network(
+    blueprint: Blueprint, mode: NetworkMode
+) -> AsyncIterator[tuple[NetworkPool, Invoker]]:
+    async with (
+        open_network(replace(blueprint.network, mode=mode)) as network,
+        open_pool(network, size=blueprint.pool_size) as pool,
+        open_invoker(network.book) as invoker,
+    ):
+        yield pool, invoker
