@@ -25,8 +25,9 @@ class Severity(StrEnum):
 class Rule:
     """One thing that can be wrong with a client of containerd.
 
-    ``what`` follows a count ("3 container records ..."); ``why`` says what comes of it and
-    ``source`` where that can be read up; ``fix`` is one sentence with the field or call to change.
+    ``what`` is a noun phrase that a count follows ("container records ...: 3"); ``why`` says what
+    comes of it and ``source`` where that can be read up; ``fix`` is one sentence with the field or
+    call to change.
     """
 
     name: str

@@ -43,7 +43,7 @@ def examine_container(audit: Audit, container: str) -> Case:
     verdict = (
         ("containerd", audit.state.version),
         ("task", "none" if task is None else f"{task.state}, pid {task.pid}"),
-        ("snapshot", f"{record.snapshotter}:{record.snapshot_key}" if record.snapshot_key else "–"),
+        ("snapshot", _snapshot_text(view, record)),
         ("cgroup", cgroup_of(record) or "made by the runtime from the id"),
         ("can end as", ", ".join(possible) or "nothing that this audit knows"),
     )
@@ -58,6 +58,8 @@ def examine_container(audit: Audit, container: str) -> Case:
         verdict=verdict,
         moments=tuple(sorted(_moments(audit, view, record), key=lambda moment: moment.at)),
         evidence_for=tuple(_wrong(findings)),
+        heading_for="What can fail it",
+        heading_ruled_out="In order",
         ruled_out=tuple(_right(view, record, findings)),
         not_known=audit.state.remarks,
         remedies=tuple(
@@ -108,16 +110,23 @@ def _snapshot(view: NamespaceView, record: ContainerRecord) -> SnapshotId | None
     return view.unnamed().get(record.id)
 
 
+def _snapshot_text(view: NamespaceView, record: ContainerRecord) -> str:
+    snapshot = _snapshot(view, record)
+    if snapshot is None:
+        return "the record names none"
+    if list(record_roots(record)):
+        return str(snapshot)
+    return f"{snapshot}, which the record does not name"
+
+
 def _wrong(findings: list[Finding]) -> Iterator[str]:
     for found in findings:
         others = f" (one of {found.count})" if found.count > 1 else ""
-        yield f"{found.rule.name}{others}: {found.rule.what}. {found.rule.why}"
+        yield f"{found.rule.name}{others}: {found.rule.why}"
         yield from found.details
 
 
-def _right(
-    view: NamespaceView, record: ContainerRecord, findings: list[Finding]
-) -> Iterator[str]:
+def _right(view: NamespaceView, record: ContainerRecord, findings: list[Finding]) -> Iterator[str]:
     broken = {found.rule.name for found in findings}
     snapshot = _snapshot(view, record)
     if snapshot is not None and snapshot in view.held:

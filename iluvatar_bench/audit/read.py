@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iluvatar_bench.audit.collection import held_snapshots
-from iluvatar_bench.audit.read_host import HostPlaces, read_host
+from iluvatar_bench.audit.read_host import CONVENTIONAL_PLACES, HostPlaces, read_host
 from iluvatar_bench.audit.read_images import top_snapshots
 from iluvatar_bench.audit.state import DaemonState, HeldLease, NamespaceState, SnapshotId
 from iluvatar_bench.containerd.client import Client, connect_unchanged
@@ -59,7 +59,7 @@ async def open_reader(address: Path) -> AsyncIterator[Client]:
 
 
 async def read_state(
-    client: Client, *, namespace: str | None = None, places: HostPlaces = HostPlaces()
+    client: Client, *, namespace: str | None = None, places: HostPlaces = CONVENTIONAL_PLACES
 ) -> DaemonState:
     """Everything that the rules look at.
 
@@ -112,7 +112,8 @@ async def _chosen(client: Client, namespace: str | None) -> tuple[str, ...]:
         return names
     if namespace not in names:
         raise UsageError(
-            f"no namespace {namespace!r} in this containerd; there are: {', '.join(names) or 'none'}"
+            f"no namespace {namespace!r} in this containerd; "
+            f"there are: {', '.join(names) or 'none'}"
         )
     return (namespace,)
 

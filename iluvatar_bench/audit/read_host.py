@@ -34,6 +34,9 @@ class HostPlaces:
     addresses: tuple[Path, ...] = (Path("/var/lib/cni/networks"),)
 
 
+CONVENTIONAL_PLACES = HostPlaces()
+
+
 def runtime_program(record: ContainerRecord) -> str | None:
     """The OCI runtime of a record; None for runtimes that are not of runc's kind."""
     if record.runtime_binary:

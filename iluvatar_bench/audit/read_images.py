@@ -61,4 +61,6 @@ async def _document(
 def _entries(document: Mapping[str, Any], field: str) -> list[str]:
     listed = document.get(field)
     entries = listed if isinstance(listed, list) else []
-    return [str(entry["digest"]) for entry in entries if isinstance(entry, dict) and "digest" in entry]
+    return [
+        str(entry["digest"]) for entry in entries if isinstance(entry, dict) and "digest" in entry
+    ]

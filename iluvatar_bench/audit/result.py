@@ -134,10 +134,10 @@ class Audit:
     @property
     def headline(self) -> str:
         """One line: what was looked at, and how many findings there are."""
-        counted = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in self.counts.items())
+        counted = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in self.counts.items())
         found = len(self.findings)
         verdict = "nothing found" if not found else f"{found} finding{'s' if found > 1 else ''}"
-        return f"containerd {self.state.version} at {self.state.address}: {counted}: {verdict}"
+        return f"containerd {self.state.version} at {self.state.address} ({counted}): {verdict}"
 
 
 def judge(state: DaemonState, *, grace_seconds: float = GRACE_SECONDS) -> Audit:

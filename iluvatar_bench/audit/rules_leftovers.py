@@ -14,7 +14,7 @@ _TASK_API = (
 
 TASK_STOPPED = Rule(
     name="task_stopped",
-    what="tasks have stopped and were not deleted",
+    what="tasks that have stopped and were not deleted",
     why="Shim, root mount and cgroup stay until Tasks.Delete; with a shared cgroup, a Kill of such "
     "a task still kills its neighbours (runc up to 1.1).",
     fix="Call Tasks.Delete once Tasks.Wait has answered.",
@@ -24,7 +24,7 @@ TASK_STOPPED = Rule(
 
 RECORD_WITHOUT_TASK = Rule(
     name="record_without_task",
-    what="container records have no task and no shim: never started, or their shim was lost",
+    what="container records without a task and a shim: never started, or the shim was lost",
     why="The record keeps its snapshot on disk for ever; if a shim was lost, its container failed.",
     fix="Delete what is not needed: Snapshots.Remove, then Containers.Delete.",
     source=_TASK_API,
@@ -33,7 +33,7 @@ RECORD_WITHOUT_TASK = Rule(
 
 TASK_WITHOUT_SHIM = Rule(
     name="task_without_shim",
-    what="tasks are reported as running, and no shim serves them",
+    what="tasks that are reported as running, and no shim serves them",
     why="Every request for such a task fails, and its end is never reported.",
     fix="Call Tasks.Delete and create the container again; find out what ended the shim.",
     source="https://github.com/containerd/containerd/blob/v1.6.20/runtime/v2/README.md",
@@ -42,7 +42,7 @@ TASK_WITHOUT_SHIM = Rule(
 
 SHIM_WITHOUT_RECORD = Rule(
     name="shim_without_record",
-    what="shims run for containers that have no record",
+    what="shims of containers that have no record",
     why="A record that is deleted before its task leaves a shim, and the container's processes, "
     "that no request reaches by the record any more.",
     fix="Call Containers.Delete only after Tasks.Delete has answered.",
@@ -52,7 +52,7 @@ SHIM_WITHOUT_RECORD = Rule(
 
 MOUNT_WITHOUT_CONTAINER = Rule(
     name="mount_without_container",
-    what="root file systems are mounted for containers that do not exist",
+    what="root file systems that are mounted for containers that do not exist",
     why="The mount keeps its snapshot's directory busy, so a collection cannot remove it.",
     fix="Call Tasks.Delete (the shim unmounts) before Containers.Delete; unmount what is left.",
     source="https://github.com/containerd/containerd/issues/13416 (open)",

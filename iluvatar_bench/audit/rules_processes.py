@@ -15,7 +15,7 @@ from iluvatar_bench.containerd.values import ContainerRecord
 
 CGROUP_SHARED = Rule(
     name="cgroup_shared",
-    what="containers share a cgroup with another",
+    what="containers that share a cgroup with another",
     why="A runtime signals a container's processes by its cgroup, so what is meant for one hits "
     "all; limits and counters are of all together as well.",
     fix="Give each container a `linux.cgroupsPath` of its own in its spec, as in "
@@ -26,10 +26,10 @@ CGROUP_SHARED = Rule(
 
 PID_NAMESPACE = Rule(
     name="pid_namespace_not_own",
-    what="containers have no PID namespace of their own",
+    what="containers without a PID namespace of their own",
     why="The end of its first process does not end the rest: processes stay behind in the cgroup. "
-    "And runc signals the whole cgroup of such a container: up to 1.1 on Kill(all), from 1.2 on any "
-    "SIGKILL.",
+    "And runc signals the whole cgroup of such a container: up to 1.1 on Kill(all), from 1.2 on "
+    "any SIGKILL.",
     fix='Put `{"type": "pid"}` without a path into `linux.namespaces` of the spec.',
     source="https://github.com/opencontainers/runc/blob/v1.2.0/libcontainer/container_linux.go "
     "(Signal)",
@@ -38,7 +38,7 @@ PID_NAMESPACE = Rule(
 
 SPEC_UNREADABLE = Rule(
     name="spec_unreadable",
-    what="container records hold no OCI runtime spec that can be parsed",
+    what="container records whose spec cannot be parsed as an OCI runtime spec",
     why="Their cgroup and namespaces cannot be judged, and no runtime will start them.",
     fix="Store the spec as JSON with the type URL "
     "`types.containerd.io/opencontainers/runtime-spec/1/Spec` in Containers.Create.",
@@ -71,7 +71,9 @@ def has_own_pid_namespace(record: ContainerRecord) -> bool:
     """Whether the spec asks for a new PID namespace."""
     namespaces = _linux(record).get("namespaces")
     entries = namespaces if isinstance(namespaces, list) else []
-    return any(isinstance(e, dict) and e.get("type") == "pid" and not e.get("path") for e in entries)
+    return any(
+        isinstance(e, dict) and e.get("type") == "pid" and not e.get("path") for e in entries
+    )
 
 
 def sharing(context: Context) -> dict[str, list[tuple[NamespaceView, ContainerRecord]]]:
@@ -127,7 +129,7 @@ def _spec_unreadable(context: Context) -> list[Finding]:
         for record in view.state.records.values()
         if record.spec_problem
     }
-    details = [f"{name}: {problem}" for name, problem in list(sorted(problems.items()))[:3]]
+    details = [f"{name}: {problem}" for name, problem in sorted(problems.items())[:3]]
     return finding(SPEC_UNREADABLE, Severity.LOW, problems, details=details)
 
 

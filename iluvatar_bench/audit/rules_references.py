@@ -14,7 +14,7 @@ SOON_SECONDS = 300.0
 
 IMAGE_NOT_HELD = Rule(
     name="image_snapshot_not_held",
-    what="images whose unpacked layers they do not hold: no label gc.ref.snapshot points there",
+    what="images that do not hold their unpacked layers: no label gc.ref.snapshot points there",
     why="The layers go with the last container or lease that needs them, and then no container of "
     "this image can be created: its parent snapshot is not found.",
     fix="Set the label `containerd.io/gc.ref.snapshot.<snapshotter>` = chain ID of the top layer "
@@ -25,7 +25,7 @@ IMAGE_NOT_HELD = Rule(
 
 LEASE_EXPIRED = Rule(
     name="lease_expired",
-    what="leases have expired: they hold nothing any more",
+    what="leases that have expired, and hold nothing any more",
     why="What only they held goes at the next collection, however much it is needed.",
     fix="Delete a lease when its work is done (Leases.Delete), and make one last longer than its "
     "work (label `containerd.io/gc.expire`).",
@@ -35,7 +35,7 @@ LEASE_EXPIRED = Rule(
 
 LEASE_EXPIRING = Rule(
     name="lease_expiring",
-    what=f"leases expire within {SOON_SECONDS / 60:.0f} minutes and alone hold active snapshots",
+    what=f"leases that alone hold active snapshots and expire within {SOON_SECONDS / 60:.0f} min",
     why="A collection after that takes these snapshots, in use or not.",
     fix="Let the container's record hold its snapshot (`snapshotter`, `snapshot_key` in "
     "Containers.Create) before the lease ends.",

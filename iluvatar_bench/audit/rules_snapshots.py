@@ -15,7 +15,7 @@ STEP_SECONDS = 2.0
 
 NOT_NAMED = Rule(
     name="snapshot_not_named",
-    what="container records name no snapshot, and no lease or label holds theirs",
+    what="container records that name no snapshot, and no lease or label holds theirs",
     why="The garbage collector takes the snapshot of such a container at any time: before the "
     "mount (the overlay cannot be mounted), or while it runs (files of the image vanish). An empty "
     "snapshotter or snapshot_key is a dead edge: no error, and no protection, up to 2.3.",
@@ -28,7 +28,7 @@ NOT_NAMED = Rule(
 
 MISSING = Rule(
     name="snapshot_missing",
-    what="container records name a snapshot that does not exist",
+    what="container records that name a snapshot which does not exist",
     why="Nothing is protected by it, and the container cannot be started (again).",
     fix="Delete the record (Containers.Delete) after its snapshot, and make the snapshot "
     "(Snapshots.Prepare with the same key) before the record.",
@@ -38,7 +38,8 @@ MISSING = Rule(
 
 GONE = Rule(
     name="snapshot_gone_under_task",
-    what="running containers have lost their writable layer: the mounted upper directory is gone",
+    what="running containers whose writable layer is gone: the mounted upper directory does not "
+    "exist",
     why="Look-ups in directories that the image and the layer share fail from then on: modules "
     "that are not yet imported are missing, nothing can be written.",
     fix="Remove and create these containers again, with `snapshot_key` set in Containers.Create; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iluvatar_bench.audit.read import SYSTEM_SOCKET, open_reader, read_state
-from iluvatar_bench.audit.read_host import HostPlaces
+from iluvatar_bench.audit.read_host import CONVENTIONAL_PLACES, HostPlaces
 from iluvatar_bench.audit.result import GRACE_SECONDS, Audit, judge
 
 
@@ -14,7 +14,7 @@ async def audit_daemon(
     *,
     namespace: str | None = None,
     grace_seconds: float = GRACE_SECONDS,
-    places: HostPlaces = HostPlaces(),
+    places: HostPlaces = CONVENTIONAL_PLACES,
 ) -> Audit:
     """Read a running containerd and judge how its clients use it. Nothing is written to it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,7 +69,7 @@ async def watch_daemon(
     address: Path = SYSTEM_SOCKET,
     *,
     namespace: str | None = None,
-) -> AsyncIterator[Alarm]:
+) -> AsyncGenerator[Alarm]:
     """Alarms as they come, until the daemon ends or the iterator is closed.
 
     A container that is gone before it can be looked at is passed over. Containerd does not tell
@@ -117,9 +117,9 @@ async def _broken(
     if record.spec_problem:
         yield SPEC_UNREADABLE
         return
-    if needs_snapshot(record) and not list(record_roots(record)):
-        if not await _leased(client, record.id):
-            yield NOT_NAMED
+    unnamed = needs_snapshot(record) and not list(record_roots(record))
+    if unnamed and not await _leased(client, record.id):
+        yield NOT_NAMED
     cgroup = cgroup_of(record)
     if cgroup is not None and any(cgroup_of(other) == cgroup for other in others.values()):
         yield CGROUP_SHARED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -56,5 +56,7 @@ class Case:
     ruled_out: tuple[str, ...] = ()
     not_known: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
-    outputs: tuple[tuple[str, str], ...] = field(default=())
-    """What the process said: name of the stream and its last words."""
+    outputs: tuple[tuple[str, str], ...] = ()
+    """Texts to be shown as they are, each under its heading: an error, the process's words."""
+    heading_for: str = "Evidence for"
+    heading_ruled_out: str = "Ruled out"

@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.taxonomy import Mechanism
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One fact and the mechanism it speaks for (``speaks`` True), against, or leaves open (None)."""
+    """One fact, and the mechanism it speaks for (``speaks``), against, or leaves open (None)."""
 
     mechanism: Mechanism
     speaks: bool | None
@@ -78,7 +78,7 @@ def _kills(evidence: Mapping[str, Any]) -> Iterator[Observation]:
 
 def fits(kill: Mapping[str, Any], evidence: Mapping[str, Any]) -> bool:
     """Whether a neighbour's Kill(all) can have hit: by the exit, else by the step that failed."""
-    if not kill.get("all_processes"):
+    if not kill.get("all_processes") or evidence.get("exit_status") not in (None, KILLED_STATUS):
         return False
     started_at, ended_at = kill["started_at"], kill.get("ended_at")
     exited_at = evidence.get("exited_at")
@@ -117,9 +117,13 @@ def _shim(evidence: Mapping[str, Any]) -> Iterator[Observation]:
 
 def _own(evidence: Mapping[str, Any]) -> Iterator[Observation]:
     status = evidence.get("exit_status")
-    if status is not None and status <= 128:
-        text = f"the process ended by itself with status {status}"
-        yield Observation(mechanism=Mechanism.OWN_ERROR, speaks=True, text=text)
-    elif status is not None:
-        text = f"the process was ended by signal {status - 128}"
-        yield Observation(mechanism=Mechanism.OWN_ERROR, speaks=False, text=text)
+    if status is None:
+        return
+    intact = evidence.get("snapshot_found") is True and evidence.get("upper_exists") is not False
+    if status > 128:
+        text, own = f"the process was ended by signal {status - 128}", False
+    elif intact:
+        text, own = f"the process ended by itself with status {status}, its files intact", True
+    else:
+        text, own = f"it ended by itself with status {status}, but not with its files intact", False
+    yield Observation(mechanism=Mechanism.OWN_ERROR, speaks=own, text=text)

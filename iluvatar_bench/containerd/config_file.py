@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.containerd.daemon import Collector
+from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, Collector
 from iluvatar_bench.errors import UnusablePath
 
 DEFAULT_CONFIG = Path("/etc/containerd/config.toml")
@@ -25,7 +25,7 @@ _SECTIONS = ("io.containerd.gc.v1.scheduler", "scheduler")
 class DaemonConfig:
     """Settings of a daemon; containerd's defaults where neither file nor command line say more."""
 
-    collector: Collector = Collector()
+    collector: Collector = NATURAL_COLLECTOR
     state: Path = DEFAULT_STATE
     """The folder that holds the bundles of its containers."""
 
@@ -47,7 +47,7 @@ def read_config(arguments: Sequence[str]) -> DaemonConfig:
         known = {field.name for field in fields(Collector)}
         collector = Collector(**{name: value for name, value in section.items() if name in known})
     except FileNotFoundError:
-        document, collector = {}, Collector()
+        document, collector = {}, NATURAL_COLLECTOR
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UnusablePath(f"the configuration {path} cannot be read: {error}") from error
     state = _option(arguments, "state") or document.get("state") or DEFAULT_STATE

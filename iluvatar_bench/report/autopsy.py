@@ -24,6 +24,9 @@ from iluvatar_bench.report.case_text import case_text
 _MOST_NEIGHBOURS = 8
 """Neighbours' Kills on a page: the last ones before the failure; a long log would hide them."""
 
+_LONG_ERROR = 300
+"""Characters of an error that a summary has room for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Autopsy:
@@ -77,14 +80,15 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (
-        isinstance(value, float) and math.isnan(value)
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
     )
 
 
-def _case(
-    row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[str, Any]
-) -> Case:
+def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[str, Any]) -> Case:
     evidence = json.loads(row.get("evidence") or "{}")
     factors = {name: row[name] for name in manifest.get("profile", {}) if name in row}
     failed = row["outcome"] == "failed"
@@ -94,7 +98,7 @@ def _case(
         *client_steps(row, events, evidence),
         *_containerd(events),
         *_kernel(row, evidence),
-        *_neighbours(evidence),
+        *_neighbours(row, evidence),
     )
     return Case(
         title=f"Trial {row['trial']} of {row['run_id']}: container {row['container_id']}",
@@ -109,20 +113,32 @@ def _case(
             *(str(note) for note in evidence.get("notes") or ()),
         ),
         remedies=(remedy(mechanism, factors),) if failed else (),
-        outputs=tuple(
-            (name, evidence[f"{name}_tail"])
-            for name in ("stderr", "stdout")
-            if evidence.get(f"{name}_tail")
-        ),
+        outputs=tuple(_outputs(row, evidence)),
     )
+
+
+def _outputs(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    error = str(row.get("error") or "")
+    if len(error) > _LONG_ERROR:
+        yield "The error in full", error
+    for name in ("stderr", "stdout"):
+        if evidence.get(f"{name}_tail"):
+            yield f"Last words on {name}", str(evidence[f"{name}_tail"])
 
 
 def _summary(row: Mapping[str, Any]) -> str:
     if row["outcome"] == "ok":
         return "This container was created, became ready, lived and was removed: nothing failed."
     if row["outcome"] == "unknown":
-        return f"An answer was lost in step {row.get('failed_step')}: {row.get('error')}"
-    return f"It failed in step {row.get('failed_step')}: {row.get('error')}"
+        return f"An answer was lost in step {row.get('failed_step')}: {_error(row)}"
+    return f"It failed in step {row.get('failed_step')}: {_error(row)}"
+
+
+def _error(row: Mapping[str, Any]) -> str:
+    """The error, with its middle left out where it is long: both ends tell something."""
+    error = str(row.get("error") or "")
+    half = _LONG_ERROR // 2
+    return error if len(error) <= _LONG_ERROR else f"{error[:half]} … {error[-half:]}"
 
 
 def _verdict(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -168,8 +184,15 @@ def _kernel(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[Mom
         yield Moment(at=looked_at, actor=Actor.CONTAINERD, text=text, bad=True)
 
 
-def _neighbours(evidence: Mapping[str, Any]) -> Iterator[Moment]:
-    kills = sorted(evidence.get("neighbour_kills") or (), key=lambda kill: kill["started_at"])
+def _neighbours(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[Moment]:
+    """The Kills of others that were under way while this container was there."""
+    began = row["submitted_at"].timestamp() if row.get("submitted_at") else 0.0
+    kills = [
+        kill
+        for kill in evidence.get("neighbour_kills") or ()
+        if kill.get("ended_at") is None or kill["ended_at"] >= began
+    ]
+    kills.sort(key=lambda kill: kill["started_at"])
     for kill in kills[-_MOST_NEIGHBOURS:]:
         what = "Kill(all)" if kill.get("all_processes") else "Kill"
         yield Moment(

@@ -95,14 +95,10 @@ def _from_events(
         ended = known["delete"][0]
         known["kill"] = (ended - row["kill_ms"] / 1000, ended)
     for step, (began, ended) in known.items():
-        yield Moment(
-            at=began, ended_at=ended, actor=Actor.CLIENT, text=_CALLS[step], exact=False
-        )
+        yield Moment(at=began, ended_at=ended, actor=Actor.CLIENT, text=_CALLS[step], exact=False)
 
 
-def _after(
-    known: Mapping[str, tuple[float, float]], step: str, seconds: float
-) -> float | None:
+def _after(known: Mapping[str, tuple[float, float]], step: str, seconds: float) -> float | None:
     """The end of a step that follows another one at once."""
     before = {"ready": ("start",), "first_invoke": ("ready",), "alive": ("ready",)}[step]
     ended = next((known[name][1] for name in before if name in known), None)

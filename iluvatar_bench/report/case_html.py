@@ -80,7 +80,7 @@ def _parts(case: Case) -> Iterator[str]:
         listed = "".join(f"<li>{html.escape(entry)}</li>" for entry in entries)
         yield f"<h2>{html.escape(heading)}</h2><ul>{listed}</ul>"
     for name, text in case.outputs:
-        yield f"<h2>Last words on {html.escape(name)}</h2><pre>{html.escape(text.strip())}</pre>"
+        yield f"<h2>{html.escape(name)}</h2><pre>{html.escape(text.strip())}</pre>"
 
 
 def _moments(case: Case) -> str:

@@ -37,26 +37,28 @@ def _lines(case: Case) -> Iterator[str]:
             yield from _wrapped(entry, first="  * ", rest="    ")
     for name, text in case.outputs:
         yield ""
-        yield f"Last words on {name}"
-        for line in text.strip().splitlines()[-8:]:
+        yield name
+        for line in text.strip().splitlines()[-12:]:
             yield f"  | {line}"
 
 
 def sections(case: Case) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The lists of a case under their headings; empty ones are left out."""
     named = (
-        ("Evidence for", case.evidence_for),
+        (case.heading_for, case.evidence_for),
         ("Evidence against", case.evidence_against),
-        ("Ruled out", case.ruled_out),
+        (case.heading_ruled_out, case.ruled_out),
         ("Not known", case.not_known),
-        ("What prevents it", tuple(_remedy(remedy) for remedy in case.remedies)),
+        ("What prevents it", tuple(entry for r in case.remedies for entry in _remedy(r))),
     )
     return tuple((heading, entries) for heading, entries in named if entries)
 
 
-def _remedy(remedy: Remedy) -> str:
-    settings = " ".join(f"--set {setting}" for setting in remedy.settings)
-    return f"{remedy.text} As a change of profile: {settings}" if settings else remedy.text
+def _remedy(remedy: Remedy) -> Iterator[str]:
+    yield remedy.text
+    if remedy.settings:
+        settings = " ".join(f"--set {setting}" for setting in remedy.settings)
+        yield f"The same as a change of profile: {settings}"
 
 
 def _moment(moment: Moment, origin: float) -> Iterator[str]:
