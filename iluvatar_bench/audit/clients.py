@@ -29,8 +29,10 @@ _SIGNATURES = {
 _OWNER_LABEL = "owner"
 """The label by which the Iluvatar worker, and others, sign: its value is the client's name."""
 
-_VARYING = re.compile(r"(?=[0-9a-f]*\d)[0-9a-f]{6,}|\d+")
-"""What differs from one id of a client to the next: counters, hashes, UUIDs."""
+_VARYING = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{6,}|\d+", re.IGNORECASE
+)
+"""What differs from one id of a client to the next: UUIDs, hashes, counters."""
 
 DECIDING = ("snapshot_reference", "cgroup", "removal")
 """The factors that tell the presets apart and leave traces."""
@@ -87,7 +89,7 @@ class ClientHabits:
 
 
 def id_pattern(name: str) -> str:
-    """The id with what varies replaced: ``hello-64647108-00001`` gives ``hello-*-*``."""
+    """The id with what varies replaced: ``hello-64647108-00001`` gives ``hello-*``."""
     return re.sub(r"\*(?:-\*)+", "*", _VARYING.sub("*", name))
 
 

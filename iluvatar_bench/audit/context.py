@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,6 +68,15 @@ class NamespaceView:
         task = self.state.tasks.get(container_id)
         return task is not None and task.state is not TaskState.STOPPED
 
+    def of_stray_tasks(self) -> set[SnapshotId]:
+        """Snapshots of tasks whose record is gone; known only where shims could be looked at."""
+        if self.host.shims is None:
+            return set()
+        known = {*self.state.records, *(record.id for record in self.state.passing_records)}
+        strays = [self.root_mount(id) for id in self.state.tasks if id not in known]
+        uppers = {mount.upper_directory for mount in strays if mount is not None}
+        return {s for s, upper in self.state.upper_directories.items() if upper in uppers}
+
     def in_use(self) -> frozenset[SnapshotId]:
         """Loose snapshots that a running container stands on."""
         uppers = {
@@ -100,15 +108,18 @@ class Context:
         """Whether that moment is longer ago than the grace; unknown moments are."""
         return since is None or age_seconds(since, self.now) > self.grace_seconds
 
-    def known_containers(self) -> set[tuple[str, str]]:
-        """Namespace and id of every record and task, those that came or went included."""
-        return set(self._known())
+    def known_records(self) -> set[tuple[str, str]]:
+        """Namespace and id of every record, those that came or went included."""
+        return {
+            (view.state.name, id)
+            for view in self.views
+            for id in (*view.state.records, *(r.id for r in view.state.passing_records))
+        }
 
-    def _known(self) -> Iterator[tuple[str, str]]:
-        for view in self.views:
-            state = view.state
-            for id in (*state.records, *state.tasks, *(r.id for r in state.passing_records)):
-                yield state.name, id
+    def known_containers(self) -> set[tuple[str, str]]:
+        """The same with those that have only a task."""
+        tasks = {(view.state.name, id) for view in self.views for id in view.state.tasks}
+        return self.known_records() | tasks
 
 
 def make_context(state: DaemonState, *, grace_seconds: float) -> Context:

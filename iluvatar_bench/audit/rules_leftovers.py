@@ -43,11 +43,11 @@ TASK_WITHOUT_SHIM = Rule(
 SHIM_WITHOUT_RECORD = Rule(
     name="shim_without_record",
     what="shims of containers that have no record",
-    why="A record that is deleted before its task leaves a shim, and the container's processes, "
-    "that no request reaches by the record any more.",
+    why="A record that is deleted before its task takes its hold on the snapshot along: the next "
+    "collection removes the files under processes that still run.",
     fix="Call Containers.Delete only after Tasks.Delete has answered.",
     source="https://github.com/containerd/containerd/blob/v1.6.20/runtime/v2/README.md",
-    bug_classes=(BugClass.SHIM_LOST,),
+    bug_classes=(BugClass.MISSING_PACKAGES,),
 )
 
 MOUNT_WITHOUT_CONTAINER = Rule(
@@ -124,7 +124,7 @@ def _shims(context: Context) -> list[Finding]:
     shims = context.state.host.shims
     if shims is None:
         return []
-    known = context.known_containers()
+    known = context.known_records()
     names = {view.state.name for view in context.views}
     sandboxes = _sandboxes(context)
     stray = [

@@ -18,7 +18,7 @@ NOT_NAMED = Rule(
     what="container records that name no snapshot, and no lease or label holds theirs",
     why="The garbage collector takes the snapshot of such a container at any time: before the "
     "mount (the overlay cannot be mounted), or while it runs (files of the image vanish). An empty "
-    "snapshotter or snapshot_key is a dead edge: no error, and no protection, up to 2.3.",
+    "snapshot_key is a dead edge: no error, and no protection, in every version up to 2.3.",
     fix="Set `snapshotter` and `snapshot_key` in Containers.Create, and send the header "
     "`containerd-lease` with Snapshots.Prepare until the record is made (Leases.Create, "
     "Leases.Delete).",
@@ -129,8 +129,9 @@ def _unreferenced(context: Context) -> list[Finding]:
     ages: list[float] = []
     used = 0
     for view in context.views:
-        # Those of records that name none, and of leases that have expired, are told there.
-        told = {*view.unnamed().values(), *_of_expired_leases(view)}
+        # Those of records that name none, of leases that have expired and of tasks whose record is
+        # gone are told there.
+        told = {*view.unnamed().values(), *_of_expired_leases(view), *view.of_stray_tasks()}
         for snapshot in view.loose() - told:
             objects.append(view.title(snapshot))
             used += snapshot in view.in_use()
@@ -163,10 +164,10 @@ def _orphaned(context: Context) -> list[Finding]:
             for record in (*view.state.records.values(), *view.state.passing_records)
         }
         for_ever, for_a_time = _leased(view)
-        mounted = _mounted_names(view)
         for snapshot, info in view.state.active().items():
             kept = snapshot in for_ever or "containerd.io/gc.root" in info.labels
-            used = snapshot in named | for_a_time or snapshot.name in mounted
+            # A container whose record names no snapshot has one that goes by its own name.
+            used = snapshot in named | for_a_time or snapshot.name in view.state.records
             if kept and not used and context.older_than_grace(info.created_at):
                 objects.append(view.title(snapshot))
     return finding(ORPHANED, Severity.LOW, objects)
@@ -184,11 +185,6 @@ def _leased(view: NamespaceView) -> tuple[set[SnapshotId], set[SnapshotId]]:
             continue
         (for_a_time if lease.info.expires_at else for_ever).update(lease.snapshots())
     return for_ever, for_a_time
-
-
-def _mounted_names(view: NamespaceView) -> set[str]:
-    """Ids of containers without a key whose root is mounted: their snapshot goes by their name."""
-    return {r.id for r in view.state.records.values() if view.root_mount(r.id) is not None}
 
 
 def _pace(context: Context) -> str:

@@ -82,8 +82,8 @@ async def watch_daemon(
     async with open_reader(address) as client:
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
-        chosen = f",namespace=={namespace}" if namespace else ""
-        async for event in client.events.subscribe([f"topic=={_CREATED}{chosen}"]):
+        chosen = f',namespace=="{namespace}"' if namespace else ""
+        async for event in client.events.subscribe([f'topic=="{_CREATED}"{chosen}']):
             if event.container_id is None:
                 continue
             one = Client(client.channel.under(event.namespace))

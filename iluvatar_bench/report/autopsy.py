@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from iluvatar_bench.bugs.case import Actor, Case, Moment
+from iluvatar_bench.bugs.case import Actor, Case, Moment, Remedy
 from iluvatar_bench.bugs.remedy import remedy
 from iluvatar_bench.bugs.taxonomy import Mechanism
 from iluvatar_bench.bugs.weigh import Observation, fits, observations
@@ -94,6 +94,7 @@ def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[s
     failed = row["outcome"] == "failed"
     seen = observations(evidence) if failed else ()
     mechanism = row.get("mechanism")
+    remedies = (remedy(mechanism, factors),) if failed else ()
     moments = (
         *client_steps(row, events, evidence),
         *_containerd(events),
@@ -103,7 +104,7 @@ def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[s
     return Case(
         title=f"Trial {row['trial']} of {row['run_id']}: container {row['container_id']}",
         summary=_summary(row),
-        verdict=_verdict(row, manifest),
+        verdict=_verdict(row, manifest, remedies),
         moments=tuple(sorted(moments, key=lambda moment: moment.at)),
         evidence_for=tuple(_speaking_for(evidence, seen, mechanism)),
         evidence_against=tuple(_speaking_against(seen, mechanism)),
@@ -112,7 +113,7 @@ def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[s
             *(o.text for o in seen if o.speaks is None),
             *(str(note) for note in evidence.get("notes") or ()),
         ),
-        remedies=(remedy(mechanism, factors),) if failed else (),
+        remedies=remedies,
         outputs=tuple(_outputs(row, evidence)),
     )
 
@@ -141,12 +142,17 @@ def _error(row: Mapping[str, Any]) -> str:
     return error if len(error) <= _LONG_ERROR else f"{error[:half]} … {error[-half:]}"
 
 
-def _verdict(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _verdict(
+    row: Mapping[str, Any], manifest: Mapping[str, Any], remedies: tuple[Remedy, ...]
+) -> tuple[tuple[str, str], ...]:
     shown = [("outcome", row["outcome"])]
     if row["outcome"] == "failed":
         shown += [("bug class", row["bug_class"]), ("mechanism", row["mechanism"])]
     if row.get("exit_status") is not None:
         shown.append(("exit status", str(int(row["exit_status"]))))
+    settings = [setting for remedy in remedies for setting in remedy.settings]
+    if settings:
+        shown.append(("prevented by", ", ".join(settings)))
     host = manifest.get("host") or {}
     versions = (f"containerd {(manifest.get('containerd') or {}).get('version', '?')}",)
     shown += [

@@ -91,9 +91,12 @@ def _from_events(
         if ended is not None:
             known[step] = (ended - seconds, ended)
     if "delete" in known and row.get("kill_ms") is not None:
-        # The Kill is sent right before the task is deleted.
-        ended = known["delete"][0]
-        known["kill"] = (ended - row["kill_ms"] / 1000, ended)
+        # The Kill is sent right before the task is deleted, and after the step that failed.
+        began = known["delete"][0] - row["kill_ms"] / 1000
+        began = max(began, evidence.get("step_ended_at") or began)
+        ended = began + row["kill_ms"] / 1000
+        known["kill"] = (began, ended)
+        known["delete"] = (max(ended, known["delete"][0]), known["delete"][1])
     for step, (began, ended) in known.items():
         yield Moment(at=began, ended_at=ended, actor=Actor.CLIENT, text=_CALLS[step], exact=False)
 

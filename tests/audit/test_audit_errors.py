@@ -1,0 +1,143 @@
+"""What can be wrong with an address, a namespace or a daemon: one clear line each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from iluvatar_bench.audit import HostPlaces, audit_daemon, examine_container, watch_daemon
+from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon import Node, private_daemon
+from iluvatar_bench.errors import (
+    AnswerLost,
+    DaemonFault,
+    IluvatarBenchError,
+    Unreachable,
+    UnusablePath,
+    UsageError,
+)
+from tests.audit.clients import audited
+from tests.fake_containerd import fake_containerd
+from tests.test_cli import command
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield listener
+
+
+async def one_line(error: type[IluvatarBenchError], words: str, address: Path) -> None:
+    with pytest.raises(error, match=words) as raised:
+        await audit_daemon(address)
+    assert "\n" not in str(raised.value)
+    assert str(address) in str(raised.value)
+
+
+async def test_an_address_that_is_no_containerd(short_folder: Path) -> None:
+    await one_line(UnusablePath, "is not there", short_folder / "none")
+    (short_folder / "file").touch()
+    await one_line(UnusablePath, "is no socket", short_folder / "file")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(short_folder / "stale"))
+    await one_line(Unreachable, "no containerd answers", short_folder / "stale")
+
+
+async def test_a_server_of_another_kind(short_folder: Path) -> None:
+    """As when the address is that of Docker, which speaks HTTP."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, short_folder / "docker")
+    async with server:
+        await one_line(Unreachable, "no containerd answers at", short_folder / "docker")
+
+
+async def test_a_server_that_says_nothing(short_folder: Path) -> None:
+    with listening(short_folder / "mute"):
+        await one_line(Unreachable, "no containerd answers at", short_folder / "mute")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give it up")
+async def test_no_permission(short_folder: Path) -> None:
+    short_folder.chmod(0o755)
+    with listening(short_folder / "closed"):
+        (short_folder / "closed").chmod(0o600)
+        os.seteuid(65534)
+        try:
+            await one_line(UnusablePath, "no permission to use", short_folder / "closed")
+        finally:
+            os.seteuid(0)
+
+
+async def test_a_daemon_that_fails_in_the_middle(short_folder: Path) -> None:
+    async with fake_containerd(short_folder / "c") as fake:
+        with pytest.raises(IluvatarBenchError, match=r"Introspection\.Plugins"):
+            # The fake does not know this call, as a very old containerd would not.
+            await audit_daemon(short_folder / "c")
+        fake.answers["Version"] = grpc.StatusCode.INTERNAL
+        await one_line(UnusablePath, "does not answer as a containerd", short_folder / "c")
+        assert not [call for call, _, _ in fake.calls if call != "Version"]
+
+
+@pytest.mark.daemon
+async def test_an_empty_daemon_and_names_that_do_not_exist(quiet_node: Node) -> None:
+    audit = await audited(quiet_node)
+    assert (audit.findings, audit.clients) == ((), ())
+    assert audit.frame.empty
+    assert audit.headline.endswith("nothing found")
+    with pytest.raises(UsageError, match=r"no namespace 'moby' .*there are: iluvatar-bench"):
+        await audited(quiet_node, namespace="moby")
+    with pytest.raises(UsageError, match="no container 'x' in the containerd at"):
+        examine_container(audit, "x")
+    with pytest.raises(UsageError, match="no namespace 'moby'"):
+        await anext(watch_daemon(quiet_node.address, namespace="moby"))
+    async with connect(quiet_node.address, namespace="second"):
+        assert (await audited(quiet_node)).counts["namespaces"] == 2
+        only = await audited(quiet_node, namespace="second")
+        assert [namespace.name for namespace in only.state.namespaces] == ["second"]
+
+
+@pytest.mark.daemon
+async def test_the_end_of_the_daemon_ends_a_watch() -> None:
+    async with private_daemon() as node:
+        alarms = watch_daemon(node.address)
+        waiting = asyncio.ensure_future(anext(alarms))
+        await asyncio.wait((waiting,), timeout=0.2)
+    with pytest.raises((AnswerLost, Unreachable, DaemonFault, StopAsyncIteration)):
+        await waiting
+
+
+def test_the_command_says_it_in_one_line(short_folder: Path) -> None:
+    cases = [
+        (1, "is not there", ["audit", "--address", str(short_folder / "none")]),
+        (1, "is no socket", ["audit", "--address", str(short_folder)]),
+        (1, "is not there", ["explain", "--live", "x", "--address", str(short_folder / "none")]),
+        (2, "no run folder", ["explain", str(short_folder), "1"]),
+        (2, "name either RUN and TRIAL", ["explain", str(short_folder)]),
+        (2, "name either RUN and TRIAL", ["explain", "r", "1", "--live", "x"]),
+    ]
+    for status, words, arguments in cases:
+        done = command(*arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+        assert words in done.stderr
+        assert done.stderr.startswith("error: ")
+        assert done.stdout == ""
+
+
+def test_places_are_the_tools_own() -> None:
+    places = HostPlaces()
+    assert places.network_namespaces == (Path("/run/netns"),)
+    assert places.addresses == (Path("/var/lib/cni/networks"),)
