@@ -154,8 +154,8 @@ def _levels(
     if record.snapshotter and record.snapshot_key:
         found["snapshot_reference"] = _reference(view, record)
     elif needs_snapshot(record):
-        own = view.unnamed().get(record.id)
-        found["snapshot_reference"] = "none" if record.id in view.unnamed() else "lease"
+        own = view.unnamed.get(record.id)
+        found["snapshot_reference"] = "none" if record.id in view.unnamed else "lease"
         snapshotter = own.snapshotter if own else ""
     if record.spec:
         found["cgroup"] = "shared" if (view.state.name, record.id) in shared else "own"
@@ -213,8 +213,8 @@ def _removal(
     says the opposite only of a client whose snapshots would have stayed till now.
     """
     patterns = {id_pattern(record.id) for record in records}
-    told = set(view.unnamed().values())
-    left = [s for s in view.loose() - told if id_pattern(s.name) in patterns]
+    told = set(view.unnamed.values())
+    left = [s for s in view.loose - told if id_pattern(s.name) in patterns]
     if left:
         return Habit(factor="removal", level="worker_2022", seen=len(left), total=len(left))
     reference = habits.get("snapshot_reference")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,13 @@ class NamespaceView:
     now: datetime
     held: frozenset[SnapshotId]
     """Snapshots that the next collection keeps."""
+    loose: frozenset[SnapshotId]
+    """Active snapshots and views that it removes."""
+    in_use: frozenset[SnapshotId]
+    """Those of them that a running container stands on."""
+    unnamed: Mapping[str, SnapshotId | None]
+    """Records that hold no snapshot though their root is one, with the snapshot where it is found.
+    A record without one that the snapshot's own lease or label protects is not among them."""
 
     def title(self, name: object) -> str:
         """An object's name with its namespace."""
@@ -34,58 +42,65 @@ class NamespaceView:
         """The root file system of a container's task, where it is known."""
         return self.host.root_mount(self.state.name, container_id)
 
-    def loose(self) -> frozenset[SnapshotId]:
-        """Active snapshots and views that the next collection removes."""
-        return frozenset(self.state.active()) - self.held
-
-    def unnamed(self) -> dict[str, SnapshotId | None]:
-        """Records that hold no snapshot though their root is one, with the snapshot if found.
-
-        A record without one that the snapshot's own lease or label protects is not among them.
-        """
-        found: dict[str, SnapshotId | None] = {}
-        for record in self.state.records.values():
-            if not needs_snapshot(record) or list(record_roots(record)):
-                continue
-            snapshot = self._snapshot_of(record)
-            if snapshot not in self.held:
-                found[record.id] = snapshot
-        return found
-
-    def _snapshot_of(self, record: ContainerRecord) -> SnapshotId | None:
-        """By the directory that is mounted; by the name, where nothing is mounted yet."""
-        mount = self.root_mount(record.id)
-        if mount is not None and mount.upper_directory is not None:
-            for snapshot, upper in self.state.upper_directories.items():
-                if upper == mount.upper_directory:
-                    return snapshot
-        named = [s for s in self.state.active() if s.name == record.id]
-        named += [s for s in self.state.active() if record.id in s.name]
-        return named[0] if named else None
-
     def running(self, container_id: str) -> bool:
         """Whether there is a task whose process has not ended."""
-        task = self.state.tasks.get(container_id)
-        return task is not None and task.state is not TaskState.STOPPED
+        return _running(self.state, container_id)
 
     def of_stray_tasks(self) -> set[SnapshotId]:
         """Snapshots of tasks whose record is gone; known only where shims could be looked at."""
         if self.host.shims is None:
             return set()
         known = {*self.state.records, *(record.id for record in self.state.passing_records)}
-        strays = [self.root_mount(id) for id in self.state.tasks if id not in known]
-        uppers = {mount.upper_directory for mount in strays if mount is not None}
-        return {s for s, upper in self.state.upper_directories.items() if upper in uppers}
+        strays = [id for id in self.state.tasks if id not in known]
+        return set(_standing_on(self.state, self.host, strays).values())
 
-    def in_use(self) -> frozenset[SnapshotId]:
-        """Loose snapshots that a running container stands on."""
-        uppers = {
-            mount.upper_directory
-            for id in self.state.tasks
-            if self.running(id) and (mount := self.root_mount(id)) is not None
-        }
-        by_mount = {s for s, upper in self.state.upper_directories.items() if upper in uppers}
-        return frozenset(by_mount)
+
+def _running(state: NamespaceState, container_id: str) -> bool:
+    task = state.tasks.get(container_id)
+    return task is not None and task.state is not TaskState.STOPPED
+
+
+def _standing_on(
+    state: NamespaceState, host: HostState, containers: Iterable[str]
+) -> dict[str, SnapshotId]:
+    """The loose snapshot whose directory each container's root mount names."""
+    by_upper = {upper: snapshot for snapshot, upper in state.upper_directories.items()}
+    found = {}
+    for id in containers:
+        mount = host.root_mount(state.name, id)
+        snapshot = by_upper.get(mount.upper_directory or "") if mount else None
+        if snapshot is not None:
+            found[id] = snapshot
+    return found
+
+
+def _view(state: NamespaceState, host: HostState, now: datetime) -> NamespaceView:
+    held = held_snapshots(state, now=now)
+    running = [id for id in state.tasks if _running(state, id)]
+    return NamespaceView(
+        state=state,
+        host=host,
+        now=now,
+        held=held,
+        loose=frozenset(state.active()) - held,
+        in_use=frozenset(_standing_on(state, host, running).values()),
+        unnamed=_unnamed(state, host, held),
+    )
+
+
+def _unnamed(
+    state: NamespaceState, host: HostState, held: frozenset[SnapshotId]
+) -> dict[str, SnapshotId | None]:
+    bare = [r.id for r in state.records.values() if needs_snapshot(r) and not list(record_roots(r))]
+    mounted = _standing_on(state, host, bare)
+    by_name = {snapshot.name: snapshot for snapshot in state.active()} if bare else {}
+    found: dict[str, SnapshotId | None] = {}
+    for id in bare:
+        # By the directory that is mounted; by the name, where nothing is mounted yet.
+        snapshot = mounted.get(id) or by_name.get(id)
+        if snapshot not in held:
+            found[id] = snapshot
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +139,7 @@ class Context:
 
 def make_context(state: DaemonState, *, grace_seconds: float) -> Context:
     """The context of a state. Pure."""
-    views = tuple(
-        NamespaceView(
-            state=namespace,
-            host=state.host,
-            now=state.taken_at,
-            held=held_snapshots(namespace, now=state.taken_at),
-        )
-        for namespace in state.namespaces
-    )
+    views = tuple(_view(space, state.host, state.taken_at) for space in state.namespaces)
     return Context(state=state, views=views, grace_seconds=grace_seconds)
 
 

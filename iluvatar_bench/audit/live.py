@@ -107,7 +107,7 @@ def _moments(audit: Audit, view: NamespaceView, record: ContainerRecord) -> Iter
 def _snapshot(view: NamespaceView, record: ContainerRecord) -> SnapshotId | None:
     if record.snapshotter and record.snapshot_key:
         return SnapshotId(record.snapshotter, record.snapshot_key)
-    return view.unnamed().get(record.id)
+    return view.unnamed.get(record.id)
 
 
 def _snapshot_text(view: NamespaceView, record: ContainerRecord) -> str:

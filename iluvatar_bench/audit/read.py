@@ -8,11 +8,12 @@ backwards: a snapshot that is there has its lease, or by then its record, and bo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from iluvatar_bench.audit.collection import held_snapshots
 from iluvatar_bench.audit.read_host import CONVENTIONAL_PLACES, HostPlaces, read_host
@@ -20,7 +21,13 @@ from iluvatar_bench.audit.read_images import top_snapshots
 from iluvatar_bench.audit.state import DaemonState, HeldLease, NamespaceState, SnapshotId
 from iluvatar_bench.containerd.client import Client, connect_unchanged
 from iluvatar_bench.containerd.config_file import DaemonConfig, read_config
-from iluvatar_bench.containerd.values import ContainerRecord, SnapshotInfo, SnapshotKind, TaskInfo
+from iluvatar_bench.containerd.values import (
+    ContainerRecord,
+    LeaseInfo,
+    SnapshotInfo,
+    SnapshotKind,
+    TaskInfo,
+)
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonFault,
@@ -33,6 +40,9 @@ from iluvatar_bench.host.peer import Listener, listener_of
 
 SYSTEM_SOCKET = Path("/run/containerd/containerd.sock")
 """Where a containerd listens unless it is told otherwise."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _AT_A_TIME = 16
 """Requests under way at once: enough to keep the daemon busy, too few to burden it."""
@@ -152,15 +162,15 @@ async def _read_once(client: Client, snapshotters: Sequence[str]) -> _Reading:
 
 
 async def _leases(client: Client) -> tuple[HeldLease, ...]:
-    held = []
-    for lease in await client.leases.details():
+    async def look(lease: LeaseInfo) -> HeldLease | None:
         try:
-            resources = await client.leases.resources(lease.id)
+            return HeldLease(info=lease, resources=await client.leases.resources(lease.id))
         except NotFound:
             # Deleted a moment ago; what it held is the record's by now.
-            continue
-        held.append(HeldLease(info=lease, resources=resources))
-    return tuple(held)
+            return None
+
+    found = await _each(look, await client.leases.details())
+    return tuple(lease for lease in found if lease is not None)
 
 
 async def _settled(client: Client, first: _Reading, second: _Reading) -> NamespaceState:
@@ -194,20 +204,29 @@ async def _upper_directories(client: Client, state: NamespaceState) -> dict[Snap
         for id, info in state.snapshots.items()
         if id not in held and info.kind is SnapshotKind.ACTIVE
     ]
-    found: dict[SnapshotId, str] = {}
+
+    async def look(snapshot: SnapshotId) -> str | None:
+        try:
+            mounts = await client.snapshots(snapshot.snapshotter).mounts(snapshot.name)
+        except NotFound:
+            return None
+        return next((m.upper_directory for m in mounts if m.upper_directory), None)
+
+    uppers = await _each(look, loose)
+    return {id: upper for id, upper in zip(loose, uppers, strict=True) if upper is not None}
+
+
+async def _each(ask: Callable[[T], Awaitable[R]], subjects: Sequence[T]) -> list[R]:
+    """Every answer, in the order of the subjects, a bounded number of requests at a time."""
     limit = asyncio.Semaphore(_AT_A_TIME)
 
-    async def look(snapshot: SnapshotId) -> None:
+    async def one(subject: T) -> R:
         async with limit:
-            try:
-                mounts = await client.snapshots(snapshot.snapshotter).mounts(snapshot.name)
-            except NotFound:
-                return
-        for mount in mounts:
-            if mount.upper_directory is not None:
-                found[snapshot] = mount.upper_directory
+            return await ask(subject)
 
-    async with asyncio.TaskGroup() as group:
-        for snapshot in loose:
-            group.create_task(look(snapshot))
-    return found
+    # Not a task group: its errors come in groups, and the first one alone is for the user.
+    answers = await asyncio.gather(*map(one, subjects), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]

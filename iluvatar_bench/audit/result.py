@@ -72,10 +72,10 @@ class Audit:
                 "snapshotter": snapshot.snapshotter,
                 "snapshot": snapshot.name,
                 "age_seconds": age_seconds(created_at, view.now) if created_at else None,
-                "in_use": snapshot in view.in_use(),
+                "in_use": snapshot in view.in_use,
             }
             for view in self.context.views
-            for snapshot in view.loose()
+            for snapshot in view.loose
             for created_at in (view.state.snapshots[snapshot].created_at,)
         ]
         columns = ["namespace", "snapshotter", "snapshot", "age_seconds", "in_use"]

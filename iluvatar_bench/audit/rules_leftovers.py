@@ -117,7 +117,7 @@ def _told_elsewhere(view: NamespaceView, record: ContainerRecord) -> bool:
         return True
     snapshot = SnapshotId(record.snapshotter, record.snapshot_key)
     dangling = bool(record.snapshot_key) and snapshot not in view.state.snapshots
-    return dangling or record.id in view.unnamed()
+    return dangling or record.id in view.unnamed
 
 
 def _shims(context: Context) -> list[Finding]:

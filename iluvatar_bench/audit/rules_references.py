@@ -72,7 +72,7 @@ def _expired(context: Context) -> list[Finding]:
         for lease in view.state.leases:
             if lease.expired(context.now):
                 objects.append(view.title(lease.info.id))
-                losing += sum(snapshot in view.loose() for snapshot in lease.snapshots())
+                losing += sum(snapshot in view.loose for snapshot in lease.snapshots())
     details = [f"the next collection removes {losing} active snapshots that they held"]
     severity = Severity.HIGH if losing else Severity.LOW
     return finding(

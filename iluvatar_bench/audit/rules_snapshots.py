@@ -87,11 +87,11 @@ def judge_snapshots(context: Context) -> list[Finding]:
 def _not_named(context: Context) -> list[Finding]:
     objects, at_risk, in_use = [], 0, 0
     for view in context.views:
-        unnamed = view.unnamed()
+        unnamed = view.unnamed
         objects += [view.title(id) for id in unnamed]
         theirs = {snapshot for snapshot in unnamed.values() if snapshot is not None}
         at_risk += len(theirs)
-        in_use += len(theirs & view.in_use())
+        in_use += len(theirs & view.in_use)
     details = [f"the next collection removes {at_risk} of their snapshots, {in_use} of them in use"]
     return finding(NOT_NAMED, Severity.HIGH, objects, details=[*details, _pace(context)])
 
@@ -131,10 +131,10 @@ def _unreferenced(context: Context) -> list[Finding]:
     for view in context.views:
         # Those of records that name none, of leases that have expired and of tasks whose record is
         # gone are told there.
-        told = {*view.unnamed().values(), *_of_expired_leases(view), *view.of_stray_tasks()}
-        for snapshot in view.loose() - told:
+        told = {*view.unnamed.values(), *_of_expired_leases(view), *view.of_stray_tasks()}
+        for snapshot in view.loose - told:
             objects.append(view.title(snapshot))
-            used += snapshot in view.in_use()
+            used += snapshot in view.in_use
             created_at = view.state.snapshots[snapshot].created_at
             if created_at is not None:
                 ages.append(age_seconds(created_at, context.now))

@@ -23,7 +23,7 @@ from iluvatar_bench.errors import (
     UnusablePath,
     UsageError,
 )
-from tests.audit.clients import audited
+from tests.audit.clients import NOWHERE, audited, named
 from tests.fake_containerd import fake_containerd
 from tests.test_cli import command
 
@@ -82,14 +82,52 @@ async def test_no_permission(short_folder: Path) -> None:
             os.seteuid(0)
 
 
-async def test_a_daemon_that_fails_in_the_middle(short_folder: Path) -> None:
+READS = [
+    "Introspection.Plugins",
+    "Namespaces.List",
+    "Snapshots.List",
+    "Snapshots.Mounts",
+    "Leases.List",
+    "Leases.ListResources",
+    "Containers.List",
+    "Tasks.List",
+    "Content.List",
+    "Images.List",
+]
+
+
+@pytest.mark.parametrize("call", READS)
+async def test_a_daemon_that_fails_in_the_middle(short_folder: Path, call: str) -> None:
+    """One line that names the call; a daemon that cannot be read is never called healthy."""
     async with fake_containerd(short_folder / "c") as fake:
-        with pytest.raises(IluvatarBenchError, match=r"Introspection\.Plugins"):
-            # The fake does not know this call, as a very old containerd would not.
-            await audit_daemon(short_folder / "c")
+        fake.snapshots.update({"one", "two"})
+        fake.answers[call] = grpc.StatusCode.INTERNAL
+        with pytest.raises(DaemonFault) as raised:
+            await audit_daemon(short_folder / "c", places=NOWHERE)
+    assert raised.value.operation == call
+    assert "\n" not in str(raised.value)
+
+
+async def test_only_these_calls_are_made_and_none_that_changes_anything(
+    short_folder: Path,
+) -> None:
+    async with fake_containerd(short_folder / "c") as fake:
+        fake.snapshots.add("loose")
+        audit = await audit_daemon(short_folder / "c", places=NOWHERE)
+    assert {call for call, _, _ in fake.calls} == {"Version", *READS}
+    assert not any(lease for _, _, lease in fake.calls)
+    assert named(audit) == {"snapshot_unreferenced": 1}
+    # What listens there is this test's own process: no configuration that could be read.
+    assert audit.state.version == "0.0-fake"
+
+
+async def test_a_lease_that_goes_away_while_it_is_read_is_passed_over(short_folder: Path) -> None:
+    async with fake_containerd(short_folder / "c") as fake:
+        fake.answers["Leases.ListResources"] = grpc.StatusCode.NOT_FOUND
+        audit = await audit_daemon(short_folder / "c", places=NOWHERE)
+        assert (audit.findings, audit.counts["leases"]) == ((), 0)
         fake.answers["Version"] = grpc.StatusCode.INTERNAL
         await one_line(UnusablePath, "does not answer as a containerd", short_folder / "c")
-        assert not [call for call, _, _ in fake.calls if call != "Version"]
 
 
 @pytest.mark.daemon
