@@ -133,7 +133,8 @@ async def everything(node: Node) -> dict[str, Any]:
     return {
         "namespaces": await client.namespaces.list(),
         "containers": await client.containers.list(),
-        "tasks": await client.tasks.list(),
+        # Containerd lists tasks in the order of a Go map: another one each time.
+        "tasks": sorted(await client.tasks.list(), key=lambda task: task.container_id),
         "leases": await client.leases.details(),
         "images": await client.images.list(),
         "content": await client.content.all_labels(),

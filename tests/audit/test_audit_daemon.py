@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from iluvatar_bench.audit import HostPlaces, Severity, judge, watch_daemon
+from iluvatar_bench.audit import HostPlaces, Severity, audit_daemon, judge, watch_daemon
 from iluvatar_bench.audit.collection import held_snapshots
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
 from iluvatar_bench.containerd.containers import SPEC_TYPE_URL
@@ -22,7 +22,9 @@ from iluvatar_bench.containerd.image_import import SNAPSHOT_LABEL, ImportedImage
 from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host import processes
-from tests.audit.clients import RawWorker, audited, ctr, ctr_run, everything, named
+from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.lifecycle.container import Container
+from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
 
 pytestmark = pytest.mark.daemon
 
@@ -122,6 +124,30 @@ async def test_a_collection_takes_what_the_audit_says_and_nothing_else(
     assert {info.name for info in await snapshots.list()} == kept
     told = set(audit.next_collection["snapshot"])
     assert told == {"empty-key", "by-expired-lease", "loose"}
+
+
+async def test_a_linked_socket_and_the_client_of_a_run(
+    quiet_node: Node, image: ImportedImage, short_folder: Path
+) -> None:
+    """``/var/run`` is a link as a rule; and this library's own guarded containers are in order."""
+    kills = KillLog()
+    container = Container(
+        "mine", node=quiet_node, image=image, profile=PRESETS["guarded"], kills=kills
+    )
+    await container.create()
+    await container.start()
+    link = short_folder / "link"
+    link.symlink_to(quiet_node.address)
+    audit = await audit_daemon(link, places=NOWHERE)
+    assert named(audit) == {}
+    assert audit.state.host.shims
+    (client,) = audit.clients
+    assert (client.name, client.preset) == ("iluvatar-bench", "guarded")
+    assert client.profile() == PRESETS["guarded"].model_copy(
+        update={"name": "iluvatar-bench-observed"}
+    )
+    await container.remove()
+    container.close()
 
 
 async def test_the_audit_changes_nothing_and_collects_nothing(
