@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,8 @@ def audit_command(
         bool, typer.Option("--watch", help="go on: report containers as they are created")
     ] = False,
     grace: Annotated[
-        float, typer.Option(help="seconds that something may lie about before it is left behind")
+        float,
+        typer.Option(min=0, help="seconds that something may lie about before it is left behind"),
     ] = 60.0,
     save_profile: Annotated[
         Path | None,
@@ -132,8 +134,11 @@ def _show(audit: Audit) -> None:
                 f"The next collection removes {len(losing)} active snapshots; "
                 f"{int(losing['in_use'].sum())} of them are in use right now."
             )
-    for name in audit.clients:
-        _print(_client_line(name.as_dict()))
+    for client in audit.clients:
+        _print(_client_line(client.as_dict()))
+    if audit.state.collector is not None:
+        settings = ", ".join(f"{k} {v}" for k, v in asdict(audit.state.collector).items())
+        _print(f"collector: {settings}")
     for note in audit.version_notes:
         _print(f"version: {note}")
     for remark in audit.state.remarks:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iluvatar_bench.audit.context import Context, NamespaceView, needs_snapshot
+from iluvatar_bench.audit.context import Context, NamespaceView
 from iluvatar_bench.audit.rules_processes import sharing
+from iluvatar_bench.audit.spec_view import namespaces, needs_snapshot, number, section
 from iluvatar_bench.audit.state import SnapshotId
 from iluvatar_bench.containerd.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord
@@ -33,6 +34,9 @@ _VARYING = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{6,}|\d+", re.IGNORECASE
 )
 """What differs from one id of a client to the next: UUIDs, hashes, counters."""
+
+_MOST_MEMORY_MIB, _MOST_CPUS = 1 << 20, 1024
+"""Limits beyond a profile's own bounds are as good as none."""
 
 DECIDING = ("snapshot_reference", "cgroup", "removal")
 """The factors that tell the presets apart and leave traces."""
@@ -178,24 +182,18 @@ def _reference(view: NamespaceView, record: ContainerRecord) -> str:
 
 
 def _spec_levels(spec: Mapping[str, Any]) -> dict[str, str | int | float]:
-    linux = spec.get("linux") if isinstance(spec.get("linux"), dict) else {}
-    assert isinstance(linux, dict)
-    namespaces = [n for n in linux.get("namespaces") or () if isinstance(n, dict)]
-    network = next((n for n in namespaces if n.get("type") == "network"), None)
-    found: dict[str, str | int | float] = {
-        "network": "host" if network is None else "bridge" if network.get("path") else "loopback"
-    }
-    resources = linux.get("resources") or {}
-    memory = (resources.get("memory") or {}).get("limit")
-    if isinstance(memory, int) and memory > 0:
-        found["memory_limit_mib"] = memory >> 20
-    cpu = resources.get("cpu") or {}
-    quota, period = cpu.get("quota"), cpu.get("period")
-    if isinstance(quota, int) and isinstance(period, int) and quota > 0 and period > 0:
+    network = namespaces(spec, "network")
+    level = "host" if not network else "bridge" if network[0].get("path") else "loopback"
+    found: dict[str, str | int | float] = {"network": level}
+    memory = number(spec, "linux", "resources", "memory", "limit") >> 20
+    if 0 < memory <= _MOST_MEMORY_MIB:
+        found["memory_limit_mib"] = memory
+    quota = number(spec, "linux", "resources", "cpu", "quota")
+    period = number(spec, "linux", "resources", "cpu", "period")
+    if quota > 0 and period > 0 and quota / period <= _MOST_CPUS:
         found["cpus"] = quota / period
-    root = spec.get("root")
-    if isinstance(root, dict):
-        found["read_only_root"] = "yes" if root.get("readonly") else "no"
+    if section(spec, "root"):
+        found["read_only_root"] = "yes" if section(spec, "root").get("readonly") else "no"
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from iluvatar_bench.audit.collection import held_snapshots, record_roots
+from iluvatar_bench.audit.spec_view import needs_snapshot
 from iluvatar_bench.audit.state import (
     DaemonState,
     HostState,
@@ -14,7 +15,7 @@ from iluvatar_bench.audit.state import (
     RootMount,
     SnapshotId,
 )
-from iluvatar_bench.containerd.values import ContainerRecord, TaskState
+from iluvatar_bench.containerd.values import TaskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,14 +155,3 @@ def age_text(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{max(0.0, seconds):.0f} s"
-
-
-def needs_snapshot(record: ContainerRecord) -> bool:
-    """Whether the container's root file system comes from a snapshot.
-
-    A spec whose root is an absolute path brings its own: Docker's with its own storage drivers,
-    and ``ctr run --rootfs``.
-    """
-    root = record.spec.get("root")
-    path = root.get("path") if isinstance(root, dict) else None
-    return isinstance(path, str) and not path.startswith("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -111,9 +111,7 @@ class Audit:
             "runtimes": dict(self.state.host.runtimes),
             "taken_at": self.state.taken_at.isoformat(),
             "looked_at": self.counts,
-            "collector": None
-            if collector is None
-            else {name: getattr(collector, name) for name in collector.__slots__},
+            "collector": None if collector is None else asdict(collector),
             "findings": [found.as_dict() for found in self.findings],
             "next_collection": {
                 "active_snapshots": len(losing),

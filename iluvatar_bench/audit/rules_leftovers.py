@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iluvatar_bench.audit.context import Context, NamespaceView
 from iluvatar_bench.audit.finding import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.spec_view import namespaces, sandbox_of
 from iluvatar_bench.audit.state import SnapshotId
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import ContainerRecord, TaskState
@@ -157,11 +158,7 @@ def _sandboxes(context: Context) -> set[str]:
 
 
 def _sandbox(view: NamespaceView, container_id: str) -> str:
-    record = view.state.records.get(container_id)
-    annotations = record.spec.get("annotations") if record else None
-    if not isinstance(annotations, dict):
-        return ""
-    return str(annotations.get("io.kubernetes.cri.sandbox-id", ""))
+    return sandbox_of(view.state.records.get(container_id))
 
 
 def _mounts(context: Context) -> list[Finding]:
@@ -182,8 +179,7 @@ def _networks(context: Context) -> list[Finding]:
         str(entry.get("path"))
         for view in context.views
         for record in view.state.records.values()
-        for entry in (record.spec.get("linux") or {}).get("namespaces") or ()
-        if isinstance(entry, dict) and entry.get("type") == "network"
+        for entry in namespaces(record.spec, "network")
     }
     objects = [
         str(namespace.path)

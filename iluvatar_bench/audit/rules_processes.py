@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import defaultdict
-from typing import Any
 
 from iluvatar_bench.audit.context import Context, NamespaceView
 from iluvatar_bench.audit.finding import Finding, Rule, Severity, finding
 from iluvatar_bench.audit.read_host import runtime_program
 from iluvatar_bench.audit.runtimes import shared_cgroup_effect
+from iluvatar_bench.audit.spec_view import cgroup_of, has_own_pid_namespace, section
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import ContainerRecord
 
@@ -56,26 +55,6 @@ def judge_processes(context: Context) -> list[Finding]:
     ]
 
 
-def cgroup_of(record: ContainerRecord) -> str | None:
-    """The spec's cgroup in one spelling; None where the runtime makes one by the container's id."""
-    path = _linux(record).get("cgroupsPath")
-    if not isinstance(path, str) or not path:
-        return None
-    if ":" in path:
-        # slice:prefix:name of the systemd driver, which is no path.
-        return path
-    return posixpath.normpath(f"/{path.lstrip('/')}")
-
-
-def has_own_pid_namespace(record: ContainerRecord) -> bool:
-    """Whether the spec asks for a new PID namespace."""
-    namespaces = _linux(record).get("namespaces")
-    entries = namespaces if isinstance(namespaces, list) else []
-    return any(
-        isinstance(e, dict) and e.get("type") == "pid" and not e.get("path") for e in entries
-    )
-
-
 def sharing(context: Context) -> dict[str, list[tuple[NamespaceView, ContainerRecord]]]:
     """The records of each cgroup that several name, whatever their containerd namespace."""
     groups: dict[str, list[tuple[NamespaceView, ContainerRecord]]] = defaultdict(list)
@@ -117,7 +96,7 @@ def _pid_namespace(context: Context) -> list[Finding]:
         view.title(record.id)
         for view in context.views
         for record in view.state.records.values()
-        if _linux(record) and not has_own_pid_namespace(record)
+        if section(record.spec, "linux") and not has_own_pid_namespace(record)
     ]
     return finding(PID_NAMESPACE, Severity.MEDIUM, objects)
 
@@ -131,8 +110,3 @@ def _spec_unreadable(context: Context) -> list[Finding]:
     }
     details = [f"{name}: {problem}" for name, problem in sorted(problems.items())[:3]]
     return finding(SPEC_UNREADABLE, Severity.LOW, problems, details=details)
-
-
-def _linux(record: ContainerRecord) -> dict[str, Any]:
-    section = record.spec.get("linux")
-    return section if isinstance(section, dict) else {}

@@ -156,9 +156,15 @@ def _of_expired_leases(view: NamespaceView) -> set[SnapshotId]:
     }
 
 
+_DOCKERS_NAMESPACE = "moby"
+"""Docker deletes the record of a container that has stopped, and keeps its layer by a lease."""
+
+
 def _orphaned(context: Context) -> list[Finding]:
     objects = []
     for view in context.views:
+        if view.state.name == _DOCKERS_NAMESPACE:
+            continue
         named = {
             SnapshotId(record.snapshotter, record.snapshot_key)
             for record in (*view.state.records.values(), *view.state.passing_records)

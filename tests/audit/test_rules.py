@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from iluvatar_bench.audit import Audit, DaemonState, judge
+from iluvatar_bench.audit import Audit, DaemonState, examine_container, judge
 from iluvatar_bench.audit.clients import client_of, id_pattern
 from iluvatar_bench.audit.collection import FLAT_LABEL, held_snapshots
 from iluvatar_bench.audit.runtimes import shared_cgroup_effect
@@ -273,3 +276,57 @@ def test_a_table_a_frame_and_a_notebook() -> None:
     assert "&lt;b&gt;" in audit._repr_html_()
     assert "<b>," not in audit._repr_html_()
     assert audit.next_collection.empty
+
+
+def test_a_cgroup_is_the_hosts_whatever_the_containerd_namespace() -> None:
+    spaces = tuple(
+        NamespaceState(
+            name=name,
+            records={"a": record("a", cgroup="/one")},
+            snapshots=snapshot("a"),
+            tasks=running("a"),
+        )
+        for name in ("first", "second")
+    )
+    state = replace(audit_of().state, namespaces=spaces)
+    (found,) = judge(state).findings
+    assert (found.rule.name, found.objects) == ("cgroup_shared", ("first/a", "second/a"))
+    alone = replace(state, namespaces=spaces[:1])
+    assert judge(alone).findings == ()
+
+
+def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
+    kept = NamespaceState(name="moby", snapshots=snapshot("x"), leases=(lease("x", "x"),))
+    state = replace(audit_of().state, namespaces=(kept,))
+    assert named(judge(state)) == {}
+    elsewhere = replace(state, namespaces=(replace(kept, name="default"),))
+    assert named(judge(elsewhere)) == {"snapshot_orphaned": 1}
+    in_use = replace(kept, name="default", records={"y": record("y", snapshot_key="x")})
+    assert named(judge(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
+
+
+_NAMES = st.sampled_from(
+    "linux root path namespaces type cgroupsPath resources memory limit cpu quota period "
+    "annotations io.kubernetes.cri.sandbox-id readonly".split()
+)
+_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["pid", "/", "a:b", ""])
+)
+_SPECS = st.dictionaries(
+    _NAMES,
+    st.recursive(
+        _VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner)
+    ),
+)
+
+
+@given(specs=st.lists(_SPECS, min_size=1, max_size=3))
+def test_no_spec_of_any_form_ends_the_audit(specs: list[dict[str, Any]]) -> None:
+    records = [record(f"r{n}", spec=spec, snapshot_key="") for n, spec in enumerate(specs)]
+    audit = audit_of(*records, tasks=running("r0"))
+    assert audit.counts["containers"] == len(specs)
+    json.dumps(audit.as_dict())
+    for client in audit.clients:
+        client.profile()
+    for one in records:
+        assert examine_container(audit, one.id).title == f"Container ns/{one.id}, now"
