@@ -139,7 +139,7 @@ def _unreferenced(context: Context) -> list[Finding]:
             if created_at is not None:
                 ages.append(age_seconds(created_at, context.now))
     details = [
-        f"the next collection removes all {len(objects)}, {used} of them in use",
+        f"the next collection removes them; in use right now: {used}",
         f"the oldest is {age_text(max(ages))} old" if ages else "",
         _pace(context),
     ]

@@ -21,7 +21,7 @@ from iluvatar_bench.audit.rules_snapshots import NOT_NAMED
 from iluvatar_bench.audit.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.errors import NotFound, UsageError
+from iluvatar_bench.errors import NotFound, Unavailable, UsageError
 
 _CREATED = "/containers/create"
 
@@ -88,6 +88,12 @@ async def watch_daemon(
             alarm = await _look(one, event.container_id, event.timestamp)
             if alarm is not None:
                 yield alarm
+        raise Unavailable(
+            operation="Events.Subscribe",
+            subject="",
+            namespace=namespace or "",
+            detail="the daemon ended the stream",
+        )
 
 
 async def _look(client: Client, container_id: str, at: datetime | None) -> Alarm | None:

@@ -97,8 +97,19 @@ def _from_events(
         ended = began + row["kill_ms"] / 1000
         known["kill"] = (began, ended)
         known["delete"] = (max(ended, known["delete"][0]), known["delete"][1])
-    for step, (began, ended) in known.items():
+    for step, (began, ended) in _one_after_another(known):
         yield Moment(at=began, ended_at=ended, actor=Actor.CLIENT, text=_CALLS[step], exact=False)
+
+
+def _one_after_another(
+    known: Mapping[str, tuple[float, float]],
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """The steps in their order. No request begins before the answer to the last one: a beginning
+    that was worked out comes out too early, as an event is published before its answer is sent."""
+    free = 0.0
+    for step, (began, ended) in sorted(known.items(), key=lambda item: item[1][1]):
+        yield step, (max(began, free), ended)
+        free = ended
 
 
 def _after(known: Mapping[str, tuple[float, float]], step: str, seconds: float) -> float | None:

@@ -306,8 +306,23 @@ def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
 
 
 _NAMES = st.sampled_from(
-    "linux root path namespaces type cgroupsPath resources memory limit cpu quota period "
-    "annotations io.kubernetes.cri.sandbox-id readonly".split()
+    [
+        "linux",
+        "root",
+        "path",
+        "namespaces",
+        "type",
+        "cgroupsPath",
+        "resources",
+        "memory",
+        "limit",
+        "cpu",
+        "quota",
+        "period",
+        "annotations",
+        "io.kubernetes.cri.sandbox-id",
+        "readonly",
+    ]
 )
 _VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["pid", "/", "a:b", ""])

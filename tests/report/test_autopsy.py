@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,10 @@ def test_times_that_are_worked_out_contradict_no_event(run: RunResult) -> None:
         if ended and "Tasks.Kill" in by_text:
             assert by_text["Tasks.Kill"].at >= ended[0].at
         assert all(m.ended_at is None or m.ended_at >= m.at for m in case.moments)
+        worked_out = [m for m in case.moments if not m.exact]
+        for one, following in pairwise(worked_out):
+            assert one.ended_at is not None
+            assert one.ended_at <= following.at + 1e-6
     assert compared > 20
 
 
