@@ -20,6 +20,7 @@ _CALLS = {
     "alive": "alive",
     "kill": "Tasks.Kill",
     "delete": "Tasks.Delete",
+    "collection": "a collection, forced",
 }
 
 _ENDS_WITH = {
