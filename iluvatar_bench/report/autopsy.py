@@ -61,15 +61,30 @@ def explain(run: RunResult | Path, trial: int) -> Autopsy:
             f"there are {len(known)}, from {known.min()} to {known.max()}"
         )
     row = _plain(rows.iloc[0].to_dict())
-    return Autopsy(_case(row, _events(result.folder, row["container_id"]), result.manifest))
+    events = _events(result.folder, row["container_id"])
+    deaths = _deaths(result.folder, row["container_id"])
+    return Autopsy(_case(row, events, deaths, result.manifest))
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    """A table of the run; None where the run has none, as one that was cut off."""
+    path = folder / f"{name}.parquet"
+    return pd.read_parquet(path) if path.exists() else None
+
+
+def _deaths(folder: Path, container_id: str) -> list[dict[str, Any]]:
+    """How the end of the container's process came to be known, in runs that kept it."""
+    frame = _table(folder, "deaths")
+    if frame is None:
+        return []
+    return [_plain(row) for row in frame[frame["container_id"] == container_id].to_dict("records")]
 
 
 def _events(folder: Path, container_id: str) -> list[dict[str, Any]]:
     """The container's events and its snapshot's, in the order of their times."""
-    path = folder / "events.parquet"
-    if not path.exists():
+    frame = _table(folder, "events")
+    if frame is None:
         return []
-    frame = pd.read_parquet(path)
     mine = frame[(frame["container_id"] == container_id) | (frame["snapshot_key"] == container_id)]
     return [_plain(row) for row in mine.sort_values("timestamp").to_dict("records")]
 
@@ -88,7 +103,12 @@ def _missing(value: Any) -> bool:
     )
 
 
-def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[str, Any]) -> Case:
+def _case(
+    row: dict[str, Any],
+    events: list[dict[str, Any]],
+    deaths: list[dict[str, Any]],
+    manifest: Mapping[str, Any],
+) -> Case:
     evidence = json.loads(row.get("evidence") or "{}")
     factors = {name: row[name] for name in manifest.get("profile", {}) if name in row}
     failed = row["outcome"] == "failed"
@@ -99,6 +119,7 @@ def _case(row: dict[str, Any], events: list[dict[str, Any]], manifest: Mapping[s
         *client_steps(row, events, evidence),
         *_containerd(events),
         *_kernel(row, evidence),
+        *_news_of_death(deaths),
         *_neighbours(row, evidence),
     )
     return Case(
@@ -188,6 +209,18 @@ def _kernel(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[Mom
     if evidence.get("snapshot_found") is False and not evidence.get("snapshot_removed_by_us"):
         text = "seen by then: containerd no longer knows the snapshot"
         yield Moment(at=looked_at, actor=Actor.CONTAINERD, text=text, bad=True)
+
+
+def _news_of_death(deaths: list[dict[str, Any]]) -> Iterator[Moment]:
+    told = {
+        "pidfd_at": (Actor.KERNEL, "the pidfd says that the process has ended"),
+        "wait_at": (Actor.CONTAINERD, "Tasks.Wait answers"),
+        "event_at": (Actor.CONTAINERD, "/tasks/exit arrives"),
+    }
+    for death in deaths:
+        for column, (actor, text) in told.items():
+            if death.get(column) is not None:
+                yield Moment(at=death[column].timestamp(), actor=actor, text=text)
 
 
 def _neighbours(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[Moment]:

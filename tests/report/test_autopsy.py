@@ -144,6 +144,25 @@ def test_exact_spans_are_used_where_a_run_has_them(run: RunResult) -> None:
     assert steps[2].bad
 
 
+def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
+    run: RunResult, tmp_path: Path
+) -> None:
+    trial = trial_of(run, "process_died")
+    row = run.trials[run.trials["trial"] == trial]
+    ended_at = pd.Timestamp("2026-11-23 06:46:50.178", tz="UTC")
+    death = {
+        "container_id": row["container_id"].iloc[0],
+        "pidfd_at": ended_at,
+        "wait_at": pd.NaT,
+        "a_way_of_tomorrow_at": ended_at,
+    }
+    pd.DataFrame([death]).to_parquet(tmp_path / "deaths.parquet")
+    case = explain(RunResult(tmp_path, run.manifest, row, run.rates), trial).case
+    (told,) = [m for m in case.moments if "pidfd" in m.text]
+    assert (told.actor, told.at) == (Actor.KERNEL, ended_at.timestamp())
+    assert not any("Tasks.Wait" in m.text for m in case.moments)
+
+
 def test_without_events_and_evidence_the_case_says_what_it_knows(
     run: RunResult, tmp_path: Path
 ) -> None:
