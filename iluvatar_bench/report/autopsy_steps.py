@@ -11,12 +11,14 @@ from iluvatar_bench.bugs.case import Actor, Moment
 from iluvatar_bench.records import STEP_COLUMNS
 
 _CALLS = {
+    "network": "attaching the network",
     "create": "Containers.Create",
     "prepare": "Snapshots.Prepare",
     "task_create": "Tasks.Create",
     "start": "Tasks.Start",
     "ready": "waiting until it is ready",
     "first_invoke": "first invocation",
+    "invoke": "invocation",
     "alive": "alive",
     "kill": "Tasks.Kill",
     "delete": "Tasks.Delete",

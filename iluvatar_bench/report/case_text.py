@@ -46,7 +46,7 @@ def sections(case: Case) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The lists of a case under their headings; empty ones are left out."""
     named = (
         (case.heading_for, case.evidence_for),
-        ("Evidence against", case.evidence_against),
+        ("Evidence against, or for something else", case.evidence_against),
         (case.heading_ruled_out, case.ruled_out),
         ("Not known", case.not_known),
         ("What prevents it", tuple(entry for r in case.remedies for entry in _remedy(r))),
