@@ -128,12 +128,11 @@ def _show(audit: Audit) -> None:
     if audit.findings:
         _print("")
         _print_table(_findings(audit))
-        losing = audit.next_collection
-        if len(losing):
-            _print(
-                f"The next collection removes {len(losing)} active snapshots; "
-                f"{int(losing['in_use'].sum())} of them are in use right now."
-            )
+    if audit.losing:
+        _print(
+            f"The next collection removes {len(audit.losing)} active snapshots; "
+            f"{sum(one.in_use for one in audit.losing)} of them are in use right now."
+        )
     for client in audit.clients:
         _print(_client_line(client.as_dict()))
     if audit.state.collector is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.audit.clients import ClientHabits, observed_clients
 from iluvatar_bench.audit.context import Context, age_seconds, make_context
@@ -15,13 +13,30 @@ from iluvatar_bench.audit.rules_leftovers import judge_leftovers
 from iluvatar_bench.audit.rules_processes import judge_processes
 from iluvatar_bench.audit.rules_references import judge_references
 from iluvatar_bench.audit.rules_snapshots import judge_snapshots
-from iluvatar_bench.audit.state import DaemonState
+from iluvatar_bench.audit.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.versions import version_notes
+
+if TYPE_CHECKING:
+    # Loading it takes longer than an audit does: only what gives a frame does so.
+    import pandas as pd
 
 GRACE_SECONDS = 60.0
 """How long something may lie about before it counts as left behind."""
 
 _GROUPS = (judge_snapshots, judge_processes, judge_references, judge_leftovers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losing:
+    """An active snapshot or view that the next collection removes.
+
+    ``age_seconds`` is None where containerd does not say when it was made.
+    """
+
+    namespace: str
+    snapshot: SnapshotId
+    age_seconds: float | None
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,8 @@ class Audit:
         Columns: severity, rule, count, objects (the first three), bug_classes, what, details, fix,
         source; all text but count.
         """
+        import pandas as pd
+
         rows = [
             {
                 "severity": str(found.severity),
@@ -61,22 +78,37 @@ class Audit:
         return pd.DataFrame(rows, columns=[*columns, "fix", "source"])
 
     @property
+    def losing(self) -> tuple[Losing, ...]:
+        """What the next collection removes of active snapshots and views, by name."""
+        return tuple(
+            Losing(
+                namespace=view.state.name,
+                snapshot=snapshot,
+                age_seconds=age_seconds(created_at, view.now) if created_at else None,
+                in_use=snapshot in view.in_use,
+            )
+            for view in self.context.views
+            for snapshot in sorted(view.loose)
+            for created_at in (view.state.snapshots[snapshot].created_at,)
+        )
+
+    @property
     def next_collection(self) -> pd.DataFrame:
-        """What the next collection removes of active snapshots and views, oldest first.
+        """The same as data, oldest first.
 
         Columns: namespace, snapshotter, snapshot, age_seconds (NaN where not known), in_use.
         """
+        import pandas as pd
+
         rows = [
             {
-                "namespace": view.state.name,
-                "snapshotter": snapshot.snapshotter,
-                "snapshot": snapshot.name,
-                "age_seconds": age_seconds(created_at, view.now) if created_at else None,
-                "in_use": snapshot in view.in_use,
+                "namespace": one.namespace,
+                "snapshotter": one.snapshot.snapshotter,
+                "snapshot": one.snapshot.name,
+                "age_seconds": one.age_seconds,
+                "in_use": one.in_use,
             }
-            for view in self.context.views
-            for snapshot in view.loose
-            for created_at in (view.state.snapshots[snapshot].created_at,)
+            for one in self.losing
         ]
         columns = ["namespace", "snapshotter", "snapshot", "age_seconds", "in_use"]
         frame = pd.DataFrame(rows, columns=columns)
@@ -103,7 +135,7 @@ class Audit:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        losing = self.next_collection
+        losing = self.losing
         collector = self.state.collector
         return {
             "address": str(self.state.address),
@@ -115,7 +147,7 @@ class Audit:
             "findings": [found.as_dict() for found in self.findings],
             "next_collection": {
                 "active_snapshots": len(losing),
-                "in_use": int(losing["in_use"].sum()),
+                "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
             "version_notes": list(self.version_notes),
