@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from iluvatar_bench.cli_audit import audit_command, explain_command
 from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
@@ -47,6 +48,8 @@ app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
 app.command("network-benchmark")(network_benchmark)
 app.command("ground-truth")(ground_truth_command)
+app.command("audit")(audit_command)
+app.command("explain")(explain_command)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -149,7 +152,9 @@ def demo(
 
 @run_app.command("cold-start")
 def run_cold_start_command(
-    profile: Annotated[str, typer.Option(help="a preset; see --set")] = "iluvatar-2022-07",
+    profile: Annotated[
+        str, typer.Option(help="a preset, or a profile's file; see --set")
+    ] = "iluvatar-2022-07",
     settings: Sets = None,
     trials: Trials = 40,
     concurrency: Concurrency = 4,

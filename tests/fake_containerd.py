@@ -18,9 +18,15 @@ from google.protobuf.empty_pb2 import Empty
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     containers_pb2_grpc,
+    content_pb2,
+    content_pb2_grpc,
     event_payloads_pb2,
     events_pb2,
     events_pb2_grpc,
+    images_pb2,
+    images_pb2_grpc,
+    introspection_pb2,
+    introspection_pb2_grpc,
     leases_pb2,
     leases_pb2_grpc,
     namespaces_pb2,
@@ -116,6 +122,11 @@ class _Version(version_pb2_grpc.VersionServicer):
 class _Namespaces(namespaces_pb2_grpc.NamespacesServicer):
     fake: FakeContainerd
 
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Namespaces.List", "", context)
+        namespace = namespaces_pb2.Namespace(name="default")
+        return namespaces_pb2.ListNamespacesResponse(namespaces=[namespace])
+
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Namespaces.Create", request.namespace.name, context)
         return namespaces_pb2.CreateNamespaceResponse(namespace=request.namespace)
@@ -132,6 +143,14 @@ class _Leases(leases_pb2_grpc.LeasesServicer):
         await self.fake.note("Leases.Delete", request.id, context)
         return Empty()
 
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.List", "", context)
+        return leases_pb2.ListResponse(leases=[leases_pb2.Lease(id="some")])
+
+    async def ListResources(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.ListResources", request.id, context)
+        return leases_pb2.ListResourcesResponse()
+
 
 class _Containers(containers_pb2_grpc.ContainersServicer):
     fake: FakeContainerd
@@ -141,6 +160,10 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.containers[request.container.id] = request.container
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
+
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.List", "", context)
+        return containers_pb2.ListContainersResponse(containers=self.fake.containers.values())
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Delete", request.id, context)
@@ -162,6 +185,16 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
         if request.key not in self.fake.snapshots:
             await context.abort(grpc.StatusCode.NOT_FOUND, "snapshot does not exist: not found")
         return snapshots_pb2.StatSnapshotResponse(info=snapshots_pb2.Info(name=request.key))
+
+    async def Mounts(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Mounts", request.key, context)
+        return snapshots_pb2.MountsResponse()
+
+    async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Snapshots.List", "", context)
+        kind = snapshots_pb2.ACTIVE
+        infos = [snapshots_pb2.Info(name=name, kind=kind) for name in self.fake.snapshots]
+        yield snapshots_pb2.ListSnapshotsResponse(info=infos)
 
     async def Remove(self, request: Any, context: Any) -> Any:
         await self.fake.note("Snapshots.Remove", request.key, context)
@@ -214,6 +247,10 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
         await self.fake.note("Tasks.Kill", request.container_id, context)
         return Empty()
 
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.List", "", context)
+        return tasks_pb2.ListTasksResponse()
+
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Delete", request.container_id, context)
         return tasks_pb2.DeleteResponse(id=request.container_id)
@@ -240,6 +277,31 @@ class _Events(events_pb2_grpc.EventsServicer):
         await context.abort(grpc.StatusCode.UNAVAILABLE, "transport is closing")
 
 
+class _Images(images_pb2_grpc.ImagesServicer):
+    fake: FakeContainerd
+
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Images.List", "", context)
+        return images_pb2.ListImagesResponse()
+
+
+class _Content(content_pb2_grpc.ContentServicer):
+    fake: FakeContainerd
+
+    async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Content.List", "", context)
+        yield content_pb2.ListContentResponse()
+
+
+class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
+    fake: FakeContainerd
+
+    async def Plugins(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Introspection.Plugins", "", context)
+        plugin = introspection_pb2.Plugin(type="io.containerd.snapshotter.v1", id="overlayfs")
+        return introspection_pb2.PluginsResponse(plugins=[plugin])
+
+
 @asynccontextmanager
 async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
     """Serve a fake at the socket for the length of the block."""
@@ -253,6 +315,9 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (snapshots_pb2_grpc.add_SnapshotsServicer_to_server, _Snapshots),
         (tasks_pb2_grpc.add_TasksServicer_to_server, _Tasks),
         (events_pb2_grpc.add_EventsServicer_to_server, _Events),
+        (images_pb2_grpc.add_ImagesServicer_to_server, _Images),
+        (content_pb2_grpc.add_ContentServicer_to_server, _Content),
+        (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
     ):
         add(_service(fake, base), server)
     server.add_insecure_port(f"unix:{socket}")

@@ -159,4 +159,5 @@ def _info(process: task_types.Process, container_id: str) -> TaskInfo:
         pid=int(process.pid),
         state=TaskState(task_types.Status.Name(process.status).lower()),
         exit_status=int(process.exit_status),
+        exited_at=utc(process.exited_at),
     )

@@ -1,5 +1,6 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
+from iluvatar_bench.report.autopsy import Autopsy, explain
 from iluvatar_bench.report.figures import rates_figure, save_figure, show_figure, steps_figure
 from iluvatar_bench.report.html import comparison_page
 from iluvatar_bench.report.monitor_figures import latency_figure, memory_figure, timeline_figure
@@ -12,9 +13,11 @@ from iluvatar_bench.report.timeline import (
 )
 
 __all__ = [
+    "Autopsy",
     "comparison_page",
     "comparison_table",
     "detection_latencies",
+    "explain",
     "failure_examples",
     "latency_figure",
     "latency_table",
