@@ -1,6 +1,6 @@
 """The command line: thin. It parses, calls the library, prints; nothing else prints or exits.
 
-Exit codes: 0 done; 1 the environment or a run failed; 2 the request was wrong; 130 interrupted.
+The exit codes stand in ``EXIT_CODES``.
 Heavy imports stand inside the commands, so that a mistyped one answers at once.
 """
 
@@ -18,9 +18,21 @@ from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_notebook import notebook_command
-from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
+from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import report_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    this host lacks something, or a run or a check failed
+  2    the request was wrong; nothing was started
+  3    compare --fail-if-worse: the candidate is worse
+  130  interrupted; what had ended is kept
+
+./bench test [--all] runs the tests of a source checkout.
+
+"""
 
 app = typer.Typer(
     name="iluvatar-bench",
@@ -34,9 +46,23 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
-app.command("compare")(compare_command)
-app.command("report")(report_command)
-app.command("notebook")(notebook_command)
+app.command(
+    "compare",
+    epilog=example(
+        "compare iluvatar-2022-07 guarded",
+        "compare results/RUN_A results/RUN_B --fail-if-worse --json",
+    ),
+)(compare_command)
+app.command("report", epilog=example("report iluvatar-2022-07 guarded --out report.html"))(
+    report_command
+)
+app.command(
+    "notebook",
+    epilog=example(
+        "notebook compare -p baseline=iluvatar-2022-07 -p candidate=guarded",
+        "notebook cold_start -p profile=iluvatar-2022-07,guarded -p trials=40,80",
+    ),
+)(notebook_command)
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
@@ -55,7 +81,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="./bench test [--all] runs the tests of a source checkout.")
+@app.callback(epilog=EXIT_CODES + example("doctor", "demo", "compare iluvatar-2022-07 guarded"))
 def options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_version, help="print the version")
@@ -74,7 +100,7 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
-@app.command()
+@app.command(epilog=example("doctor", "doctor --json"))
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
@@ -94,7 +120,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("demo", "demo --trials 60 --out /tmp/demo"))
 def demo(
     trials: Trials = 240,
     concurrency: Concurrency = 6,
@@ -131,7 +157,13 @@ def demo(
         print_plain(f"{name}: {path}")
 
 
-@run_app.command("cold-start")
+@run_app.command(
+    "cold-start",
+    epilog=example(
+        "run cold-start --profile guarded --trials 100",
+        "run cold-start --profile guarded --set snapshot_reference=none --json",
+    ),
+)
 def run_cold_start_command(
     profile: Annotated[str, typer.Option(help="a preset; see --set")] = "iluvatar-2022-07",
     settings: Sets = None,
@@ -144,6 +176,7 @@ def run_cold_start_command(
         typer.Option(help="socket of a running containerd; default: a private one is started"),
     ] = None,
     results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.experiments import run_cold_start
@@ -166,13 +199,16 @@ def run_cold_start_command(
                 stop=stop,
             )
         )
-    print_table(comparison_table(result.rates))
-    print_plain(str(result))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
 
 
-@function_app.command("list")
+@function_app.command("list", epilog=example("function list"))
 def function_list() -> None:
     """The built-in functions."""
     from iluvatar_bench.functions import builtin_names
@@ -181,7 +217,12 @@ def function_list() -> None:
         print_plain(name)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "classify /var/log/iluvatar --csv failures.csv",
+        "classify - --zone Europe/Vienna < worker.log",
+    )
+)
 def classify(
     files: Annotated[
         list[str],
@@ -205,7 +246,7 @@ def classify(
     save_failures(report, csv=csv, parquet=parquet)
 
 
-@app.command("log-benchmark")
+@app.command("log-benchmark", epilog=example("log-benchmark --size-mb 100"))
 def log_benchmark(
     size_mb: Annotated[int, typer.Option(help="size of each generated log")] = 1000,
     failures: Annotated[int, typer.Option(help="known failures in each")] = 3000,
@@ -224,7 +265,7 @@ def log_benchmark(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("clean"))
 def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
     left = asyncio.run(_clean())
@@ -260,7 +301,7 @@ def _require_working_host() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        app(prog_name="iluvatar-bench")
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         err.print(f"error: {error}", soft_wrap=True, markup=False)

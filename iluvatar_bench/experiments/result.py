@@ -80,6 +80,20 @@ class RunResult:
         """
         return (self.manifest.get("ledger") or {}).get("leaked") or {}
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed."""
+        counts = self.rates.set_index(["kind", "bug_class"])["count"]
+        return {
+            "run": self.manifest["run_id"],
+            "folder": str(self.folder.resolve()),
+            "profile": self.label,
+            "trials": len(self.trials),
+            "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
+            "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
+            "leaked": self.leaked,
+            "caveat": self.caveat or None,
+        }
+
     def __str__(self) -> str:
         outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
