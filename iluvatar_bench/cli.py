@@ -19,7 +19,7 @@ from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.cli_notebook import notebook_command
 from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
-from iluvatar_bench.cli_report import report_command
+from iluvatar_bench.cli_report import record_command, report_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
 
 EXIT_CODES = """\b
@@ -56,6 +56,7 @@ app.command(
 app.command("report", epilog=example("report iluvatar-2022-07 guarded --out report.html"))(
     report_command
 )
+app.command("record", epilog=example("record results/RUN guarded --replace"))(record_command)
 app.command(
     "notebook",
     epilog=example(

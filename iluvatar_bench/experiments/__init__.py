@@ -2,7 +2,7 @@
 
 from iluvatar_bench.experiments.cold_start import run_cold_start
 from iluvatar_bench.experiments.comparison import RunComparison, compare_runs
-from iluvatar_bench.experiments.recorded import find_run, recorded_names
+from iluvatar_bench.experiments.recorded import find_run, record_run, recorded_names
 from iluvatar_bench.experiments.result import RunResult, open_run
 from iluvatar_bench.experiments.store import RunFolder, load_run
 
@@ -14,6 +14,7 @@ __all__ = [
     "find_run",
     "load_run",
     "open_run",
+    "record_run",
     "recorded_names",
     "run_cold_start",
 ]
