@@ -247,10 +247,6 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
         await self.fake.note("Tasks.Kill", request.container_id, context)
         return Empty()
 
-    async def List(self, request: Any, context: Any) -> Any:
-        await self.fake.note("Tasks.List", "", context)
-        return tasks_pb2.ListTasksResponse()
-
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Delete", request.container_id, context)
         return tasks_pb2.DeleteResponse(id=request.container_id)

@@ -213,12 +213,16 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise UsageError(f"{path} is no run folder: it has no manifest.json") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
-    version = manifest.get("schema_version")
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if version not in READABLE_VERSIONS:
         readable = " and ".join(map(str, READABLE_VERSIONS))
         raise UsageError(f"{path} has schema version {version}; this program reads {readable}")
     table = path / "trials.parquet"
-    frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
+    try:
+        frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"the trials in {path} cannot be read: {reason}") from error
     if frame.empty:
         raise UsageError(f"{path} holds no trial")
     return manifest, frame

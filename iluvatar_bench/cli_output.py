@@ -1,0 +1,62 @@
+"""How commands print: tables for people on a terminal, plain aligned text in a pipe.
+
+Colours and boldness are rich's business: none without a terminal, nor where ``NO_COLOR`` is set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def example(*commands: str) -> str:
+    """The end of a command's help: how it is called. ``\\b`` keeps the lines as they are."""
+    lines = "\n".join(f"  iluvatar-bench {command}" for command in commands)
+    return f"\b\nExample:\n{lines}"
+
+
+def print_plain(text: str) -> None:
+    """One line, never wrapped: paths and JSON must survive a pipe."""
+    out.print(text, soft_wrap=True, markup=False)
+
+
+def print_json(document: Any) -> None:
+    """A document for scripts: JSON, indented, nothing else on standard output."""
+    print_plain(json.dumps(document, indent=2))
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; in a pipe every row is one line, however long, with two spaces between columns.
+
+    ``header`` may be empty.
+    """
+    texts = [[str(cell) for cell in row] for row in rows]
+    if out.is_terminal:
+        table = Table(*header, box=None, pad_edge=False, show_header=bool(header))
+        for row in texts:
+            # Text, because a cell may hold what looks like markup.
+            table.add_row(*map(Text, row))
+        out.print(table)
+        return
+    lines = [[cell.replace("\n", " ") for cell in row] for row in (list(header), *texts) if row]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print_plain("  ".join(cells).rstrip())
+
+
+def print_table(frame: pd.DataFrame) -> None:
+    """A frame whose index is the first column."""
+    header = [str(frame.index.name), *map(str, frame.columns)]
+    print_rows(header, [[name, *row] for name, row in frame.iterrows()])
