@@ -1,30 +1,50 @@
 """The command line: thin. It parses, calls the library, prints; nothing else prints or exits.
 
-Exit codes: 0 done; 1 the environment or a run failed; 2 the request was wrong; 130 interrupted.
+The exit codes stand in ``EXIT_CODES``.
 Heavy imports stand inside the commands, so that a mistyped one answers at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from iluvatar_bench.cli_audit import audit_command, explain_command
+from iluvatar_bench.cli_compare import compare_command
+from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_network import (
+    Bridge,
+    Plugins,
+    PoolSize,
+    Subnet,
+    network_benchmark,
+    network_settings,
+)
+from iluvatar_bench.cli_notebook import notebook_command
 from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
+from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
+from iluvatar_bench.cli_report import record_command, report_command
 from iluvatar_bench.cli_workloads import churn_command, trace_command
-from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError, UsageError
+from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
 
-if TYPE_CHECKING:
-    import pandas as pd
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    this host lacks something, or a run or a check failed
+  2    the request was wrong; nothing was started
+  3    audit: it found something; compare --fail-if-worse: the candidate is worse
+  130  interrupted; what had ended is kept
+
+./bench test [--all] runs the tests of a source checkout.
+
+"""
 
 app = typer.Typer(
     name="iluvatar-bench",
@@ -38,12 +58,40 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
+app.command("network-benchmark", epilog=example("network-benchmark"))(network_benchmark)
+app.command("ground-truth", epilog=example("ground-truth --out data/ground_truth.csv"))(
+    ground_truth_command
+)
+app.command(
+    "audit",
+    epilog=example("audit --address /run/containerd/containerd.sock", "audit --watch"),
+)(audit_command)
+app.command("explain", epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"))(
+    explain_command
+)
+app.command(
+    "compare",
+    epilog=example(
+        "compare iluvatar-2022-07 guarded",
+        "compare results/RUN_A results/RUN_B --fail-if-worse --json",
+    ),
+)(compare_command)
+app.command("report", epilog=example("report iluvatar-2022-07 guarded --out report.html"))(
+    report_command
+)
+app.command("record", epilog=example("record results/RUN guarded --replace"))(record_command)
+app.command(
+    "notebook",
+    epilog=example(
+        "notebook compare -p baseline=iluvatar-2022-07 -p candidate=guarded",
+        "notebook cold_start -p profile=iluvatar-2022-07,guarded -p trials=40,80",
+    ),
+)(notebook_command)
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-run_app.command("churn")(churn_command)
-run_app.command("trace")(trace_command)
+run_app.command("churn", epilog=example("run churn --profile guarded --arrivals 300"))(
+    churn_command
+)
+run_app.command("trace", epilog=example("run trace FILE --function hello"))(trace_command)
 
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]
@@ -57,7 +105,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="./bench test [--all] runs the tests of a source checkout.")
+@app.callback(epilog=EXIT_CODES + example("doctor", "demo", "compare iluvatar-2022-07 guarded"))
 def options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_version, help="print the version")
@@ -76,7 +124,7 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
-@app.command()
+@app.command(epilog=example("doctor", "doctor --json"))
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
@@ -87,19 +135,16 @@ def doctor(
 
     checks = examine()
     if as_json:
-        print_plain(json.dumps([asdict(check) for check in checks], indent=2))
+        print_json([asdict(check) for check in checks])
     else:
-        table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
-        console = out if out.is_terminal else Console(highlight=False, width=200)
-        for check in checks:
-            mark = "ok" if check.ok else ("MISSING" if check.required else "limited")
-            table.add_row(mark, check.name, check.found, check.remedy)
-        console.print(table)
+        marks = ["ok" if c.ok else ("MISSING" if c.required else "limited") for c in checks]
+        rows = [(m, c.name, c.found, c.remedy) for m, c in zip(marks, checks, strict=True)]
+        print_rows(("", "what", "found", "what to do"), rows)
     if any(check.required and not check.ok for check in checks):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("demo", "demo --trials 60 --out /tmp/demo"))
 def demo(
     trials: Trials = 240,
     concurrency: Concurrency = 6,
@@ -125,8 +170,8 @@ def demo(
         progress=sys.stderr.isatty(),
         say=print_plain,
     )
-    out.print()
-    _print_table(done.table)
+    print_plain("")
+    print_table(done.table)
     print_plain(
         "\nA cell: count/trials, rate and 95 % Wilson interval; for none, the highest rate that "
         "the trials leave plausible.\nA stress workload: compare the profiles; the rates are not "
@@ -136,7 +181,13 @@ def demo(
         print_plain(f"{name}: {path}")
 
 
-@run_app.command("cold-start")
+@run_app.command(
+    "cold-start",
+    epilog=example(
+        "run cold-start --profile guarded --trials 100",
+        "run cold-start --profile guarded --set snapshot_reference=none --json",
+    ),
+)
 def run_cold_start_command(
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
@@ -145,7 +196,12 @@ def run_cold_start_command(
     seed: Seed = 1,
     function: Annotated[str, typer.Option(help="built-in function, or its folder")] = "hello",
     address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
     results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.experiments import run_cold_start
@@ -154,6 +210,7 @@ def run_cold_start_command(
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = resolve_profile(profile, settings or ())
+    network = network_settings(subnet, bridge, plugins)
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         result, stopped = run_stoppable(
             lambda stop: run_cold_start(
@@ -164,43 +221,22 @@ def run_cold_start_command(
                 results=results,
                 function=function,
                 address=address,
+                pool_size=pool_size,
+                network=network,
                 on_trial=on_trial,
                 stop=stop,
             )
         )
-    _print_table(comparison_table(result.rates))
-    print_plain(str(result))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
 
 
-@app.command()
-def notebook(
-    name: Annotated[str, typer.Argument(help="the notebook's name, without .ipynb")],
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="set one parameter"),
-    ] = None,
-    results: Results = Path("results"),
-) -> None:
-    """Execute one notebook through papermill; a name or type that is wrong starts nothing."""
-    from iluvatar_bench.notebook import check_parameters, run_notebook
-
-    given = dict(_key_and_value(text) for text in parameters or ())
-    checked = check_parameters(name, given)
-    executed = run_notebook(
-        name,
-        {"results": str(results.resolve()), **checked},
-        results=results,
-        progress=sys.stderr.isatty(),
-    )
-    print_plain(f"notebook: {executed.notebook}")
-    print_plain(f"HTML: {executed.html}")
-    for folder in executed.run_folders:
-        print_plain(f"run: {folder}")
-
-
-@function_app.command("list")
+@function_app.command("list", epilog=example("function list"))
 def function_list() -> None:
     """The built-in functions."""
     from iluvatar_bench.functions import builtin_names
@@ -209,7 +245,12 @@ def function_list() -> None:
         print_plain(name)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "classify /var/log/iluvatar --csv failures.csv",
+        "classify - --zone Europe/Vienna < worker.log",
+    )
+)
 def classify(
     files: Annotated[
         list[str],
@@ -225,7 +266,7 @@ def classify(
 
     report = scan(files, zone=zone)
     if len(report.failures):
-        _print_table(class_table(report))
+        print_table(class_table(report))
     else:
         print_plain("no failure found")
     for remark in remarks(report):
@@ -233,7 +274,7 @@ def classify(
     save_failures(report, csv=csv, parquet=parquet)
 
 
-@app.command("log-benchmark")
+@app.command("log-benchmark", epilog=example("log-benchmark --size-mb 100"))
 def log_benchmark(
     size_mb: Annotated[int, typer.Option(help="size of each generated log")] = 1000,
     failures: Annotated[int, typer.Option(help="known failures in each")] = 3000,
@@ -247,12 +288,12 @@ def log_benchmark(
     table = run_benchmark(
         size_mb=size_mb, failures=failures, formats=formats or FORMATS, folder=folder
     )
-    _print_table(table.set_index("format").round(2))
+    print_table(table.set_index("format").round(2))
     if not table["exact"].all():
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("clean"))
 def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
     left = asyncio.run(_clean())
@@ -276,26 +317,6 @@ async def _clean() -> list[str]:
     return [*left, *await remove_abandoned()]
 
 
-def print_plain(text: str) -> None:
-    """One line, never wrapped: paths and JSON must survive a pipe."""
-    out.print(text, soft_wrap=True, markup=False)
-
-
-def _print_table(frame: pd.DataFrame) -> None:
-    table = Table(str(frame.index.name), *map(str, frame.columns), box=None, pad_edge=False)
-    for name, row in frame.iterrows():
-        table.add_row(str(name), *map(str, row))
-    console = out if out.is_terminal else Console(highlight=False, width=200)
-    console.print(table)
-
-
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise UsageError(f"{text!r} is not of the form key=value")
-    return key, value
-
-
 def _require_working_host() -> None:
     from iluvatar_bench.host.doctor import examine
 
@@ -308,7 +329,7 @@ def _require_working_host() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        app(prog_name="iluvatar-bench")
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         err.print(f"error: {error}", soft_wrap=True, markup=False)

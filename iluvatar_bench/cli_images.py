@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from iluvatar_bench.cli_output import example, print_plain, print_rows
 
 image_app = typer.Typer(no_args_is_help=True, help="Function images.")
-
-out = Console(highlight=False)
 
 Address = Annotated[
     Path | None, typer.Option(help="socket of a running containerd; default: images on disk")
@@ -29,7 +27,10 @@ ReadyText = Annotated[
 ]
 
 
-@image_app.command("build")
+@image_app.command(
+    "build",
+    epilog=example("image build hello", "image build ./my-function --server gunicorn --byte-code"),
+)
 def image_build(
     function: Annotated[
         str, typer.Argument(help="built-in function, or a folder with main.py and reqs.txt")
@@ -43,11 +44,11 @@ def image_build(
     # The options check the server's name.
     options = BuildOptions(server=server, byte_code=byte_code)  # type: ignore[arg-type]
     image = build_image(load_function(function), options)
-    _print(f"{image.name}  {image.digest}  {image.layer_count} layers")
-    _print(f"{'found' if image.from_cache else 'built'}: {image.layout}")
+    print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
+    print_plain(f"{'found' if image.from_cache else 'built'}: {image.layout}")
 
 
-@image_app.command("list")
+@image_app.command("list", epilog=example("image list"))
 def image_list(address: Address = None) -> None:
     """The images on disk, or those of our namespace in a running containerd."""
     rows: list[tuple[str, ...]]
@@ -60,14 +61,13 @@ def image_list(address: Address = None) -> None:
         ]
     else:
         rows = [*asyncio.run(_images_in_daemon(address))]
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    console = out if out.is_terminal else Console(highlight=False, width=250)
-    console.print(table if rows else "no image")
+    if rows:
+        print_rows((), rows)
+    else:
+        print_plain("no image")
 
 
-@image_app.command("import")
+@image_app.command("import", epilog=example("image import image.tar --ready-text Running"))
 def image_import(
     archive: Annotated[Path, typer.Argument(help="OCI or docker save archive (tar, tar.gz)")],
     name: Annotated[
@@ -82,13 +82,13 @@ def image_import(
         from iluvatar_bench.functions.images import store_archive
 
         image = store_archive(archive, name=name, ready_text=ready_text)
-        _print(f"{image.name}  {image.digest}  {image.layer_count} layers")
-        _print(f"imported: {image.layout}")
+        print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
+        print_plain(f"imported: {image.layout}")
     else:
-        _print(asyncio.run(_import_into(address, archive, name, snapshotter)))
+        print_plain(asyncio.run(_import_into(address, archive, name, snapshotter)))
 
 
-@image_app.command("pull")
+@image_app.command("pull", epilog=example("image pull docker.io/library/python:3.12-slim"))
 def image_pull(
     reference: Annotated[str, typer.Argument(help="as in docker.io/library/busybox:latest")],
     ready_text: ReadyText = None,
@@ -103,16 +103,16 @@ def image_pull(
 
     if address is None:
         image = asyncio.run(pull_onto_disk(reference, ready_text=ready_text, plain_http=plain_http))
-        _print(f"{image.name}  {image.digest}  {image.layer_count} layers")
-        _print(f"pulled: {image.layout}")
+        print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
+        print_plain(f"pulled: {image.layout}")
     else:
         digest = asyncio.run(
             pull_into(address, reference, snapshotter=snapshotter, plain_http=plain_http)
         )
-        _print(f"{reference}  {digest}  in {address}")
+        print_plain(f"{reference}  {digest}  in {address}")
 
 
-@image_app.command("remove")
+@image_app.command("remove", epilog=example("image remove hello"))
 def image_remove(
     name: Annotated[str, typer.Argument(help="the image's name, digest or folder")],
     address: Address = None,
@@ -121,10 +121,10 @@ def image_remove(
     if address is None:
         from iluvatar_bench.functions.images import remove_image
 
-        _print(f"removed {remove_image(name).layout}")
+        print_plain(f"removed {remove_image(name).layout}")
     else:
         asyncio.run(_remove_from(address, name))
-        _print(f"removed {name} from {address}")
+        print_plain(f"removed {name} from {address}")
 
 
 async def _images_in_daemon(address: Path) -> list[tuple[str, str]]:
@@ -149,8 +149,3 @@ async def _remove_from(address: Path, name: str) -> None:
     async with connect(address) as client:
         # With its content and snapshots, as far as nobody else needs them.
         await client.images.delete(name, sync=True)
-
-
-def _print(text: str) -> None:
-    """One line, never wrapped: paths must survive a pipe."""
-    out.print(text, soft_wrap=True, markup=False)

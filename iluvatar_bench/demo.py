@@ -13,10 +13,9 @@ import pandas as pd
 from iluvatar_bench.experiments import RunResult, open_run
 from iluvatar_bench.notebook import run_notebook
 from iluvatar_bench.report import (
-    comparison_page,
     comparison_table,
-    failure_examples,
-    rates_figure,
+    plot_rates,
+    report_page,
     save_figure,
 )
 
@@ -71,24 +70,13 @@ def run_demo(
 def _compared(home: Path, runs: tuple[RunResult, ...], files: dict[str, Path]) -> Demo:
     rates = pd.concat([run.rates for run in runs], ignore_index=True)
     table = comparison_table(rates)
-    figure = rates_figure(rates)
     files["failure rates as CSV"] = home / "failure_rates.csv"
     rates.to_csv(files["failure rates as CSV"], index=False)
-    files["figure (PNG)"], files["figure (SVG)"] = save_figure(figure, home / "failure_rates")
-    page = comparison_page(
-        title="The 2022 bugs of a FaaS worker, and the fix, on a real containerd",
-        summary="; ".join(f"{run.manifest['profile']['name']}: {_counted(run)}" for run in runs),
-        table=table,
-        figure=figure,
-        examples=failure_examples(pd.concat([run.trials for run in runs], ignore_index=True)),
-        manifests={run.manifest["run_id"]: run.manifest for run in runs},
-        links={name: os.path.relpath(path, home) for name, path in files.items()},
+    files["figure (PNG)"], files["figure (SVG)"] = save_figure(
+        plot_rates(rates), home / "failure_rates"
     )
     files["report"] = home / "report.html"
-    files["report"].write_text(page)
+    links = {name: os.path.relpath(path, home) for name, path in files.items() if name != "report"}
+    title = "The 2022 bugs of a FaaS worker, and the fix, on a real containerd"
+    files["report"].write_text(report_page(runs, title=title, links=links))
     return Demo(runs, table, files)
-
-
-def _counted(run: RunResult) -> str:
-    counts = run.trials["outcome"].value_counts()
-    return f"{counts.get('ok', 0)} of {len(run.trials)} cold starts without failure"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import papermill
 from jupyter_core.paths import jupyter_runtime_dir
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from papermill.exceptions import PapermillExecutionError
@@ -23,7 +24,10 @@ from traitlets.config import Config
 
 from iluvatar_bench import errors
 from iluvatar_bench.errors import IluvatarBenchError, UnusablePath, UsageError
+from iluvatar_bench.experiments import find_run
 from iluvatar_bench.experiments.result import RUN_MIME
+from iluvatar_bench.functions import find_source
+from iluvatar_bench.lifecycle import resolve_profile
 
 NOTEBOOK_HOME = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -56,6 +60,42 @@ class Executed:
     run_folders: tuple[Path, ...]
 
 
+def _path(value: str) -> str:
+    return str(Path(value).resolve()) if Path(value).exists() else value
+
+
+def _run(value: str) -> str:
+    return str(find_run(value).resolve()) if value else value
+
+
+def _function(value: str) -> str:
+    find_source(value)
+    return _path(value)
+
+
+def _profile(value: str) -> str:
+    resolve_profile(value, ())
+    return value
+
+
+_MEANINGS: dict[str, Callable[[Any], Any]] = {
+    "profile": _profile,
+    "function": _function,
+    "recorded": _run,
+    "wrong": _run,
+    "right": _run,
+    "baseline": _run,
+    "candidate": _run,
+    "results": lambda value: str(Path(value).resolve()),
+    "paths": lambda values: [_path(value) for value in values],
+    "address": _path,
+}
+"""What a parameter of this name means in every notebook: checked before a kernel starts.
+
+Relative paths are the caller's: the kernel runs elsewhere.
+"""
+
+
 def notebook_names() -> tuple[str, ...]:
     """Every notebook there is, by name."""
     return tuple(sorted(path.stem for path in NOTEBOOK_HOME.glob("*.ipynb")))
@@ -64,30 +104,36 @@ def notebook_names() -> tuple[str, ...]:
 def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given parameters, converted to the types that the notebook declares.
 
-    Text is converted (``"40"`` to 40); a list may be given as text with commas.
+    Text is converted (``"40"`` to 40); a list may be given as text with commas. Profiles,
+    functions and runs must exist; relative paths become absolute.
 
     Raises:
-        UsageError: no such notebook or parameter, or a value that is not of its type.
+        UsageError: no such notebook or parameter, a value that is not of its type, or the name
+            of something that there is not.
     """
-    path = NOTEBOOK_HOME / f"{name}.ipynb"
-    if not path.is_file():
-        raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
-    declared = _declared_types(path)
+    declared = parameter_types(name)
     checked: dict[str, Any] = {}
     for key, value in given.items():
         if key not in declared:
             raise UsageError(
                 f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
             )
-        checked[key] = _converted(key, value, declared[key])
+        converted = _converted(key, value, declared[key])
+        checked[key] = _MEANINGS[key](converted) if key in _MEANINGS else converted
     return checked
 
 
-def _declared_types(path: Path) -> dict[str, str]:
+def parameter_types(name: str) -> dict[str, str]:
     """Parameter to type, from the cell tagged ``parameters``, in order.
 
     Read with ``ast``: papermill's own inspection passes over lines that it cannot read.
+
+    Raises:
+        UsageError: no such notebook, or one without exactly one readable cell of parameters.
     """
+    path = NOTEBOOK_HOME / f"{name}.ipynb"
+    if not path.is_file():
+        raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     if len(cells) != 1:
@@ -117,28 +163,28 @@ def _converted(key: str, value: Any, type_name: str) -> Any:
 
 
 def run_notebook(
-    name: str, parameters: Mapping[str, Any], *, results: Path, progress: bool = True
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    results: Path,
+    progress: bool = True,
+    cell_seconds: int | None = None,
 ) -> Executed:
     """Execute a notebook and keep it, with its HTML, in the folder of the run it made.
 
     A notebook that makes no run, several, or that fails is kept in a folder of its own below
-    ``results``; one that refuses its parameters is not kept.
+    ``results``; one that refuses its parameters is not kept. ``cell_seconds`` bounds each cell.
 
     Raises:
         UsageError: no such notebook or parameter; nothing was started.
         UnusablePath: ``results`` cannot be written to; nothing was started.
-        NotebookFailed: a cell raised.
+        NotebookFailed: a cell raised, took too long, or its kernel died.
     """
+    if cell_seconds is not None and cell_seconds < 1:
+        raise UsageError(f"a cell needs at least 1 second, not {cell_seconds}")
     checked = check_parameters(name, parameters)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    own_folder = results.resolve() / f"notebook-{name}-{stamp}"
-    try:
-        own_folder.mkdir(parents=True)
-    except OSError as error:
-        raise UnusablePath(
-            f"cannot write results to {results}: {error.strerror}; choose another folder"
-        ) from error
-    output = own_folder / f"{name}.ipynb"
+    output = _new_folder(results, f"notebook-{name}-{stamp}") / f"{name}.ipynb"
     try:
         papermill.execute_notebook(
             str(NOTEBOOK_HOME / f"{name}.ipynb"),
@@ -148,15 +194,31 @@ def run_notebook(
             cwd=str(NOTEBOOK_HOME),
             progress_bar=progress,
             log_output=False,
+            execution_timeout=cell_seconds,
             config=_kernel_configuration(),
         )
     except PapermillExecutionError as error:
         failure = _failure(name, error, output)
         if failure.exit_code == UsageError.exit_code:
             # A mistake in the request, found by the first cell: nothing was run, nothing is kept.
-            shutil.rmtree(own_folder)
+            shutil.rmtree(output.parent)
         raise failure from error
+    except (CellTimeoutError, DeadKernelError) as error:
+        what = f"a cell took longer than {cell_seconds} s" if cell_seconds else "the kernel died"
+        what = "the kernel died" if isinstance(error, DeadKernelError) else what
+        raise NotebookFailed(f"{what} (notebook {name}, kept at {output})", exit_code=1) from error
     return _filed(output)
+
+
+def _new_folder(results: Path, name: str) -> Path:
+    folder = results.resolve() / name
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UnusablePath(
+            f"cannot write results to {results}: {error.strerror}; choose another folder"
+        ) from error
+    return folder
 
 
 def _kernel_configuration() -> Config:
@@ -174,7 +236,8 @@ def _failure(name: str, error: PapermillExecutionError, output: Path) -> Noteboo
     kind = getattr(errors, error.ename, None)
     known = isinstance(kind, type) and issubclass(kind, IluvatarBenchError)
     exit_code = kind.exit_code if known and kind is not None else 1
-    reason = error.evalue if known else f"{error.ename}: {error.evalue}"
+    first_line = (error.evalue.strip().splitlines() or ["no message"])[0]
+    reason = first_line if known else f"{error.ename}: {first_line}"
     where = "" if exit_code == UsageError.exit_code else f", kept at {output}"
     return NotebookFailed(f"{reason} (notebook {name}{where})", exit_code=exit_code)
 

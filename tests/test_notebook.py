@@ -84,17 +84,125 @@ def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: 
     outputs = outputs_of(executed.notebook)
     assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == ["Bars", "Box plots"]
-    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 2
+    assert [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures] == [
+        "Bars",
+        "Box plots",
+        "Gantt chart",
+    ]
+    assert page.count("<img alt=") + page.count('<img src="data:image/png;base64') == 3
+
+
+def test_values_are_checked_by_their_meaning_and_paths_are_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"no profile 'guardd' \(did you mean guarded\?\)"):
+        run_notebook("cold_start", {"profile": "guardd"}, results=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.chdir(RECORDED.parent)
+    assert check_parameters("cold_start", {"recorded": "runs/guarded", "results": "r"}) == {
+        "recorded": str(RECORDED / "guarded"),
+        "results": str(RECORDED.parent / "r"),
+    }
+    assert check_parameters("cold_start", {"recorded": "guarded"})["recorded"].endswith("guarded")
+    assert check_parameters("worker_logs", {"paths": "seed"})["paths"] == [
+        str(RECORDED.parent / "seed")
+    ]
+
+
+def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {"source": "recorded", "results": str(tmp_path)},
+        results=tmp_path,
+        progress=False,
+    )
+    assert executed.run_folders == ()
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type in ("error", "stream")] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
+    assert kinds == ["Dots", "Lines", "Time line", "Time line"]
+    page = executed.html.read_text()
+    for wanted in ("median_ms", "collateral_kill", "in the same cgroup"):
+        assert wanted in page
+
+
+def test_the_monitor_notebook_knows_two_sources(tmp_path: Path) -> None:
+    with pytest.raises(NotebookFailed, match="source must be") as caught:
+        run_notebook("monitor", {"source": "dead"}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.daemon
+def test_the_monitor_notebook_makes_both_runs_and_keeps_them(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {
+            "containers": 3,
+            "poll_seconds": 0.5,
+            "trials": 4,
+            "concurrency": 2,
+            "results": str(tmp_path),
+        },
+        results=tmp_path,
+        progress=False,
+    )
+    (folder,) = executed.run_folders
+    assert executed.html.parent == folder
+    for name in ("detection/deaths.parquet", "samples.parquet", "deaths.parquet", "memory.svg"):
+        assert (folder / name).is_file()
+    assert [o for o in outputs_of(executed.notebook) if o.output_type == "error"] == []
 
 
 def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:
     with pytest.raises(NotebookFailed) as caught:
-        run_notebook("cold_start", {"profile": "guardd"}, results=tmp_path, progress=False)
+        run_notebook("cold_start", {"settings": ["cgroup=mine"]}, results=tmp_path, progress=False)
     assert caught.value.exit_code == 2
-    assert str(caught.value).startswith("no profile 'guardd' (did you mean guarded?)")
+    assert str(caught.value).startswith("factor cgroup has no level 'mine'")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def notebook_home(folder: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) -> None:
+    """A folder of notebooks with one, ``tiny``, whose first cell is its parameters."""
+    made = [nbformat.v4.new_code_cell(source) for source in cells]
+    made[0].metadata["tags"] = ["parameters"]
+    folder.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=made, metadata={"language_info": {"name": "python"}})
+    nbformat.write(notebook, folder / "tiny.ipynb")
+    monkeypatch.setattr("iluvatar_bench.notebook.NOTEBOOK_HOME", folder)
+
+
+def test_an_error_in_a_cell_says_where_the_notebook_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook_home(tmp_path / "n", monkeypatch, "x: int = 1", "raise ValueError('one\\ntwo')")
+    with pytest.raises(NotebookFailed) as caught:
+        run_notebook("tiny", {}, results=tmp_path / "r", progress=False)
+    (kept,) = (tmp_path / "r").glob("*/tiny.ipynb")
+    assert str(caught.value) == f"ValueError: one (notebook tiny, kept at {kept})"
+    assert any(output.output_type == "error" for output in outputs_of(kept))
+
+
+def test_a_cell_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook_home(tmp_path / "n", monkeypatch, "x: int = 1", "import signal; signal.pause()")
+    with pytest.raises(NotebookFailed, match=r"a cell took longer than 2 s .*kept at"):
+        run_notebook("tiny", {}, results=tmp_path / "r", progress=False, cell_seconds=2)
+    assert list((tmp_path / "r").glob("*/tiny.ipynb"))
+
+
+def test_lines_with_two_equals_signs_and_missing_tags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook_home(tmp_path / "n", monkeypatch, 'a: list[str] = ["cgroup=own"]  # b=c\nb: int = 1')
+    assert check_parameters("tiny", {"b": "2"}) == {"b": 2}
+    notebook = nbformat.read(tmp_path / "n" / "tiny.ipynb", as_version=4)
+    notebook.cells[0].metadata["tags"] = []
+    nbformat.write(notebook, tmp_path / "n" / "tiny.ipynb")
+    with pytest.raises(UsageError, match="has 0 cells tagged 'parameters', not 1"):
+        check_parameters("tiny", {})
 
 
 @pytest.mark.daemon

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.arrivals import arrivals_text, load_arrivals
 from iluvatar_bench.experiments.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
@@ -46,6 +47,11 @@ class RunResult:
     """Whether it was read from a folder, not made just now."""
     arrivals: pd.DataFrame | None = None
     """One row an arrival (``arrivals.ARRIVAL_COLUMNS``); None for workloads without any."""
+
+    @property
+    def label(self) -> str:
+        """The profile's name: what a table calls the run."""
+        return str(self.manifest["profile"]["name"])
 
     @property
     def planned(self) -> int:
@@ -87,6 +93,20 @@ class RunResult:
         """
         return (self.manifest.get("ledger") or {}).get("leaked") or {}
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed."""
+        counts = self.rates.set_index(["kind", "bug_class"])["count"]
+        return {
+            "run": self.manifest["run_id"],
+            "folder": str(self.folder.resolve()),
+            "profile": self.label,
+            "trials": len(self.trials),
+            "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
+            "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
+            "leaked": self.leaked,
+            "caveat": self.caveat or None,
+        }
+
     def __str__(self) -> str:
         outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
@@ -111,10 +131,13 @@ def open_run(folder: Path) -> RunResult:
     """A run from its folder; a run that was cut off is read from its journal.
 
     Raises:
-        UsageError: it is no run folder, it is empty, or another schema's.
+        UsageError: it is no run folder, it is empty, damaged, or another schema's.
     """
     manifest, trials = load_run(folder)
-    check_accounting(trials)
+    try:
+        check_accounting(trials)
+    except ValueError as error:
+        raise UsageError(f"the trials in {folder} do not add up: {error}") from error
     arrivals = load_arrivals(folder) if "arrivals" in manifest.get("plan", {}) else None
     return RunResult(
         folder, manifest, trials, failure_rates(trials), recorded=True, arrivals=arrivals

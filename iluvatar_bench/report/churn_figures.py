@@ -95,7 +95,7 @@ def occupancy_figure(pools: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def latency_figure(arrivals: Mapping[str, pd.DataFrame]) -> Figure:
+def start_latency_figure(arrivals: Mapping[str, pd.DataFrame]) -> Figure:
     """Cumulative latency of served arrivals, cold and warm; counted from the planned time."""
     figure, axes = _side_by_side(len(arrivals))
     for one, (profile, frame) in zip(axes, arrivals.items(), strict=True):

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from pandas.io.formats.style_render import CSSDict
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
-from iluvatar_bench.records import Outcome
+from iluvatar_bench.records import STEP_COLUMNS, Outcome
+from iluvatar_bench.stats import Rate, rate
 
 
 def rate_text(row: pd.Series[Any]) -> str:
     """One cell: ``9/40  22.5 % [12–38]``, or ``0/40  (< 7.2 %)`` with the one-sided bound."""
-    count, trials = int(row["count"]), int(row["trials"])
-    if count == 0 and not math.isnan(row["upper_bound_if_zero"]):
-        return f"0/{trials}  (< {_percent(row['upper_bound_if_zero'])} %)"
-    low, high = _percent(row["low"]), _percent(row["high"])
-    return f"{count}/{trials}  {100 * row['rate']:.1f} % [{low}–{high}]"
+    return _rate_text(rate(int(row["count"]), int(row["trials"])))
+
+
+def _rate_text(value: Rate) -> str:
+    if value.upper_if_zero is not None:
+        return f"0/{value.total}  (< {_percent(value.upper_if_zero)} %)"
+    low, high = _percent(value.low), _percent(value.high)
+    return f"{value.count}/{value.total}  {100 * value.estimate:.1f} % [{low}–{high}]"
 
 
 def _percent(share: float) -> str:
@@ -67,6 +71,81 @@ def _cell(rates: pd.DataFrame, name: str) -> str:
 def _mechanisms(rates: pd.DataFrame) -> str:
     texts = [text for text in rates["mechanisms"] if text]
     return "; ".join(texts) if texts else "–"
+
+
+def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataFrame:
+    """A comparison of two runs for people.
+
+    Args:
+        table: rows of ``stats.compare_profiles``.
+        names: what to call the baseline and the candidate.
+
+    Returns:
+        A frame of text. Index: the four classes of 2022, every other class that occurred, then
+        ``failed`` and ``unknown``. Columns: the two rates with their intervals, the difference in
+        percentage points with its interval, Holm's p ("–" where the class never came), the
+        verdict.
+    """
+    happened = table["baseline_count"] + table["candidate_count"] > 0
+    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
+    shown = table[happened | known | (table["kind"] == "outcome")]
+    rows = {}
+    for row in shown.to_dict(orient="records"):
+        sides = [
+            _rate_text(rate(row[f"{side}_count"], row[f"{side}_trials"]))
+            for side in ("baseline", "candidate")
+        ]
+        low, high = 100 * row["low"], 100 * row["high"]
+        points = f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]"
+        p_text = "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"])
+        rows[row["bug_class"]] = [*sides, points, p_text, row["verdict"]]
+    columns = [*names, "difference, points [95 %]", "p (Holm)", "verdict"]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return frame.rename_axis("bug class")
+
+
+def latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
+    """Latencies for people: one row a step and profile, one column a quantile.
+
+    Args:
+        quantiles: rows of ``stats.step_latencies``.
+
+    Returns:
+        A frame of text. Index: the step without its unit. Columns: ``profile``, ``n`` (trials that
+        reached the step), then a column a quantile: the estimate and its interval in milliseconds,
+        "…" for a bound that so few trials cannot give.
+    """
+    rows = []
+    for (step, profile), group in quantiles.groupby(["step", "profile"], sort=False):
+        row = {"step": str(step).removesuffix("_ms"), "profile": profile}
+        row["n"] = int(group["count"].iloc[0])
+        for value in group.to_dict(orient="records"):
+            row[f"p{100 * value['quantile']:g}, ms"] = _duration_text(value)
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values("step", key=_step_order, kind="stable").set_index("step")
+
+
+def _duration_text(value: dict[Any, Any]) -> str:
+    if math.isnan(value["estimate_ms"]):
+        return "–"
+    low, high = (
+        "…" if math.isnan(value[name]) else _milliseconds(value[name])
+        for name in ("low_ms", "high_ms")
+    )
+    return f"{_milliseconds(value['estimate_ms'])} [{low}–{high}]"
+
+
+def _milliseconds(value: float) -> str:
+    """Three significant digits, never in powers of ten."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _step_order(names: pd.Series[Any]) -> pd.Series[Any]:
+    return names.map({step.removesuffix("_ms"): at for at, step in enumerate(STEP_COLUMNS)})
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def styled(frame: pd.DataFrame) -> Styler:

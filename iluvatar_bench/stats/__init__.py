@@ -4,14 +4,20 @@
 how often                  :func:`rate`, :func:`failure_rates`, :func:`deaths_per_hour`
 how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
                            :func:`time_to_death`
-which is worse             :func:`rate_difference`, :func:`compare_profiles`
+which is worse             :func:`rate_difference`, :func:`compare_profiles`,
+                           :func:`overall_verdict`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
                            :class:`UntilPrecise`, :class:`Sprt`
 =========================  ==================================================================
 """
 
-from iluvatar_bench.stats.comparison import COMPARISON_COLUMNS, Verdict, compare_profiles
+from iluvatar_bench.stats.comparison import (
+    COMPARISON_COLUMNS,
+    Verdict,
+    compare_profiles,
+    overall_verdict,
+)
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
 from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
 from iluvatar_bench.stats.exposure import (
@@ -85,6 +91,7 @@ __all__ = [
     "fisher_power",
     "holm",
     "latency_quantiles",
+    "overall_verdict",
     "rate",
     "rate_difference",
     "step_latencies",

@@ -102,6 +102,30 @@ def compare_profiles(
     return table[list(COMPARISON_COLUMNS)]
 
 
+def overall_verdict(table: pd.DataFrame) -> Verdict:
+    """One verdict for a table of :func:`compare_profiles`: what a gate looks at.
+
+    Worse, if all failures together or the lost answers are worse: answers that get lost must not
+    buy a good verdict. Otherwise better, if the failures together are better. Otherwise worse, if
+    any class is: a shift between classes that leaves the total where it was still is news. A
+    class that rises while the total falls does not make the whole worse, because classes compete.
+
+    Every "worse" here is one of the table's, so the chance of a false alarm is at most ``alpha``.
+
+    Raises:
+        KeyError: the table lacks a column, or the rows of the outcomes.
+    """
+    verdicts = table.set_index("bug_class")["verdict"]
+    total, lost = verdicts[str(Outcome.FAILED)], verdicts[str(Outcome.UNKNOWN)]
+    if Verdict.WORSE in (total, lost):
+        return Verdict.WORSE
+    if total == Verdict.BETTER:
+        return Verdict.BETTER
+    if (verdicts == Verdict.WORSE).any():
+        return Verdict.WORSE
+    return Verdict.BETTER if (verdicts == Verdict.BETTER).any() else Verdict.NO_DIFFERENCE_SHOWN
+
+
 def _counts(trials: pd.DataFrame, side: str) -> pd.DataFrame:
     """Counts and totals by class, whatever the trials' profile and mechanism are called."""
     table = failure_rates(trials.assign(profile=side, mechanism=None))

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.report import (
-    comparison_page,
     comparison_table,
     failure_examples,
     rates_figure,
@@ -16,8 +15,6 @@ from iluvatar_bench.report import (
     steps_figure,
 )
 from iluvatar_bench.stats import failure_rates
-
-SCRIPT = "<script>alert('x')</script>"
 
 
 @pytest.fixture
@@ -34,7 +31,7 @@ def trials() -> pd.DataFrame:
                     "outcome": "failed" if bad else "ok",
                     "bug_class": "snapshot_overlay" if bad else None,
                     "mechanism": "snapshot_collected" if bad else None,
-                    "error": f"mount failed {SCRIPT}" if bad else None,
+                    "error": "mount failed" if bad else None,
                     "evidence": '{"facts": ["gone", "never removed"]}' if bad else "{}",
                     "start_ms": 10.0 + number,
                     "ready_ms": float("nan") if bad else 500.0,
@@ -80,26 +77,4 @@ def test_figures_have_a_bar_per_profile_and_class(trials: pd.DataFrame, tmp_path
     for path in save_figure(figure, tmp_path / "rates"):
         assert path.stat().st_size > 5000
     labels = [label.get_text() for label in steps_figure(trials).axes[0].get_yticklabels()]
-    assert labels == ["start (n = 80)", "ready (n = 71)"]
-
-
-def test_text_from_containers_stays_text_in_the_page(trials: pd.DataFrame) -> None:
-    rates = failure_rates(trials)
-    page = comparison_page(
-        title=f"title {SCRIPT}",
-        summary="s",
-        table=comparison_table(rates),
-        figure=rates_figure(rates),
-        examples=failure_examples(trials),
-        manifests={
-            "run-1": {
-                "containerd": {"version": SCRIPT},
-                "host": {"kernel": "6"},
-                "plan": {"seed": 1, "concurrency": 4},
-            }
-        },
-        links={"a": 'x"><script>'},
-    )
-    assert "<script" not in page
-    assert page.count("&lt;script&gt;") >= 3
-    assert "9/40  22.5 %" in page
+    assert labels == ["start (n = 40, 40)", "ready (n = 31, 40)"]

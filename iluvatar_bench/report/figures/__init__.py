@@ -1,0 +1,35 @@
+"""Figures: each function draws on the axes it is given, or on new ones, and returns them.
+
+Every axis has its unit, every figure says its n, and every figure carries a description for those
+who cannot see it (``alt_text``). ``drawn_in(DARK)`` draws on dark paper.
+"""
+
+from iluvatar_bench.report.figures.dose import plot_dose_response
+from iluvatar_bench.report.figures.forest import plot_differences, plot_effects
+from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
+from iluvatar_bench.report.figures.memory import plot_memory
+from iluvatar_bench.report.figures.output import save_figure, show_figure, svg_address
+from iluvatar_bench.report.figures.rates import plot_rates, rates_figure
+from iluvatar_bench.report.figures.steps import plot_steps, steps_figure
+from iluvatar_bench.report.figures.style import DARK, LIGHT, alt_text, drawn_in
+from iluvatar_bench.report.figures.survival import plot_survival
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "alt_text",
+    "drawn_in",
+    "plot_differences",
+    "plot_dose_response",
+    "plot_effects",
+    "plot_lifecycles",
+    "plot_memory",
+    "plot_rates",
+    "plot_steps",
+    "plot_survival",
+    "rates_figure",
+    "save_figure",
+    "show_figure",
+    "steps_figure",
+    "svg_address",
+]

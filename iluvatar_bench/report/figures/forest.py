@@ -1,0 +1,88 @@
+"""Differences with their intervals, one row each: of two runs, or of a factor's levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
+
+
+@in_style
+def plot_differences(
+    table: pd.DataFrame, *, names: tuple[str, str], axes: Axes | None = None
+) -> Axes:
+    """The difference of two runs' rates in percentage points, one row a class that came.
+
+    Args:
+        table: rows of ``stats.compare_profiles``.
+        names: what to call the baseline and the candidate.
+        axes: where to draw; a new figure by default.
+    """
+    happened = table["baseline_count"] + table["candidate_count"] > 0
+    shown = table[happened | (table["bug_class"] == "failed")]
+    labels = [
+        f"{row['bug_class']} ({row['baseline_count']} : {row['candidate_count']})"
+        for _, row in shown.iterrows()
+    ]
+    told = shown["verdict"] != "no difference shown"
+    axes = axes_or_new(axes, 7.5, 0.42 * len(shown) + 1.5)
+    _forest(axes, shown, labels, told)
+    sizes = [int(table[f"{side}_trials"].iloc[0]) for side in ("baseline", "candidate")]
+    axes.set_xlabel(f"{names[1]} minus {names[0]}, percentage points (95 % interval)")
+    axes.set_title(f"Difference per class (n = {sizes[0]} : {sizes[1]}); filled: shown (Holm)")
+    failed = shown[shown["bug_class"] == "failed"].iloc[0]
+    describe(
+        axes,
+        f"Points with intervals: difference of failure rates, {names[1]} minus {names[0]}. All "
+        f"failures: {100 * failed['difference']:+.1f} points, {failed['verdict']}.",
+    )
+    return axes
+
+
+@in_style
+def plot_effects(effects: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
+    """The effect of each factor on each bug class that came, in percentage points.
+
+    Args:
+        effects: rows of ``stats.factor_effects``.
+        axes: where to draw; a new figure by default.
+    """
+    shown = effects[effects["reference_count"] + effects["level_count"] > 0]
+    labels = [
+        f"{row['bug_class']}: {row['factor']} {row['reference']} → {row['level']}"
+        for _, row in shown.iterrows()
+    ]
+    axes = axes_or_new(axes, 9.0, 0.36 * max(len(shown), 1) + 1.5)
+    told = shown["verdict"] != "no effect shown"
+    _forest(axes, shown, labels, told)
+    trials = effects["reference_trials"] + effects["level_trials"]
+    size = f" (n = {int(trials.max())} trials)" if len(effects) else ""
+    axes.set_xlabel("change of the failure rate, percentage points (95 % interval)")
+    axes.set_title(f"Effect of each factor{size}; filled: shown (Holm)")
+    found = [f"{label} {verdict}" for label, verdict in zip(labels, shown["verdict"], strict=True)]
+    raised = [text for text, is_told in zip(found, told, strict=True) if is_told]
+    describe(
+        axes,
+        "Points with intervals: effect of each factor on each bug class. "
+        f"Shown: {'; '.join(raised) or 'none'}.",
+    )
+    return axes
+
+
+def _forest(axes: Axes, table: pd.DataFrame, labels: Sequence[str], told: pd.Series[bool]) -> None:
+    """One row a line: a filled point where the difference was shown, a hollow one elsewhere."""
+    y = np.arange(len(table))
+    middle, low, high = (
+        100 * table[name].to_numpy(dtype=float) for name in ("difference", "low", "high")
+    )
+    axes.axvline(0, color=theme().faint, lw=1.2, zorder=0)
+    axes.hlines(y, low, high, color=theme().ink, lw=1.3)
+    colour = theme().right
+    faces = [colour if shown else theme().paper for shown in told]
+    axes.scatter(middle, y, s=44, c=faces, edgecolors=theme().ink, zorder=3)
+    axes.set_yticks(y, labels)
+    axes.set_ylim(len(table) - 0.4, -0.6)

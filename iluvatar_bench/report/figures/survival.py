@@ -1,0 +1,61 @@
+"""Kaplan-Meier curves: how long ready containers live, how long starts take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from iluvatar_bench.report.figures.style import DASHES, axes_or_new, colour_of, describe, in_style
+from iluvatar_bench.stats import SurvivalCurve
+
+
+@in_style
+def plot_survival(
+    curves: Mapping[str, SurvivalCurve], *, event: str = "death", axes: Axes | None = None
+) -> Axes:
+    """The share without the event over time, one stepped line a profile, with its 95 % band.
+
+    Args:
+        curves: profile to curve (``stats.time_to_death`` or ``stats.time_to_ready``).
+        event: what the curve waits for, in a word.
+        axes: where to draw; a new figure by default.
+    """
+    axes = axes_or_new(axes, 7.5, 4.0)
+    told = []
+    for position, (label, curve) in enumerate(curves.items()):
+        table = curve.table
+        if table.empty:
+            told.append(f"{label}: no trial")
+            continue
+        seconds = table["time_ms"] / 1000
+        share, low, high = (100 * table[name] for name in ("survival", "low", "high"))
+        colour = colour_of(label, position)
+        axes.step(
+            seconds,
+            share,
+            where="post",
+            color=colour,
+            ls=DASHES[position % len(DASHES)],
+            lw=1.8,
+            label=f"{label} (n = {curve.total}, {curve.events} × {event})",
+        )
+        axes.fill_between(seconds, low, high, step="post", color=colour, alpha=0.18, lw=0)
+        told.append(
+            f"{label}: {curve.events} of {curve.total}, "
+            + (
+                f"median {curve.median_ms / 1000:.3g} s"
+                if np.isfinite(curve.median_ms)
+                else "half never reached"
+            )
+        )
+    axes.set_xlabel("time, s")
+    axes.set_ylabel(f"without {event}, % (95 % band)")
+    axes.set_ylim(0, 103)
+    axes.set_xlim(left=0)
+    axes.set_title(f"Time to {event} (Kaplan-Meier; a removal on purpose only ends the watch)")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
+    describe(axes, f"Stepped curves: share without {event} over time. {'; '.join(told)}.")
+    return axes

@@ -1,0 +1,202 @@
+"""One self-contained HTML page about runs: the verdict first, then what it rests on.
+
+A template of our own instead of nbconvert's: that one drops the figures' descriptions, shows
+cells, and loads scripts from the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from iluvatar_bench.experiments import RunComparison, RunResult, compare_runs
+from iluvatar_bench.records import STEP_COLUMNS
+from iluvatar_bench.report.figures import (
+    plot_differences,
+    plot_lifecycles,
+    plot_memory,
+    plot_rates,
+    plot_steps,
+    plot_survival,
+)
+from iluvatar_bench.report.parts import Links, Part, Section, Text, figure_of, table_of
+from iluvatar_bench.report.provenance import provenance_parts, residue_parts
+from iluvatar_bench.report.tables import (
+    comparison_table,
+    difference_table,
+    failure_examples,
+    latency_table,
+)
+from iluvatar_bench.stats import step_latencies, time_to_death
+
+_READING = (
+    "A cell: count/trials, rate in percent and its 95 % Wilson interval; for none, the highest "
+    "rate that the trials leave plausible (one-sided, 95 %). A trial has one class: a container "
+    "that cannot be mounted cannot be killed later, so the classes mask each other. A workload "
+    "made to show causes: compare the runs, and do not read the rates as those of a worker in the "
+    "field."
+)
+
+
+def report_page(
+    runs: Sequence[RunResult], *, title: str = "", links: Mapping[str, str] | None = None
+) -> str:
+    """The page as text; whatever came from a container or a log is shown as text.
+
+    Args:
+        runs: one run or more; the others are compared with the first, whatever their hosts.
+        title: default: the names of the runs.
+        links: label to address, relative to where the page will be.
+
+    Raises:
+        ValueError: no run was given.
+    """
+    if not runs:
+        raise ValueError("a report needs a run")
+    runs = _labelled(runs)
+    comparisons = [compare_runs(runs[0], other, force=True) for other in runs[1:]]
+    sections = [
+        Section("Failure rates", _rates(runs, comparisons)),
+        Section("What the failures say", _examples(runs)),
+        Section("Latencies by step", _latencies(runs)),
+        Section("Timelines", _timelines(runs)),
+        Section("Memory", _memory(runs)),
+        Section("Residue", residue_parts(runs)),
+        Section("Provenance", provenance_parts(runs)),
+        Section("Files", [Links(links)] if links else []),
+    ]
+    environment = Environment(
+        loader=PackageLoader("iluvatar_bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    verdicts = {str(comparison.verdict) for comparison in comparisons}
+    return environment.get_template("report.html.j2").render(
+        title=title or f"Container failures: {', '.join(run.label for run in runs)}",
+        verdict=[*(_capital(c.sentence) + "." for c in comparisons), *map(_counted, runs)],
+        verdict_class=verdicts.pop() if len(verdicts) == 1 else "",
+        notes=_notes(runs, comparisons),
+        sections=[section for section in sections if section.parts],
+    )
+
+
+def _labelled(runs: Sequence[RunResult]) -> list[RunResult]:
+    """The runs with names that differ, in their trials and rates too."""
+    labels = [run.label for run in runs]
+    told_apart = [
+        label if labels.count(label) == 1 else f"{label} ({position})"
+        for position, label in enumerate(labels, start=1)
+    ]
+    return [
+        replace(
+            run,
+            manifest={**run.manifest, "profile": {**run.manifest["profile"], "name": label}},
+            trials=run.trials.assign(profile=label),
+            rates=run.rates.assign(profile=label),
+        )
+        for run, label in zip(runs, told_apart, strict=True)
+    ]
+
+
+def _capital(sentence: str) -> str:
+    """A sentence begins with a capital, a profile's name does not."""
+    return sentence[0].upper() + sentence[1:] if sentence.startswith("no ") else sentence
+
+
+def _counted(run: RunResult) -> str:
+    counts = run.trials["outcome"].value_counts()
+    classes = run.trials["bug_class"].value_counts()
+    found = ", ".join(f"{count} {name}" for name, count in classes.items())
+    lost = counts.get("unknown", 0)
+    return (
+        f"{run.label}: {counts.get('ok', 0)} of {len(run.trials)} trials without failure"
+        f"{f', {lost} unknown' if lost else ''}{f'; failed: {found}' if found else ''}."
+    )
+
+
+def _notes(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> list[str]:
+    told = [f"{run.label}: {run.caveat}" for run in runs if run.caveat]
+    for comparison in comparisons:
+        told += [*comparison.mismatches, *comparison.remarks]
+    return list(dict.fromkeys(told))
+
+
+def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> list[Part]:
+    rates = pd.concat([run.rates for run in runs], ignore_index=True)
+    parts: list[Part] = [table_of(comparison_table(rates)), Text(_READING)]
+    parts.append(figure_of(partial(plot_rates, rates)))
+    for comparison in comparisons:
+        baseline, candidate = names = comparison.names
+        parts.append(Text(f"{candidate} against {baseline}", "heading"))
+        parts.append(table_of(difference_table(comparison.table, names=names)))
+        parts.append(
+            Text(
+                "A verdict needs Fisher's exact test, corrected by Holm over the classes that "
+                f"came, at {comparison.alpha:g}. “No difference shown” is not “no difference”: the "
+                "interval says what is still possible."
+            )
+        )
+        parts.append(figure_of(partial(plot_differences, comparison.table, names=names)))
+    return parts
+
+
+def _examples(runs: Sequence[RunResult]) -> list[Part]:
+    examples = failure_examples(pd.concat([run.trials for run in runs], ignore_index=True))
+    if examples.empty:
+        return [Text("Nothing failed.")]
+    return [Text("The first failure of each class, and what proves its cause."), table_of(examples)]
+
+
+def _latencies(runs: Sequence[RunResult]) -> list[Part]:
+    trials = pd.concat([run.trials for run in runs], ignore_index=True)
+    steps = [name for name in STEP_COLUMNS if name in trials and trials[name].notna().any()]
+    if not steps:
+        return []
+    quantiles = step_latencies(trials, rng=np.random.default_rng(0), steps=steps)
+    return [
+        figure_of(partial(plot_steps, trials)),
+        table_of(latency_table(quantiles)),
+        Text(
+            "Milliseconds, with 95 % bootstrap intervals; “…” where so few trials cannot bound the "
+            "quantile. Only of the trials that reached the step."
+        ),
+    ]
+
+
+def _timelines(runs: Sequence[RunResult]) -> list[Part]:
+    parts: list[Part] = [
+        Text(
+            "One line a container. An empty part of a line is a step that failed, or the work "
+            "between steps. Beyond 60 containers only the first are shown."
+        )
+    ]
+    for run in runs:
+        if run.trials["total_ms"].notna().any():
+            parts += [Text(run.label, "heading"), figure_of(partial(plot_lifecycles, run.trials))]
+    curves = {run.label: time_to_death(run.trials) for run in runs}
+    if any(curve.total for curve in curves.values()):
+        parts.append(Text("How long ready containers lived", "heading"))
+        parts.append(figure_of(partial(plot_survival, curves)))
+    return parts if len(parts) > 1 else []
+
+
+def _memory(runs: Sequence[RunResult]) -> list[Part]:
+    parts: list[Part] = []
+    for run in runs:
+        path = run.folder / "samples.parquet"
+        samples = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        if samples.empty:
+            continue
+        seen = run.folder / "deaths.parquet"
+        deaths = pd.read_parquet(seen) if seen.exists() else None
+        parts += [
+            Text(run.label, "heading"),
+            figure_of(partial(plot_memory, samples, deaths=deaths)),
+        ]
+    return parts

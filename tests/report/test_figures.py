@@ -1,0 +1,162 @@
+"""Figures: what every one of them owes its reader, and the numbers in some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.experiments import find_run, open_run
+from iluvatar_bench.report import (
+    DARK,
+    LIGHT,
+    alt_text,
+    drawn_in,
+    plot_differences,
+    plot_dose_response,
+    plot_effects,
+    plot_lifecycles,
+    plot_memory,
+    plot_rates,
+    plot_steps,
+    plot_survival,
+    save_figure,
+)
+from iluvatar_bench.report.figures.style import Theme
+from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates, time_to_death
+
+WRONG, RIGHT = (open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded"))
+TRIALS = pd.concat([WRONG.trials, RIGHT.trials], ignore_index=True)
+MOMENTS = pd.date_range("2026-01-01", periods=8, freq="500ms", tz="UTC")
+SAMPLES = pd.DataFrame(
+    [
+        {
+            "run_id": "r",
+            "container_id": f"c-{number}",
+            "sampled_at": at,
+            "rss_bytes": 2**20 * (n + 1),
+        }
+        for number in range(3)
+        for n, at in enumerate(MOMENTS)
+    ]
+)
+DEATHS = pd.DataFrame({"container_id": ["c-1"], "first_seen_at": [MOMENTS[3].isoformat()]})
+DOSES = pd.DataFrame(
+    {"dose": [0, 1e-4, 0.5], "failures": [0, 10, 38], "trials": 40, "low": [0, 0.1, 0.8]}
+).assign(high=[0.09, 0.4, 0.99], model=[0.0, 0.2, 0.9])
+
+PLOTS: dict[str, Callable[..., Axes]] = {
+    "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),
+    "steps": lambda **k: plot_steps(TRIALS, **k),
+    "differences": lambda **k: plot_differences(
+        compare_profiles(WRONG.trials, RIGHT.trials), names=("a", "b"), **k
+    ),
+    "effects": lambda **k: plot_effects(
+        factor_effects(TRIALS, factors={"cgroup": ("own", "shared")}), **k
+    ),
+    "survival": lambda **k: plot_survival({"wrong": time_to_death(WRONG.trials)}, **k),
+    "lifecycles": lambda **k: plot_lifecycles(WRONG.trials, **k),
+    "memory": lambda **k: plot_memory(SAMPLES, deaths=DEATHS, **k),
+    "dose": lambda **k: plot_dose_response(DOSES, unit="pause threshold, share of time", **k),
+}
+
+UNIT = re.compile(r"%|points|, ms|, s$|MiB|share of|order of submits")
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_has_units_its_n_and_a_description(name: str) -> None:
+    axes = PLOTS[name]()
+    for label, ticks in ((axes.get_xlabel(), "x"), (axes.get_ylabel(), "y")):
+        tick_labels = [t.get_text() for t in getattr(axes, f"get_{ticks}ticklabels")()]
+        # An axis of names needs no unit, one of numbers does.
+        named = any(re.search("[a-z]{4}", text) for text in tick_labels)
+        assert UNIT.search(label) or named, (ticks, label, tick_labels)
+    said = axes.get_title() + " ".join(axes.get_legend_handles_labels()[1])
+    assert re.search(r"n = \d", said), said
+    assert len(alt_text(axes).split()) > 8
+    assert alt_text(axes.figure) == alt_text(axes)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_is_drawn_on_the_axes_it_is_given(name: str) -> None:
+    left, right = Figure().subplots(1, 2)
+    assert PLOTS[name](axes=right) is right
+    assert right.has_data()
+    assert not left.has_data()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_is_written_as_png_and_svg_on_both_papers(name: str, tmp_path: Path) -> None:
+    for theme, label in ((LIGHT, "light"), (DARK, "dark")):
+        with drawn_in(theme):
+            png, svg = save_figure(PLOTS[name](), tmp_path / "new" / f"{name}-0.5-{label}")
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert theme.paper in svg.read_text()
+        assert (png.name, svg.name) == (f"{name}-0.5-{label}.png", f"{name}-0.5-{label}.svg")
+        # Black ink on dark paper would be invisible; a median inside a box is meant to be black.
+        lines = [line.get_color() for line in PLOTS[name]().get_lines()]
+        assert name == "steps" or theme is LIGHT or "#000000" not in lines
+
+
+def test_a_figure_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnusablePath, match="cannot write"):
+        save_figure(PLOTS["dose"](), tmp_path / "file" / "figure")
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_colours_differ_in_lightness_and_from_the_paper(theme: Theme) -> None:
+    def luminance(colour: str) -> float:
+        """Relative luminance, WCAG 2.2."""
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted((luminance(one), luminance(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    # The two profiles of the demo, also in a grey copy.
+    assert contrast(theme.right, theme.others[0]) > 1.9
+    assert contrast(theme.ink, theme.paper) > 12
+    assert all(contrast(colour, theme.paper) > 1.9 for colour in (theme.right, *theme.others))
+
+
+def test_lifecycles_lie_where_they_were_lived() -> None:
+    rows = WRONG.trials.sort_values("submitted_at").head(10)
+    axes = plot_lifecycles(WRONG.trials, limit=10)
+    lives = axes.containers[0].patches
+    assert len(lives) == 10
+    assert [round(bar.get_width(), 6) for bar in lives] == list((rows["total_ms"] / 1000).round(6))
+    first = rows["submitted_at"].min()
+    begins = (rows["submitted_at"] - first).dt.total_seconds()
+    assert [round(bar.get_x(), 6) for bar in lives] == list(begins.round(6))
+    marked = [t for t in axes.get_legend_handles_labels()[1] if t.endswith(")")]
+    failed = rows.loc[rows["outcome"] == "failed", "bug_class"].value_counts()
+    assert sorted(marked) == sorted(f"{name} ({count})" for name, count in failed.items())
+    assert "first 10 of 40" in axes.get_title()
+
+
+def test_memory_is_in_mebibytes_and_needs_a_time() -> None:
+    axes = plot_memory(SAMPLES.rename(columns={"sampled_at": "timestamp"}))
+    line = axes.get_lines()[0]
+    assert list(line.get_ydata()) == [float(n) for n in range(1, 9)]
+    assert list(line.get_xdata()) == [n / 2 for n in range(8)]
+    with pytest.raises(ValueError, match="neither a column sampled_at nor timestamp"):
+        plot_memory(SAMPLES.drop(columns="sampled_at"))
+
+
+def test_what_holds_no_row_is_drawn_empty() -> None:
+    none = WRONG.trials[:0]
+    assert "0 container" in alt_text(plot_lifecycles(none))
+    assert "no trial" in alt_text(plot_survival({"x": time_to_death(none)}))
+    assert "0 containers" in alt_text(plot_memory(SAMPLES[:0]))
+    assert alt_text(plot_rates(failure_rates(RIGHT.trials))).endswith("guarded 0 of 40.")

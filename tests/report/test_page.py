@@ -1,0 +1,144 @@
+"""The report: verdict first, everything in one file, and text that stays text."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iluvatar_bench.experiments import find_run, open_run
+from iluvatar_bench.report import report_page
+from tests.run_folders import make_run
+from tests.test_cli import command
+
+SCRIPT = "<script>alert('x')</script>"
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def recorded() -> str:
+    return report_page([open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded")])
+
+
+def test_the_verdict_stands_before_everything_else(recorded: str) -> None:
+    body = recorded[recorded.index("<body>") :]
+    verdict = body.index("guarded is better than iluvatar-2022-07.")
+    assert verdict < body.index("<h2") < body.index("<table")
+    assert "iluvatar-2022-07: 4 of 40 trials without failure" in body
+    titles = re.findall(r"<h2 [^>]*>([^<]*)", body)
+    assert titles == [
+        "Failure rates",
+        "What the failures say",
+        "Latencies by step",
+        "Timelines",
+        "Residue",
+        "Provenance",
+    ]
+
+
+def test_the_page_needs_nothing_else_and_runs_nothing(recorded: str) -> None:
+    page = Tags(recorded)
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    for image in page.all("img"):
+        assert (image["src"] or "").startswith("data:image/svg+xml;base64,")
+    # A namespace in an SVG is a name, and those are inside the data; the page itself names none.
+    assert "http://" not in recorded and "https://" not in recorded
+    (policy,) = [meta for meta in page.all("meta") if meta.get("http-equiv")]
+    assert (policy["content"] or "").startswith("default-src 'none'")
+
+
+def test_every_figure_is_described_and_there_for_both_papers(recorded: str) -> None:
+    images = Tags(recorded).all("img")
+    assert [image["class"] for image in images] == ["light", "dark"] * (len(images) // 2)
+    assert len(images) == 12
+    assert all(len((image["alt"] or "").split()) > 8 for image in images)
+    light, dark = images[:2]
+    assert light["alt"] == dark["alt"]
+    assert light["src"] != dark["src"]
+
+
+def test_numbers_are_those_of_the_runs(recorded: str) -> None:
+    for cell in ("<td>36/40  90.0 % [77–96]</td>", "<td>-90.0 [-96.0 to -74.3]</td>"):
+        assert cell in recorded
+    assert "snapshot_collected 6/6" in recorded
+    assert recorded.count("iluvatar-2022-07-20261123T064647108") >= 2
+
+
+def test_one_run_has_no_comparison(tmp_path: Path) -> None:
+    page = report_page([make_run(tmp_path / "one", ok=5)])
+    assert "guarded: 5 of 5 trials without failure." in page
+    assert "Nothing failed." in page
+    assert "against" not in page
+
+
+def test_two_runs_of_one_profile_are_told_apart(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name, ok=5) for name in ("a", "b")]
+    page = report_page(runs)
+    assert "No difference shown between guarded (1) and guarded (2)." in page
+
+
+def test_what_weakens_a_comparison_is_said_at_the_top(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "a", ok=5),
+        make_run(tmp_path / "b", {"host": {"cpus": 64}, "status": "interrupted"}, ok=5),
+    ]
+    page = report_page(runs)
+    head = page[: page.index("<main>")]
+    assert "Note: cpus differs: 2 and 64." in head
+    assert "this run was cut off" in head
+
+
+def test_text_from_containers_stays_text(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run", {"containerd": {"version": SCRIPT}, "function": SCRIPT}, process_died=3
+    )
+    run.trials["error"] = SCRIPT
+    run.trials["mechanism"] = SCRIPT
+    page = report_page([run], title=SCRIPT, links={SCRIPT: 'x"><script>'})
+    assert Tags(page).all("script") == []
+    assert page.count("&lt;script&gt;") >= 5
+
+
+def test_memory_is_shown_where_it_was_sampled(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", ok=3)
+    moments = pd.date_range("2026-01-01", periods=3, freq="1s", tz="UTC")
+    frame = pd.DataFrame({"container_id": "c-0", "sampled_at": moments, "rss_bytes": 5 * 2**20})
+    frame.to_parquet(run.folder / "samples.parquet")
+    assert 'id="memory"' in report_page([run])
+    with pytest.raises(ValueError, match="needs a run"):
+        report_page([])
+
+
+def test_the_command_writes_the_page_and_refuses_in_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    done = command("report", "guarded", "--out", str(out), "--title", "A title")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"report: {out}\n")
+    assert "<h1>A title</h1>" in out.read_text()
+    for code, message, arguments in (
+        (2, "no run 'nope'", ["nope"]),
+        (1, "cannot write", ["guarded", "--out", str(tmp_path / "no" / "page.html")]),
+    ):
+        done = command("report", *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1)
+        assert message in done.stderr
