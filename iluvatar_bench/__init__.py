@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from iluvatar_bench.audit import Audit, audit_daemon
     from iluvatar_bench.bugs import (
         Attribution,
         BugClass,
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
         attribute,
         classify_text,
     )
-    from iluvatar_bench.experiments import RunResult, open_run, run_cold_start
+    from iluvatar_bench.experiments import RunResult, open_run, run_churn, run_cold_start
     from iluvatar_bench.lifecycle import PRESETS, Profile, resolve_profile
     from iluvatar_bench.records import Event, Outcome, Trial
+    from iluvatar_bench.report import Autopsy, explain
     from iluvatar_bench.stats import Rate, check_accounting, failure_rates, rate
 
 __all__ = [
     "PRESETS",
     "Attribution",
+    "Audit",
+    "Autopsy",
     "BugClass",
     "Classification",
     "Event",
@@ -38,16 +42,19 @@ __all__ = [
     "RunResult",
     "Trial",
     "attribute",
+    "audit_daemon",
     "check_accounting",
     "classify_text",
+    "explain",
     "failure_rates",
     "open_run",
     "rate",
     "resolve_profile",
+    "run_churn",
     "run_cold_start",
 ]
 
-_HOMES = ("bugs", "records", "lifecycle", "stats", "experiments")
+_HOMES = ("bugs", "records", "lifecycle", "stats", "experiments", "audit", "report")
 """Where the public names live, cheapest import first. They are imported when first used: pandas,
 statsmodels and gRPC take seconds, which ``iluvatar-bench --help`` must not."""
 

@@ -1,6 +1,6 @@
 """The command line: thin. It parses, calls the library, prints; nothing else prints or exits.
 
-Exit codes: 0 done; 1 the environment or a run failed; 2 the request was wrong; 130 interrupted.
+The exit codes stand in ``EXIT_CODES``.
 Heavy imports stand inside the commands, so that a mistyped one answers at once.
 """
 
@@ -14,15 +14,39 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.cli_audit import audit_command, explain_command
 from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_dose import dose_command
+from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_network import (
+    Bridge,
+    Plugins,
+    PoolSize,
+    Subnet,
+    network_benchmark,
+    network_settings,
+)
 from iluvatar_bench.cli_notebook import notebook_command
-from iluvatar_bench.cli_output import err, print_json, print_plain, print_rows, print_table
-from iluvatar_bench.cli_report import report_command
+from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
+from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
+from iluvatar_bench.cli_report import record_command, report_command
 from iluvatar_bench.cli_root_cause import blame_command, root_cause_command
+from iluvatar_bench.cli_workloads import churn_command, trace_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    this host lacks something, or a run or a check failed
+  2    the request was wrong; nothing was started
+  3    audit: it found something; compare --fail-if-worse: the candidate is worse
+  130  interrupted; what had ended is kept
+
+./bench test [--all] runs the tests of a source checkout.
+
+"""
 
 app = typer.Typer(
     name="iluvatar-bench",
@@ -36,20 +60,51 @@ function_app = typer.Typer(no_args_is_help=True, help="Functions.")
 app.add_typer(run_app, name="run")
 app.add_typer(image_app, name="image")
 app.add_typer(function_app, name="function")
-app.command("compare")(compare_command)
-app.command("report")(report_command)
-app.command("root-cause")(root_cause_command)
-app.command("blame")(blame_command)
-app.command("dose")(dose_command)
-app.command("notebook")(notebook_command)
+app.command("network-benchmark", epilog=example("network-benchmark"))(network_benchmark)
+app.command("ground-truth", epilog=example("ground-truth --out data/ground_truth.csv"))(
+    ground_truth_command
+)
+app.command(
+    "audit",
+    epilog=example("audit --address /run/containerd/containerd.sock", "audit --watch"),
+)(audit_command)
+app.command("explain", epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"))(
+    explain_command
+)
+app.command(
+    "compare",
+    epilog=example(
+        "compare iluvatar-2022-07 guarded",
+        "compare results/RUN_A results/RUN_B --fail-if-worse --json",
+    ),
+)(compare_command)
+app.command("report", epilog=example("report iluvatar-2022-07 guarded --out report.html"))(
+    report_command
+)
+app.command("record", epilog=example("record results/RUN guarded --replace"))(record_command)
+app.command(
+    "notebook",
+    epilog=example(
+        "notebook compare -p baseline=iluvatar-2022-07 -p candidate=guarded",
+        "notebook cold_start -p profile=iluvatar-2022-07,guarded -p trials=40,80",
+    ),
+)(notebook_command)
 
-Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
+run_app.command("churn", epilog=example("run churn --profile guarded --arrivals 300"))(
+    churn_command
+)
+run_app.command("trace", epilog=example("run trace FILE --function hello"))(trace_command)
+app.command(
+    "root-cause",
+    epilog=example("root-cause", "root-cause --factors snapshot_reference --factors kill=init,all"),
+)(root_cause_command)
+app.command("blame", epilog=example("blame iluvatar-2022-07 guarded --bug-class process_died"))(
+    blame_command
+)
+app.command("dose", epilog=example("dose start_delay_ms 0 50 200 1000"))(dose_command)
+
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]
-Seed = Annotated[int, typer.Option(help="seed of the plan")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
-]
 
 
 def _version(asked: bool) -> None:
@@ -60,7 +115,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="./bench test [--all] runs the tests of a source checkout.")
+@app.callback(epilog=EXIT_CODES + example("doctor", "demo", "compare iluvatar-2022-07 guarded"))
 def options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_version, help="print the version")
@@ -79,7 +134,7 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
-@app.command()
+@app.command(epilog=example("doctor", "doctor --json"))
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
@@ -99,7 +154,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("demo", "demo --trials 60 --out /tmp/demo"))
 def demo(
     trials: Trials = 240,
     concurrency: Concurrency = 6,
@@ -136,19 +191,27 @@ def demo(
         print_plain(f"{name}: {path}")
 
 
-@run_app.command("cold-start")
+@run_app.command(
+    "cold-start",
+    epilog=example(
+        "run cold-start --profile guarded --trials 100",
+        "run cold-start --profile guarded --set snapshot_reference=none --json",
+    ),
+)
 def run_cold_start_command(
-    profile: Annotated[str, typer.Option(help="a preset; see --set")] = "iluvatar-2022-07",
+    profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
     trials: Trials = 40,
     concurrency: Concurrency = 4,
     seed: Seed = 1,
     function: Annotated[str, typer.Option(help="built-in function, or its folder")] = "hello",
-    address: Annotated[
-        Path | None,
-        typer.Option(help="socket of a running containerd; default: a private one is started"),
-    ] = None,
+    address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
     results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.experiments import run_cold_start
@@ -157,6 +220,7 @@ def run_cold_start_command(
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = resolve_profile(profile, settings or ())
+    network = network_settings(subnet, bridge, plugins)
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         result, stopped = run_stoppable(
             lambda stop: run_cold_start(
@@ -167,17 +231,22 @@ def run_cold_start_command(
                 results=results,
                 function=function,
                 address=address,
+                pool_size=pool_size,
+                network=network,
                 on_trial=on_trial,
                 stop=stop,
             )
         )
-    print_table(comparison_table(result.rates))
-    print_plain(str(result))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
 
 
-@function_app.command("list")
+@function_app.command("list", epilog=example("function list"))
 def function_list() -> None:
     """The built-in functions."""
     from iluvatar_bench.functions import builtin_names
@@ -186,7 +255,12 @@ def function_list() -> None:
         print_plain(name)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "classify /var/log/iluvatar --csv failures.csv",
+        "classify - --zone Europe/Vienna < worker.log",
+    )
+)
 def classify(
     files: Annotated[
         list[str],
@@ -210,7 +284,7 @@ def classify(
     save_failures(report, csv=csv, parquet=parquet)
 
 
-@app.command("log-benchmark")
+@app.command("log-benchmark", epilog=example("log-benchmark --size-mb 100"))
 def log_benchmark(
     size_mb: Annotated[int, typer.Option(help="size of each generated log")] = 1000,
     failures: Annotated[int, typer.Option(help="known failures in each")] = 3000,
@@ -229,7 +303,7 @@ def log_benchmark(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=example("clean"))
 def clean() -> None:
     """Remove what a killed run left on this host, and nothing else."""
     left = asyncio.run(_clean())
@@ -265,7 +339,7 @@ def _require_working_host() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        app(prog_name="iluvatar-bench")
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         err.print(f"error: {error}", soft_wrap=True, markup=False)

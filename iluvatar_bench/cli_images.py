@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from iluvatar_bench.cli_output import print_plain, print_rows
+from iluvatar_bench.cli_output import example, print_plain, print_rows
 
 image_app = typer.Typer(no_args_is_help=True, help="Function images.")
 
@@ -27,7 +27,10 @@ ReadyText = Annotated[
 ]
 
 
-@image_app.command("build")
+@image_app.command(
+    "build",
+    epilog=example("image build hello", "image build ./my-function --server gunicorn --byte-code"),
+)
 def image_build(
     function: Annotated[
         str, typer.Argument(help="built-in function, or a folder with main.py and reqs.txt")
@@ -45,7 +48,7 @@ def image_build(
     print_plain(f"{'found' if image.from_cache else 'built'}: {image.layout}")
 
 
-@image_app.command("list")
+@image_app.command("list", epilog=example("image list"))
 def image_list(address: Address = None) -> None:
     """The images on disk, or those of our namespace in a running containerd."""
     rows: list[tuple[str, ...]]
@@ -64,7 +67,7 @@ def image_list(address: Address = None) -> None:
         print_plain("no image")
 
 
-@image_app.command("import")
+@image_app.command("import", epilog=example("image import image.tar --ready-text Running"))
 def image_import(
     archive: Annotated[Path, typer.Argument(help="OCI or docker save archive (tar, tar.gz)")],
     name: Annotated[
@@ -85,7 +88,7 @@ def image_import(
         print_plain(asyncio.run(_import_into(address, archive, name, snapshotter)))
 
 
-@image_app.command("pull")
+@image_app.command("pull", epilog=example("image pull docker.io/library/python:3.12-slim"))
 def image_pull(
     reference: Annotated[str, typer.Argument(help="as in docker.io/library/busybox:latest")],
     ready_text: ReadyText = None,
@@ -109,7 +112,7 @@ def image_pull(
         print_plain(f"{reference}  {digest}  in {address}")
 
 
-@image_app.command("remove")
+@image_app.command("remove", epilog=example("image remove hello"))
 def image_remove(
     name: Annotated[str, typer.Argument(help="the image's name, digest or folder")],
     address: Address = None,

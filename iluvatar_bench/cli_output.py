@@ -20,6 +20,12 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def example(*commands: str) -> str:
+    """The end of a command's help: how it is called. ``\\b`` keeps the lines as they are."""
+    lines = "\n".join(f"  iluvatar-bench {command}" for command in commands)
+    return f"\b\nExample:\n{lines}"
+
+
 def print_plain(text: str) -> None:
     """One line, never wrapped: paths and JSON must survive a pipe."""
     out.print(text, soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""``report``: runs as one HTML page."""
+"""``report``: runs as one HTML page; ``record``: a run kept in the source checkout."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ def report_command(
     except OSError as error:
         raise UnusablePath(f"cannot write {output}: {error.strerror}") from error
     print_plain(f"report: {output}")
+
+
+def record_command(
+    run: Annotated[str, typer.Argument(help="folder of a finished run")],
+    name: Annotated[str, typer.Argument(help="what the recorded run is called")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="put it in the place of one of this name")
+    ] = False,
+) -> None:
+    """Keep a run in data/runs, where every analysis finds it by name, without root or containerd.
+
+    Manifest and tables are kept; journal, logs, figures and notebooks are not.
+    """
+    from iluvatar_bench.experiments import record_run
+
+    print_plain(f"recorded: {record_run(Path(run), name, replace=replace)}")

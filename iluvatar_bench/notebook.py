@@ -184,14 +184,7 @@ def run_notebook(
         raise UsageError(f"a cell needs at least 1 second, not {cell_seconds}")
     checked = check_parameters(name, parameters)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    own_folder = results.resolve() / f"notebook-{name}-{stamp}"
-    try:
-        own_folder.mkdir(parents=True)
-    except OSError as error:
-        raise UnusablePath(
-            f"cannot write results to {results}: {error.strerror}; choose another folder"
-        ) from error
-    output = own_folder / f"{name}.ipynb"
+    output = _new_folder(results, f"notebook-{name}-{stamp}") / f"{name}.ipynb"
     try:
         papermill.execute_notebook(
             str(NOTEBOOK_HOME / f"{name}.ipynb"),
@@ -208,13 +201,24 @@ def run_notebook(
         failure = _failure(name, error, output)
         if failure.exit_code == UsageError.exit_code:
             # A mistake in the request, found by the first cell: nothing was run, nothing is kept.
-            shutil.rmtree(own_folder)
+            shutil.rmtree(output.parent)
         raise failure from error
     except (CellTimeoutError, DeadKernelError) as error:
         what = f"a cell took longer than {cell_seconds} s" if cell_seconds else "the kernel died"
         what = "the kernel died" if isinstance(error, DeadKernelError) else what
         raise NotebookFailed(f"{what} (notebook {name}, kept at {output})", exit_code=1) from error
     return _filed(output)
+
+
+def _new_folder(results: Path, name: str) -> Path:
+    folder = results.resolve() / name
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UnusablePath(
+            f"cannot write results to {results}: {error.strerror}; choose another folder"
+        ) from error
+    return folder
 
 
 def _kernel_configuration() -> Config:

@@ -3,8 +3,8 @@
 History of ``SCHEMA_VERSION``:
 
 1. First version: trials, events, manifest.
-2. Adds the invocations of each trial (``invocations.parquet``). Version 1 is still read: it has
-   none.
+2. Adds the invocations of each trial (``invocations.parquet``), the spans of its steps (a column
+   of ``trials``), deaths and samples (tables of their own). Version 1 is still read: it has none.
 
 Durations are milliseconds from the monotonic clock; a step that was not reached is ``None`` here
 and NaN in a frame, never 0. Times of day are UTC, ISO 8601.
@@ -35,6 +35,25 @@ STEP_COLUMNS = (
 ``alive_ms`` from ready to the first Kill or the death."""
 
 
+COLLECTION_SPAN = "collection"
+"""The span of a collection that this client forced; every other span is a lifecycle step."""
+
+
+class Way(StrEnum):
+    """How the end of a process comes to be known."""
+
+    PIDFD = "pidfd"
+    """The kernel says so, through a descriptor of the process."""
+    WAIT = "wait"
+    """Tasks.Wait answers."""
+    EVENT = "event"
+    """The event stream brings a TaskExit."""
+    LIST = "list"
+    """Tasks.List, after the event stream had been broken."""
+    POLL = "poll"
+    """The memory poller finds nothing to read."""
+
+
 class Outcome(StrEnum):
     """The three answers a trial can have."""
 
@@ -42,6 +61,20 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """An answer was lost, so nobody knows: never counted as ok."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What this client did to a container, and when: milliseconds since the trial's submit.
+
+    ``name`` is a step (``start``), or ``collection`` for a forced one. Unlike the step's column, a
+    span is there for a step that failed too: with the time at which it failed.
+    """
+
+    name: str
+    started_ms: float
+    ended_ms: float
+    completed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +95,7 @@ class Trial:
     failed_step: str | None = None
     exit_status: int | None = None
     steps: dict[str, float] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
     total_ms: float | None = None
     cleanup_errors: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
@@ -83,7 +117,7 @@ class Trial:
             raise ValueError(f"trial {self.trial}: no such step columns {sorted(unknown_steps)}")
 
     def as_row(self) -> dict[str, Any]:
-        """One flat row: a column per factor and per step, the evidence as JSON text.
+        """One flat row: a column per factor and per step, spans and evidence as JSON text.
 
         The invocations are rows of a table of their own.
         """
@@ -105,6 +139,7 @@ class Trial:
         row.update({name: self.steps.get(name) for name in STEP_COLUMNS})
         row["total_ms"] = self.total_ms
         row["cleanup_errors"] = "; ".join(self.cleanup_errors) or None
+        row["spans"] = json.dumps([asdict(span) for span in self.spans])
         row["evidence"] = json.dumps(self.evidence)
         return row
 
@@ -118,6 +153,7 @@ class Trial:
         fields = dict(document)
         fields["outcome"] = Outcome(fields["outcome"])
         fields["cleanup_errors"] = tuple(fields.get("cleanup_errors", ()))
+        fields["spans"] = tuple(Span(**span) for span in fields.get("spans", ()))
         fields["invocations"] = tuple(fields.get("invocations", ()))
         return cls(**fields)
 
@@ -137,3 +173,53 @@ class Event:
     def as_row(self) -> dict[str, Any]:
         """The record as a flat row."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The memory of one container in one round of the poller, or of all of them and the host.
+
+    With ``container_id`` None it is the round itself: ``rss_bytes`` is the sum over the containers
+    that are alive, and the host's figures are those of ``psutil.virtual_memory``. ``rss_bytes`` is
+    None for a container that is gone; ``diff_bytes`` is the change since the round before, None
+    where there is nothing to compare with.
+    """
+
+    run_id: str
+    round: int
+    sampled_at: str
+    container_id: str | None
+    rss_bytes: int | None
+    diff_bytes: int | None
+    host_used_bytes: int | None = None
+    host_available_bytes: int | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """The record as a flat row."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """The end of one container's first process, counted once however many ways told it.
+
+    ``<way>_at`` is when that way told it (UTC, the host's clock as read by this client), None where
+    it has not; ``exited_at`` is containerd's own time, that of the reaping by the shim.
+    """
+
+    run_id: str
+    container_id: str
+    pid: int | None
+    first_way: Way
+    first_seen_at: str
+    pidfd_at: str | None = None
+    wait_at: str | None = None
+    event_at: str | None = None
+    list_at: str | None = None
+    poll_at: str | None = None
+    exit_status: int | None = None
+    exited_at: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """The record as a flat row."""
+        return {**asdict(self), "first_way": str(self.first_way)}

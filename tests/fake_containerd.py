@@ -5,8 +5,10 @@ For what a real daemon cannot be made to do on demand: lose an answer, answer wi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,22 @@ from google.protobuf.empty_pb2 import Empty
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     containers_pb2_grpc,
+    content_pb2,
+    content_pb2_grpc,
+    event_payloads_pb2,
+    events_pb2,
     events_pb2_grpc,
+    images_pb2,
+    images_pb2_grpc,
+    introspection_pb2,
+    introspection_pb2_grpc,
     leases_pb2,
     leases_pb2_grpc,
     namespaces_pb2,
     namespaces_pb2_grpc,
     snapshots_pb2,
     snapshots_pb2_grpc,
+    task_types_pb2,
     tasks_pb2,
     tasks_pb2_grpc,
     types_pb2,
@@ -33,10 +44,20 @@ from iluvatar_bench.containerd._api import (
 Answers = dict[str, grpc.StatusCode]
 
 
+@dataclass
+class FakeTask:
+    """A running task. ``listed`` is False where Tasks.List leaves it out, as a slow shim's."""
+
+    pid: int
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    listed: bool = True
+
+
 class FakeContainerd:
     """Keeps records and snapshots; ``answers`` maps a call to the status it fails with.
 
-    ``calls`` lists what was asked, in order, as (call, id, lease).
+    ``calls`` lists what was asked, in order, as (call, id, lease); ``specs`` are those of all
+    records that were made, ``created_tasks`` the requests for tasks by their container's id.
     """
 
     def __init__(self) -> None:
@@ -45,12 +66,45 @@ class FakeContainerd:
         self.calls: list[tuple[str, str, str]] = []
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
+        self.specs: list[bytes] = []
+        self.created_tasks: dict[str, Any] = {}
+        self.tasks: dict[str, FakeTask] = {}
+        """Tasks that run until they are told to end; others ended long ago."""
+        self.accepting = asyncio.Event()
+        """Unset: a subscription is answered, and hears nothing yet."""
+        self.accepting.set()
+        self._streams: list[asyncio.Queue[Any]] = []
 
     async def note(self, call: str, subject: str, context: Any) -> None:
         metadata = dict(context.invocation_metadata())
         self.calls.append((call, subject, metadata.get("containerd-lease", "")))
         if call in self.answers:
             await context.abort(self.answers[call], self.details)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether anybody follows the events."""
+        return bool(self._streams)
+
+    def emit(self, topic: str, payload: Any) -> None:
+        """Send an event to whoever is subscribed."""
+        envelope = events_pb2.Envelope(namespace="iluvatar-bench", topic=topic)
+        envelope.event.type_url = payload.DESCRIPTOR.full_name
+        envelope.event.value = payload.SerializeToString()
+        for stream in self._streams:
+            stream.put_nowait(envelope)
+
+    def emit_exit(self, container_id: str, *, pid: int) -> None:
+        """Send a TaskExit, status 137."""
+        payload = event_payloads_pb2.TaskExit(
+            container_id=container_id, id=container_id, pid=pid, exit_status=137
+        )
+        self.emit("/tasks/exit", payload)
+
+    def break_streams(self) -> None:
+        """Break every event stream; Events.Subscribe may be asked again."""
+        for stream in self._streams:
+            stream.put_nowait(None)
 
 
 def _service(fake: FakeContainerd, base: type, **methods: Callable[..., Any]) -> Any:
@@ -68,6 +122,11 @@ class _Version(version_pb2_grpc.VersionServicer):
 class _Namespaces(namespaces_pb2_grpc.NamespacesServicer):
     fake: FakeContainerd
 
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Namespaces.List", "", context)
+        namespace = namespaces_pb2.Namespace(name="default")
+        return namespaces_pb2.ListNamespacesResponse(namespaces=[namespace])
+
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Namespaces.Create", request.namespace.name, context)
         return namespaces_pb2.CreateNamespaceResponse(namespace=request.namespace)
@@ -84,6 +143,14 @@ class _Leases(leases_pb2_grpc.LeasesServicer):
         await self.fake.note("Leases.Delete", request.id, context)
         return Empty()
 
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.List", "", context)
+        return leases_pb2.ListResponse(leases=[leases_pb2.Lease(id="some")])
+
+    async def ListResources(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.ListResources", request.id, context)
+        return leases_pb2.ListResourcesResponse()
+
 
 class _Containers(containers_pb2_grpc.ContainersServicer):
     fake: FakeContainerd
@@ -91,7 +158,12 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Create", request.container.id, context)
         self.fake.containers[request.container.id] = request.container
+        self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
+
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.List", "", context)
+        return containers_pb2.ListContainersResponse(containers=self.fake.containers.values())
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Delete", request.id, context)
@@ -114,6 +186,16 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, "snapshot does not exist: not found")
         return snapshots_pb2.StatSnapshotResponse(info=snapshots_pb2.Info(name=request.key))
 
+    async def Mounts(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Mounts", request.key, context)
+        return snapshots_pb2.MountsResponse()
+
+    async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Snapshots.List", "", context)
+        kind = snapshots_pb2.ACTIVE
+        infos = [snapshots_pb2.Info(name=name, kind=kind) for name in self.fake.snapshots]
+        yield snapshots_pb2.ListSnapshotsResponse(info=infos)
+
     async def Remove(self, request: Any, context: Any) -> Any:
         await self.fake.note("Snapshots.Remove", request.key, context)
         self.fake.snapshots.discard(request.key)
@@ -125,6 +207,7 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Create", request.container_id, context)
+        self.fake.created_tasks[request.container_id] = request
         return tasks_pb2.CreateTaskResponse(container_id=request.container_id, pid=1)
 
     async def Start(self, request: Any, context: Any) -> Any:
@@ -133,7 +216,32 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Wait(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Wait", request.container_id, context)
-        return tasks_pb2.WaitResponse(exit_status=0)
+        task = self.fake.tasks.get(request.container_id)
+        if task is None:
+            return tasks_pb2.WaitResponse(exit_status=0)
+        await task.ended.wait()
+        return tasks_pb2.WaitResponse(exit_status=137)
+
+    def _process(self, container_id: str) -> Any:
+        task = self.fake.tasks[container_id]
+        ended = task.ended.is_set()
+        return task_types_pb2.Process(
+            id=container_id,
+            pid=task.pid,
+            status=task_types_pb2.STOPPED if ended else task_types_pb2.RUNNING,
+            exit_status=137 if ended else 0,
+        )
+
+    async def Get(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.Get", request.container_id, context)
+        if request.container_id not in self.fake.tasks:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such task: not found")
+        return tasks_pb2.GetResponse(process=self._process(request.container_id))
+
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Tasks.List", "", context)
+        listed = [name for name, task in self.fake.tasks.items() if task.listed]
+        return tasks_pb2.ListTasksResponse(tasks=[self._process(name) for name in listed])
 
     async def Kill(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Kill", request.container_id, context)
@@ -142,6 +250,52 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Delete", request.container_id, context)
         return tasks_pb2.DeleteResponse(id=request.container_id)
+
+
+class _Events(events_pb2_grpc.EventsServicer):
+    fake: FakeContainerd
+
+    async def Publish(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Events.Publish", request.topic, context)
+        self.fake.emit(request.topic, Empty())
+        return Empty()
+
+    async def Subscribe(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Events.Subscribe", "", context)
+        await self.fake.accepting.wait()
+        stream: asyncio.Queue[Any] = asyncio.Queue()
+        self.fake._streams.append(stream)
+        try:
+            while (envelope := await stream.get()) is not None:
+                yield envelope
+        finally:
+            self.fake._streams.remove(stream)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "transport is closing")
+
+
+class _Images(images_pb2_grpc.ImagesServicer):
+    fake: FakeContainerd
+
+    async def List(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Images.List", "", context)
+        return images_pb2.ListImagesResponse()
+
+
+class _Content(content_pb2_grpc.ContentServicer):
+    fake: FakeContainerd
+
+    async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Content.List", "", context)
+        yield content_pb2.ListContentResponse()
+
+
+class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
+    fake: FakeContainerd
+
+    async def Plugins(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Introspection.Plugins", "", context)
+        plugin = introspection_pb2.Plugin(type="io.containerd.snapshotter.v1", id="overlayfs")
+        return introspection_pb2.PluginsResponse(plugins=[plugin])
 
 
 @asynccontextmanager
@@ -156,7 +310,10 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (containers_pb2_grpc.add_ContainersServicer_to_server, _Containers),
         (snapshots_pb2_grpc.add_SnapshotsServicer_to_server, _Snapshots),
         (tasks_pb2_grpc.add_TasksServicer_to_server, _Tasks),
-        (events_pb2_grpc.add_EventsServicer_to_server, events_pb2_grpc.EventsServicer),
+        (events_pb2_grpc.add_EventsServicer_to_server, _Events),
+        (images_pb2_grpc.add_ImagesServicer_to_server, _Images),
+        (content_pb2_grpc.add_ContentServicer_to_server, _Content),
+        (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
     ):
         add(_service(fake, base), server)
     server.add_insecure_port(f"unix:{socket}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,29 +17,39 @@ from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.host import bridge
+from iluvatar_bench.host.bridge_use import BridgePlace
 from iluvatar_bench.host.mounts import read_mountinfo
+from iluvatar_bench.host.network_residue import holdings
+from iluvatar_bench.host.ownership import NETWORK_HOME, Owner
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container
 from tests.containerd.test_daemon import traces_of
+from tests.networks import needs_root
 
-pytestmark = pytest.mark.daemon
+pytestmark = [pytest.mark.daemon, *needs_root(bridge=True)]
 
 HOLDER = """
 import asyncio, sys
+from ipaddress import IPv4Network
 from pathlib import Path
 from iluvatar_bench.containerd.daemon import existing_daemon
 from iluvatar_bench.containerd.image_import import import_layout
+from iluvatar_bench.host.attachment import NetworkSettings
+from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container
 
-async def main(address, layout):
-    async with existing_daemon(Path(address)) as node:
+async def main(address, layout, bridge):
+    settings = NetworkSettings(subnet=IPv4Network("10.208.3.0/26"), bridge=bridge)
+    async with existing_daemon(Path(address)) as node, open_network(settings) as network:
         image = await import_layout(
             node.client, Path(layout), name="x", snapshotters=["overlayfs"])
         kills = KillLog()
         for number in range(20):
             container = Container(
                 f"held-{number}", node=node, image=image, profile=PRESETS["guarded"], kills=kills)
+            container.attachment = await network.attach()
             await container.create()
             await node.client.tasks.start(container.id)
         print(node.id, flush=True)
@@ -62,9 +73,17 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         )
         await bystander.create()
         await bystander.start()
-        place_id = await asyncio.to_thread(_hold_and_die, quiet_node.address, hello.layout)
+        bridge_name = f"ilbt{secrets.token_hex(3)}"
+        place_id = await asyncio.to_thread(
+            _hold_and_die, quiet_node.address, hello.layout, bridge_name
+        )
         held = await quiet_node.client.tasks.list()
         assert len(held) == 20
+        place = BridgePlace(bridge_name, NETWORK_HOME / "bridges" / bridge_name)
+        veths = bridge.ports(bridge_name)
+        assert len(veths) == len(place.reservations()) == 20
+        owner = Owner(next(iter(place.reservations().values())).split("-")[1], NETWORK_HOME)
+        assert len([n for n in holdings().namespaces if owner.owns(n)]) == 20
         done = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-c", "from iluvatar_bench.cli import main; main()", "clean"],
@@ -77,14 +96,18 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         assert await quiet_node.client.containers.list() == ()
         assert not [m for m in read_mountinfo() if "/held-" in m.mount_point]
         assert not traces_of(place_id)
+        assert not bridge.exists(bridge_name)
+        assert not [name for name in veths if bridge.exists(name)]
+        assert not place.folder.exists()
+        assert not [n for n in holdings().namespaces if owner.owns(n)]
         await bystander.stay_alive(0.2)
         await bystander.remove()
         bystander.close()
 
 
-def _hold_and_die(address: Path, layout: Path) -> str:
+def _hold_and_die(address: Path, layout: Path, bridge_name: str) -> str:
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(address), str(layout)],
+        [sys.executable, "-c", HOLDER, str(address), str(layout), bridge_name],
         stdout=subprocess.PIPE,
         text=True,
     )

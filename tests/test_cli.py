@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
+
+from iluvatar_bench.host import bridge
+from iluvatar_bench.host.init_system import is_systemd
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +28,9 @@ def command(*arguments: str, **changes: object) -> subprocess.CompletedProcess[s
         check=False,
         **changes,
     )
+
+
+BRIDGED = ["run", "cold-start", "--set", "network=bridge"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,10 @@ def command(*arguments: str, **changes: object) -> subprocess.CompletedProcess[s
         (["notebook", "compare", "--resume"], "a single point"),
         (["notebook", "compare", "-p", "alpha=1,2", "-p", "results=x"], "use --out"),
         (["image", "build", "nope"], "no function 'nope'"),
+        ([*BRIDGED, "--network-subnet", "10.0.0.0/99"], "'99' is not a valid netmask; as in 10."),
+        ([*BRIDGED, "--network-subnet", "8.8.0.0/16"], "8.8.0.0/16 is not a private range"),
+        ([*BRIDGED, "--network-bridge", "docker0"], "must begin with 'ilb'"),
+        (["run", "cold-start", "--network-bridge", "ilbx"], "choose network=bridge, or leave"),
     ],
 )
 def test_wrong_requests_exit_2_with_one_line(
@@ -60,6 +72,57 @@ def test_wrong_requests_exit_2_with_one_line(
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_a_functions_folder_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "greeter"
+    folder.mkdir()
+    run = ["run", "cold-start", "--function", str(folder), "--out", str(tmp_path / "r")]
+    for arguments in (run, ["image", "build", str(folder)]):
+        done = command(*arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert f"{folder} has no main.py with a function main(args: dict)" in done.stderr
+    (folder / "main.py").write_text("def main(args):\n    return {}\n")
+    (folder / "reqs.txt").write_text("flask ==no\n")
+    cache = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for arguments in (run, ["image", "build", str(folder)]):
+        done = command(*arguments, env=cache)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert "the requirements of function greeter do not install: ERROR: Inv" in done.stderr
+    assert not (tmp_path / "r").exists() or not any((tmp_path / "r").iterdir())
+
+
+@pytest.mark.daemon
+def test_what_is_wrong_with_a_network_is_one_line(short_folder: Path, tmp_path: Path) -> None:
+    """Another subnet of the project's test range is in use on a bridge of somebody else."""
+    theirs = f"ilbu{secrets.token_hex(3)}"
+    bridge.create(theirs, IPv4Interface("10.209.7.1/24"))
+    cases = {
+        f"subnet 10.209.7.0/28 is in use on this host (address 10.209.7.1/24 of {theirs}); choose "
+        "another subnet": ["--network-subnet", "10.209.7.0/28", "--network-bridge", "ilbtmine"],
+        f"an interface {theirs} exists and is not ours; choose another bridge name": [
+            *("--network-subnet", "10.209.8.0/28", "--network-bridge", theirs)
+        ],
+        f"CNI plugin bridge is not installed (looked in {short_folder}); on Debian": [
+            *("--cni-path", str(short_folder))
+        ],
+    }
+    try:
+        for message, options in cases.items():
+            done = command(*BRIDGED, "--trials", "1", *options, "--out", str(tmp_path / "r"))
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+            assert message in done.stderr
+        assert list((tmp_path / "r").iterdir()) == []
+    finally:
+        bridge.remove(theirs)
+
+
+@pytest.mark.skipif(is_systemd(), reason="systemd is the init here")
+def test_cgroups_by_systemd_without_systemd_are_one_line(tmp_path: Path) -> None:
+    done = command(*BRIDGED[:3], "cgroup_driver=systemd", "--out", str(tmp_path / "r"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "needs systemd as this host's init" in done.stderr
+    assert not (tmp_path / "r").exists()
 
 
 def test_what_click_itself_refuses_exits_2_without_a_traceback() -> None:

@@ -109,6 +109,51 @@ def test_values_are_checked_by_their_meaning_and_paths_are_the_callers(
     ]
 
 
+def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {"source": "recorded", "results": str(tmp_path)},
+        results=tmp_path,
+        progress=False,
+    )
+    assert executed.run_folders == ()
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type in ("error", "stream")] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
+    assert kinds == ["Dots", "Lines", "Time line", "Time line"]
+    page = executed.html.read_text()
+    for wanted in ("median_ms", "collateral_kill", "in the same cgroup"):
+        assert wanted in page
+
+
+def test_the_monitor_notebook_knows_two_sources(tmp_path: Path) -> None:
+    with pytest.raises(NotebookFailed, match="source must be") as caught:
+        run_notebook("monitor", {"source": "dead"}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.daemon
+def test_the_monitor_notebook_makes_both_runs_and_keeps_them(tmp_path: Path) -> None:
+    executed = run_notebook(
+        "monitor",
+        {
+            "containers": 3,
+            "poll_seconds": 0.5,
+            "trials": 4,
+            "concurrency": 2,
+            "results": str(tmp_path),
+        },
+        results=tmp_path,
+        progress=False,
+    )
+    (folder,) = executed.run_folders
+    assert executed.html.parent == folder
+    for name in ("detection/deaths.parquet", "samples.parquet", "deaths.parquet", "memory.svg"):
+        assert (folder / name).is_file()
+    assert [o for o in outputs_of(executed.notebook) if o.output_type == "error"] == []
+
+
 def test_a_failure_inside_is_one_line_with_the_right_exit_code(tmp_path: Path) -> None:
     with pytest.raises(NotebookFailed) as caught:
         run_notebook("cold_start", {"settings": ["cgroup=mine"]}, results=tmp_path, progress=False)
@@ -187,3 +232,36 @@ def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -
     assert "4/4" in progress
     assert "4 ok" in progress
     assert no_failure == "No failure.\n"
+
+
+def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: Path) -> None:
+    executed = run_notebook("churn", {"source": "recorded"}, results=tmp_path, progress=False)
+    assert executed.run_folders == ()
+    outputs = outputs_of(executed.notebook)
+    assert [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
+    assert kinds == ["Points", "Areas", "Bars", "Steps"]
+    page = executed.html.read_text()
+    for wanted in ("evicted for memory", "latency warm, ms", "iluvatar-2022-07", "guarded"):
+        assert wanted in page
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": "recoded"}, "source must be live or recorded, not 'recoded'"),
+        ({"source": "recorded", "recorded": ["/nowhere"]}, "/nowhere is no run folder"),
+        ({"source": "recorded", "recorded": ["../data/runs/guarded"]}, "has no pool.parquet"),
+        ({"budget_mib": 1}, "never fits into a budget of 1 MiB"),
+        ({"profiles": ["guarded", "guardd"]}, "did you mean guarded?"),
+    ],
+)
+def test_a_wrong_request_of_the_churn_notebook_starts_nothing(
+    given: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotebookFailed) as caught:
+        run_notebook("churn", {**given, "results": str(tmp_path)}, results=tmp_path, progress=False)
+    assert caught.value.exit_code == 2
+    assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

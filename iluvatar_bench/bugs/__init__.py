@@ -2,7 +2,16 @@
 
 from iluvatar_bench.bugs.attribute import Attribution, attribute
 from iluvatar_bench.bugs.classify import Classification, classify_text
-from iluvatar_bench.bugs.evidence import Evidence, KillFact
+from iluvatar_bench.bugs.evidence import (
+    DaemonFact,
+    EventFact,
+    Evidence,
+    KillFact,
+    SnapshotFact,
+    Target,
+)
+from iluvatar_bench.bugs.finding import Finding
+from iluvatar_bench.bugs.missing_file import FileKind, FileVerdict, MissingFact, MissingName
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
 
 __all__ = [
@@ -10,9 +19,18 @@ __all__ = [
     "Attribution",
     "BugClass",
     "Classification",
+    "DaemonFact",
+    "EventFact",
     "Evidence",
+    "FileKind",
+    "FileVerdict",
+    "Finding",
     "KillFact",
     "Mechanism",
+    "MissingFact",
+    "MissingName",
+    "SnapshotFact",
+    "Target",
     "attribute",
     "classify_text",
 ]

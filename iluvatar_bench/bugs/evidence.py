@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
+
+from iluvatar_bench.bugs.missing_file import FileKind, FileVerdict, MissingFact
+
+
+class Target(StrEnum):
+    """Whom a signal of ours was meant for."""
+
+    PROCESS = "process"
+    """The container's first process, or all in its cgroup."""
+    SHIM = "shim"
 
 
 @dataclass(frozen=True, slots=True)
 class KillFact:
-    """One Kill request of this client.
+    """One Kill request of this client, or one signal that it sent itself.
 
     Times are seconds since the epoch on the host's clock, the one containerd stamps exits with.
-    ``ended_at`` is None while the request is under way.
+    ``ended_at`` is None while the request is under way. ``pid`` is None for a request to
+    containerd; for a signal sent from outside it is the process that got it.
     """
 
     container_id: str
@@ -20,6 +33,35 @@ class KillFact:
     signal: int
     started_at: float
     ended_at: float | None = None
+    pid: int | None = None
+    target: Target = Target.PROCESS
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFact:
+    """Snapshots.Stat of one snapshot; ``found`` None: containerd did not say."""
+
+    name: str
+    found: bool | None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFact:
+    """Which process listens at containerd's socket, and when it began (seconds since the epoch)."""
+
+    pid: int
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """One event of containerd about the container."""
+
+    topic: str
+    at: float | None
+    pid: int | None = None
+    exit_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +84,101 @@ class Evidence:
     snapshot_found: bool | None = None
     """Snapshots.Stat: False when containerd no longer knows the snapshot."""
     snapshot_removed_by_us: bool | None = None
+    parents: tuple[SnapshotFact, ...] | None = None
+    """The committed snapshots below it, nearest first, up to the first that is not found."""
+    root_mount: str | None = None
+    """The line of mountinfo that is the container's root, and in whose table it stands:
+    ``process`` or ``bundle``."""
+    root_mount_seen_by: str | None = None
     upper_directory: str | None = None
     """The writable directory that the root mount names, from mountinfo or the mount request."""
     upper_exists: bool | None = None
+    work_directory: str | None = None
+    work_exists: bool | None = None
+    lower_directories: int | None = None
+    """How many lower directories the mount names, and which of them do not exist."""
     missing_lower_directories: tuple[str, ...] | None = None
+    missing: tuple[MissingFact, ...] | None = None
+    """What the error says is missing, and what became of it."""
 
     exit_status: int | None = None
     exited_at: float | None = None
     cgroup: str | None = None
     cgroup_members: int | None = None
-    """Processes in the cgroup, or None when it could not be read."""
+    """Processes in the cgroup, or None when it could not be read; the first of their PIDs."""
+    cgroup_pids: tuple[int, ...] | None = None
     oom_kills: int | None = None
     """Increase of the cgroup's oom_kill counter over the container's life."""
+    memory_counters: Mapping[str, int] | None = None
+    """The counters of version 1's ``memory.oom_control`` and ``memory.failcnt`` or of version 2's
+    ``memory.events``, as they stood."""
+    pid: int | None = None
+    process_alive: bool | None = None
+    shim_pid: int | None = None
     shim_alive: bool | None = None
+    """False: a shim was seen, and is gone. None also where none was ever seen."""
+    daemon_before: DaemonFact | None = None
+    """Who was containerd when the container's life began, and who is it now."""
+    daemon_now: DaemonFact | None = None
+    daemon_reachable: bool | None = None
 
     own_kills: tuple[KillFact, ...] = ()
     neighbour_kills: tuple[KillFact, ...] = ()
     """Our Kills of other containers that name the same cgroup."""
+    events: tuple[EventFact, ...] | None = None
+    """The last events of the container, oldest first."""
 
     stdout_tail: str = ""
     stderr_tail: str = ""
+    stdout_cut_bytes: int | None = None
+    """How many bytes stood before the tail: 0 when the tail is all there was."""
+    stderr_cut_bytes: int | None = None
+    kernel_log: tuple[str, ...] | None = None
+    """What the kernel logged of this container, its process, its cgroup or overlayfs."""
     notes: tuple[str, ...] = field(default=())
     """What could not be collected, and why."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The evidence as JSON-ready values, unknown facts left out."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, (), "")}
+        """The evidence as JSON-ready values; what is at its default is left out.
+
+        That is what is not known: an empty list says that there was none.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Evidence:
+        """The evidence that :meth:`as_dict` wrote, also after JSON; other keys are passed over.
+
+        Raises:
+            TypeError, ValueError: a part does not have the form that :meth:`as_dict` gives it.
+        """
+        known = {f.name for f in fields(cls)}
+        values = {name: value for name, value in document.items() if name in known}
+        for name, parse in _PARTS.items():
+            if values.get(name) is not None:
+                values[name] = tuple(parse(**part) for part in values[name])
+        for name in ("daemon_before", "daemon_now"):
+            if values.get(name) is not None:
+                values[name] = DaemonFact(**values[name])
+        for name in ("missing_lower_directories", "cgroup_pids", "kernel_log", "notes"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+
+def _kill(*, target: str = Target.PROCESS, **values: Any) -> KillFact:
+    return KillFact(target=Target(target), **values)
+
+
+def _missing(*, kind: str, verdict: str, **values: Any) -> MissingFact:
+    return MissingFact(kind=FileKind(kind), verdict=FileVerdict(verdict), **values)
+
+
+_PARTS: Mapping[str, Any] = {
+    "own_kills": _kill,
+    "neighbour_kills": _kill,
+    "missing": _missing,
+    "parents": SnapshotFact,
+    "events": EventFact,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,12 @@ class Channel:
     async def close(self) -> None:
         """Close the connection; requests under way are cancelled."""
         await self.grpc_channel.close()
+
+    def under(self, namespace: str) -> Channel:
+        """The same connection under another namespace; it is closed with this one."""
+        other = copy.copy(self)
+        other.namespace = namespace
+        return other
 
     def metadata(self, *, lease: str | None = None) -> tuple[tuple[str, str], ...]:
         """The headers of a request; what it creates under ``lease`` is held by that lease."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,6 +57,19 @@ async def connect(address: Path, *, namespace: str = NAMESPACE) -> AsyncIterator
         UnusablePath: there is no socket, or it may not be used.
         Unreachable: the socket is there and nothing listens (a stale socket).
     """
+    async with connect_unchanged(address, namespace=namespace) as client:
+        await client.namespaces.ensure(namespace)
+        yield client
+
+
+@asynccontextmanager
+async def connect_unchanged(address: Path, *, namespace: str) -> AsyncIterator[Client]:
+    """The same, without making the namespace: nothing is written to the daemon.
+
+    Raises:
+        UnusablePath: there is no socket, or it may not be used.
+        Unreachable: the socket is there and nothing listens (a stale socket).
+    """
     try:
         if not address.is_socket():
             raise UnusablePath(
@@ -64,8 +78,9 @@ async def connect(address: Path, *, namespace: str = NAMESPACE) -> AsyncIterator
             )
     except PermissionError as error:
         raise UnusablePath(f"no permission to use {address}; run as root") from error
+    if not os.access(address, os.R_OK | os.W_OK, effective_ids=True):
+        raise UnusablePath(f"no permission to use {address}; run as root")
     async with Channel(address, namespace=namespace) as channel:
         client = Client(channel)
         await client.introspection.version(seconds=5.0)
-        await client.namespaces.ensure(namespace)
         yield client

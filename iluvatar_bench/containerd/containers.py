@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 
-from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
+from iluvatar_bench.containerd._api import (
+    containers_pb2,
+    containers_pb2_grpc,
+    runc_options_pb2,
+)
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
-from iluvatar_bench.containerd.values import ContainerRecord
+from iluvatar_bench.containerd.values import ContainerRecord, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,16 +94,37 @@ class Containers:
 
 
 def _record(message: Any) -> ContainerRecord:
-    try:
-        spec = json.loads(message.spec.value or b"{}")
-    except ValueError:
-        spec = {}
+    spec, problem = _spec(message.spec)
     return ContainerRecord(
         id=message.id,
         image=message.image,
         runtime=message.runtime.name,
-        spec=spec if isinstance(spec, dict) else {},
+        spec=spec,
         snapshotter=message.snapshotter,
         snapshot_key=message.snapshot_key,
         labels=dict(message.labels),
+        runtime_binary=_runtime_binary(message.runtime.options),
+        created_at=utc(message.created_at),
+        spec_problem=problem,
     )
+
+
+def _spec(stored: Any) -> tuple[Mapping[str, Any], str]:
+    """The spec, and why it is empty where it is; containerd stores whatever a client sends."""
+    try:
+        spec = json.loads(stored.value)
+    except ValueError as error:
+        return {}, f"no JSON ({error})"
+    return (spec, "") if isinstance(spec, dict) else ({}, "no JSON object")
+
+
+def _runtime_binary(options: Any) -> str:
+    """``binary_name`` of runc's options; empty for other runtimes' options, or none."""
+    if not options.type_url.endswith("containerd.runc.v1.Options"):
+        return ""
+    message = runc_options_pb2.Options()
+    try:
+        message.ParseFromString(options.value)
+    except DecodeError:
+        return ""
+    return message.binary_name

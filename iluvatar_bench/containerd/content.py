@@ -104,7 +104,11 @@ class Content:
 
     async def digests(self) -> tuple[str, ...]:
         """Every blob of the namespace."""
-        found: list[str] = []
+        return tuple(await self.all_labels())
+
+    async def all_labels(self) -> dict[str, dict[str, str]]:
+        """The labels of every blob of the namespace, by digest."""
+        found: dict[str, dict[str, str]] = {}
         with self._channel.gate("Content.List"):
             stream = self._stub.List(
                 content_pb2.ListContentRequest(),
@@ -112,8 +116,8 @@ class Content:
                 timeout=READ_SECONDS,
             )
             async for answer in stream:
-                found.extend(info.digest for info in answer.info)
-        return tuple(found)
+                found.update((info.digest, dict(info.labels)) for info in answer.info)
+        return found
 
     async def read(self, digest: str) -> bytes:
         """A whole blob; meant for manifests and configurations.

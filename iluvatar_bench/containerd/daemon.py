@@ -11,17 +11,20 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import tomli_w
 
+from iluvatar_bench.containerd import versions
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.places import Place, claim_place
 from iluvatar_bench.containerd.teardown import end_tasks, remove_place, remove_runc_folder
 from iluvatar_bench.errors import (
+    AnswerLost,
     DaemonStartFailed,
     IluvatarBenchError,
     MissingProgram,
@@ -33,27 +36,6 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-
-REQUIRED_PLUGINS = (
-    "io.containerd.gc.v1.scheduler",
-    "io.containerd.metadata.v1.bolt",
-    "io.containerd.runtime.v2.task",
-    "io.containerd.snapshotter.v1.native",
-    "io.containerd.snapshotter.v1.overlayfs",
-)
-
-_DISABLED_PLUGINS = (
-    # Kubernetes' interface, under its names in 1.x and 2.x: not needed, and not to be shared.
-    "io.containerd.grpc.v1.cri",
-    "io.containerd.cri.v1.images",
-    "io.containerd.cri.v1.runtime",
-    # These would use fixed paths that a system containerd uses too.
-    "io.containerd.internal.v1.opt",
-    "io.containerd.internal.v1.restart",
-    "io.containerd.nri.v1.nri",
-    "io.containerd.internal.v1.tracing",
-    "io.containerd.tracing.processor.v1.otlp",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +80,11 @@ class Node:
     """None where the daemon is not ours and its settings are not known."""
     runtime_binary: Path | None = None
     """The OCI runtime for our containers; None: the ``runc`` that the shim finds."""
+    restart: Callable[[], Awaitable[None]] | None = None
+    """Stops the daemon and starts it anew at the same place; None where it is not ours.
+
+    Containers live on: their shims do. Requests and streams under way break.
+    """
 
 
 @asynccontextmanager
@@ -118,11 +105,22 @@ async def private_daemon(
     async with AsyncExitStack() as stack:
         place = stack.enter_context(claim_place())
         stack.callback(_clear, place, log_path)
-        process = await _start(program, place, collector)
+        daemon = _Daemon(program, place, collector)
+        await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
-        stack.push_async_callback(_stop, process, place)
-        node = await _await_serving(stack, process, place, collector)
-        yield node
+        stack.push_async_callback(daemon.stop)
+        client = await _first_answer(stack, daemon.process, place)
+        await _require_plugins(client, place)
+        yield Node(
+            id=place.id,
+            client=client,
+            address=place.socket,
+            cgroup_parent=place.cgroup,
+            runc_root=place.runc_root,
+            scratch=place.scratch,
+            collector=collector,
+            restart=partial(daemon.restart, client),
+        )
 
 
 @asynccontextmanager
@@ -169,11 +167,10 @@ def _require_programs() -> str:
 def configuration(place: Place, collector: Collector) -> str:
     """The daemon's configuration file, in TOML."""
     settings = {
-        # Version 2 is read by 1.x and migrated by 2.x on the fly.
-        "version": 2,
+        "version": versions.CONFIG_VERSION,
         "root": str(place.root),
         "state": str(place.daemon_state),
-        "disabled_plugins": list(_DISABLED_PLUGINS),
+        "disabled_plugins": list(versions.DISABLED_PLUGINS),
         "grpc": {"address": str(place.socket)},
         "plugins": {
             "io.containerd.gc.v1.scheduler": {
@@ -203,20 +200,40 @@ async def _start(program: str, place: Place, collector: Collector) -> asyncio.su
         )
 
 
-async def _await_serving(
-    stack: AsyncExitStack, process: asyncio.subprocess.Process, place: Place, collector: Collector
-) -> Node:
-    client = await _first_answer(stack, process, place)
-    await _require_plugins(client, place)
-    return Node(
-        id=place.id,
-        client=client,
-        address=place.socket,
-        cgroup_parent=place.cgroup,
-        runc_root=place.runc_root,
-        scratch=place.scratch,
-        collector=collector,
-    )
+class _Daemon:
+    """The process of a private containerd, and the one that takes its place after a restart."""
+
+    process: asyncio.subprocess.Process
+
+    def __init__(self, program: str, place: Place, collector: Collector) -> None:
+        self._program = program
+        self._place = place
+        self._collector = collector
+
+    async def start(self) -> None:
+        self.process = await _start(self._program, self._place, self._collector)
+
+    async def stop(self) -> None:
+        await _stop(self.process, self._place)
+
+    async def restart(self, client: Client) -> None:
+        """Return when the new process answers, and ``client`` has found it.
+
+        Raises:
+            DaemonStartFailed: it ended or did not serve in time.
+        """
+        await _end(self.process)
+        await self.start()
+        async with AsyncExitStack() as stack:
+            await _first_answer(stack, self.process, self._place)
+        # A channel that has lost its connection tries anew after a pause of its own.
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    await client.introspection.version()
+                    return
+                except (AnswerLost, Unreachable):
+                    await asyncio.sleep(0.005)
 
 
 async def _first_answer(
@@ -245,7 +262,7 @@ async def _first_answer(
 
 async def _require_plugins(client: Client, place: Place) -> None:
     plugins = {f"{p.type}.{p.id}": p.init_error for p in await client.introspection.plugins()}
-    for name in REQUIRED_PLUGINS:
+    for name in versions.REQUIRED_PLUGINS:
         if name not in plugins:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:
@@ -263,6 +280,10 @@ async def _stop(process: asyncio.subprocess.Process, place: Place) -> None:
                 await end_tasks(client)
         except (IluvatarBenchError, TimeoutError) as error:
             log.warning("tasks could not be ended in order: %s", error)
+    await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:

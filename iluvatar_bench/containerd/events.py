@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from google.protobuf.any_pb2 import Any as AnyMessage
+
 from iluvatar_bench.containerd._api import event_payloads_pb2, events_pb2, events_pb2_grpc
-from iluvatar_bench.containerd.channel import Channel
+from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import utc
 
 
@@ -33,8 +35,24 @@ class Events:
         self._channel = channel
         self._stub = events_pb2_grpc.EventsStub(channel.grpc_channel)
 
+    async def publish(self, topic: str) -> None:
+        """Publish an event without content, under the channel's namespace.
+
+        Raises:
+            InvalidArgument: the topic is not of the form ``/word/word``.
+        """
+        # A type that every reader can decode, and that says nothing.
+        event = AnyMessage(type_url="google.protobuf.Empty")
+        await self._channel.call(
+            self._stub.Publish,
+            events_pb2.PublishRequest(topic=topic, event=event),
+            operation="Events.Publish",
+            subject=topic,
+            seconds=READ_SECONDS,
+        )
+
     async def subscribe(self, filters: Sequence[str] | None = None) -> AsyncIterator[DaemonEvent]:
-        """Events as they come, until the stream breaks or the iterator is closed.
+        """Events as they come, until the daemon ends the stream or the iterator is closed.
 
         The service ignores the request's namespace, so the default filter names the channel's.
         Events published before the daemon has accepted the subscription are lost: reconcile

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from iluvatar_bench.containerd._api import leases_pb2, leases_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
+from iluvatar_bench.containerd.values import LeaseInfo, Resource, utc
 from iluvatar_bench.errors import NotFound
 
 EXPIRY_LABEL = "containerd.io/gc.expire"
@@ -53,13 +54,40 @@ class Leases:
 
     async def list(self) -> tuple[str, ...]:
         """The ids of all leases."""
+        return tuple(lease.id for lease in await self.details())
+
+    async def details(self) -> tuple[LeaseInfo, ...]:
+        """All leases, expired ones too: an expired lease holds nothing, until it is collected."""
         answer = await self._channel.call(
             self._stub.List,
             leases_pb2.ListRequest(),
             operation="Leases.List",
             seconds=READ_SECONDS,
         )
-        return tuple(lease.id for lease in answer.leases)
+        return tuple(
+            LeaseInfo(
+                id=lease.id,
+                created_at=utc(lease.created_at),
+                expires_at=_expiry(lease.labels.get(EXPIRY_LABEL, "")),
+                labels=dict(lease.labels),
+            )
+            for lease in answer.leases
+        )
+
+    async def resources(self, lease_id: str) -> tuple[Resource, ...]:
+        """What one lease holds.
+
+        Raises:
+            NotFound: there is no such lease (any more).
+        """
+        answer = await self._channel.call(
+            self._stub.ListResources,
+            leases_pb2.ListResourcesRequest(id=lease_id),
+            operation="Leases.ListResources",
+            subject=lease_id,
+            seconds=READ_SECONDS,
+        )
+        return tuple(Resource(type=held.type, id=held.id) for held in answer.resources)
 
     @asynccontextmanager
     async def hold(self, purpose: str, *, seconds: float = 600.0) -> AsyncIterator[str]:
@@ -84,3 +112,12 @@ class Leases:
         lease_id = f"collect-{secrets.token_hex(6)}"
         await self.create(lease_id, expires_in_seconds=600.0)
         await self.delete(lease_id, sync=True)
+
+
+def _expiry(text: str) -> datetime | None:
+    """The label's time. Containerd ignores one that it cannot parse: such a lease never expires."""
+    try:
+        expiry = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return expiry if expiry.tzinfo else None

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from iluvatar_bench.containerd.platforms import host_platform
+from iluvatar_bench.containerd.versions import pull_flags, release
 from iluvatar_bench.errors import ImageError, MissingProgram, UsageError
 
 PULL_SECONDS = 900.0
@@ -54,7 +55,7 @@ async def pull(
         ImageError: it failed, with ctr's own words; or it took too long.
     """
     require_full(reference)
-    flags = ["--plain-http"] if plain_http else []
+    flags = [*pull_flags(await _ctr_release()), *(["--plain-http"] if plain_http else [])]
     await _ctr(
         *("images", "pull", "--snapshotter", snapshotter),
         *("--platform", str(host_platform()), *flags, "--", reference),
@@ -81,15 +82,27 @@ async def export(address: Path, reference: str, archive: Path, *, namespace: str
     )
 
 
-async def _ctr(*arguments: str, address: Path, namespace: str, what: str, seconds: float) -> None:
+async def _ctr_release() -> tuple[int, int] | None:
+    process = await asyncio.create_subprocess_exec(
+        _program(), "--version", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return release(said.decode(errors="replace"))
+
+
+def _program() -> str:
     program = shutil.which("ctr")
     if program is None:
         raise MissingProgram(
             "ctr, containerd's own client, is not installed; on Debian or Ubuntu: "
             "apt-get install containerd"
         )
+    return program
+
+
+async def _ctr(*arguments: str, address: Path, namespace: str, what: str, seconds: float) -> None:
     process = await asyncio.create_subprocess_exec(
-        program,
+        _program(),
         *("--address", str(address), "--namespace", namespace, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         # Progress bars.

@@ -44,6 +44,21 @@ class Snapshots:
         )
         return tuple(mount_value(mount) for mount in answer.mounts)
 
+    async def view(self, key: str, *, parent: str, lease: str) -> tuple[Mount, ...]:
+        """Make a read-only snapshot of the committed ``parent``, held by a lease.
+
+        Raises:
+            AlreadyExists: ``key`` is taken.
+            NotFound: the parent is not there.
+        """
+        request = snapshots_pb2.ViewSnapshotRequest(
+            snapshotter=self.snapshotter, key=key, parent=parent
+        )
+        answer = await self._channel.call(
+            self._stub.View, request, operation="Snapshots.View", subject=key, lease=lease
+        )
+        return tuple(mount_value(mount) for mount in answer.mounts)
+
     async def mounts(self, key: str) -> tuple[Mount, ...]:
         """The mounts of an active snapshot.
 

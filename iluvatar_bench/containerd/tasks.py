@@ -30,12 +30,15 @@ class Tasks:
         stderr: Path,
         runtime_binary: Path | None = None,
         runc_root: Path | None = None,
+        systemd_cgroup: bool = False,
     ) -> int:
         """Mount the root file system and create the process, stopped before its ``exec``.
 
         ``stdout`` and ``stderr`` are regular files that exist already; the shim appends to them.
         ``runtime_binary`` is the OCI runtime (None: the ``runc`` that the shim finds), and
-        ``runc_root`` where it keeps its state (None: containerd's default).
+        ``runc_root`` where it keeps its state (None: containerd's default). With
+        ``systemd_cgroup`` the runtime has systemd make the cgroup, and reads the spec's
+        ``cgroupsPath`` as ``slice:prefix:name``.
 
         Returns:
             the PID of the container's first process.
@@ -49,10 +52,12 @@ class Tasks:
             stdout=str(stdout),
             stderr=str(stderr),
         )
-        if runc_root is not None or runtime_binary is not None:
-            options = runc_options_pb2.Options(
-                root=str(runc_root or ""), binary_name=str(runtime_binary or "")
-            )
+        options = runc_options_pb2.Options(
+            root=str(runc_root or ""),
+            binary_name=str(runtime_binary or ""),
+            systemd_cgroup=systemd_cgroup,
+        )
+        if options.ByteSize():
             # Containerd's type URLs are bare names, without Google's host in front.
             request.options.CopyFrom(
                 AnyMessage(type_url="containerd.runc.v1.Options", value=options.SerializeToString())
@@ -154,4 +159,5 @@ def _info(process: task_types.Process, container_id: str) -> TaskInfo:
         pid=int(process.pid),
         state=TaskState(task_types.Status.Name(process.status).lower()),
         exit_status=int(process.exit_status),
+        exited_at=utc(process.exited_at),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.places import DATA_HOME, STATE_HOME, Place
+from iluvatar_bench.containerd.versions import shim_socket
 from iluvatar_bench.errors import (
     ContainerdError,
     DaemonFault,
@@ -22,6 +23,7 @@ from iluvatar_bench.errors import (
     UnusablePath,
 )
 from iluvatar_bench.host import cgroups, mounts, processes
+from iluvatar_bench.host.cgroup_names import all_parents
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +117,10 @@ def remove_place(place: Place) -> list[str]:
     left = []
     shim_sockets = _shim_sockets(place)
     left += [f"process {pid}" for pid in processes.end(_daemon_and_shims(place))]
-    in_cgroup = cgroups.members(place.cgroup, recursive=True) or frozenset()
-    left += [f"process {pid}" for pid in processes.end(in_cgroup)]
+    parents = all_parents(place.cgroup)
+    for parent in parents:
+        in_cgroup = cgroups.members(parent, recursive=True) or frozenset()
+        left += [f"process {pid}" for pid in processes.end(in_cgroup)]
     for socket in shim_sockets:
         socket.unlink(missing_ok=True)
     for directory in (place.state, place.root):
@@ -125,8 +129,10 @@ def remove_place(place: Place) -> list[str]:
     for directory in (place.root, place.state):
         if not mounts.mounts_below(directory):
             left += _remove_folder(directory)
-    left += cgroups.remove_tree(place.cgroup)
-    cgroups.remove_if_empty(cgroups.PARENT)
+    for parent in parents:
+        left += cgroups.remove_tree(parent)
+        # The one that all places share.
+        cgroups.remove_if_empty(str(Path(parent).parent))
     for home in (STATE_HOME, DATA_HOME):
         try:
             home.rmdir()
@@ -149,23 +155,9 @@ def _daemon_and_shims(place: Place) -> tuple[int, ...]:
 
 
 def _shim_sockets(place: Place) -> list[Path]:
-    """Sockets of shims that are still up; they live outside the place, in containerd's own folder.
-
-    A bundle names its shim's socket in ``address`` (1.x) or ``bootstrap.json`` (2.x).
-    """
-    found = []
-    for bundle in place.daemon_state.glob("io.containerd.runtime.v2.task/*/*"):
-        text = ""
-        try:
-            if (bundle / "address").exists():
-                text = (bundle / "address").read_text()
-            elif (bundle / "bootstrap.json").exists():
-                text = json.loads((bundle / "bootstrap.json").read_text()).get("address", "")
-        except (OSError, ValueError) as error:
-            log.warning("%s: %s", bundle, error)
-        if text.startswith("unix:///"):
-            found.append(Path(text.removeprefix("unix://")))
-    return found
+    """Sockets of shims that are still up; they live outside the place, in containerd's folder."""
+    bundles = place.daemon_state.glob("io.containerd.runtime.v2.task/*/*")
+    return [found for bundle in bundles if (found := shim_socket(bundle)) is not None]
 
 
 def _remove_folder(directory: Path) -> list[str]:

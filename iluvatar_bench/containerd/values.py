@@ -84,6 +84,30 @@ class ContainerRecord:
     snapshotter: str = ""
     snapshot_key: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    runtime_binary: str = ""
+    """The OCI runtime that the record itself names; empty: the one that the shim finds."""
+    created_at: datetime | None = None
+    """Containerd's clock; not sent when a record is created."""
+    spec_problem: str = ""
+    """Why ``spec`` is empty, where what is stored is no OCI spec; not sent either."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseInfo:
+    """A lease. One without ``expires_at`` holds until it is deleted."""
+
+    id: str
+    created_at: datetime | None
+    expires_at: datetime | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a lease holds: ``type`` is ``content``, ``ingests`` or ``snapshots/<snapshotter>``."""
+
+    type: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +137,7 @@ class TaskInfo:
     pid: int
     state: TaskState
     exit_status: int
+    exited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +155,8 @@ class PluginInfo:
     type: str
     id: str
     init_error: str
+    exports: Mapping[str, str] = field(default_factory=dict)
+    """What it tells of itself, as a snapshotter its ``root`` folder."""
 
 
 def utc(timestamp: Timestamp) -> datetime | None:

@@ -37,6 +37,11 @@ class Introspection:
             seconds=READ_SECONDS,
         )
         return tuple(
-            PluginInfo(type=plugin.type, id=plugin.id, init_error=plugin.init_err.message)
+            PluginInfo(
+                type=plugin.type,
+                id=plugin.id,
+                init_error=plugin.init_err.message,
+                exports=dict(plugin.exports),
+            )
             for plugin in answer.plugins
         )

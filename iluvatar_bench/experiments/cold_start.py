@@ -10,8 +10,10 @@ from iluvatar_bench.experiments.laboratory import Blueprint, open_laboratory
 from iluvatar_bench.experiments.result import RunResult
 from iluvatar_bench.experiments.runner import Stop, run_plan
 from iluvatar_bench.experiments.store import RunFolder
+from iluvatar_bench.host.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.lifecycle import Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.records import Trial
 
@@ -27,6 +29,8 @@ async def run_cold_start(
     hold_ms: tuple[int, int] = (200, 1500),
     ready_seconds: float = STARTUP_SECONDS,
     pool_size: int = 0,
+    sample_seconds: float = PERIOD_SECONDS,
+    network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
     pause_threshold: float | None = None,
     on_trial: Callable[[Trial], None] | None = None,
@@ -34,9 +38,10 @@ async def run_cold_start(
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
-    ``function``, ``pool_size``, ``address``, ``ready_seconds`` and ``pause_threshold`` are those of
-    a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. ``on_trial`` is called as each
-    trial ends. After ``stop`` is set no trial begins, and those in flight are finished.
+    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds`` and
+    ``pause_threshold`` are those of a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`.
+    ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
+    flight are finished.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -47,8 +52,10 @@ async def run_cold_start(
         functions=(function,),
         address=address,
         pool_size=pool_size,
+        network=network,
         ready_seconds=ready_seconds,
         pause_threshold=pause_threshold,
+        sample_seconds=sample_seconds,
     )
     (source,) = blueprint.sources
     name = source.container_name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iluvatar_bench.containerd.daemon import Collector, Node, existing_daemon, private_daemon
@@ -25,12 +25,18 @@ from iluvatar_bench.functions import (
     image_of,
     require_buildable,
 )
-from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
+from iluvatar_bench.host.cgroup_names import CgroupDriver
+from iluvatar_bench.host.init_system import require_driver
 from iluvatar_bench.host.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.networks import open_network
 from iluvatar_bench.lifecycle import KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
+from iluvatar_bench.monitor import Monitor, open_monitor
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
+
+MAX_SAMPLE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +47,13 @@ class Blueprint:
     (``functions.images``). ``address`` is the socket of a containerd that runs already; without it
     a private one is started. ``pool_size`` networks are kept warm for each network mode (0: each
     is made when it is needed). ``network`` is the bridge, its subnet and the CNI plugins; its mode
-    is the profile's factor.
+    is the profile's factor. Every ``sample_seconds`` the memory of each container is read (0:
+    never).
 
     Raises:
-        UsageError: a name is wrong, or the profiles need different collectors.
+        UsageError: a name or number is wrong, the profiles need different collectors, or
+            ``network`` would have no effect.
+        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init.
     """
 
     profiles: tuple[Profile, ...]
@@ -52,11 +61,17 @@ class Blueprint:
     address: Path | None = None
     pool_size: int = 0
     ready_seconds: float = STARTUP_SECONDS
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: NetworkSettings = DEFAULT_NETWORK
+    sample_seconds: float = PERIOD_SECONDS
     pause_threshold: float | None = None
     """Another one for the collector of a private containerd; None: the profile's collector."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.sample_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.sample_seconds:g}"
+            )
         collectors = {profile.collector for profile in self.profiles}
         if len(collectors) != 1:
             raise UsageError(
@@ -71,6 +86,14 @@ class Blueprint:
             )
         if self.address is not None and self.pause_threshold is not None:
             raise UsageError("pause_threshold needs a private containerd")
+        asked = [(n.subnet, n.bridge, n.homes) for n in (self.network, DEFAULT_NETWORK)]
+        if asked[0] != asked[1] and not self.bridged:
+            raise UsageError(
+                "subnet, bridge and CNI plugins are for containers on a bridge; "
+                "choose network=bridge, or leave them away"
+            )
+        for driver in {profile.cgroup_driver for profile in self.profiles}:
+            require_driver(CgroupDriver(driver))
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -79,6 +102,11 @@ class Blueprint:
     def sources(self) -> tuple[Function | StoredImage, ...]:
         """What the containers are made from, in the order of ``functions``."""
         return tuple(find_source(name) for name in self.functions)
+
+    @property
+    def bridged(self) -> bool:
+        """Whether any profile puts its containers on the bridge."""
+        return any(NetworkMode(profile.network) is NetworkMode.BRIDGE for profile in self.profiles)
 
     @property
     def collector(self) -> Collector:
@@ -109,6 +137,7 @@ class Laboratory:
     kills: KillLog
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
     networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
+    monitor: Monitor
 
     def setting(self, profile: Profile, function: str) -> Setting:
         """What the trials of one function under one profile have in common.
@@ -128,12 +157,13 @@ class Laboratory:
             networks=networks,
             invoker=invoker,
             ready_seconds=self.blueprint.ready_seconds,
+            monitor=self.monitor,
         )
 
 
 @asynccontextmanager
 async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Laboratory]:
-    """Build the images, start containerd, import the images, open the networks.
+    """Build the images, open the networks, start containerd, import the images.
 
     A private containerd's log goes to the run's folder.
 
@@ -147,11 +177,12 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
             for source in blueprint.sources
             for options in dict.fromkeys(map(build_options, blueprint.profiles))
         }
-        node = await stack.enter_async_context(_node(blueprint, folder))
+        # Before containerd: it ends the containers first, and only then their networks go.
         networks = {
             mode: await stack.enter_async_context(_network(blueprint, mode))
             for mode in dict.fromkeys(NetworkMode(p.network) for p in blueprint.profiles)
         }
+        node = await stack.enter_async_context(_node(blueprint, folder))
         images = {
             key: await import_layout(
                 node.client, built.layout, name=built.name, snapshotters=blueprint.snapshotters
@@ -165,6 +196,10 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
             kills=KillLog(),
             images=images,
             networks=networks,
+            # Last, so that it sees the workload and nothing of what came before.
+            monitor=await stack.enter_async_context(
+                open_monitor(node.client, sample_seconds=blueprint.sample_seconds)
+            ),
         )
 
 

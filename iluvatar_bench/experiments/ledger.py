@@ -1,7 +1,6 @@
 """The leak ledger: what is on the node before a run and after it, by name.
 
-Networks are not in it: they outlive the trials in a warm pool, which reports on closing what it
-cannot remove.
+Of the networks those that wait in a warm pool are left out: they outlive the trials on purpose.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from dataclasses import asdict, dataclass
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.values import SnapshotKind
 from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.cgroup_names import all_parents
+from iluvatar_bench.host.network_pool import NetworkPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Ledger:
     active_snapshots: tuple[str, ...]
     cgroups: tuple[str, ...]
     folders: tuple[str, ...]
+    namespaces: tuple[str, ...] = ()
+    veths: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
     def beyond(self, before: Ledger) -> dict[str, list[str]]:
         """What this ledger has and ``before`` had not, by kind; kinds without any are left out."""
@@ -34,19 +38,25 @@ class Ledger:
         return {kind: names for kind, names in new.items() if names}
 
 
-async def take_stock(node: Node, *, snapshotters: Sequence[str]) -> Ledger:
-    """The ledger at this moment. Changes nothing.
+async def take_stock(
+    node: Node, *, snapshotters: Sequence[str], pools: Sequence[NetworkPool] = ()
+) -> Ledger:
+    """The ledger at this moment, between trials. Changes nothing.
 
     Raises:
         ContainerdError: containerd did not answer.
     """
     client = node.client
     snapshots = [s for name in snapshotters for s in await client.snapshots(name).list()]
+    networks = [holding for pool in pools for holding in await pool.outstanding()]
     return Ledger(
         containers=tuple(record.id for record in await client.containers.list()),
         tasks=tuple(task.container_id for task in await client.tasks.list()),
         leases=await client.leases.list(),
         active_snapshots=tuple(s.name for s in snapshots if s.kind is SnapshotKind.ACTIVE),
-        cgroups=cgroups.children(node.cgroup_parent),
+        cgroups=tuple(c for p in all_parents(node.cgroup_parent) for c in cgroups.children(p)),
         folders=tuple(path.name for path in node.scratch.iterdir()),
+        namespaces=tuple(h.name for h in networks if h.kind == "namespaces"),
+        veths=tuple(h.name for h in networks if h.kind == "veths"),
+        addresses=tuple(f"{h.name} of {h.attachment}" for h in networks if h.kind == "addresses"),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.experiments.result import open_run
 
 RECORDED_HOME = Path(__file__).resolve().parents[2] / "data" / "runs"
 """Runs that a source checkout carries, so that every analysis works without root or containerd."""
@@ -34,3 +37,45 @@ def find_run(name: str | Path) -> Path:
         f"no run {str(name)!r}: there is no such folder, "
         f"and the recorded runs are: {', '.join(recorded_names()) or 'none'}"
     )
+
+
+def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:
+    """Keep a finished run as the recorded run ``name``; gives its new folder.
+
+    Its manifest, tables and CSV files are copied. The journal is not (the tables have all of it),
+    nor are containerd's log, figures and executed notebooks. ``home`` is the folder of the
+    recorded runs.
+
+    Raises:
+        UsageError: it is no finished run, the name is no plain file name, or it is taken and
+            ``replace`` is not set.
+        UnusablePath: the folder cannot be written to.
+    """
+    home = home or RECORDED_HOME
+    run = open_run(find_run(folder))
+    if run.caveat:
+        raise UsageError(run.caveat)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
+        raise UsageError(
+            f"{name!r} cannot be a recorded run's name: letters, digits and . _ - only"
+        )
+    target = home / name
+    if target.exists() and not replace:
+        raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
+    draft = home / f".{name}.new"
+    try:
+        draft.mkdir(parents=True)
+        for source in [run.folder / "manifest.json", *_tables(run.folder)]:
+            shutil.copyfile(source, draft / source.name)
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+    except OSError as error:
+        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.arrivals import arrivals_text, load_arrivals
 from iluvatar_bench.experiments.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
@@ -44,6 +45,8 @@ class RunResult:
     rates: pd.DataFrame
     recorded: bool = False
     """Whether it was read from a folder, not made just now."""
+    arrivals: pd.DataFrame | None = None
+    """One row an arrival (``arrivals.ARRIVAL_COLUMNS``); None for workloads without any."""
 
     @property
     def label(self) -> str:
@@ -52,8 +55,18 @@ class RunResult:
 
     @property
     def planned(self) -> int:
-        """How many trials the plan had."""
-        return len(self.manifest["plan"]["trials"])
+        """How many trials the plan had; in a workload of arrivals, how many arrivals.
+
+        There the plan does not say how many containers it takes.
+        """
+        plan = self.manifest["plan"]
+        return len(plan["trials"] if self.arrivals is None else plan["arrivals"])
+
+    @property
+    def _progress(self) -> str:
+        if self.arrivals is None:
+            return f"{len(self.trials)} of {self.planned} planned trials"
+        return f"{len(self.arrivals)} of {self.planned} planned arrivals"
 
     @property
     def caveat(self) -> str:
@@ -66,9 +79,9 @@ class RunResult:
         if status == RunStatus.FINISHED:
             return ""
         if status == RunStatus.STOPPED:
-            return f"this run was stopped after {len(self.trials)} of {self.planned} planned trials"
+            return f"this run was stopped after {self._progress}"
         return (
-            f"this run was cut off after {len(self.trials)} of {self.planned} planned trials; "
+            f"this run was cut off after {self._progress}; "
             "those under way were mostly good ones, so its failure rates are too high"
         )
 
@@ -80,13 +93,28 @@ class RunResult:
         """
         return (self.manifest.get("ledger") or {}).get("leaked") or {}
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed."""
+        counts = self.rates.set_index(["kind", "bug_class"])["count"]
+        return {
+            "run": self.manifest["run_id"],
+            "folder": str(self.folder.resolve()),
+            "profile": self.label,
+            "trials": len(self.trials),
+            "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
+            "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
+            "leaked": self.leaked,
+            "caveat": self.caveat or None,
+        }
+
     def __str__(self) -> str:
         outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
         caveat = f" ({self.caveat})" if self.caveat else ""
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
         leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
-        return f"{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
+        arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
+        return f"{arrived}{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For notebooks: the same text, and for the notebook runner the folder."""
@@ -110,4 +138,7 @@ def open_run(folder: Path) -> RunResult:
         check_accounting(trials)
     except ValueError as error:
         raise UsageError(f"the trials in {folder} do not add up: {error}") from error
-    return RunResult(folder, manifest, trials, failure_rates(trials), recorded=True)
+    arrivals = load_arrivals(folder) if "arrivals" in manifest.get("plan", {}) else None
+    return RunResult(
+        folder, manifest, trials, failure_rates(trials), recorded=True, arrivals=arrivals
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +12,15 @@ from typing import IO, Any
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, STEP_COLUMNS, Event, Trial
+from iluvatar_bench.records import (
+    READABLE_VERSIONS,
+    SCHEMA_VERSION,
+    STEP_COLUMNS,
+    Death,
+    Event,
+    Sample,
+    Trial,
+)
 
 
 class RunFolder:
@@ -90,16 +99,44 @@ class RunFolder:
         return [Trial.from_json(json.loads(line)) for line in lines]
 
     def write_tables(
-        self, trials: pd.DataFrame, events: Iterable[Event], invocations: pd.DataFrame
+        self, trials: pd.DataFrame, seen: Observations, invocations: pd.DataFrame
     ) -> None:
-        """Write the three tables as Parquet, and ``trials`` as CSV too."""
+        """Write the trials, what the monitor saw and the invocations; ``trials`` as CSV too."""
         trials.to_parquet(self.path / "trials.parquet", index=False)
         trials.to_csv(self.path / "trials.csv", index=False)
-        columns = list(Event.__dataclass_fields__)
-        frame = pd.DataFrame([event.as_row() for event in events], columns=columns)
-        frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
-        frame.to_parquet(self.path / "events.parquet", index=False)
         invocations.to_parquet(self.path / "invocations.parquet", index=False)
+        for name, frame in seen.frames().items():
+            frame.to_parquet(self.path / f"{name}.parquet", index=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What a monitor saw over a run."""
+
+    events: Sequence[Event] = ()
+    deaths: Sequence[Death] = ()
+    samples: Sequence[Sample] = ()
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """A frame of each kind, one row a record; times are UTC, counts nullable integers."""
+        return {
+            "events": _frame(Event, self.events),
+            "deaths": _frame(Death, self.deaths),
+            "samples": _frame(Sample, self.samples),
+        }
+
+
+def _frame(
+    kind: type[Event | Death | Sample], records: Sequence[Event | Death | Sample]
+) -> pd.DataFrame:
+    columns = list(kind.__dataclass_fields__)
+    frame = pd.DataFrame([record.as_row() for record in records], columns=columns)
+    for column in columns:
+        if column == "timestamp" or column.endswith("_at"):
+            frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
+        elif column in ("pid", "exit_status") or column.endswith("_bytes"):
+            frame[column] = frame[column].astype("Int64")
+    return frame
 
 
 def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
@@ -150,6 +187,17 @@ def invocations_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(INVOCATION_COLUMNS))
     frame["sent_at"] = pd.to_datetime(frame["sent_at"], utc=True, format="ISO8601")
     return frame.astype(INVOCATION_COLUMNS).sort_values("sent_at", ignore_index=True)
+
+
+def load_observations(path: Path) -> dict[str, pd.DataFrame]:
+    """What was seen over a run: ``events``, ``deaths`` and ``samples``; empty where there are none.
+
+    The columns are those of ``records.Event``, ``Death`` and ``Sample``.
+    """
+    return {
+        name: pd.read_parquet(table) if (table := path / f"{name}.parquet").exists() else empty
+        for name, empty in Observations().frames().items()
+    }
 
 
 def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:

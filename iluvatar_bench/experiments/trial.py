@@ -7,31 +7,30 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from iluvatar_bench.bugs import Attribution, BugClass, Evidence, Mechanism, attribute
-from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
+from iluvatar_bench.bugs import DaemonFact, Evidence, Mechanism
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
-from iluvatar_bench.errors import (
-    AnswerLost,
-    ContainerdError,
-    IluvatarBenchError,
-    InvocationFailed,
-    NetworkError,
-    ProcessDied,
-    StartupFailed,
-    StepTimedOut,
-    Unreachable,
-)
+from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
+from iluvatar_bench.experiments.verdict import judged
 from iluvatar_bench.host import cgroups
 from iluvatar_bench.host.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
-from iluvatar_bench.monitor import Subject, collect
+from iluvatar_bench.monitor import (
+    EventLog,
+    ImageLayers,
+    Monitor,
+    Subject,
+    collect,
+    events_of,
+    who_listens,
+)
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.records import Outcome, Trial
 
@@ -63,6 +62,21 @@ class Setting:
     invoke the function."""
     invoker: Invoker | None = None
     ready_seconds: float = STARTUP_SECONDS
+    monitor: Monitor | None = None
+    """What watches the containers; without one nobody does."""
+    layers: ImageLayers = field(default_factory=ImageLayers)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there when the container's life began: what is different later, changed meanwhile.
+
+    ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
+    containerd (None: not known).
+    """
+
+    oom_kills: int | None = None
+    daemon: DaemonFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +128,9 @@ async def live_trial(
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
-        failure, cleanup_errors = await _live(setting, live, seconds, container)
+        failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
         cleanup_errors += await _detach(setting, container)
-        stdout, stderr = (_STYLING.sub("", text) for text in container.output_tails())
+        stdout, stderr = container.output_tails()
         trial = Trial(
             run_id=setting.run_id,
             trial=index,
@@ -127,45 +141,91 @@ async def live_trial(
             submitted_at=submitted_at,
             outcome=Outcome.OK,
             steps=dict(container.progress.steps),
+            spans=tuple(container.progress.spans),
             total_ms=(time.monotonic() - started) * 1000,
             cleanup_errors=cleanup_errors,
             invocations=tuple(invocation.as_row() for invocation in container.invocations),
         )
         if failure is None:
-            return trial
-        evidence = replace(failure.evidence, stdout_tail=stdout, stderr_tail=stderr)
-        return _judged(trial, failure.error, evidence)
+            return replace(trial, evidence={"latent": str(latent)}) if latent else trial
+        evidence = replace(
+            failure.evidence,
+            stdout_tail=_STYLING.sub("", stdout.text),
+            stdout_cut_bytes=stdout.cut_bytes,
+            stderr_tail=_STYLING.sub("", stderr.text),
+            stderr_cut_bytes=stderr.cut_bytes,
+        )
+        return judged(trial, failure.error, evidence)
 
 
 async def _live(
     setting: Setting, live: Life, seconds: float, container: Container
-) -> tuple[Failure | None, tuple[str, ...]]:
-    """The life up to removal. A failure is examined before anything is removed."""
-    oom_before = cgroups.oom_kills(container.cgroup)
+) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
+    """The life up to removal. A failure is examined before anything is removed.
+
+    Returns the failure, damage that nobody has noticed, and notes on the removal.
+    """
+    before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
     failure: Failure | None = None
+    latent: Mechanism | None = None
     try:
         async with asyncio.timeout(TRIAL_SECONDS + seconds):
             await _attach(setting, container)
             await container.create()
+            _watch(setting, container)
             await container.start(ready_seconds=setting.ready_seconds)
             await live(container)
+            latent = await _latent_damage(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
-        failure = await examine(setting, container, error, oom_before)
+        failure = await examine(setting, container, error, before)
+    if setting.monitor is not None:
+        setting.monitor.expect_end(container.id)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
             notes = await container.remove()
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
-            return await examine(setting, container, error, oom_before), ()
+            return await examine(setting, container, error, before), None, ()
         notes = tuple(getattr(error, "__notes__", ()))
-        return failure, (str(error) or type(error).__name__, *notes)
-    return failure, notes
+        return failure, None, (str(error) or type(error).__name__, *notes)
+    finally:
+        if setting.monitor is not None:
+            setting.monitor.unwatch(container.id)
+    return failure, latent, notes
+
+
+async def _latent_damage(container: Container) -> Mechanism | None:
+    """What is wrong with a container that nobody has a complaint about.
+
+    A function that has loaded all that it needs does not notice that its files are gone.
+    """
+    try:
+        intact = await container.snapshots.exists(container.snapshot_key)
+    except ContainerdError as error:
+        log.debug("%s: %s", container.id, error)
+        return None
+    return None if intact else Mechanism.SNAPSHOT_COLLECTED
+
+
+def _daemon(address: Path) -> DaemonFact | None:
+    try:
+        return who_listens(address)
+    except OSError:
+        # Nobody listens: the first request will say so.
+        return None
 
 
 async def _attach(setting: Setting, container: Container) -> None:
     if setting.networks is not None:
-        container.progress.step = "network"
-        container.attachment = await setting.networks.acquire()
+        container.progress.begin("network")
+        with container.progress.span("network"):
+            container.attachment = await setting.networks.acquire()
+
+
+def _watch(setting: Setting, container: Container) -> None:
+    if setting.monitor is not None:
+        assert container.pid is not None
+        setting.monitor.watch(container.id, container.pid, exited=container.exited)
 
 
 async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
@@ -180,12 +240,13 @@ async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
 
 
 async def examine(
-    setting: Setting, container: Container, error: Exception, oom_before: int | None
+    setting: Setting, container: Container, error: Exception, before: Before
 ) -> Failure:
     """Collect the evidence of a failure; call it before anything of the container is removed."""
     progress = container.progress
     ended_at = time.time()
     kills = setting.kills
+    events = None if setting.monitor is None else setting.monitor.events
     text = str(error) or f"the trial did not end in its time, in step {progress.step}"
     subject = Subject(
         container_id=container.id,
@@ -196,10 +257,11 @@ async def examine(
         snapshot_key=container.snapshot_key,
         snapshot_prepared=progress.snapshot_prepared,
         snapshot_removed_by_us=progress.snapshot_removed,
+        chain_id=container.image.chain_id,
         task_created=progress.task_created,
         mounts=container.mounts,
         cgroup=container.cgroup,
-        oom_kills_before=oom_before,
+        oom_kills_before=before.oom_kills,
         exit_status=await _exit_status(container, error),
         error=text,
         own_kills=kills.of(container.id),
@@ -208,10 +270,25 @@ async def examine(
             cgroup=container.cgroup,
             since=progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS,
         ),
+        stdout=container.stdout,
+        stderr=container.stderr,
+        pid=container.pid,
+        shim_pid=container.shim_pid,
+        daemon_before=before.daemon,
+        events=None if events is None else events_of(events.events, container.id),
+        events_broken=None if events is None else _why_incomplete(events),
+        cwd=container.image.cwd,
+        env=container.image.env,
     )
     log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
-    evidence = await collect(setting.node.client, setting.node.address, subject)
+    evidence = await collect(
+        setting.node.client, setting.node.address, subject, layers=setting.layers
+    )
     return Failure(error, evidence)
+
+
+def _why_incomplete(events: EventLog) -> str | None:
+    return events.broken or (events.gaps[-1].reason if events.gaps else None)
 
 
 async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:
@@ -227,60 +304,3 @@ async def _exit_status(container: Container, error: Exception) -> ExitStatus | N
     if not exited.done() or exited.cancelled() or exited.exception() is not None:
         return None
     return exited.result()
-
-
-def _judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
-    """The trial with the outcome of its failure."""
-    text = evidence.error
-    if isinstance(error, AnswerLost):
-        return replace(
-            trial,
-            outcome=Outcome.UNKNOWN,
-            error=text,
-            failed_step=evidence.step,
-            evidence=evidence.as_dict(),
-        )
-    verdict = _verdict(error, evidence)
-    return replace(
-        trial,
-        outcome=Outcome.FAILED,
-        bug_class=str(verdict.bug_class),
-        mechanism=str(verdict.mechanism),
-        error=text,
-        failed_step=evidence.step,
-        exit_status=evidence.exit_status,
-        evidence={"facts": list(verdict.facts), **evidence.as_dict()},
-    )
-
-
-def _verdict(error: Exception, evidence: Evidence) -> Attribution:
-    try:
-        return attribute(_symptom(error, evidence), evidence)
-    except Exception:
-        # A judge that fails must not acquit.
-        log.exception("%s: classification failed", evidence.container_id)
-        return Attribution(BugClass.UNCLASSIFIED, Mechanism.UNKNOWN, ())
-
-
-def _symptom(error: Exception, evidence: Evidence) -> BugClass:
-    match error:
-        case StartupFailed():
-            return startup_symptom(
-                stdout=evidence.stdout_tail,
-                stderr=evidence.stderr_tail,
-                exit_status=evidence.exit_status,
-            )
-        case ProcessDied():
-            return BugClass.PROCESS_DIED
-        case InvocationFailed():
-            return BugClass.INVOKE_FAILED
-        case NetworkError():
-            return BugClass.NETWORK
-        case Unreachable():
-            return BugClass.DAEMON_UNAVAILABLE
-        case StepTimedOut() | TimeoutError():
-            return BugClass.DEADLINE
-        case ContainerdError() if evidence.step == "start":
-            return start_symptom(evidence.error, exit_status=evidence.exit_status)
-        case _:
-            return error_symptom(evidence.error)

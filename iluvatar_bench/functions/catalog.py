@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.functions.requirements import check_includes
 from iluvatar_bench.functions.source_check import check_source
 
 BUILTIN_HOME = Path(__file__).parent / "builtin"
@@ -90,8 +91,10 @@ def load_function(name_or_folder: str) -> Function:
 def _requirements(folder: Path) -> str:
     path = folder / "reqs.txt"
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    check_includes(text, folder)
+    return text

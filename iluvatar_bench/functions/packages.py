@@ -16,6 +16,7 @@ from iluvatar_bench.functions.cache import make_once
 from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import Interpreter
 from iluvatar_bench.functions.options import BuildOptions
+from iluvatar_bench.functions.requirements import with_absolute_includes
 
 INSTALLER_VERSION = 2
 """Raise it, and the builder's, when the same requirements give other files."""
@@ -79,7 +80,7 @@ def _installed(requirements: str, function: Function, place: Path) -> Path:
 
 def _pip_install(requirements: str, function: Function, target: Path) -> None:
     listing = target.with_suffix(".txt")
-    listing.write_text(f"{requirements}\n")
+    listing.write_text(f"{with_absolute_includes(requirements, function.folder)}\n")
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"),
         *("--disable-pip-version-check", "--root-user-action=ignore"),

@@ -70,6 +70,9 @@ class NetworkSettings:
             raise UsageError(f"port {self.port} is not between 1 and 65535")
 
 
+DEFAULT_NETWORK = NetworkSettings()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """One container's network.
@@ -85,6 +88,18 @@ class Attachment:
     device: str
     namespace: Path | None = None
     """What the container's network namespace is; None: the host's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One thing of a network that is on the host now: of which kind, its name, whose it is.
+
+    ``kind`` is ``namespaces``, ``veths`` (the host's end of a pair) or ``addresses``.
+    """
+
+    kind: str
+    name: str
+    attachment: str
 
 
 class AddressBook:

@@ -32,6 +32,11 @@ class BridgePlace:
     name: str
     folder: Path
 
+    @classmethod
+    def of(cls, settings: NetworkSettings) -> BridgePlace:
+        """The files of the bridge that the settings name."""
+        return cls(settings.bridge, settings.home / "bridges" / settings.bridge)
+
     @property
     def users(self) -> Path:
         """Locked, shared, by everybody who uses the bridge."""
@@ -81,7 +86,7 @@ def use_bridge(settings: NetworkSettings, *, version: str) -> Iterator[dict[str,
         NetworkError: the bridge cannot be made.
         MissingProgram, InsufficientPrivilege, UnusablePath: what the host lacks.
     """
-    place = BridgePlace(settings.bridge, settings.home / "bridges" / settings.bridge)
+    place = BridgePlace.of(settings)
     with exclusive(settings.home):
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(place.users, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -67,20 +67,30 @@ def children(path: str) -> tuple[str, ...]:
 def oom_kills(path: str) -> int | None:
     """The cgroup's counter of processes killed at its memory limit; None when not readable.
 
-    Version 1 keeps it in ``memory.oom_control`` (since Linux 4.13), version 2 in
-    ``memory.events``. It goes away with the cgroup: read it before Tasks.Delete.
+    It goes away with the cgroup: read it before Tasks.Delete.
     """
+    return (memory_counters(path) or {}).get("oom_kill")
+
+
+def memory_counters(path: str) -> dict[str, int] | None:
+    """What the cgroup counts of its memory limit; None when the cgroup or its files are not there.
+
+    Version 1 keeps ``oom_kill`` (since Linux 4.13) and ``under_oom`` in ``memory.oom_control``, and
+    how often the limit was hit in ``memory.failcnt``, named ``failcnt`` here; version 2 keeps
+    ``oom_kill``, ``oom``, ``max`` and others in ``memory.events``.
+    """
+    counters: dict[str, int] = {}
     for directory in _directories(path):
-        for name in ("memory.events", "memory.oom_control"):
+        for name in ("memory.events", "memory.oom_control", "memory.failcnt"):
             try:
                 lines = (directory / name).read_text().splitlines()
             except OSError:
                 continue
             for line in lines:
-                key, _, value = line.partition(" ")
-                if key == "oom_kill":
-                    return int(value)
-    return None
+                # memory.failcnt is a bare number.
+                key, _, value = line.rpartition(" ")
+                counters.setdefault(key or "failcnt", int(value))
+    return counters or None
 
 
 def remove_tree(path: str) -> list[str]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.errors import MissingProgram, NetworkError, PluginFailed, PluginMisbehaved
-from iluvatar_bench.host.facts import CNI_HOMES
 
 VERSIONS = ("1.0.0", "0.4.0", "0.3.1")
 """What we speak, best first."""
@@ -63,14 +62,6 @@ class Result:
     interfaces: tuple[Interface, ...]
     addresses: tuple[Address, ...]
     document: Mapping[str, Any] = field(repr=False)
-
-
-def plugin_homes(configured: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """Where to look for plugins: as configured, else as CNI_PATH says, else the usual places."""
-    if configured:
-        return tuple(configured)
-    variable = os.environ.get("CNI_PATH", "")
-    return tuple(Path(part) for part in variable.split(":") if part) or CNI_HOMES
 
 
 def find_plugins(homes: Sequence[Path], *names: str) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.host import cgroups, facts
+from iluvatar_bench.host import cgroups, facts, init_system
 
 FREE_BYTES_WANTED = 2 * 1024**3
 
@@ -46,14 +46,7 @@ def _checks() -> Iterator[Check]:
     yield _program("containerd", "containerd", "--version")
     yield _program("containerd-shim-runc-v2", "containerd", "-v")
     yield _program("runc", "runc", "--version")
-    cni = facts.cni_home()
-    yield Check(
-        "CNI plugins",
-        cni is not None,
-        str(cni or "not found"),
-        "" if cni else "apt-get install containernetworking-plugins",
-        required=False,
-    )
+    yield _plugins()
     iproute2 = facts.program_version("ip", "-V")
     yield Check(
         "iproute2",
@@ -74,6 +67,14 @@ def _checks() -> Iterator[Check]:
     yield Check(
         "cgroups", mode != "none", mode, "" if mode != "none" else "mount a cgroup hierarchy"
     )
+    systemd = init_system.is_systemd()
+    yield Check(
+        "systemd",
+        systemd,
+        "is the init" if systemd else f"is not the init, which is {init_system.init_name()}",
+        "" if systemd else "needed for --set cgroup_driver=systemd only; cgroupfs works without",
+        required=False,
+    )
     yield _space()
 
 
@@ -81,6 +82,19 @@ def _program(name: str, package: str, flag: str) -> Check:
     version = facts.program_version(name, flag)
     remedy = "" if version else f"apt-get install {package} (or ./bench, which does it as root)"
     return Check(name, version is not None, version or "not installed", remedy)
+
+
+def _plugins() -> Check:
+    found = facts.cni_facts()
+    home = found["home"]
+    looked = ", ".join(map(str, facts.plugin_homes()))
+    return Check(
+        "CNI plugins",
+        home is not None,
+        f"{home}: {found['bridge']}" if home else f"not found (looked in {looked})",
+        "" if home else "apt-get install containernetworking-plugins, or set CNI_PATH",
+        required=False,
+    )
 
 
 def _space() -> Check:

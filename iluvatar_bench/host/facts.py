@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,26 @@ def git_revision(folder: Path) -> str | None:
     return done.stdout.strip() or None
 
 
-def cni_home() -> Path | None:
+def plugin_homes(configured: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Where CNI plugins are looked for: as configured, or by CNI_PATH, or in the usual places."""
+    if configured:
+        return tuple(configured)
+    variable = os.environ.get("CNI_PATH", "")
+    return tuple(Path(part) for part in variable.split(":") if part) or CNI_HOMES
+
+
+def cni_home(configured: Sequence[Path] = ()) -> Path | None:
     """The folder of the CNI plugins; None where they are not installed."""
-    return next((home for home in CNI_HOMES if (home / "bridge").exists()), None)
+    homes = plugin_homes(configured)
+    return next((home for home in homes if os.access(home / "bridge", os.X_OK)), None)
+
+
+def cni_facts() -> dict[str, str | None]:
+    """Where the CNI plugins are and what ``bridge`` says of itself; None where there are none."""
+    home = cni_home()
+    # Without a command in its environment a plugin prints its version (pkg/skel of CNI).
+    version = program_version(str(home / "bridge")) if home else None
+    return {"home": str(home) if home else None, "bridge": version}
 
 
 def has_overlayfs() -> bool:
@@ -82,6 +100,7 @@ def host_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "runc": program_version("runc", "--version"),
         "shim": program_version("containerd-shim-runc-v2", "-v"),
+        "cni": cni_facts(),
         "packages": package_versions(),
         "git_revision": git_revision(Path(__file__).parent),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -20,6 +20,14 @@ class MountEntry:
     fs_type: str
     source: str
     super_options: tuple[str, ...]
+    line: str = field(default="", repr=False)
+    """The line itself."""
+
+    def overlay_option(self, name: str) -> str | None:
+        """The value of an overlay's ``name=value``; None where it has none."""
+        prefix = f"{name}="
+        options = self.super_options if self.fs_type == "overlay" else ()
+        return next((o.removeprefix(prefix) for o in options if o.startswith(prefix)), None)
 
     @property
     def upper_directory(self) -> str | None:
@@ -28,14 +36,7 @@ class MountEntry:
         A bind shows its source in ``root``, with ``//deleted`` behind it once that is gone.
         """
         if self.fs_type == "overlay":
-            return next(
-                (
-                    option.removeprefix("upperdir=")
-                    for option in self.super_options
-                    if option.startswith("upperdir=")
-                ),
-                None,
-            )
+            return self.overlay_option("upperdir")
         return self.root.removesuffix("//deleted") if self.root != "/" else None
 
     @property
@@ -61,6 +62,7 @@ def parse_mountinfo(text: str) -> Iterator[MountEntry]:
             fs_type=rest[0],
             source=_unescape(rest[1]),
             super_options=tuple(_unescape(option) for option in rest[2].split(",")),
+            line=line,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from iluvatar_bench.errors import IluvatarBenchError, UsageError
-from iluvatar_bench.host.attachment import Attachment
+from iluvatar_bench.host.attachment import Attachment, Holding
 from iluvatar_bench.host.networks import Network
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,16 @@ class NetworkPool:
         self._raise_fault()
         if self._refill_error is not None:
             raise self._refill_error
+
+    async def outstanding(self) -> tuple[Holding, ...]:
+        """What is on the host of this network and does not wait here to be handed out.
+
+        Waits until no refill is under way.
+        """
+        while self._refills:
+            await asyncio.wait(self._refills)
+        waiting = {attachment.id for attachment in self._ready}
+        return tuple(h for h in self._network.holdings() if h.attachment not in waiting)
 
     async def close(self) -> list[IluvatarBenchError]:
         """End the refill and remove all that was made and not released.

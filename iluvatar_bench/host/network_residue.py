@@ -14,7 +14,8 @@ from pathlib import Path
 from iluvatar_bench.errors import IluvatarBenchError
 from iluvatar_bench.host import bridge, netns
 from iluvatar_bench.host.bridge_use import BridgePlace, bridge_places, remove_unused
-from iluvatar_bench.host.cni import Endpoint, Plugin, find_plugins, plugin_homes
+from iluvatar_bench.host.cni import Endpoint, Plugin, find_plugins
+from iluvatar_bench.host.facts import plugin_homes
 from iluvatar_bench.host.ownership import (
     NETWORK_HOME,
     Owner,

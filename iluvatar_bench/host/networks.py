@@ -16,10 +16,11 @@ from iluvatar_bench.host import bridge, netns
 from iluvatar_bench.host.attachment import (
     AddressBook,
     Attachment,
+    Holding,
     NetworkMode,
     NetworkSettings,
 )
-from iluvatar_bench.host.bridge_use import use_bridge
+from iluvatar_bench.host.bridge_use import BridgePlace, use_bridge
 from iluvatar_bench.host.cni import (
     VERSIONS,
     Endpoint,
@@ -27,9 +28,9 @@ from iluvatar_bench.host.cni import (
     Result,
     best_version,
     find_plugins,
-    plugin_homes,
 )
 from iluvatar_bench.host.completion import call_to_end, finish
+from iluvatar_bench.host.facts import plugin_homes
 from iluvatar_bench.host.ownership import NAME_PREFIX, Owner, claim_owner
 
 _LOCALHOST = "127.0.0.1"
@@ -64,6 +65,9 @@ class Network(Protocol):
         Raises:
             NetworkError: it is not; the message says what is different.
         """
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """What is on the host of all that this network has ever attached, whatever was detached."""
 
 
 @asynccontextmanager
@@ -103,6 +107,8 @@ class BridgeNetwork:
         self._plugin = plugin
         self._numbers = itertools.count()
         self._results: dict[str, Result] = {}
+        self._veths: dict[str, str] = {}
+        """The host's ends that plugins made, and for which attachment."""
 
     async def attach(self) -> Attachment:
         """See :meth:`Network.attach`."""
@@ -130,6 +136,9 @@ class BridgeNetwork:
             namespace=path,
         )
         self._results[attachment.id] = result
+        for interface in result.interfaces:
+            if interface.sandbox is None and interface.name != self._settings.bridge:
+                self._veths[interface.name] = attachment.id
         self.book.add(attachment)
         return attachment
 
@@ -150,6 +159,17 @@ class BridgeNetwork:
         if self._plugin.checks:
             endpoint = Endpoint(attachment.id, attachment.namespace)
             await self._plugin.check(endpoint, self._results[attachment.id])
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """See :meth:`Network.holdings`. Of the bridge only what is this process's own."""
+        self._veths = {name: id for name, id in self._veths.items() if bridge.exists(name)}
+        place = BridgePlace.of(self._settings)
+        given = sorted(place.reservations().items())
+        return (
+            *_namespaces_of(self._owner),
+            *(Holding("veths", name, id) for name, id in self._veths.items()),
+            *(Holding("addresses", str(a), id) for a, id in given if self._owner.owns(id)),
+        )
 
     async def _take_apart(self, endpoint: Endpoint) -> list[IluvatarBenchError]:
         """DEL, then the namespace, whatever DEL said."""
@@ -200,6 +220,14 @@ class LoopbackNetwork:
         """See :meth:`Network.check`."""
         self.book.require(attachment.id)
 
+    def holdings(self) -> tuple[Holding, ...]:
+        """See :meth:`Network.holdings`."""
+        return _namespaces_of(self._owner)
+
+
+def _namespaces_of(owner: Owner) -> tuple[Holding, ...]:
+    return tuple(Holding("namespaces", path.name, path.name) for path in owner.namespaces())
+
 
 class HostNetwork:
     """The host's loopback, with a port for each container."""
@@ -232,6 +260,10 @@ class HostNetwork:
     async def check(self, attachment: Attachment) -> None:
         """See :meth:`Network.check`."""
         self.book.require(attachment.id)
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """See :meth:`Network.holdings`: the host's loopback is nobody's."""
+        return ()
 
     def _free_port(self) -> int:
         """A port that is free now and that no other container of ours is about to take."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 from collections.abc import Iterable
@@ -40,6 +41,62 @@ def shims_of(address: Path, *, container_id: str | None = None) -> tuple[int, ..
             if all(options.get(flag) == value for flag, value in wanted.items()):
                 found.append(pid)
     return tuple(found)
+
+
+def parent_of(pid: int) -> int | None:
+    """The parent's PID; None for a process that is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^PPid:\t(\d+)$", status, re.MULTILINE)
+    return int(found.group(1)) if found else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return re.search(r"^State:\t[ZX]", status, re.MULTILINE) is None
+
+
+def shares_our_mounts(pid: int) -> bool:
+    """Whether the process sees the mounts that we see: a container that is only being made does.
+
+    True also for one that is gone: there is nothing of its own to be seen.
+    """
+    try:
+        return Path(f"/proc/{pid}/ns/mnt").samefile("/proc/self/ns/mnt")
+    except OSError:
+        return True
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Send a signal to one process.
+
+    Raises:
+        ProcessLookupError: it is gone.
+    """
+    descriptor = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    finally:
+        os.close(descriptor)
+
+
+def shim_of(address: Path, container_id: str) -> int | None:
+    """The shim that serves a container; None where there is none.
+
+    Containerd also runs the shim's program for a moment to start a shim, and to clean up after one
+    that is gone: with the container's id as well, and the action behind its options.
+    """
+    for pid in shims_of(address, container_id=container_id):
+        arguments = command_line(pid)
+        if arguments and arguments[-1] not in ("start", "delete"):
+            return pid
+    return None
 
 
 def end(pids: Iterable[int], *, seconds: float = 10.0) -> tuple[int, ...]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from iluvatar_bench.containerd.daemon import Node
@@ -19,8 +18,10 @@ from iluvatar_bench.containerd.spec import BindMount, NetworkNamespace, runtime_
 from iluvatar_bench.containerd.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
-from iluvatar_bench.host import cgroups
+from iluvatar_bench.host import cgroups, processes
 from iluvatar_bench.host.attachment import Attachment
+from iluvatar_bench.host.cgroup_names import CgroupDriver, container_cgroup
+from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
     GATE_VARIABLE,
@@ -31,49 +32,16 @@ from iluvatar_bench.lifecycle.gate import (
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
-from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
+from iluvatar_bench.lifecycle.progress import Progress
+from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
+from iluvatar_bench.records import COLLECTION_SPAN
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
 SHIELD_SECONDS = 600.0
 INVOKE_SECONDS = 30.0
 DEATH_NEWS_SECONDS = 0.5
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a container has come, and how long each step took (milliseconds)."""
-
-    step: str = "submitted"
-    step_started_at: float = field(default_factory=time.time)
-    steps: dict[str, float] = field(default_factory=dict)
-    snapshot_prepared: bool = False
-    snapshot_removed: bool = False
-    record_created: bool = False
-    task_created: bool = False
-    ready_at: float | None = None
-    """When the function said that it was ready, in seconds since the epoch."""
-    death_seen: bool = False
-    shield: str | None = None
-    """The lease that is to be dropped at the forced collection, while it exists."""
-
-    def end_life(self, ended_at: float) -> None:
-        """Note how long the ready container lived, up to its death or to our first Kill.
-
-        Both ends are on the host's clock, because containerd's time of an exit is.
-        """
-        if self.ready_at is not None:
-            self.steps["alive_ms"] = max(0.0, (ended_at - self.ready_at) * 1000)
-
-    @contextmanager
-    def measure(self, column: str) -> Iterator[None]:
-        """Time one step. A step that fails has no duration, only a name."""
-        self.step = column.removesuffix("_ms")
-        self.step_started_at = time.time()
-        started = time.monotonic()
-        yield
-        self.steps[column] = (time.monotonic() - started) * 1000
 
 
 class Container:
@@ -105,17 +73,28 @@ class Container:
         self.invocations: list[Invocation] = []
         """Every invocation of this container, in the order of their ends."""
         self.pid: int | None = None
+        self.shim_pid: int | None = None
+        """The shim that made the process: known, because it is the parent, once the task is."""
         self.snapshots = node.client.snapshots(profile.snapshotter)
         # Shared by the containers of one profile: with several profiles on one node, a Kill(all)
         # under one of them must not pass for a failure under another.
         shared = profile.cgroup == "shared"
-        name = f"shared-{profile.fingerprint}" if shared else container_id
-        self.cgroup = f"{node.cgroup_parent}/{name}"
+        self._driver = CgroupDriver(profile.cgroup_driver)
+        self._cgroup = container_cgroup(
+            self._driver,
+            node.cgroup_parent,
+            f"shared-{profile.fingerprint}" if shared else container_id,
+        )
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
         self.stderr = self.folder / "stderr"
         self._gate: Gate | None = None
         self._resources = ExitStack()
+
+    @property
+    def cgroup(self) -> str:
+        """The path of the container's cgroup below each hierarchy."""
+        return self._cgroup.path
 
     @property
     def snapshot_key(self) -> str:
@@ -158,11 +137,12 @@ class Container:
     async def _force_collection(self) -> None:
         """Collect now: what only the shield held goes, what the profile protects stays."""
         leases = self.node.client.leases
-        if self.progress.shield is None:
-            await leases.force_collection()
-        else:
-            await leases.delete(self.progress.shield, sync=True)
-            self.progress.shield = None
+        with self.progress.span(COLLECTION_SPAN):
+            if self.progress.shield is None:
+                await leases.force_collection()
+            else:
+                await leases.delete(self.progress.shield, sync=True)
+                self.progress.shield = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -204,7 +184,7 @@ class Container:
             env=env,
             cwd=self.image.cwd,
             hostname=self.id[-63:],
-            cgroups_path=self.cgroup,
+            cgroups_path=self._cgroup.spec,
             cgroup_v2=cgroups.mode() == "v2",
             binds=binds,
             network=network,
@@ -229,11 +209,17 @@ class Container:
                 stderr=self.stderr,
                 runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
+                systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
             )
+        self.shim_pid = processes.parent_of(self.pid)
         # Before Start, so that no exit can be missed.
+        self.watch_exit()
+        await asyncio.sleep(self.profile.start_delay_ms / 1000)
+
+    def watch_exit(self) -> None:
+        """Ask containerd to tell of the exit; again, where the first wait broke with the daemon."""
         self.exited = asyncio.ensure_future(self.node.client.tasks.wait_exit(self.id))
         self._resources.callback(_discard, self.exited)
-        await asyncio.sleep(self.profile.start_delay_ms / 1000)
 
     async def start(self, *, ready_seconds: float = STARTUP_SECONDS) -> None:
         """Start the process and wait until it says that it is ready.
@@ -251,6 +237,8 @@ class Container:
                 self._gate.open()
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
+        if self.profile.collection == "after_ready":
+            await self._force_collection()
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -263,18 +251,21 @@ class Container:
             seconds=seconds,
         )
 
-    async def stay_alive(self, seconds: float) -> None:
-        """Let a ready container be for a while.
+    async def stay_alive(
+        self, seconds: float | None, *, until: asyncio.Future[Any] | None = None
+    ) -> None:
+        """Let a ready container be for a while (None: for ever), or until ``until`` is done.
 
         Raises:
-            ProcessDied: it ended meanwhile.
+            ProcessDied: it ended meanwhile, and ``until`` was not done.
         """
         assert self.exited is not None
-        self.progress.step = "alive"
-        self.progress.step_started_at = time.time()
-        await asyncio.wait((self.exited,), timeout=seconds)
-        if self.exited.done():
-            raise self.death(self.exited.result())
+        awaited = {self.exited} if until is None else {self.exited, until}
+        self.progress.begin("alive")
+        with self.progress.span("alive"):
+            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if self.exited.done() and (until is None or not until.done()):
+                raise self.death(self.exited.result())
 
     async def invoke(
         self,
@@ -292,9 +283,11 @@ class Container:
         """
         assert self.attachment is not None
         assert self.exited is not None
-        self.progress.step = "invoke"
-        self.progress.step_started_at = time.time()
-        invocation = await invoker.invoke(self.attachment, args, timeout_seconds=timeout_seconds)
+        self.progress.begin("invoke")
+        with self.progress.span("invoke"):
+            invocation = await invoker.invoke(
+                self.attachment, args, timeout_seconds=timeout_seconds
+            )
         self.invocations.append(invocation)
         if invocation.ok:
             if invocation.first:
@@ -334,9 +327,9 @@ class Container:
         """
         return await remove(self)
 
-    def output_tails(self) -> tuple[str, str]:
+    def output_tails(self) -> tuple[Tail, Tail]:
         """The ends of stdout and stderr; complete once the task is deleted."""
-        return tail(self.stdout), tail(self.stderr)
+        return read_tail(self.stdout), read_tail(self.stderr)
 
     def close(self) -> None:
         """Release the wait, the gate and the folder of this container."""

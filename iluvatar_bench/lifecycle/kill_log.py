@@ -1,4 +1,4 @@
-"""Our own log of Kill requests: without it nobody could say whose Kill hit whom."""
+"""Our own log of Kills and signals: without it nobody could say whose Kill hit whom."""
 
 from __future__ import annotations
 
@@ -7,20 +7,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from iluvatar_bench.bugs import KillFact
+from iluvatar_bench.bugs import KillFact, Target
 
 
 class KillLog:
-    """Every Kill that this client sent, in order; one log for all containers of a run."""
+    """Every Kill that this client sent, and every signal of its own, in order.
+
+    One log for all containers of a run.
+    """
 
     def __init__(self) -> None:
         self._kills: list[KillFact] = []
 
     @contextmanager
     def record(
-        self, container_id: str, *, cgroup: str, all_processes: bool, signal: int
+        self,
+        container_id: str,
+        *,
+        cgroup: str,
+        all_processes: bool,
+        signal: int,
+        pid: int | None = None,
+        target: Target = Target.PROCESS,
     ) -> Iterator[KillFact]:
-        """Note the Kill before it is sent, and its end whatever the answer."""
+        """Note the Kill before it is sent, and its end whatever the answer.
+
+        ``pid`` is the process that a signal from outside is sent to; None: a request to containerd.
+        """
         index = len(self._kills)
         kill = KillFact(
             container_id=container_id,
@@ -28,6 +41,8 @@ class KillLog:
             all_processes=all_processes,
             signal=signal,
             started_at=time.time(),
+            pid=pid,
+            target=target,
         )
         self._kills.append(kill)
         try:

@@ -1,4 +1,4 @@
-"""What the harness's own network costs: ``python -m iluvatar_bench.lifecycle.network_benchmark``.
+"""What the harness's own network costs: ``iluvatar-bench network-benchmark``.
 
 One after the other, on an otherwise idle process: making and removing a namespace and a bridge
 attachment, a hand-out of a full pool, and invocations. Those go to a server in a namespace that
@@ -16,11 +16,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-import typer
 
 from iluvatar_bench.host import netns
 from iluvatar_bench.host.attachment import Attachment, NetworkMode, NetworkSettings
@@ -139,14 +138,12 @@ def table(durations_ms: dict[str, list[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(
-    count: Annotated[int, typer.Option(min=2, max=5000, help="How often each is done.")] = COUNT,
-) -> None:
-    """Print median and 99th percentile of each, in milliseconds."""
-    durations_ms = asyncio.run(measure(count=count, settings=NetworkSettings()))
+def print_benchmark(count: int, settings: NetworkSettings) -> None:
+    """Measure, then write :func:`table` to standard output.
+
+    Raises:
+        EnvironmentProblem, NetworkError: as :func:`measure`.
+    """
+    durations_ms = asyncio.run(measure(count=count, settings=settings))
     frame = table(durations_ms)
     sys.stdout.write(frame.to_string(index=False, float_format="{:.2f}".format) + "\n")
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,9 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
 from iluvatar_bench.containerd.spec import Resources
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.lifecycle.profile_file import names_a_file, read_profile
 
-FORCED_COLLECTIONS = ("before_mount", "during_startup")
+FORCED_COLLECTIONS = ("before_mount", "during_startup", "after_ready")
 """Levels of ``collection`` that force one at a named step."""
+
+
+Collection = Literal["natural", "quiet", "before_mount", "during_startup", "after_ready"]
 
 
 class Profile(BaseModel):
@@ -33,6 +38,11 @@ class Profile(BaseModel):
     cgroup: Literal["shared", "own"] = Field(
         description="one cgroupsPath for all containers, or one for each"
     )
+    cgroup_driver: Literal["cgroupfs", "systemd"] = Field(
+        default="cgroupfs",
+        description="who makes the cgroups: the runtime itself; or systemd as the runtime asks it "
+        "to, with a cgroupsPath of the form slice:prefix:name, where systemd is the host's init",
+    )
     kill: Literal["all", "init"] = Field(
         description="Kill with all=true (every process of the cgroup), or of the first process"
     )
@@ -43,7 +53,7 @@ class Profile(BaseModel):
     snapshotter: Literal["overlayfs", "native"] = Field(
         default="overlayfs", description="which snapshotter makes the root file system"
     )
-    collection: Literal["natural", "quiet", "before_mount", "during_startup"] = Field(
+    collection: Collection = Field(
         default="natural",
         description="when containerd collects garbage: as it decides; never; or forced at one step "
         "on a collector that is quiet otherwise",
@@ -157,12 +167,13 @@ def require_factor(name: str) -> None:
 
 
 def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
-    """A preset, changed by ``factor=level`` settings.
+    """A preset or a profile's file (``.toml``, ``.json``), changed by ``factor=level`` settings.
 
     Raises:
-        UsageError: no such preset, factor or level; the message lists those there are.
+        UsageError: no such preset, file, factor or level; the message lists those there are.
     """
-    if name not in PRESETS:
+    base = _from_file(Path(name)) if names_a_file(name) else PRESETS.get(name)
+    if base is None:
         raise UsageError(f"no profile {name!r}{_hint(name, PRESETS)}")
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -175,9 +186,9 @@ def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
             raise UsageError(f"factor {factor} has no level {level!r}{_hint(level, levels)}")
         changes[factor] = level
     if not changes:
-        return PRESETS[name]
-    title = f"{name}+{','.join(f'{k}={v}' for k, v in changes.items())}"
-    return change_profile(PRESETS[name], changes, name=title)
+        return base
+    title = f"{base.name}+{','.join(f'{k}={v}' for k, v in changes.items())}"
+    return change_profile(base, changes, name=title)
 
 
 def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -> Profile:
@@ -186,8 +197,23 @@ def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -
     Raises:
         UsageError: a level is not one of its factor's.
     """
+    return _validated({**profile.model_dump(), **changes, "name": name})
+
+
+def _from_file(path: Path) -> Profile:
+    fields = read_profile(path)
+    for name in fields:
+        if name not in Profile.model_fields:
+            raise UsageError(f"{path}: no factor {name!r}{_hint(name, factor_names())}")
     try:
-        return Profile.model_validate({**profile.model_dump(), **changes, "name": name})
+        return _validated({"name": path.stem, **fields})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _validated(fields: Mapping[str, Any]) -> Profile:
+    try:
+        return Profile.model_validate(fields)
     except ValidationError as error:
         problem = error.errors()[0]
         where = problem["loc"][0] if problem["loc"] else "profile"

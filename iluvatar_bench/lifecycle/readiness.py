@@ -10,22 +10,15 @@ from asyncinotify import Inotify, Mask
 
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
+from iluvatar_bench.host.tails import read_tail
 
 READY_TEXT = "Running on"
 """What Flask's development server writes to stderr once it listens; for images that do not say."""
 
-TAIL_BYTES = 8192
 
-
-def tail(path: Path, limit: int = TAIL_BYTES) -> str:
+def tail(path: Path) -> str:
     """The end of an output file as text; empty when there is none."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - limit))
-            return file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+    return read_tail(path).text
 
 
 async def wait_for_text(
@@ -80,7 +73,7 @@ def _failed(
         what = f"ended with status {exited.result().status} before it said {text!r}"
     errors = tail(stderr)
     said = errors.strip().splitlines()
-    words = f"its last words: {said[-1]}" if said else "it said nothing"
+    words = f"its last words: {_telling(said)}" if said else "it said nothing"
     return StartupFailed(
         f"container {container_id} {what}; {words}",
         container_id=container_id,
@@ -88,3 +81,8 @@ def _failed(
         stderr=errors,
         exited=exited is not None,
     )
+
+
+def _telling(lines: list[str]) -> str:
+    """The last line; or the last that says that a port is taken, after which servers say less."""
+    return next((line for line in reversed(lines) if "in use" in line.lower()), lines[-1])

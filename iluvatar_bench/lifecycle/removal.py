@@ -123,6 +123,9 @@ async def _delete_task(container: Container) -> ExitStatus | None:
 async def _await_exit(container: Container) -> None:
     if container.exited is None:
         return
+    if container.exited.done() and isinstance(container.exited.exception(), AnswerLost):
+        # That wait broke with the daemon; the one that is there now knows the task as well.
+        container.watch_exit()
     done, _ = await asyncio.wait((container.exited,), timeout=EXIT_SECONDS)
     if not done:
         raise StepTimedOut(

@@ -1,29 +1,88 @@
-"""Keeps what containerd says while a run goes on."""
+"""Keeps what containerd says, over broken streams and restarts, and knows what it has missed.
+
+Containerd acknowledges no subscription and replays nothing (CONTAINERD.md, section 3). So each
+stream is proven: events of our own are published until one of them comes back. From then on nothing
+is missed until the stream breaks; what lies between is a gap, to be reconciled with Tasks.List.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.events import DaemonEvent
-from iluvatar_bench.errors import ContainerdError
+from iluvatar_bench.errors import AnswerLost, ContainerdError, DaemonFault, Unreachable
 from iluvatar_bench.records import Event
 
 log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_SECONDS = 0.02
+LAST_BACKOFF_SECONDS = 1.0
+OPEN_SECONDS = 10.0
+"""How long opening the log waits for the first stream to be proven."""
+
+_ECHO_HOME = "/iluvatar-bench/echo/"
+_ECHO_SECONDS = 0.02
+
+_PASSING = (AnswerLost, Unreachable, DaemonFault)
+"""Errors that a daemon which comes back may not give again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which events may have been missed; seconds since the epoch.
+
+    ``ended_at`` is None while it lasts.
+    """
+
+    began_at: float
+    reason: str
+    ended_at: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The gap as JSON-ready values."""
+        return asdict(self)
 
 
 class EventLog:
     """The events of one namespace since the log was opened.
 
-    ``broken`` holds the reason once the stream has broken: events after that are missing.
+    ``gaps`` are the times in which some may be missing; ``broken`` says why nothing more will come,
+    once this daemon has refused to give events at all.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        on_event: Callable[[DaemonEvent], None] | None = None,
+        on_reconnect: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.events: list[DaemonEvent] = []
+        self.gaps: list[Gap] = []
         self.broken: str | None = None
+        self._client = client
+        self._on_event = on_event
+        self._on_reconnect = on_reconnect
+        self._connected = asyncio.Event()
+        self._echo = f"{_ECHO_HOME}{secrets.token_hex(8)}"
+        self._echoed = asyncio.Event()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every event since the opening is here."""
+        return not self.gaps and self.broken is None
+
+    async def wait_connected(self) -> None:
+        """Return when a stream is proven; at once if one is. No end if the log is ``broken``."""
+        await self._connected.wait()
 
     def records(self, run_id: str) -> list[Event]:
         """The events as records of a run."""
@@ -40,22 +99,111 @@ class EventLog:
             for event in self.events
         ]
 
-    async def _follow(self, client: Client) -> None:
+    async def _follow(self) -> None:
+        """Keep a stream open, whatever becomes of the daemon."""
+        backoff = FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                await self._follow_one_stream()
+                reason = "the daemon ended the event stream"
+            except _PASSING as error:
+                reason = str(error)
+            except ContainerdError as error:
+                self.broken = str(error)
+                log.warning("no events from this daemon: %s", error)
+                return
+            if self._connected.is_set():
+                backoff = FIRST_BACKOFF_SECONDS
+                self._begin_gap(reason)
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)
+
+    async def _follow_one_stream(self) -> None:
+        self._echoed.clear()
+        proof = asyncio.create_task(self._prove())
         try:
-            async for event in client.events.subscribe():
-                self.events.append(event)
-        except ContainerdError as error:
-            self.broken = str(error)
-            log.warning("the event stream broke: %s", error)
+            async for event in self._client.events.subscribe():
+                self._take(event)
+        finally:
+            await _end(proof)
+
+    def _take(self, event: DaemonEvent) -> None:
+        if event.topic == self._echo:
+            self._echoed.set()
+        elif not event.topic.startswith(_ECHO_HOME):
+            self.events.append(event)
+            if self._on_event is not None:
+                self._on_event(event)
+
+    async def _prove(self) -> None:
+        """Publish until the stream brings it back, then reconcile and close the gap."""
+        while not self._echoed.is_set():
+            try:
+                await self._client.events.publish(self._echo)
+            except _PASSING as error:
+                # If the daemon went away the stream says so too; if not, the next one may pass.
+                log.debug("%s", error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._echoed.wait(), _ECHO_SECONDS)
+        echoed_at = time.time()
+        self._connected.set()
+        if self._open_gap is not None:
+            await self._reconcile()
+            self.gaps[-1] = replace(self.gaps[-1], ended_at=echoed_at)
+            log.info("events come again, after %.3f s", echoed_at - self.gaps[-1].began_at)
+
+    async def _reconcile(self) -> None:
+        if self._on_reconnect is None:
+            return
+        while True:
+            try:
+                await self._on_reconnect()
+                break
+            except _PASSING as error:
+                log.warning("could not reconcile: %s", error)
+                await asyncio.sleep(FIRST_BACKOFF_SECONDS)
+
+    @property
+    def _open_gap(self) -> Gap | None:
+        return self.gaps[-1] if self.gaps and self.gaps[-1].ended_at is None else None
+
+    def _begin_gap(self, reason: str) -> None:
+        self._connected.clear()
+        if self._open_gap is None:
+            self.gaps.append(Gap(time.time(), reason))
+        log.warning("the event stream broke: %s", reason)
 
 
 @asynccontextmanager
-async def event_log(client: Client) -> AsyncIterator[EventLog]:
-    """Follow the events for the length of the block."""
-    kept = EventLog()
-    follower = asyncio.create_task(kept._follow(client))
+async def event_log(
+    client: Client,
+    *,
+    on_event: Callable[[DaemonEvent], None] | None = None,
+    on_reconnect: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[EventLog]:
+    """Follow the events for the length of the block.
+
+    The block begins once the first stream is proven: every event that comes later is in the log. If
+    that takes too long the log begins with a gap. ``on_event`` is called with each event that is
+    kept, ``on_reconnect`` after each gap.
+    """
+    kept = EventLog(client, on_event=on_event, on_reconnect=on_reconnect)
+    follower = asyncio.create_task(kept._follow())
+    connected = asyncio.create_task(kept.wait_connected())
     try:
+        await asyncio.wait(
+            (follower, connected), timeout=OPEN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not connected.done() and kept.broken is None:
+            kept._begin_gap(f"no events came within {OPEN_SECONDS:g} s")
         yield kept
     finally:
-        follower.cancel()
-        await asyncio.gather(follower, return_exceptions=True)
+        await _end(connected)
+        await _end(follower)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task; what it had failed of before that comes out."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

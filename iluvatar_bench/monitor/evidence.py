@@ -2,141 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from iluvatar_bench.bugs import Evidence, KillFact
+from iluvatar_bench.bugs import EventFact, Evidence, SnapshotFact
+from iluvatar_bench.bugs.missing_file import missing_names, traceback_folders
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.values import ExitStatus, Mount
-from iluvatar_bench.errors import ContainerdError, NotFound
-from iluvatar_bench.host import cgroups, processes
-from iluvatar_bench.host.mounts import MountEntry, read_mountinfo
+from iluvatar_bench.containerd.events import DaemonEvent
+from iluvatar_bench.containerd.values import SnapshotInfo
+from iluvatar_bench.errors import NotFound
+from iluvatar_bench.monitor import host_facts
+from iluvatar_bench.monitor.host_facts import Facts
+from iluvatar_bench.monitor.rootfs import ImageLayers, look_up, search_folders
+from iluvatar_bench.monitor.subject import Subject
+
+SETTLE_SECONDS = 0.1
+"""How long the output of a process that has just ended may be on its way through the shim."""
+
+MOST_EVENTS = 20
+MOST_PARENTS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is known of the container whose failure is examined.
-
-    Times are seconds since the epoch. ``oom_kills_before`` is the cgroup's counter when the
-    container was created (None: the cgroup did not exist).
-    """
-
-    container_id: str
-    step: str
-    step_started_at: float
-    step_ended_at: float
-    snapshotter: str
-    snapshot_key: str
-    snapshot_prepared: bool
-    snapshot_removed_by_us: bool
-    task_created: bool
-    mounts: Sequence[Mount]
-    cgroup: str
-    oom_kills_before: int | None
-    exit_status: ExitStatus | None
-    error: str
-    own_kills: tuple[KillFact, ...]
-    neighbour_kills: tuple[KillFact, ...]
-
-
-async def collect(client: Client, address: Path, subject: Subject) -> Evidence:
+async def collect(
+    client: Client, address: Path, subject: Subject, *, layers: ImageLayers | None = None
+) -> Evidence:
     """Every fact that can be had; what cannot be had is None, with a note saying why.
 
-    Never raises: a failure is examined best with whatever is left.
+    ``layers`` remembers the directories of images between failures. Raises nothing but
+    cancellation: a failure is examined best with whatever is left.
     """
     notes: list[str] = []
-    upper, upper_exists = _upper_directory(client.namespace, subject)
-    exit_status = subject.exit_status
-    exited_at = exit_status.exited_at if exit_status else None
-    return Evidence(
-        container_id=subject.container_id,
-        error=subject.error,
-        step=subject.step,
-        step_started_at=subject.step_started_at,
-        step_ended_at=subject.step_ended_at,
-        snapshot_key=subject.snapshot_key,
-        snapshot_found=await _snapshot_found(client, subject, notes),
-        snapshot_removed_by_us=subject.snapshot_removed_by_us,
-        upper_directory=upper,
-        upper_exists=upper_exists,
-        missing_lower_directories=_missing_lower(subject.mounts),
-        exit_status=exit_status.status if exit_status else None,
-        exited_at=exited_at.timestamp() if exited_at else None,
-        cgroup=subject.cgroup,
-        **_cgroup_facts(subject, notes),
-        shim_alive=_shim_alive(address, subject, notes),
-        own_kills=subject.own_kills,
-        neighbour_kills=subject.neighbour_kills,
-        notes=tuple(notes),
-    )
-
-
-async def _snapshot_found(client: Client, subject: Subject, notes: list[str]) -> bool | None:
-    if not subject.snapshot_prepared:
-        return None
+    facts = _known(subject, notes)
+    for what, gather in _host_parts(client.namespace, address, subject):
+        try:
+            facts |= await asyncio.to_thread(gather)
+        except Exception as error:
+            notes.append(f"{what}: {error or type(error).__name__}")
+    for what, ask in (("snapshot", _snapshot_facts), ("parents", _parent_facts)):
+        try:
+            facts |= await ask(client, subject)
+        except Exception as error:
+            notes.append(f"{what}: {error or type(error).__name__}")
+    evidence = Evidence(**facts)
     try:
-        await client.snapshots(subject.snapshotter).stat(subject.snapshot_key)
-    except NotFound:
-        return False
-    except ContainerdError as error:
-        notes.append(str(error))
-        return None
-    return True
+        evidence = await _with_missing_files(client, subject, evidence, layers or ImageLayers())
+    except Exception as error:
+        notes.append(f"looking for missing files: {error or type(error).__name__}")
+    return replace(evidence, notes=tuple(notes))
 
 
-def _upper_directory(namespace: str, subject: Subject) -> tuple[str | None, bool | None]:
-    """The writable directory and whether it still exists.
-
-    The bundle's root mount outlives the process: it is there until Tasks.Delete. Where the mount
-    never came about, the mount request names the directory.
-    """
-    entry = _bundle_mount(namespace, subject.container_id)
-    if entry is not None and entry.upper_directory is not None:
-        exists = not entry.root_deleted and Path(entry.upper_directory).is_dir()
-        return entry.upper_directory, exists
-    for mount in subject.mounts:
-        if mount.upper_directory is not None:
-            return mount.upper_directory, Path(mount.upper_directory).is_dir()
-    return None, None
-
-
-def _bundle_mount(namespace: str, container_id: str) -> MountEntry | None:
-    suffix = f"/{namespace}/{container_id}/rootfs"
-    entries = [e for e in read_mountinfo() if e.mount_point.endswith(suffix)]
-    return entries[-1] if entries else None
-
-
-def _missing_lower(mounts: Sequence[Mount]) -> tuple[str, ...] | None:
-    if not mounts:
-        return None
-    return tuple(
-        directory
-        for mount in mounts
-        for directory in mount.lower_directories
-        if not Path(directory).is_dir()
-    )
-
-
-def _cgroup_facts(subject: Subject, notes: list[str]) -> dict[str, Any]:
-    try:
-        members = cgroups.members(subject.cgroup)
-        counter = cgroups.oom_kills(subject.cgroup)
-    except OSError as error:
-        notes.append(f"cgroup {subject.cgroup}: {error}")
-        return {}
-    return {
-        "cgroup_members": None if members is None else len(members),
-        "oom_kills": None if counter is None else counter - (subject.oom_kills_before or 0),
+def _known(subject: Subject, notes: list[str]) -> Facts:
+    """What needs no question."""
+    facts: Facts = {
+        "container_id": subject.container_id,
+        "error": subject.error,
+        "step": subject.step,
+        "step_started_at": subject.step_started_at,
+        "step_ended_at": subject.step_ended_at,
+        "snapshot_key": subject.snapshot_key,
+        "snapshot_removed_by_us": subject.snapshot_removed_by_us,
+        "cgroup": subject.cgroup,
+        "own_kills": subject.own_kills,
+        "neighbour_kills": subject.neighbour_kills,
+        "daemon_before": subject.daemon_before,
+        "events": subject.events,
     }
+    if subject.events_broken is not None:
+        notes.append(f"events: the stream broke: {subject.events_broken}")
+    return facts | _exit_facts(subject)
 
 
-def _shim_alive(address: Path, subject: Subject, notes: list[str]) -> bool | None:
-    if not subject.task_created:
-        return None
+def _exit_facts(subject: Subject) -> Facts:
+    """How the process ended: as the wait said, or else as an event did.
+
+    A wait has no answer when the shim goes away; containerd publishes the exit all the same.
+    """
+    status = subject.exit_status
+    if status is not None:
+        at = status.exited_at.timestamp() if status.exited_at else None
+        return {"exit_status": status.status, "exited_at": at}
+    for event in reversed(subject.events or ()):
+        if event.topic == "/tasks/exit" and event.pid in (subject.pid, None):
+            return {"exit_status": event.exit_status, "exited_at": event.at}
+    return {}
+
+
+def _host_parts(
+    namespace: str, address: Path, subject: Subject
+) -> tuple[tuple[str, Callable[[], Facts]], ...]:
+    return (
+        ("root file system", partial(host_facts.root_facts, namespace, subject)),
+        ("process and shim", partial(host_facts.process_facts, address, subject)),
+        (f"cgroup {subject.cgroup}", partial(host_facts.cgroup_facts, subject)),
+        (f"socket {address}", partial(host_facts.daemon_facts, address)),
+        ("output", partial(host_facts.output_facts, subject)),
+        ("kernel log", partial(host_facts.kernel_facts, subject)),
+    )
+
+
+async def _snapshot_facts(client: Client, subject: Subject) -> Facts:
+    if not subject.snapshot_prepared:
+        return {}
+    found = await _stat(client, subject, subject.snapshot_key)
+    return {"snapshot_found": found is not None}
+
+
+async def _parent_facts(client: Client, subject: Subject) -> Facts:
+    """The committed snapshots from the image's topmost down to the last, or one not found."""
+    parents: list[SnapshotFact] = []
+    name = subject.chain_id
+    while name and len(parents) < MOST_PARENTS:
+        info = await _stat(client, subject, name)
+        if info is None:
+            parents.append(SnapshotFact(name, found=False))
+            break
+        parents.append(SnapshotFact(name, found=True, kind=str(info.kind)))
+        name = info.parent
+    return {"parents": tuple(parents)}
+
+
+async def _stat(client: Client, subject: Subject, name: str) -> SnapshotInfo | None:
     try:
-        return bool(processes.shims_of(address, container_id=subject.container_id))
-    except OSError as error:
-        notes.append(f"looking for the shim: {error}")
+        return await client.snapshots(subject.snapshotter).stat(name)
+    except NotFound:
         return None
+
+
+async def _with_missing_files(
+    client: Client, subject: Subject, evidence: Evidence, layers: ImageLayers
+) -> Evidence:
+    """The evidence with what became of each file that the process missed."""
+    names = missing_names(_said(evidence))
+    status = evidence.exit_status
+    if not names and status is not None and 0 < status <= 128:
+        # It ended by itself and has not said why: its words are on their way.
+        await asyncio.sleep(SETTLE_SECONDS)
+        evidence = replace(evidence, **host_facts.output_facts(subject))
+        names = missing_names(_said(evidence))
+    if not names:
+        return evidence
+    image = await layers.tree(
+        client,
+        snapshotter=subject.snapshotter,
+        chain_id=subject.chain_id,
+        mounts=subject.mounts,
+    )
+    seen = host_facts.seen_root(client.namespace, subject)
+    search = search_folders(subject.cwd, subject.env, traceback_folders(_said(evidence)))
+    return replace(evidence, missing=await look_up(names, image=image, seen=seen, search=search))
+
+
+def _said(evidence: Evidence) -> str:
+    """What the error and the process say, the error last: it is what ended the step."""
+    return "\n".join((evidence.stdout_tail, evidence.stderr_tail, evidence.error))
+
+
+def events_of(events: list[DaemonEvent], container_id: str) -> tuple[EventFact, ...]:
+    """The last events of one container, oldest first."""
+    of_it = [e for e in events if container_id in (e.container_id, e.snapshot_key)]
+    return tuple(
+        EventFact(
+            topic=event.topic,
+            at=at.timestamp() if (at := event.exited_at or event.timestamp) else None,
+            pid=event.pid,
+            exit_status=event.exit_status,
+        )
+        for event in of_it[-MOST_EVENTS:]
+    )

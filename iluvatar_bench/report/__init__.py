@@ -1,5 +1,12 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
+from iluvatar_bench.report.autopsy import Autopsy, explain
+from iluvatar_bench.report.churn_figures import (
+    arrivals_figure,
+    churn_table,
+    occupancy_figure,
+    start_latency_figure,
+)
 from iluvatar_bench.report.figures import (
     DARK,
     LIGHT,
@@ -18,6 +25,7 @@ from iluvatar_bench.report.figures import (
     show_figure,
     steps_figure,
 )
+from iluvatar_bench.report.monitor_figures import latency_figure, memory_figure, timeline_figure
 from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -27,16 +35,32 @@ from iluvatar_bench.report.tables import (
     rate_text,
     styled,
 )
+from iluvatar_bench.report.timeline import (
+    detection_latencies,
+    latency_table,
+    trial_facts,
+    trial_timeline,
+)
 
 __all__ = [
     "DARK",
     "LIGHT",
+    "Autopsy",
     "alt_text",
+    "arrivals_figure",
+    "churn_table",
+    "comparison_page",
     "comparison_table",
+    "detection_latencies",
     "difference_table",
     "drawn_in",
     "effect_table",
+    "explain",
     "failure_examples",
+    "latency_figure",
+    "latency_table",
+    "memory_figure",
+    "occupancy_figure",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
@@ -50,6 +74,10 @@ __all__ = [
     "report_page",
     "save_figure",
     "show_figure",
+    "start_latency_figure",
     "steps_figure",
     "styled",
+    "timeline_figure",
+    "trial_facts",
+    "trial_timeline",
 ]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from iluvatar_bench.bugs import BugClass, Evidence, KillFact, Mechanism, attribute
+from iluvatar_bench.bugs import (
+    BugClass,
+    DaemonFact,
+    Evidence,
+    FileKind,
+    FileVerdict,
+    KillFact,
+    Mechanism,
+    MissingFact,
+    Target,
+    attribute,
+)
 from iluvatar_bench.bugs.symptom import start_symptom, startup_symptom
 
 COLLECTED = Evidence(
@@ -139,47 +147,129 @@ def test_a_function_that_ends_by_itself() -> None:
     assert mechanism(BugClass.PROCESS_DIED, unknown_root) is Mechanism.UNKNOWN
 
 
-maybe_bool = st.none() | st.booleans()
-maybe_time = st.none() | st.floats(allow_nan=False)
-kill_facts = st.builds(
-    KillFact,
-    container_id=st.text(max_size=3),
-    cgroup=st.just("/shared"),
-    all_processes=st.booleans(),
-    signal=st.integers(0, 64),
-    started_at=st.floats(allow_nan=False),
-    ended_at=maybe_time,
-)
-any_evidence = st.builds(
-    Evidence,
-    error=st.text(max_size=30),
-    step=st.none() | st.sampled_from(["create", "start", "alive"]),
-    step_started_at=maybe_time,
-    step_ended_at=maybe_time,
-    snapshot_key=st.none() | st.text(max_size=3),
-    snapshot_found=maybe_bool,
-    snapshot_removed_by_us=maybe_bool,
-    upper_exists=maybe_bool,
-    exit_status=st.none() | st.integers(0, 255),
-    exited_at=maybe_time,
-    oom_kills=st.none() | st.integers(-3, 3),
-    shim_alive=maybe_bool,
-    own_kills=st.lists(kill_facts, max_size=2).map(tuple),
-    neighbour_kills=st.lists(kill_facts, max_size=3).map(tuple),
-)
+def test_our_own_kill_is_told_from_a_neighbours() -> None:
+    ours = replace(KILLED, neighbour_kills=(), own_kills=(neighbour_kill(99.995),))
+    verdict = attribute(BugClass.PROCESS_DIED, ours)
+    assert (verdict.bug_class, verdict.mechanism) == (BugClass.PROCESS_DIED, Mechanism.OWN_KILL)
+    assert "own Tasks.Kill (signal 9)" in verdict.facts[0]
+    outside = replace(ours, pid=7, own_kills=(neighbour_kill(99.995, pid=7),))
+    assert "from outside to process 7" in attribute(BugClass.PROCESS_DIED, outside).facts[0]
 
 
-@given(symptom=st.sampled_from(BugClass), evidence=any_evidence)
-def test_any_evidence_gets_a_verdict(symptom: BugClass, evidence: Evidence) -> None:
-    verdict = attribute(symptom, evidence)
-    assert verdict == attribute(symptom, evidence)
-    # A named mechanism rests on at least one fact.
-    assert verdict.mechanism is Mechanism.UNKNOWN or verdict.facts
+def test_what_acquits_us() -> None:
+    ours = replace(KILLED, neighbour_kills=(), own_kills=(neighbour_kill(99.995),))
+    for reason, evidence in {
+        "long before": replace(ours, own_kills=(neighbour_kill(90.0),)),
+        "after it": replace(ours, own_kills=(neighbour_kill(100.2),)),
+        "another signal": replace(ours, own_kills=(neighbour_kill(99.995, signal=15),)),
+        "to another process": replace(ours, pid=8, own_kills=(neighbour_kill(99.995, pid=7),)),
+        "to the shim": replace(ours, own_kills=(neighbour_kill(99.995, target=Target.SHIM),)),
+        "a neighbour's fits alike": replace(KILLED, own_kills=(neighbour_kill(99.99),)),
+    }.items():
+        assert mechanism(BugClass.PROCESS_DIED, evidence) is Mechanism.UNKNOWN, reason
 
 
-@given(symptom=st.sampled_from(BugClass), error=st.text(max_size=30))
-def test_without_facts_the_mechanism_is_unknown(symptom: BugClass, error: str) -> None:
-    assert mechanism(symptom, Evidence()) is Mechanism.UNKNOWN
+def test_an_end_of_its_own_after_a_signal_of_ours_is_not_its_own_error() -> None:
+    ended = replace(INTACT, exit_status=0, exited_at=100.0)
+    assert mechanism(BugClass.PROCESS_DIED, ended) is Mechanism.OWN_ERROR
+    signalled = replace(ended, own_kills=(neighbour_kill(99.99, signal=15),))
+    assert mechanism(BugClass.PROCESS_DIED, signalled) is Mechanism.UNKNOWN
+
+
+def test_who_ended_the_shim() -> None:
+    gone = replace(INTACT, shim_alive=False, shim_pid=5)
+    by_others = attribute(BugClass.SHIM_LOST, gone)
+    assert by_others.facts == ("the container's shim 5 is gone, and this client ended none",)
+    ours = replace(gone, own_kills=(neighbour_kill(99.9, pid=5, target=Target.SHIM),))
+    by_us = attribute(BugClass.SHIM_LOST, ours)
+    assert by_us.mechanism is Mechanism.SHIM_DEATH
+    assert by_us.facts[1] == "this client itself sent it signal 9"
+    assert mechanism(BugClass.SHIM_LOST, replace(gone, shim_alive=True)) is Mechanism.UNKNOWN
+    assert mechanism(BugClass.SHIM_LOST, replace(gone, shim_alive=None)) is Mechanism.UNKNOWN
+
+
+def test_a_daemon_that_is_another_one_now_or_gone() -> None:
+    before = DaemonFact(7, 10.0)
+    restarted = replace(INTACT, daemon_before=before, daemon_now=DaemonFact(9, 50.0))
+    verdict = attribute(BugClass.DAEMON_UNAVAILABLE, restarted)
+    assert verdict.mechanism is Mechanism.DAEMON_RESTART
+    assert "was process 7" in verdict.facts[0]
+    assert "is process 9" in verdict.facts[0]
+    # A number that the kernel has given out again is another process all the same.
+    again = replace(restarted, daemon_now=DaemonFact(7, 50.0))
+    assert mechanism(BugClass.DAEMON_UNAVAILABLE, again) is Mechanism.DAEMON_RESTART
+    gone = replace(INTACT, daemon_before=before, daemon_reachable=False)
+    assert mechanism(BugClass.DAEMON_UNAVAILABLE, gone) is Mechanism.DAEMON_RESTART
+    same = replace(restarted, daemon_now=before, daemon_reachable=True)
+    assert mechanism(BugClass.DAEMON_UNAVAILABLE, same) is Mechanism.UNKNOWN
+    # It does not kill containers: a death has another cause.
+    assert mechanism(BugClass.PROCESS_DIED, restarted) is Mechanism.UNKNOWN
+
+
+def missing(verdict: FileVerdict, kind: FileKind = FileKind.MODULE) -> tuple[MissingFact, ...]:
+    return (MissingFact(kind, "csv", verdict, path_in_image="/lib/csv.py"),)
+
+
+def test_the_image_tells_a_lost_module_from_one_that_it_never_had() -> None:
+    """The text is the same, and so is the state of the snapshot."""
+    ended = replace(COLLECTED, exit_status=1)
+    lost = replace(ended, missing=missing(FileVerdict.LOST))
+    absent = replace(ended, missing=missing(FileVerdict.ABSENT_FROM_IMAGE))
+    verdicts = [attribute(BugClass.MISSING_PACKAGES, evidence) for evidence in (lost, absent)]
+    assert [(v.bug_class, v.mechanism) for v in verdicts] == [
+        (BugClass.MISSING_PACKAGES, Mechanism.SNAPSHOT_COLLECTED),
+        (BugClass.STARTUP_ERROR, Mechanism.OWN_ERROR),
+    ]
+    assert "module csv: the image has it at /lib/csv.py, the container lost it" in verdicts[0].facts
+    assert "module csv: the image never had it" in verdicts[1].facts
+
+
+def test_what_the_oracle_leaves_open() -> None:
+    ended = replace(INTACT, exit_status=1)
+    for verdict in (FileVerdict.LOST, FileVerdict.LATE):
+        # The snapshot is known, and yet the process missed a file of the image.
+        evidence = replace(ended, missing=missing(verdict))
+        assert mechanism(BugClass.MISSING_PACKAGES, evidence) is Mechanism.UNKNOWN
+    # A file that is no module may have been written by the function, and gone with the snapshot.
+    written = missing(FileVerdict.ABSENT_FROM_IMAGE, FileKind.FILE)
+    collected = replace(COLLECTED, exit_status=1, missing=written)
+    assert mechanism(BugClass.MISSING_PACKAGES, collected) is Mechanism.UNKNOWN
+    intact = replace(ended, missing=written)
+    assert mechanism(BugClass.MISSING_PACKAGES, intact) is Mechanism.OWN_ERROR
+
+
+def test_an_invocation_that_missed_a_module() -> None:
+    answer = "c did not answer an invocation (http_error): HTTP 500: ModuleNotFoundError: x"
+    asked = replace(COLLECTED, step="invoke", error=answer)
+    lost = replace(asked, missing=missing(FileVerdict.LOST))
+    assert mechanism(BugClass.MISSING_PACKAGES, lost) is Mechanism.SNAPSHOT_COLLECTED
+    absent = replace(asked, missing=missing(FileVerdict.ABSENT_FROM_IMAGE))
+    verdict = attribute(BugClass.MISSING_PACKAGES, absent)
+    assert (verdict.bug_class, verdict.mechanism) == (BugClass.INVOKE_FAILED, Mechanism.OWN_ERROR)
+    # A process that answers no more has not said whose fault it is.
+    silent = replace(INTACT, step="invoke", error="c did not answer an invocation (timeout): x")
+    assert mechanism(BugClass.INVOKE_FAILED, silent) is Mechanism.UNKNOWN
+
+
+def test_the_kernels_own_words_count_for_the_process_that_they_name() -> None:
+    line = "oom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/a/b,task=python3,pid=70,uid=0"
+    killed = replace(KILLED, neighbour_kills=(), kernel_log=(line,), cgroup="/a/b")
+    assert mechanism(BugClass.PROCESS_DIED, killed) is Mechanism.OOM
+    by_number = replace(killed, cgroup="/other", pid=70)
+    assert mechanism(BugClass.PROCESS_DIED, by_number) is Mechanism.OOM
+    for evidence in (replace(killed, cgroup="/a/bc"), replace(killed, cgroup=None, pid=7)):
+        assert mechanism(BugClass.PROCESS_DIED, evidence) is Mechanism.UNKNOWN
+
+
+def test_what_was_considered_and_why_it_was_not_enough() -> None:
+    both = replace(KILLED, oom_kills=1)
+    verdict = attribute(BugClass.PROCESS_DIED, both)
+    assert verdict.mechanism is Mechanism.UNKNOWN
+    objections = {found.mechanism: found.objections for found in verdict.considered}
+    assert objections[Mechanism.OOM] == ("a neighbour's Kill(all) fell into the same moment",)
+    assert objections[Mechanism.COLLATERAL_KILL] == (
+        "the cgroup's oom_kill counter rose by 1 as well",
+    )
 
 
 def test_symptoms_of_a_start() -> None:

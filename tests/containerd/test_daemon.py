@@ -27,6 +27,7 @@ from iluvatar_bench.host import cgroups, processes
 from iluvatar_bench.host.mounts import read_mountinfo
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.monitor import who_listens
 
 pytestmark = pytest.mark.daemon
 
@@ -52,6 +53,26 @@ async def started_container(node: Node, image: ImportedImage, name: str) -> Cont
     await container.create()
     await container.start()
     return container
+
+
+async def test_a_restart_is_another_process_and_the_containers_live_on(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    before = who_listens(quiet_node.address)
+    container = await started_container(quiet_node, image, "one")
+    assert quiet_node.restart is not None
+    await quiet_node.restart()
+    now = who_listens(quiet_node.address)
+    assert before is not None
+    assert now is not None
+    assert before.pid != now.pid
+    assert container.pid is not None
+    assert processes.is_alive(container.pid)
+    (task,) = await quiet_node.client.tasks.list()
+    assert (task.container_id, task.pid) == ("one", container.pid)
+    # The wait broke with the old daemon; removal makes a new one.
+    assert await container.remove() == ()
+    container.close()
 
 
 async def test_two_at_once_serve_and_leave_nothing() -> None:

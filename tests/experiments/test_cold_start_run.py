@@ -17,7 +17,7 @@ import pytest
 
 from iluvatar_bench import open_run, resolve_profile, run_cold_start
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.experiments.store import RunFolder
+from iluvatar_bench.experiments.store import RunFolder, load_observations
 from iluvatar_bench.records import Trial
 from tests.containerd.test_daemon import traces_of
 
@@ -32,6 +32,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
         seed=5,
         results=tmp_path,
         hold_ms=(10, 100),
+        sample_seconds=0.05,
         on_trial=seen.append,
     )
     assert sorted(trial.trial for trial in seen) == list(range(6))
@@ -39,11 +40,13 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "containerd.log",
+        "deaths.parquet",
         "events.parquet",
         "failure_rates.csv",
         "invocations.parquet",
         "journal.jsonl",
         "manifest.json",
+        "samples.parquet",
         "trials.csv",
         "trials.parquet",
     }
@@ -62,6 +65,21 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     invocations = pd.read_parquet(result.folder / "invocations.parquet")
     assert sorted(invocations["trial"]) == list(range(6))
     assert set(invocations["status"]) == {200}
+    observed = load_observations(result.folder)
+    deaths = observed["deaths"].set_index("container_id")
+    # Each container's end is one death, told by the kernel and by containerd.
+    assert sorted(deaths.index) == sorted(result.trials["container_id"])
+    assert deaths[["pidfd_at", "wait_at"]].notna().all(axis=None)
+    assert (deaths["exit_status"] == 137).all()
+    assert manifest["event_gaps"] == []
+    sampled = observed["samples"].dropna(subset=["container_id", "rss_bytes"])
+    assert set(sampled["container_id"]) == set(result.trials["container_id"])
+    for spans in result.trials["spans"].map(json.loads):
+        assert [span["name"] for span in spans if span["name"] != "network"] == [
+            "prepare", "create", "task_create", "start", "ready", "invoke", "alive", "kill",
+            "delete",
+        ]  # fmt: skip
+        assert all(span["completed"] for span in spans)
     again = open_run(result.folder)
     pd.testing.assert_frame_equal(again.rates, result.rates)
     assert not traces_of(json.loads(events.to_json())["run_id"]["0"])

@@ -11,7 +11,12 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.experiments import RunFolder, open_run
-from iluvatar_bench.experiments.store import invocations_frame, load_run, trials_frame
+from iluvatar_bench.experiments.store import (
+    Observations,
+    invocations_frame,
+    load_run,
+    trials_frame,
+)
 from iluvatar_bench.records import STEP_COLUMNS, Event, Outcome, Trial
 
 
@@ -82,7 +87,9 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
     folder.close()
     frame = trials_frame(folder.journal())
     folder.write_tables(
-        frame, [Event(run_id="r", timestamp="", topic="/tasks/exit")], invocations_frame([])
+        frame,
+        Observations(events=[Event(run_id="r", timestamp="", topic="/tasks/exit")]),
+        invocations_frame([]),
     )
     folder.write_manifest({"status": "finished", "plan": {"trials": [0, 1]}})
     finished = open_run(folder.path)

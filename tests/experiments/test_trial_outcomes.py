@@ -10,7 +10,7 @@ import pytest
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node
 from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.experiments import trial as trial_module
+from iluvatar_bench.experiments import verdict
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.store import trials_frame
 from iluvatar_bench.experiments.trial import Setting, run_trial
@@ -109,7 +109,7 @@ async def test_a_judge_that_fails_does_not_acquit(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr(trial_module, "attribute", broken)
+    monkeypatch.setattr(verdict, "attribute", broken)
     trial = await lived(short_folder, answers={"Tasks.Create": grpc.StatusCode.UNKNOWN})
     assert (trial.outcome, trial.bug_class) == (Outcome.FAILED, "unclassified")
 

@@ -20,8 +20,9 @@ from iluvatar_bench.host.cni import (
     Plugin,
     best_version,
     find_plugins,
-    plugin_homes,
 )
+from iluvatar_bench.host.doctor import examine
+from iluvatar_bench.host.facts import cni_facts, plugin_homes
 
 ENDPOINT = Endpoint("ilb-x-1", Path("/run/netns/x"))
 
@@ -207,6 +208,22 @@ def test_a_missing_plugin_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert "CNI plugin bridge is not installed" in str(caught.value)
     assert "apt-get install containernetworking-plugins" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_doctor_and_facts_look_where_a_run_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "bridge"
+    monkeypatch.setenv("CNI_PATH", str(tmp_path))
+    (check,) = [check for check in examine() if check.name == "CNI plugins"]
+    assert not check.ok
+    assert f"looked in {tmp_path}" in check.found
+    plugin.write_text("#!/bin/sh\necho 'CNI bridge plugin v9.9'\n")
+    plugin.chmod(0o755)
+    (check,) = [check for check in examine() if check.name == "CNI plugins"]
+    assert check.ok
+    assert check.found == f"{tmp_path}: CNI bridge plugin v9.9"
+    assert cni_facts() == {"home": str(tmp_path), "bridge": "CNI bridge plugin v9.9"}
 
 
 def test_the_folders_are_those_configured_then_the_environments(

@@ -52,7 +52,7 @@ async def test_an_unreferenced_snapshot_fails_every_time(
 
 
 @pytest.mark.parametrize("reference", ["lease", "container"])
-@pytest.mark.parametrize("step", ["before_mount", "during_startup"])
+@pytest.mark.parametrize("step", ["before_mount", "during_startup", "after_ready"])
 async def test_a_reference_survives_the_same_collections(
     quiet_node: Node, image: ImportedImage, step: str, reference: str
 ) -> None:
@@ -61,6 +61,18 @@ async def test_a_reference_survives_the_same_collections(
     )
     trials = await run(quiet_node, image, profile, trials=8)
     assert {trial.outcome for trial in trials} == {Outcome.OK}
+    # Nor is there damage that nobody has noticed.
+    assert not any(trial.evidence for trial in trials)
+
+
+async def test_a_collection_after_ready_harms_nobody_who_looks_for_nothing_more(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """The trial goes well, and its evidence says that the snapshot is gone all the same."""
+    profile = resolve_profile("iluvatar-2022-08", ["collection=after_ready"])
+    trials = await run(quiet_node, image, profile, trials=8)
+    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    assert [trial.evidence for trial in trials] == [{"latent": "snapshot_collected"}] * 8
 
 
 async def test_without_a_collection_the_unreferenced_snapshot_is_harmless(

@@ -9,8 +9,9 @@ import pytest
 
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
+from iluvatar_bench.host.tails import TAIL_BYTES
 from iluvatar_bench.lifecycle.gate import gate_at
-from iluvatar_bench.lifecycle.readiness import READY_TEXT, TAIL_BYTES, tail, wait_for_text
+from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
 
 
 class Output:

@@ -15,7 +15,7 @@ from iluvatar_bench.bugs.symptom import error_symptom
 from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.errors import ContainerdError, ProcessDied
-from iluvatar_bench.experiments.trial import Setting, examine, run_trial
+from iluvatar_bench.experiments.trial import Before, Setting, examine, run_trial
 from iluvatar_bench.lifecycle import KillLog, Profile, resolve_profile
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
@@ -55,7 +55,7 @@ async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: Imp
             with pytest.raises(ProcessDied, match=r"second was ready and ended with status 137"):
                 await second.stay_alive(10)
             died = second.death(await second.exited)
-            failure = await examine(setting, second, died, oom_before=0)
+            failure = await examine(setting, second, died, Before(oom_kills=0))
             verdict = attribute(BugClass.PROCESS_DIED, failure.evidence)
             await second.remove()
     except ContainerdError as error:

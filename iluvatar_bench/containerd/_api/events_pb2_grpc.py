@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from iluvatar_bench.containerd._api import events_pb2 as iluvatar__bench_dot_containerd_dot___api_dot_events__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -34,6 +35,11 @@ class EventsStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Publish = channel.unary_unary(
+                '/containerd.services.events.v1.Events/Publish',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_events__pb2.PublishRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.Subscribe = channel.unary_stream(
                 '/containerd.services.events.v1.Events/Subscribe',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_events__pb2.SubscribeRequest.SerializeToString,
@@ -44,6 +50,12 @@ class EventsStub:
 class EventsServicer:
     """Missing associated documentation comment in .proto file."""
 
+    def Publish(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Subscribe(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -53,6 +65,11 @@ class EventsServicer:
 
 def add_EventsServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Publish': grpc.unary_unary_rpc_method_handler(
+                    servicer.Publish,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_events__pb2.PublishRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'Subscribe': grpc.unary_stream_rpc_method_handler(
                     servicer.Subscribe,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_events__pb2.SubscribeRequest.FromString,
@@ -68,6 +85,33 @@ def add_EventsServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Events:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Publish(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.events.v1.Events/Publish',
+            iluvatar__bench_dot_containerd_dot___api_dot_events__pb2.PublishRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Subscribe(request,

@@ -24,21 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2iluvatar_bench/containerd/_api/introspection.proto\x12$containerd.services.introspection.v1\"*\n\tInitError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"e\n\x06Plugin\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x41\n\x08init_err\x18\x07 \x01(\x0b\x32/.containerd.services.introspection.v1.InitError\"!\n\x0ePluginsRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"P\n\x0fPluginsResponse\x12=\n\x07plugins\x18\x01 \x03(\x0b\x32,.containerd.services.introspection.v1.Plugin2\x87\x01\n\rIntrospection\x12v\n\x07Plugins\x12\x34.containerd.services.introspection.v1.PluginsRequest\x1a\x35.containerd.services.introspection.v1.PluginsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2iluvatar_bench/containerd/_api/introspection.proto\x12$containerd.services.introspection.v1\"*\n\tInitError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xe1\x01\n\x06Plugin\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12J\n\x07\x65xports\x18\x05 \x03(\x0b\x32\x39.containerd.services.introspection.v1.Plugin.ExportsEntry\x12\x41\n\x08init_err\x18\x07 \x01(\x0b\x32/.containerd.services.introspection.v1.InitError\x1a.\n\x0c\x45xportsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"!\n\x0ePluginsRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"P\n\x0fPluginsResponse\x12=\n\x07plugins\x18\x01 \x03(\x0b\x32,.containerd.services.introspection.v1.Plugin2\x87\x01\n\rIntrospection\x12v\n\x07Plugins\x12\x34.containerd.services.introspection.v1.PluginsRequest\x1a\x35.containerd.services.introspection.v1.PluginsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'iluvatar_bench.containerd._api.introspection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PLUGIN_EXPORTSENTRY']._loaded_options = None
+  _globals['_PLUGIN_EXPORTSENTRY']._serialized_options = b'8\001'
   _globals['_INITERROR']._serialized_start=92
   _globals['_INITERROR']._serialized_end=134
-  _globals['_PLUGIN']._serialized_start=136
-  _globals['_PLUGIN']._serialized_end=237
-  _globals['_PLUGINSREQUEST']._serialized_start=239
-  _globals['_PLUGINSREQUEST']._serialized_end=272
-  _globals['_PLUGINSRESPONSE']._serialized_start=274
-  _globals['_PLUGINSRESPONSE']._serialized_end=354
-  _globals['_INTROSPECTION']._serialized_start=357
-  _globals['_INTROSPECTION']._serialized_end=492
+  _globals['_PLUGIN']._serialized_start=137
+  _globals['_PLUGIN']._serialized_end=362
+  _globals['_PLUGIN_EXPORTSENTRY']._serialized_start=316
+  _globals['_PLUGIN_EXPORTSENTRY']._serialized_end=362
+  _globals['_PLUGINSREQUEST']._serialized_start=364
+  _globals['_PLUGINSREQUEST']._serialized_end=397
+  _globals['_PLUGINSRESPONSE']._serialized_start=399
+  _globals['_PLUGINSRESPONSE']._serialized_end=479
+  _globals['_INTROSPECTION']._serialized_start=482
+  _globals['_INTROSPECTION']._serialized_end=617
 # @@protoc_insertion_point(module_scope)

@@ -15,14 +15,23 @@ class InitError(_message.Message):
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Plugin(_message.Message):
-    __slots__ = ("type", "id", "init_err")
+    __slots__ = ("type", "id", "exports", "init_err")
+    class ExportsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     INIT_ERR_FIELD_NUMBER: _ClassVar[int]
     type: str
     id: str
+    exports: _containers.ScalarMap[str, str]
     init_err: InitError
-    def __init__(self, type: _Optional[str] = ..., id: _Optional[str] = ..., init_err: _Optional[_Union[InitError, _Mapping]] = ...) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., id: _Optional[str] = ..., exports: _Optional[_Mapping[str, str]] = ..., init_err: _Optional[_Union[InitError, _Mapping]] = ...) -> None: ...
 
 class PluginsRequest(_message.Message):
     __slots__ = ("filters",)

@@ -40,6 +40,11 @@ class SnapshotsStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotResponse.FromString,
                 _registered_method=True)
+        self.View = channel.unary_unary(
+                '/containerd.services.snapshots.v1.Snapshots/View',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotResponse.FromString,
+                _registered_method=True)
         self.Mounts = channel.unary_unary(
                 '/containerd.services.snapshots.v1.Snapshots/Mounts',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.MountsRequest.SerializeToString,
@@ -71,6 +76,12 @@ class SnapshotsServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Prepare(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def View(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +124,11 @@ def add_SnapshotsServicer_to_server(servicer, server):
                     servicer.Prepare,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotResponse.SerializeToString,
+            ),
+            'View': grpc.unary_unary_rpc_method_handler(
+                    servicer.View,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotResponse.SerializeToString,
             ),
             'Mounts': grpc.unary_unary_rpc_method_handler(
                     servicer.Mounts,
@@ -167,6 +183,33 @@ class Snapshots:
             '/containerd.services.snapshots.v1.Snapshots/Prepare',
             iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.PrepareSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def View(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.snapshots.v1.Snapshots/View',
+            iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ViewSnapshotResponse.FromString,
             options,
             channel_credentials,
             insecure,

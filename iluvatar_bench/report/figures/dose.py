@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
 
@@ -31,12 +32,7 @@ def plot_dose_response(
     dose = table["dose"].to_numpy(dtype=float)
     share = table["failures"].to_numpy(dtype=float) / table["trials"].to_numpy(dtype=float)
     axes = axes_or_new(axes, 7.5, 4.0)
-    positive = dose[dose > 0]
-    if len(positive) and positive.max() >= 30 * positive.min():
-        axes.set_xscale(
-            "symlog" if (dose <= 0).any() else "log",
-            **({"linthresh": positive.min()} if (dose <= 0).any() else {}),
-        )
+    _scale(axes, dose)
     below, above = (
         np.abs(100 * (table[name].to_numpy(dtype=float) - share)) for name in ("low", "high")
     )
@@ -63,3 +59,14 @@ def plot_dose_response(
     told = ", ".join(f"{d:g}: {100 * s:.0f} %" for d, s in zip(dose, share, strict=True))
     describe(axes, f"Points with intervals: failure rate over {unit}. {told}.")
     return axes
+
+
+def _scale(axes: Axes, dose: NDArray[np.float64]) -> None:
+    """Logarithmic where the positive doses span a factor of 30, with a dose of 0 at the left."""
+    positive = dose[dose > 0]
+    if not len(positive) or positive.max() < 30 * positive.min():
+        return
+    if (dose <= 0).any():
+        axes.set_xscale("symlog", linthresh=positive.min())
+    else:
+        axes.set_xscale("log")

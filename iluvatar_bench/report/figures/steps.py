@@ -53,27 +53,31 @@ def plot_steps(trials: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     for median in boxes["medians"]:
         # Black on both papers: the boxes are light on either.
         median.set(color="#000000", lw=2)
-    counts = [
-        ", ".join(str(trials.loc[trials["profile"] == p, n].count()) for p in profiles)
-        for n in names
-    ]
-    labels = [f"{n.removesuffix('_ms')} (n = {c})" for n, c in zip(names, counts, strict=True)]
+    labels = [f"{name.removesuffix('_ms')} (n = {_counts(trials, name)})" for name in names]
     axes.set_yticks(range(len(names)), labels)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("duration, ms (box: quartiles, whiskers: 5–95 %)")
     axes.set_title(f"Time spent in each lifecycle step (n = {len(trials)} trials)")
     if len(profiles) > 1:
-        keys = [
-            Patch(facecolor=colour_of(p, i), edgecolor=theme().ink, hatch=HATCHES[i % 6], label=p)
-            for i, p in enumerate(profiles)
-        ]
-        axes.legend(handles=keys)
+        axes.legend(handles=_keys(profiles))
     describe(
         axes,
         f"Box plots: duration of each lifecycle step in milliseconds. {_medians(trials, names)}",
     )
     return axes
+
+
+def _counts(trials: pd.DataFrame, name: str) -> str:
+    """How many trials of each profile reached the step."""
+    return ", ".join(map(str, trials.groupby("profile", sort=False)[name].count()))
+
+
+def _keys(profiles: list[str]) -> list[Patch]:
+    return [
+        Patch(facecolor=colour_of(p, i), edgecolor=theme().ink, hatch=HATCHES[i % 6], label=p)
+        for i, p in enumerate(profiles)
+    ]
 
 
 def _medians(trials: pd.DataFrame, names: list[str]) -> str:

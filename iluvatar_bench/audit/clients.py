@@ -1,0 +1,240 @@
+"""Whose containers these are, and which habits they show: factors and levels of a profile.
+
+A client signs its records with labels of its own, or at least names them all alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iluvatar_bench.audit.context import Context, NamespaceView
+from iluvatar_bench.audit.rules_processes import sharing
+from iluvatar_bench.audit.spec_view import namespaces, needs_snapshot, number, section
+from iluvatar_bench.audit.state import SnapshotId
+from iluvatar_bench.containerd.teardown import PLACE_LABEL
+from iluvatar_bench.containerd.values import ContainerRecord
+from iluvatar_bench.lifecycle.profile import PRESETS, Profile, factor_levels
+
+_SIGNATURES = {
+    PLACE_LABEL: "iluvatar-bench",
+    "io.cri-containerd.kind": "kubernetes",
+    "nerdctl/namespace": "nerdctl",
+    "com.docker/engine.bundle.path": "docker",
+}
+"""Labels that a known client puts on every record."""
+
+_OWNER_LABEL = "owner"
+"""The label by which the Iluvatar worker, and others, sign: its value is the client's name."""
+
+_VARYING = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{6,}|\d+", re.IGNORECASE
+)
+"""What differs from one id of a client to the next: UUIDs, hashes, counters."""
+
+_MOST_MEMORY_MIB, _MOST_CPUS = 1 << 20, 1024
+"""Limits beyond a profile's own bounds are as good as none."""
+
+DECIDING = ("snapshot_reference", "cgroup", "removal")
+"""The factors that tell the presets apart and leave traces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """One level that a client's containers show, ``seen`` of ``total`` times."""
+
+    factor: str
+    level: str | int | float
+    seen: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientHabits:
+    """One client of the daemon.
+
+    ``preset`` is the nearest one; ``agrees`` names the deciding factors that are as in it. Factors
+    that leave no trace (``kill``) are taken from the preset. Where no deciding factor was seen,
+    ``preset`` is None.
+    """
+
+    name: str
+    namespace: str
+    containers: int
+    habits: tuple[Habit, ...]
+    preset: str | None
+    agrees: tuple[str, ...]
+
+    def profile(self) -> Profile | None:
+        """The nearest preset with the levels that were seen."""
+        if self.preset is None:
+            return None
+        levels = {habit.factor: habit.level for habit in self.habits}
+        plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.name).strip("-")
+        document = {**PRESETS[self.preset].model_dump(), **levels, "name": f"{plain}-observed"}
+        return Profile.model_validate(document)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "client": self.name,
+            "namespace": self.namespace,
+            "containers": self.containers,
+            "habits": {
+                habit.factor: {"level": habit.level, "seen": habit.seen, "of": habit.total}
+                for habit in self.habits
+            },
+            "nearest_preset": self.preset,
+            "agrees_in": list(self.agrees),
+        }
+
+
+def id_pattern(name: str) -> str:
+    """The id with what varies replaced: ``hello-64647108-00001`` gives ``hello-*``."""
+    return re.sub(r"\*(?:-\*)+", "*", _VARYING.sub("*", name))
+
+
+def client_of(record: ContainerRecord) -> str:
+    """The client that made a record: by its signature, else by the pattern of its ids."""
+    for label, client in _SIGNATURES.items():
+        if label in record.labels:
+            return client
+    return record.labels.get(_OWNER_LABEL) or id_pattern(record.id)
+
+
+def observed_clients(context: Context) -> tuple[ClientHabits, ...]:
+    """Every client with its habits, the one with most containers first."""
+    shared = {
+        (view.state.name, record.id)
+        for members in sharing(context).values()
+        for view, record in members
+    }
+    found = [
+        _habits_of(view, name, records, shared)
+        for view in context.views
+        for name, records in _by_client(view.state.records.values()).items()
+    ]
+    return tuple(sorted(found, key=lambda client: (-client.containers, client.name)))
+
+
+def _by_client(records: Iterable[ContainerRecord]) -> Mapping[str, list[ContainerRecord]]:
+    clients: dict[str, list[ContainerRecord]] = defaultdict(list)
+    for record in records:
+        clients[client_of(record)].append(record)
+    return clients
+
+
+def _habits_of(
+    view: NamespaceView, name: str, records: list[ContainerRecord], shared: set[tuple[str, str]]
+) -> ClientHabits:
+    levels: dict[str, list[str | int | float]] = defaultdict(list)
+    for record in records:
+        for factor, level in _levels(view, record, shared).items():
+            levels[factor].append(level)
+    habits = {factor: _most_common(factor, seen) for factor, seen in levels.items()}
+    removal = _removal(view, records, habits)
+    if removal is not None:
+        habits["removal"] = removal
+    preset, agrees = _nearest(habits)
+    return ClientHabits(
+        name=name,
+        namespace=view.state.name,
+        containers=len(records),
+        habits=tuple(habits[factor] for factor in Profile.model_fields if factor in habits),
+        preset=preset,
+        agrees=agrees,
+    )
+
+
+def _levels(
+    view: NamespaceView, record: ContainerRecord, shared: set[tuple[str, str]]
+) -> dict[str, str | int | float]:
+    """What one record shows; a factor that it does not show is left out."""
+    found: dict[str, str | int | float] = {}
+    snapshotter = record.snapshotter
+    if record.snapshotter and record.snapshot_key:
+        found["snapshot_reference"] = _reference(view, record)
+    elif needs_snapshot(record):
+        own = view.unnamed.get(record.id)
+        found["snapshot_reference"] = "none" if record.id in view.unnamed else "lease"
+        snapshotter = own.snapshotter if own else ""
+    if record.spec:
+        found["cgroup"] = "shared" if (view.state.name, record.id) in shared else "own"
+        found.update(_spec_levels(record.spec))
+    if snapshotter in factor_levels("snapshotter"):
+        found["snapshotter"] = snapshotter
+    return found
+
+
+def _reference(view: NamespaceView, record: ContainerRecord) -> str:
+    """``container``: the record named the snapshot before that was made; ``lease`` otherwise.
+
+    That a lease held it in between cannot be seen afterwards; every known client that makes the
+    snapshot first does it so.
+    """
+    info = view.state.snapshots.get(SnapshotId(record.snapshotter, record.snapshot_key))
+    if info is None or info.created_at is None or record.created_at is None:
+        return "lease"
+    return "container" if record.created_at < info.created_at else "lease"
+
+
+def _spec_levels(spec: Mapping[str, Any]) -> dict[str, str | int | float]:
+    network = namespaces(spec, "network")
+    level = "host" if not network else "bridge" if network[0].get("path") else "loopback"
+    found: dict[str, str | int | float] = {"network": level}
+    memory = number(spec, "linux", "resources", "memory", "limit") >> 20
+    if 0 < memory <= _MOST_MEMORY_MIB:
+        found["memory_limit_mib"] = memory
+    quota = number(spec, "linux", "resources", "cpu", "quota")
+    period = number(spec, "linux", "resources", "cpu", "period")
+    if quota > 0 and period > 0 and quota / period <= _MOST_CPUS:
+        found["cpus"] = quota / period
+    if section(spec, "root"):
+        found["read_only_root"] = "yes" if section(spec, "root").get("readonly") else "no"
+    return found
+
+
+def _most_common(factor: str, seen: list[str | int | float]) -> Habit:
+    level, count = Counter(seen).most_common(1)[0]
+    return Habit(factor=factor, level=level, seen=count, total=len(seen))
+
+
+def _removal(
+    view: NamespaceView, records: list[ContainerRecord], habits: Mapping[str, Habit]
+) -> Habit | None:
+    """Whether removed containers left their snapshots to the collector.
+
+    Snapshots with names like the client's that belong to no record say so; that there are none
+    says the opposite only of a client whose snapshots would have stayed till now.
+    """
+    patterns = {id_pattern(record.id) for record in records}
+    told = set(view.unnamed.values())
+    left = [s for s in view.loose - told if id_pattern(s.name) in patterns]
+    if left:
+        return Habit(factor="removal", level="worker_2022", seen=len(left), total=len(left))
+    reference = habits.get("snapshot_reference")
+    if reference is None or reference.level == "none":
+        return None
+    return Habit(factor="removal", level="ordered", seen=len(records), total=len(records))
+
+
+def _nearest(habits: Mapping[str, Habit]) -> tuple[str | None, tuple[str, ...]]:
+    """The preset that agrees in most deciding factors; of equals, the first of the list."""
+    seen = [factor for factor in DECIDING if factor in habits]
+    if not seen:
+        return None, ()
+
+    def agreeing(preset: str) -> tuple[str, ...]:
+        factors = PRESETS[preset].factors
+        return tuple(factor for factor in seen if _alike(factors[factor], habits[factor].level))
+
+    best = max(PRESETS, key=lambda name: len(agreeing(name)))
+    return best, agreeing(best)
+
+
+def _alike(preset: str | int | float, level: str | int | float) -> bool:
+    held = ("container", "lease")
+    return preset == level or (preset in held and level in held)

@@ -1,0 +1,139 @@
+"""The case of one container that exists now: what protects it, what can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iluvatar_bench.audit.collection import record_roots
+from iluvatar_bench.audit.context import NamespaceView
+from iluvatar_bench.audit.finding import Finding
+from iluvatar_bench.audit.result import Audit
+from iluvatar_bench.audit.rules_processes import CGROUP_SHARED, PID_NAMESPACE
+from iluvatar_bench.audit.rules_snapshots import GONE, MISSING, NOT_NAMED
+from iluvatar_bench.audit.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.state import SnapshotId
+from iluvatar_bench.bugs.case import Actor, Case, Moment, Remedy
+from iluvatar_bench.containerd.values import ContainerRecord, TaskState
+from iluvatar_bench.errors import UsageError
+
+_SETTINGS = {
+    NOT_NAMED.name: ("snapshot_reference=lease",),
+    MISSING.name: ("removal=ordered",),
+    GONE.name: ("snapshot_reference=lease",),
+    CGROUP_SHARED.name: ("cgroup=own",),
+}
+"""The choice of a profile that a rule's fix amounts to."""
+
+
+def examine_container(audit: Audit, container: str) -> Case:
+    """What the audit has to say about one container, given as ``id`` or ``namespace/id``.
+
+    Raises:
+        UsageError: there is no such container, or several namespaces have one.
+    """
+    view, record = _find(audit, container)
+    name = view.title(record.id)
+    findings = [found for found in audit.findings if name in found.objects]
+    possible = list(dict.fromkeys(str(c) for found in findings for c in found.bug_classes))
+    task = view.state.tasks.get(record.id)
+    verdict = (
+        ("containerd", audit.state.version),
+        ("task", "none" if task is None else f"{task.state}, pid {task.pid}"),
+        ("snapshot", _snapshot_text(view, record)),
+        ("cgroup", cgroup_of(record) or "made by the runtime from the id"),
+        ("can end as", ", ".join(possible) or "nothing that this audit knows"),
+    )
+    summary = (
+        f"{len(findings)} thing{'s' if len(findings) != 1 else ''} can fail this container."
+        if findings
+        else "No rule finds anything wrong with this container."
+    )
+    return Case(
+        title=f"Container {name}, now",
+        summary=summary,
+        verdict=verdict,
+        moments=tuple(sorted(_moments(audit, view, record), key=lambda moment: moment.at)),
+        evidence_for=tuple(_wrong(findings)),
+        heading_for="What can fail it",
+        heading_ruled_out="In order",
+        ruled_out=tuple(_right(view, record, findings)),
+        not_known=audit.state.remarks,
+        remedies=tuple(
+            Remedy(text=found.rule.fix, settings=_SETTINGS.get(found.rule.name, ()))
+            for found in findings
+        ),
+    )
+
+
+def _find(audit: Audit, container: str) -> tuple[NamespaceView, ContainerRecord]:
+    matches = [
+        (view, record)
+        for view in audit.context.views
+        for record in view.state.records.values()
+        if container in (record.id, view.title(record.id))
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(view.title(record.id) for view, record in matches)
+        raise UsageError(f"several containers are called {container!r}: {names}")
+    raise UsageError(f"no container {container!r} in the containerd at {audit.state.address}")
+
+
+def _moments(audit: Audit, view: NamespaceView, record: ContainerRecord) -> Iterator[Moment]:
+    if record.created_at is not None:
+        text = "record created"
+        yield Moment(at=record.created_at.timestamp(), actor=Actor.CONTAINERD, text=text)
+    snapshot = _snapshot(view, record)
+    info = view.state.snapshots.get(snapshot) if snapshot else None
+    if info is not None and info.created_at is not None:
+        text = f"snapshot {info.name} prepared"
+        yield Moment(at=info.created_at.timestamp(), actor=Actor.CONTAINERD, text=text)
+    task = view.state.tasks.get(record.id)
+    if task is not None and task.state is TaskState.STOPPED and task.exited_at is not None:
+        text = f"process ended with status {task.exit_status}"
+        yield Moment(at=task.exited_at.timestamp(), actor=Actor.KERNEL, text=text, bad=True)
+    mount = view.root_mount(record.id)
+    if mount is not None and mount.upper_exists is False:
+        text = "mountinfo names an upper directory that does not exist"
+        yield Moment(at=view.now.timestamp(), actor=Actor.KERNEL, text=text, bad=True)
+    yield Moment(at=view.now.timestamp(), actor=Actor.CLIENT, text="this audit read the daemon")
+
+
+def _snapshot(view: NamespaceView, record: ContainerRecord) -> SnapshotId | None:
+    if record.snapshotter and record.snapshot_key:
+        return SnapshotId(record.snapshotter, record.snapshot_key)
+    return view.unnamed.get(record.id)
+
+
+def _snapshot_text(view: NamespaceView, record: ContainerRecord) -> str:
+    snapshot = _snapshot(view, record)
+    if snapshot is None:
+        return "the record names none"
+    if list(record_roots(record)):
+        return str(snapshot)
+    return f"{snapshot}, which the record does not name"
+
+
+def _wrong(findings: list[Finding]) -> Iterator[str]:
+    for found in findings:
+        others = f" (one of {found.count})" if found.count > 1 else ""
+        yield f"{found.rule.name}{others}: {found.rule.why}"
+        yield from found.details
+
+
+def _right(view: NamespaceView, record: ContainerRecord, findings: list[Finding]) -> Iterator[str]:
+    broken = {found.rule.name for found in findings}
+    snapshot = _snapshot(view, record)
+    if snapshot is not None and snapshot in view.held:
+        holder = "the record" if list(record_roots(record)) else "a lease or a label"
+        yield f"its snapshot {snapshot} is there, and {holder} holds it"
+    elif not needs_snapshot(record) and not record.spec_problem:
+        yield "its root file system is no snapshot"
+    mount = view.root_mount(record.id)
+    if mount is not None and mount.upper_exists:
+        yield f"the mounted upper directory {mount.upper_directory} exists"
+    if CGROUP_SHARED.name not in broken and record.spec:
+        yield f"no other container names its cgroup {cgroup_of(record) or ''}".rstrip()
+    if PID_NAMESPACE.name not in broken and has_own_pid_namespace(record):
+        yield "it has a PID namespace of its own"

@@ -1,0 +1,32 @@
+"""One audit from an address to its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iluvatar_bench.audit.read import SYSTEM_SOCKET, open_reader, read_state
+from iluvatar_bench.audit.read_host import CONVENTIONAL_PLACES, HostPlaces
+from iluvatar_bench.audit.result import GRACE_SECONDS, Audit, judge
+
+
+async def audit_daemon(
+    address: Path = SYSTEM_SOCKET,
+    *,
+    namespace: str | None = None,
+    grace_seconds: float = GRACE_SECONDS,
+    places: HostPlaces = CONVENTIONAL_PLACES,
+) -> Audit:
+    """Read a running containerd and judge how its clients use it. Nothing is written to it.
+
+    All namespaces are audited unless one is named. ``grace_seconds`` is how long something may lie
+    about before it counts as left behind.
+
+    Raises:
+        UnusablePath: there is no socket, it may not be used, or no containerd is behind it.
+        Unreachable: nothing listens there.
+        UsageError: there is no such namespace.
+        ContainerdError: containerd did not answer.
+    """
+    async with open_reader(address) as client:
+        state = await read_state(client, namespace=namespace, places=places)
+    return judge(state, grace_seconds=grace_seconds)

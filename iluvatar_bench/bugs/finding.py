@@ -1,0 +1,33 @@
+"""What a rule says of one mechanism: the facts for it and against it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from iluvatar_bench.bugs.taxonomy import Mechanism
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The case for one mechanism.
+
+    ``supports`` are facts that speak for it, ``objections`` those that speak against it, and what
+    would have to be known and is not.
+    """
+
+    mechanism: Mechanism
+    supports: tuple[str, ...]
+    objections: tuple[str, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether something speaks for it, and nothing against it."""
+        return bool(self.supports) and not self.objections
+
+
+def finding(
+    mechanism: Mechanism, supports: Sequence[str], objections: Sequence[str] = ()
+) -> Finding | None:
+    """The finding, or None where nothing speaks for the mechanism: then nobody needs to object."""
+    return Finding(mechanism, tuple(supports), tuple(objections)) if supports else None

@@ -1,0 +1,81 @@
+"""What differs between containerd 1.6, 1.7 and 2.x for this client: all of it is here.
+
+The gRPC services and the field numbers that ``_api/`` uses are the same in all of them: none of the
+breaking changes of 2.0 touches them
+(https://github.com/containerd/containerd/blob/main/docs/containerd-2.0.md), and the tests run
+against 1.6.20, 1.7.24 and 2.1.9. What is left are names of plugins, one file of the shim's, and a
+default of ``ctr``. What a failure *says* in each version is the business of ``bugs/signatures.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+CONFIG_VERSION = 2
+"""1.x writes and reads this one; 2.x, whose own is 3, migrates it as it reads it."""
+
+REQUIRED_PLUGINS = (
+    "io.containerd.gc.v1.scheduler",
+    "io.containerd.metadata.v1.bolt",
+    "io.containerd.runtime.v2.task",
+    "io.containerd.snapshotter.v1.native",
+    "io.containerd.snapshotter.v1.overlayfs",
+)
+"""Named alike in every version."""
+
+DISABLED_PLUGINS = (
+    # Kubernetes' interface, under its names in 1.x and 2.x: not needed, and not to be shared.
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.cri.v1.images",
+    "io.containerd.cri.v1.runtime",
+    # These would use fixed paths that a system containerd uses too.
+    "io.containerd.internal.v1.opt",
+    "io.containerd.internal.v1.restart",
+    "io.containerd.nri.v1.nri",
+    "io.containerd.internal.v1.tracing",
+    "io.containerd.tracing.processor.v1.otlp",
+)
+"""A name that a version does not know is passed over by it."""
+
+_SHIM_FILES = ("address", "bootstrap.json")
+"""Where a bundle names its shim's socket: plain text in 1.x, JSON in 2.x."""
+
+
+def shim_socket(bundle: Path) -> Path | None:
+    """The socket of the shim that serves a bundle; None where none is named."""
+    for name in _SHIM_FILES:
+        try:
+            text = (bundle / name).read_text()
+            address = json.loads(text).get("address", "") if name.endswith(".json") else text
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, AttributeError) as error:
+            log.warning("%s: %s", bundle / name, error)
+            continue
+        if address.startswith("unix:///"):
+            return Path(address.strip().removeprefix("unix://"))
+    return None
+
+
+def release(text: str) -> tuple[int, int] | None:
+    """Major and minor number in what a program of containerd prints as its version.
+
+    None where there is none: a development build, say.
+    """
+    found = re.search(r"\bv?(\d+)\.(\d+)\.\d", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def pull_flags(ctr: tuple[int, int] | None) -> tuple[str, ...]:
+    """What ``ctr images pull`` is to be told, by its release.
+
+    From 1.7 on it can leave the pull to the daemon (the Transfer service), and from 2.0 on it does
+    unless told otherwise. That way takes an image of another architecture for a success and
+    unpacks nothing (seen: 2.1.9); the client's own way refuses it, as 1.6 does.
+    """
+    return ("--local",) if ctr is not None and ctr >= (1, 7) else ()

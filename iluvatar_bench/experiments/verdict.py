@@ -1,0 +1,97 @@
+"""From a trial's error and evidence to its outcome, bug class and mechanism."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, replace
+
+from iluvatar_bench.bugs import (
+    Attribution,
+    BugClass,
+    Evidence,
+    Mechanism,
+    attribute,
+    classify_text,
+)
+from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
+from iluvatar_bench.errors import (
+    AnswerLost,
+    ContainerdError,
+    DeadlineExceeded,
+    InvocationFailed,
+    NetworkError,
+    ProcessDied,
+    StartupFailed,
+    StepTimedOut,
+    Unreachable,
+)
+from iluvatar_bench.records import Outcome, Trial
+
+log = logging.getLogger(__name__)
+
+
+def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
+    """The trial with the outcome of its failure."""
+    symptom, verdict = _verdict(error, evidence)
+    trial = replace(
+        trial,
+        error=evidence.error,
+        failed_step=evidence.step,
+        exit_status=evidence.exit_status,
+        evidence={
+            "symptom": str(symptom),
+            "facts": list(verdict.facts),
+            "considered": [asdict(found) for found in verdict.considered],
+            **evidence.as_dict(),
+        },
+    )
+    mechanism = str(verdict.mechanism)
+    if isinstance(error, AnswerLost):
+        # Whether it failed is not known; why that is not known may be.
+        known = verdict.mechanism is not Mechanism.UNKNOWN
+        return replace(trial, outcome=Outcome.UNKNOWN, mechanism=mechanism if known else None)
+    return replace(
+        trial,
+        outcome=Outcome.FAILED,
+        bug_class=str(verdict.bug_class),
+        mechanism=mechanism,
+    )
+
+
+def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attribution]:
+    """The symptom, and what is made of it."""
+    try:
+        symptom = _symptom(error, evidence)
+        return symptom, attribute(symptom, evidence)
+    except Exception:
+        # A judge that fails must not acquit.
+        log.exception("%s: classification failed", evidence.container_id)
+        unclassified = BugClass.UNCLASSIFIED
+        return unclassified, Attribution(unclassified, Mechanism.UNKNOWN, ())
+
+
+def _symptom(error: Exception, evidence: Evidence) -> BugClass:
+    match error:
+        case StartupFailed():
+            return startup_symptom(
+                stdout=evidence.stdout_tail,
+                stderr=evidence.stderr_tail,
+                exit_status=evidence.exit_status,
+            )
+        case ProcessDied():
+            return BugClass.PROCESS_DIED
+        case InvocationFailed():
+            # The function's answer may say that it missed a file.
+            found = classify_text(evidence.error).bug_class
+            missing = found is BugClass.MISSING_PACKAGES
+            return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
+        case NetworkError():
+            return BugClass.NETWORK
+        case StepTimedOut() | TimeoutError() | DeadlineExceeded():
+            return BugClass.DEADLINE
+        case Unreachable() | AnswerLost():
+            return BugClass.DAEMON_UNAVAILABLE
+        case ContainerdError() if evidence.step == "start":
+            return start_symptom(evidence.error, exit_status=evidence.exit_status)
+        case _:
+            return error_symptom(evidence.error)

@@ -1,0 +1,58 @@
+"""How a container's cgroup is named: as a path (cgroupfs), or as a unit of systemd's. Pure.
+
+runc reads an OCI spec's ``cgroupsPath`` in two ways. As a rule it is a path below every hierarchy.
+With ``--systemd-cgroup`` it is ``slice:prefix:name``, and systemd makes the cgroup: the scope
+``prefix-name.scope`` in that slice
+(https://github.com/opencontainers/runc/blob/v1.1.5/docs/systemd.md). A dash in a slice's name is a
+level of its own: ``a-b.slice`` lies in ``a.slice`` (systemd.slice(5)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_UNIT_PREFIX = "iluvatar_bench"
+"""In the name of every slice and scope of ours; with a dash it would be two levels."""
+
+
+class CgroupDriver(StrEnum):
+    """Who makes a container's cgroup."""
+
+    CGROUPFS = "cgroupfs"
+    """runc, with mkdir."""
+    SYSTEMD = "systemd"
+    """systemd, asked by runc over D-Bus; it has to be the host's init."""
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupName:
+    """One container's cgroup: what the spec says, and its path below each hierarchy."""
+
+    spec: str
+    path: str
+
+
+def container_cgroup(driver: CgroupDriver, parent: str, name: str) -> CgroupName:
+    """The cgroup ``name`` below a place's cgroup ``parent`` (``/iluvatar-bench/<place>``)."""
+    if driver is CgroupDriver.CGROUPFS:
+        path = f"{parent}/{name}"
+        return CgroupName(path, path)
+    return CgroupName(
+        f"{_slice(parent)}:{_UNIT_PREFIX}:{name}",
+        f"{slice_path(parent)}/{_UNIT_PREFIX}-{name}.scope",
+    )
+
+
+def slice_path(parent: str) -> str:
+    """Where the slice of a place's cgroup lies: systemd's counterpart of the path itself."""
+    return f"/{_UNIT_PREFIX}.slice/{_slice(parent)}"
+
+
+def all_parents(parent: str) -> tuple[str, str]:
+    """Every cgroup that containers of a place can be in, whoever made them."""
+    return parent, slice_path(parent)
+
+
+def _slice(parent: str) -> str:
+    return f"{_UNIT_PREFIX}-{parent.rpartition('/')[2]}.slice"

@@ -1,0 +1,198 @@
+"""The memory poller, as the worker of 2022 had it: every few seconds, the memory of each container.
+
+A container that is gone is reported in the round that finds it so, and taken off the watch in the
+next one, as the worker did. Unlike the worker's, its memory is then unknown, not its limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psutil
+
+from iluvatar_bench.host.held_process import HeldProcess
+from iluvatar_bench.records import Sample
+
+log = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 5.0
+"""The worker's period."""
+
+_MIB = 1 << 20
+
+Reading = tuple[str, int | None, int | None]
+"""Container, resident bytes (None: gone), change since the round before (None: not in it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One look at everything that is watched. ``sampled_at`` is seconds since the epoch.
+
+    ``rss_bytes`` are those of ``containers``, in their order; None for one that is gone. Changes
+    are derived later: a round should cost little more than its reads.
+    """
+
+    number: int
+    sampled_at: float
+    containers: tuple[str, ...]
+    rss_bytes: tuple[int | None, ...]
+    total_bytes: int
+    diff_bytes: int | None
+    host_used_bytes: int
+    host_available_bytes: int
+    host_total_bytes: int
+
+    def readings(self, before: Round | None) -> Iterator[Reading]:
+        """Each container's memory and its change since the round ``before``."""
+        last = dict(zip(before.containers, before.rss_bytes, strict=True)) if before else {}
+        for name, rss in zip(self.containers, self.rss_bytes, strict=True):
+            old = last.get(name)
+            yield name, rss, None if rss is None or old is None else rss - old
+
+    def samples(self, run_id: str, *, before: Round | None) -> Iterator[Sample]:
+        """A record for each container, then one for the round; ``before`` is the round before."""
+        at = datetime.fromtimestamp(self.sampled_at, UTC).isoformat()
+        for container_id, rss, diff in self.readings(before):
+            yield Sample(
+                run_id=run_id,
+                round=self.number,
+                sampled_at=at,
+                container_id=container_id,
+                rss_bytes=rss,
+                diff_bytes=diff,
+            )
+        yield Sample(
+            run_id=run_id,
+            round=self.number,
+            sampled_at=at,
+            container_id=None,
+            rss_bytes=self.total_bytes,
+            diff_bytes=self.diff_bytes,
+            host_used_bytes=self.host_used_bytes,
+            host_available_bytes=self.host_available_bytes,
+        )
+
+
+class MemoryPoller:
+    """Reads every watched container's memory, once a round; keeps the rounds.
+
+    ``on_gone`` is called with a container's id in the round that finds it gone. The processes
+    belong to the caller: one may be closed once it is no longer watched.
+    """
+
+    def __init__(self, *, on_gone: Callable[[str], None] | None = None) -> None:
+        self.rounds: list[Round] = []
+        self._watched: dict[str, HeldProcess] = {}
+        self._unhealthy: list[str] = []
+        self._on_gone = on_gone
+
+    def watch(self, container_id: str, process: HeldProcess) -> None:
+        """Read this container from the next round on."""
+        self._watched[container_id] = process
+
+    def unwatch(self, container_id: str) -> None:
+        """Read it no more; nothing happens if it is not watched."""
+        self._watched.pop(container_id, None)
+        if container_id in self._unhealthy:
+            self._unhealthy.remove(container_id)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The containers that the next round will look at, or take off the watch."""
+        return tuple(self._watched)
+
+    def samples(self, run_id: str) -> list[Sample]:
+        """The records of every round so far."""
+        before = (None, *self.rounds)
+        return [
+            sample
+            for done, last in zip(self.rounds, before, strict=False)
+            for sample in done.samples(run_id, before=last)
+        ]
+
+    def poll(self) -> Round:
+        """One round, at once."""
+        self._remove_unhealthy()
+        sampled_at = time.time()
+        memory: list[int | None] = []
+        gone: list[tuple[str, int, ProcessLookupError]] = []
+        total = 0
+        for container_id, process in self._watched.items():
+            try:
+                rss = process.rss_bytes()
+            except ProcessLookupError as error:
+                memory.append(None)
+                gone.append((container_id, process.pid, error))
+            else:
+                memory.append(rss)
+                total += rss
+        host = psutil.virtual_memory()
+        before = self.rounds[-1] if self.rounds else None
+        done = Round(
+            number=len(self.rounds),
+            sampled_at=sampled_at,
+            containers=tuple(self._watched),
+            rss_bytes=tuple(memory),
+            total_bytes=total,
+            diff_bytes=None if before is None else total - before.total_bytes,
+            host_used_bytes=host.used,
+            host_available_bytes=host.available,
+            host_total_bytes=host.total,
+        )
+        self.rounds.append(done)
+        _log_round(done, before)
+        for container_id, pid, reason in gone:
+            self._report_gone(container_id, pid, reason)
+        return done
+
+    async def run(self, *, period_seconds: float = PERIOD_SECONDS) -> None:
+        """A round now and one every ``period_seconds``, until cancelled.
+
+        The rounds keep to their schedule: one that comes late does not delay the next, and those
+        that were missed altogether are left out.
+        """
+        started = time.monotonic()
+        while True:
+            self.poll()
+            left = period_seconds - (time.monotonic() - started) % period_seconds
+            await asyncio.sleep(left)
+
+    def _report_gone(self, container_id: str, pid: int, reason: ProcessLookupError) -> None:
+        log.warning("container '%s' is gone: reading /proc/%d/statm: %s", container_id, pid, reason)
+        self._unhealthy.append(container_id)
+        if self._on_gone is not None:
+            self._on_gone(container_id)
+
+    def _remove_unhealthy(self) -> None:
+        for container_id in list(self._unhealthy):
+            log.warning("removing the unhealthy container '%s' from the watch", container_id)
+            self.unwatch(container_id)
+
+
+def _log_round(done: Round, before: Round | None) -> None:
+    """The worker's own lines, which ``classify`` reads: memory in whole MiB."""
+    if log.isEnabledFor(logging.DEBUG):
+        for container_id, rss, diff in done.readings(before):
+            if rss is not None:
+                new, old = _mib(rss), _mib(rss - (diff or 0))
+                log.debug(
+                    "container '%s' new: %d; old: %d; diff:%d", container_id, new, old, new - old
+                )
+    if log.isEnabledFor(logging.INFO):
+        log.info(
+            "%d containers: %d MiB, diff:%d; host: %d of %d MiB used",
+            len(done.containers),
+            _mib(done.total_bytes),
+            _mib(done.total_bytes) - _mib(done.total_bytes - (done.diff_bytes or 0)),
+            _mib(done.host_used_bytes),
+            _mib(done.host_total_bytes),
+        )
+
+
+def _mib(size_bytes: int) -> int:
+    return round(size_bytes / _MIB)

@@ -1,0 +1,192 @@
+"""The keep-alive pool of a worker, as a pure state machine: no clock, no containers, no waiting.
+
+Its owner tells it what happened, it answers with what is to be done. The rules:
+
+* an arrival is served by an idle container of its function, the most recently used first;
+* without one a container is launched for it, if the budget has room;
+* without room idle containers are evicted, the least recently used first, and the arrival waits
+  until they are gone; their memory counts until then;
+* who waits is looked at in the order of arrival. What is evicted for one is not given to another
+  behind it, so nobody starves; a warm start may overtake a cold one that waits for memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Container = int
+"""Containers are numbered in the order of their launches, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start this container; its first arrival is this one."""
+
+    container: Container
+    function: str
+    arrival: int
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """This idle container serves this arrival."""
+
+    container: Container
+    arrival: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Remove this idle container."""
+
+    container: Container
+
+
+Decision = Launch | Serve | Evict
+
+
+class Place(StrEnum):
+    """Where a container stands in the pool."""
+
+    BUSY = "busy"
+    """Starting or serving."""
+    IDLE = "idle"
+    LEAVING = "leaving"
+    """Of no use any more, and not yet gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupancy:
+    """The pool at one moment: containers by place, arrivals that wait, memory (MiB) that counts."""
+
+    busy: int
+    idle: int
+    leaving: int
+    waiting: int
+    resident_mib: int
+
+
+class KeepAlivePool:
+    """Containers within a memory budget, and the arrivals that wait for one.
+
+    ``memory_mib`` says what one container of each function counts for; none may exceed the budget.
+    Each method answers with the decisions that follow, in the order in which to carry them out.
+    """
+
+    def __init__(self, *, budget_mib: int, memory_mib: Mapping[str, int]) -> None:
+        if any(not 0 < needed <= budget_mib for needed in memory_mib.values()):
+            raise ValueError("every function must count for something and fit into the budget")
+        self._budget = budget_mib
+        self._memory = dict(memory_mib)
+        self._functions: dict[Container, str] = {}
+        self._places: dict[Container, Place] = {}
+        self._idle: dict[Container, None] = {}
+        """The idle ones, least recently used first."""
+        self._waiting: dict[int, str] = {}
+        """Arrival to function, in the order of arrival."""
+        self._launched = 0
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """The pool at this moment."""
+        places = list(self._places.values())
+        return Occupancy(
+            busy=places.count(Place.BUSY),
+            idle=places.count(Place.IDLE),
+            leaving=places.count(Place.LEAVING),
+            waiting=len(self._waiting),
+            resident_mib=self._counted(self._places),
+        )
+
+    def arrive(self, arrival: int, function: str) -> list[Decision]:
+        """An arrival came.
+
+        Raises:
+            KeyError: a function that the pool does not know.
+        """
+        self._memory[function]
+        self._waiting[arrival] = function
+        return self._decide()
+
+    def release(self, container: Container) -> list[Decision]:
+        """A busy container has served its arrival well and is idle now."""
+        self._move(container, Place.BUSY, Place.IDLE)
+        self._idle[container] = None
+        return self._decide()
+
+    def retire(self, container: Container) -> None:
+        """An idle container turned out to be dead, or was kept long enough: it serves nobody.
+
+        Its memory counts until it is gone.
+        """
+        self._evict(container)
+
+    def gone(self, container: Container) -> list[Decision]:
+        """A container is removed, whatever it was before: its memory is free."""
+        self._idle.pop(container, None)
+        del self._places[container], self._functions[container]
+        return self._decide()
+
+    def drop_waiting(self) -> tuple[int, ...]:
+        """Give up the arrivals that wait; gives their numbers."""
+        dropped = tuple(self._waiting)
+        self._waiting.clear()
+        return dropped
+
+    def empty(self) -> list[Evict]:
+        """Evict every idle container, least recently used first."""
+        return [self._evict(container) for container in tuple(self._idle)]
+
+    def _decide(self) -> list[Decision]:
+        decisions: list[Decision] = []
+        free = self._budget - self._counted(self._places)
+        coming = self._counted(c for c, place in self._places.items() if place is Place.LEAVING)
+        for arrival, function in tuple(self._waiting.items()):
+            needed = self._memory[function]
+            warm = self._warmest(function)
+            if warm is not None:
+                del self._idle[warm]
+                self._move(warm, Place.IDLE, Place.BUSY)
+                decisions.append(Serve(warm, arrival))
+            elif needed <= free:
+                free -= needed
+                decisions.append(self._launch(function, arrival))
+            else:
+                while free + coming < needed and self._idle:
+                    evicted = self._evict(next(iter(self._idle)))
+                    coming += self._memory[self._functions[evicted.container]]
+                    decisions.append(evicted)
+                # Set aside for this arrival: nobody behind it may take it.
+                at_once = min(free, needed)
+                free -= at_once
+                coming -= min(coming, needed - at_once)
+                continue
+            del self._waiting[arrival]
+        return decisions
+
+    def _launch(self, function: str, arrival: int) -> Launch:
+        container = self._launched
+        self._launched += 1
+        self._functions[container] = function
+        self._places[container] = Place.BUSY
+        return Launch(container, function, arrival)
+
+    def _evict(self, container: Container) -> Evict:
+        del self._idle[container]
+        self._move(container, Place.IDLE, Place.LEAVING)
+        return Evict(container)
+
+    def _warmest(self, function: str) -> Container | None:
+        return next((c for c in reversed(self._idle) if self._functions[c] == function), None)
+
+    def _move(self, container: Container, before: Place, after: Place) -> None:
+        if self._places[container] is not before:
+            raise ValueError(
+                f"container {container} is {self._places[container]}, it must be {before}"
+            )
+        self._places[container] = after
+
+    def _counted(self, containers: Iterable[Container]) -> int:
+        return sum(self._memory[self._functions[container]] for container in containers)

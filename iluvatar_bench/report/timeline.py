@@ -1,0 +1,193 @@
+"""One trial on one time axis: what was done to the container, what was said and seen of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records import COLLECTION_SPAN, Way
+
+COLUMNS = ("kind", "name", "container_id", "started_ms", "ended_ms", "completed", "rss_bytes")
+KINDS = ("step", "kill", "neighbour_kill", "collection", "event", "death", "sample")
+
+_KILL_SPAN = "kill"
+_MS = pd.Timedelta(milliseconds=1)
+
+Row = dict[str, Any]
+
+
+def trial_timeline(
+    trials: pd.DataFrame,
+    *,
+    trial: int,
+    events: pd.DataFrame,
+    deaths: pd.DataFrame,
+    samples: pd.DataFrame,
+) -> pd.DataFrame:
+    """Everything known of one trial, ordered by time.
+
+    Args:
+        trials: rows of ``records.Trial``, the whole run's: neighbours' Kills are in theirs.
+        trial: the number of one of them.
+        events, deaths, samples: the run's rows of ``records.Event``, ``Death`` and ``Sample``.
+
+    Returns:
+        One row a thing. ``kind``: ``step``; ``kill`` (our Kill of this container);
+        ``neighbour_kill`` (our Kill of every process of the same cgroup, sent to another
+        container); ``collection`` (one that this client forced, whoever's trial it was);
+        ``event`` (containerd's word on this container or its snapshot); ``death`` (one row for
+        each way that told it, by that way's name); ``sample`` (``rss_bytes``, NaN: gone).
+        ``started_ms`` and ``ended_ms``: milliseconds since the trial's submit, equal for what has
+        no length. ``completed``: False for a step that failed.
+
+    Raises:
+        UsageError: there is no such trial, or the run was recorded without the times of its steps.
+    """
+    subject = _chosen(trials, trial)
+    if not isinstance(subject.get("spans"), str):
+        raise UsageError("this run was recorded without the times of its steps; make it anew")
+    rows = [
+        *_own_spans(subject),
+        *_neighbours(trials, subject),
+        *_events(events, subject),
+        *_deaths(deaths, subject),
+        *_samples(samples, subject),
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["rss_bytes"] = frame["rss_bytes"].astype("Float64")
+    return frame.sort_values("started_ms", kind="stable", ignore_index=True)
+
+
+def trial_facts(trials: pd.DataFrame, *, trial: int) -> pd.DataFrame:
+    """What is known of one trial's end, a row a fact: outcome, cause, and all of the evidence.
+
+    Columns: fact, value (text; several values of one fact have a row each).
+
+    Raises:
+        UsageError: there is no such trial.
+    """
+    subject = _chosen(trials, trial)
+    names = ("outcome", "bug_class", "mechanism", "failed_step", "exit_status", "error")
+    pairs = [(name, subject[name]) for name in names if pd.notna(subject[name])]
+    for name, value in json.loads(subject["evidence"]).items():
+        values = value if isinstance(value, list) else [value]
+        pairs += [(name, item) for item in values if name not in names]
+    return pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["fact", "value"])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {item}" for name, item in value.items())
+    return str(value)
+
+
+def _chosen(trials: pd.DataFrame, trial: int) -> pd.Series[Any]:
+    chosen = trials[trials["trial"] == trial]
+    if chosen.empty:
+        raise UsageError(f"no trial {trial}; there are {len(trials)}")
+    return chosen.iloc[0]
+
+
+def _spans(trial: pd.Series[Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(trial["spans"])
+    return found
+
+
+def _own_spans(subject: pd.Series[Any]) -> Iterator[Row]:
+    for span in _spans(subject):
+        kind = {_KILL_SPAN: "kill", COLLECTION_SPAN: "collection"}.get(span["name"], "step")
+        yield {"kind": kind, "container_id": subject["container_id"], **span}
+
+
+def _neighbours(trials: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
+    """What was done to other containers, and concerns this one, while it was there."""
+    end_ms = max((span["ended_ms"] for span in _spans(subject)), default=0.0)
+    for _, other in trials[trials["trial"] != subject["trial"]].iterrows():
+        shift_ms = (other["submitted_at"] - subject["submitted_at"]) / _MS
+        # With cgroups of their own, or a Kill of the first process alone, no Kill reaches over.
+        reaches_over = other.get("cgroup") == "shared" and other.get("kill") == "all"
+        for span in _spans(other):
+            started_ms, ended_ms = span["started_ms"] + shift_ms, span["ended_ms"] + shift_ms
+            kind = {_KILL_SPAN: "neighbour_kill" if reaches_over else None}.get(span["name"])
+            kind = "collection" if span["name"] == COLLECTION_SPAN else kind
+            if kind is not None and ended_ms >= 0 and started_ms <= end_ms:
+                yield {
+                    "kind": kind,
+                    "name": span["name"],
+                    "container_id": other["container_id"],
+                    "started_ms": started_ms,
+                    "ended_ms": ended_ms,
+                    "completed": span["completed"],
+                }
+
+
+def _events(events: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
+    name = subject["container_id"]
+    for _, event in events[
+        (events["container_id"] == name) | (events["snapshot_key"] == name)
+    ].iterrows():
+        yield _moment("event", event["topic"], event["timestamp"], subject)
+
+
+def _deaths(deaths: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
+    for _, death in deaths[deaths["container_id"] == subject["container_id"]].iterrows():
+        for way in Way:
+            if pd.notna(death[f"{way}_at"]):
+                yield _moment("death", str(way), death[f"{way}_at"], subject)
+
+
+def _samples(samples: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
+    for _, sample in samples[samples["container_id"] == subject["container_id"]].iterrows():
+        moment = _moment("sample", "memory", sample["sampled_at"], subject)
+        yield {**moment, "rss_bytes": sample["rss_bytes"]}
+
+
+def _moment(kind: str, name: str, at: pd.Timestamp, subject: pd.Series[Any]) -> Row:
+    offset_ms = (at - subject["submitted_at"]) / _MS
+    return {
+        "kind": kind,
+        "name": name,
+        "container_id": subject["container_id"],
+        "started_ms": offset_ms,
+        "ended_ms": offset_ms,
+        "completed": True,
+    }
+
+
+def detection_latencies(deaths: pd.DataFrame, ways: Iterable[Way] = tuple(Way)) -> pd.DataFrame:
+    """How long after the signal each way told each death.
+
+    Args:
+        deaths: rows of ``records.Death`` with ``killed_at``.
+
+    Returns:
+        One row for each death and way that told it: container_id, way, latency_ms.
+    """
+    rows = [
+        {
+            "container_id": death["container_id"],
+            "way": str(way),
+            "latency_ms": (death[f"{way}_at"] - death["killed_at"]) / _MS,
+        }
+        for _, death in deaths.iterrows()
+        for way in ways
+        if pd.notna(death[f"{way}_at"])
+    ]
+    return pd.DataFrame(rows, columns=["container_id", "way", "latency_ms"])
+
+
+def latency_table(latencies: pd.DataFrame) -> pd.DataFrame:
+    """A row for each way: count, median_ms, max_ms, and ``first``, how often it was the first.
+
+    Args:
+        latencies: as of :func:`detection_latencies`.
+    """
+    first = latencies.loc[latencies.groupby("container_id")["latency_ms"].idxmin(), "way"]
+    grouped = latencies.groupby("way", sort=False)["latency_ms"]
+    table = grouped.agg(count="count", median_ms="median", max_ms="max")
+    table["first"] = first.value_counts().reindex(table.index, fill_value=0)
+    return table.reset_index()

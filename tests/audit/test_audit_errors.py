@@ -1,0 +1,188 @@
+"""What can be wrong with an address, a namespace or a daemon: one clear line each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from iluvatar_bench.audit import HostPlaces, audit_daemon, examine_container, watch_daemon
+from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon import Node, private_daemon
+from iluvatar_bench.errors import (
+    AnswerLost,
+    DaemonFault,
+    IluvatarBenchError,
+    Unreachable,
+    UnusablePath,
+    UsageError,
+)
+from tests.audit.clients import NOWHERE, audited, named
+from tests.fake_containerd import fake_containerd
+from tests.test_cli import command
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield listener
+
+
+async def one_line(error: type[IluvatarBenchError], words: str, address: Path) -> None:
+    with pytest.raises(error, match=words) as raised:
+        await audit_daemon(address)
+    assert "\n" not in str(raised.value)
+    assert str(address) in str(raised.value)
+
+
+async def test_an_address_that_is_no_containerd(short_folder: Path) -> None:
+    await one_line(UnusablePath, "is not there", short_folder / "none")
+    (short_folder / "file").touch()
+    await one_line(UnusablePath, "is no socket", short_folder / "file")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(short_folder / "stale"))
+    await one_line(Unreachable, "no containerd answers", short_folder / "stale")
+
+
+async def test_a_server_of_another_kind(short_folder: Path) -> None:
+    """As when the address is that of Docker, which speaks HTTP."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, short_folder / "docker")
+    async with server:
+        await one_line(Unreachable, "no containerd answers at", short_folder / "docker")
+
+
+async def test_a_server_that_says_nothing(short_folder: Path) -> None:
+    with listening(short_folder / "mute"):
+        await one_line(Unreachable, "no containerd answers at", short_folder / "mute")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give it up")
+async def test_no_permission(short_folder: Path) -> None:
+    short_folder.chmod(0o755)
+    with listening(short_folder / "closed"):
+        (short_folder / "closed").chmod(0o600)
+        os.seteuid(65534)
+        try:
+            await one_line(UnusablePath, "no permission to use", short_folder / "closed")
+        finally:
+            os.seteuid(0)
+
+
+READS = [
+    "Introspection.Plugins",
+    "Namespaces.List",
+    "Snapshots.List",
+    "Snapshots.Mounts",
+    "Leases.List",
+    "Leases.ListResources",
+    "Containers.List",
+    "Tasks.List",
+    "Content.List",
+    "Images.List",
+]
+
+
+@pytest.mark.parametrize("call", READS)
+async def test_a_daemon_that_fails_in_the_middle(short_folder: Path, call: str) -> None:
+    """One line that names the call; a daemon that cannot be read is never called healthy."""
+    async with fake_containerd(short_folder / "c") as fake:
+        fake.snapshots.update({"one", "two"})
+        fake.answers[call] = grpc.StatusCode.INTERNAL
+        with pytest.raises(DaemonFault) as raised:
+            await audit_daemon(short_folder / "c", places=NOWHERE)
+    assert raised.value.operation == call
+    assert "\n" not in str(raised.value)
+
+
+async def test_only_these_calls_are_made_and_none_that_changes_anything(
+    short_folder: Path,
+) -> None:
+    async with fake_containerd(short_folder / "c") as fake:
+        fake.snapshots.add("loose")
+        audit = await audit_daemon(short_folder / "c", places=NOWHERE)
+    assert {call for call, _, _ in fake.calls} == {"Version", *READS}
+    assert not any(lease for _, _, lease in fake.calls)
+    assert named(audit) == {"snapshot_unreferenced": 1}
+    # What listens there is this test's own process: no configuration that could be read.
+    assert audit.state.version == "0.0-fake"
+
+
+async def test_a_lease_that_goes_away_while_it_is_read_is_passed_over(short_folder: Path) -> None:
+    async with fake_containerd(short_folder / "c") as fake:
+        fake.answers["Leases.ListResources"] = grpc.StatusCode.NOT_FOUND
+        audit = await audit_daemon(short_folder / "c", places=NOWHERE)
+        assert (audit.findings, audit.counts["leases"]) == ((), 0)
+        fake.answers["Version"] = grpc.StatusCode.INTERNAL
+        await one_line(UnusablePath, "does not answer as a containerd", short_folder / "c")
+
+
+@pytest.mark.daemon
+async def test_an_empty_daemon_and_names_that_do_not_exist(quiet_node: Node) -> None:
+    audit = await audited(quiet_node)
+    assert (audit.findings, audit.clients) == ((), ())
+    assert audit.frame.empty
+    assert audit.headline.endswith("nothing found")
+    with pytest.raises(UsageError, match=r"no namespace 'moby' .*there are: iluvatar-bench"):
+        await audited(quiet_node, namespace="moby")
+    with pytest.raises(UsageError, match="no container 'x' in the containerd at"):
+        examine_container(audit, "x")
+    with pytest.raises(UsageError, match="no namespace 'moby'"):
+        await anext(watch_daemon(quiet_node.address, namespace="moby"))
+    async with connect(quiet_node.address, namespace="second"):
+        assert (await audited(quiet_node)).counts["namespaces"] == 2
+        only = await audited(quiet_node, namespace="second")
+        assert [namespace.name for namespace in only.state.namespaces] == ["second"]
+
+
+@pytest.mark.daemon
+async def test_the_end_of_the_daemon_ends_a_watch() -> None:
+    async with private_daemon() as node:
+        alarms = watch_daemon(node.address)
+        waiting = asyncio.ensure_future(anext(alarms))
+        await asyncio.wait((waiting,), timeout=0.2)
+    with pytest.raises(AnswerLost, match=r"Events\.Subscribe"):
+        await waiting
+
+
+def test_the_command_says_it_in_one_line(short_folder: Path) -> None:
+    cases = [
+        (1, "is not there", ["audit", "--address", str(short_folder / "none")]),
+        (1, "is no socket", ["audit", "--address", str(short_folder)]),
+        (1, "is not there", ["explain", "--live", "x", "--address", str(short_folder / "none")]),
+        (2, "no run folder", ["explain", str(short_folder), "1"]),
+        (2, "name either RUN and TRIAL", ["explain", str(short_folder)]),
+        (2, "name either RUN and TRIAL", ["explain", "r", "1", "--live", "x"]),
+    ]
+    for status, words, arguments in cases:
+        done = command(*arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+        assert words in done.stderr
+        assert done.stderr.startswith("error: ")
+        assert done.stdout == ""
+
+
+def test_help_is_there_for_both_commands() -> None:
+    for name, words in (("audit", "--save-profile"), ("explain", "--live")):
+        done = command(name, "--help")
+        assert done.returncode == 0
+        assert words in done.stdout
+
+
+def test_places_are_the_tools_own() -> None:
+    places = HostPlaces()
+    assert places.network_namespaces == (Path("/run/netns"),)
+    assert places.addresses == (Path("/var/lib/cni/networks"),)

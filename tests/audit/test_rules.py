@@ -1,0 +1,347 @@
+"""Rules over states made by hand: what no daemon of this machine can be made to show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iluvatar_bench.audit import Audit, DaemonState, examine_container, judge
+from iluvatar_bench.audit.clients import client_of, id_pattern
+from iluvatar_bench.audit.collection import FLAT_LABEL, held_snapshots
+from iluvatar_bench.audit.runtimes import shared_cgroup_effect
+from iluvatar_bench.audit.state import (
+    HeldLease,
+    HostState,
+    NamespaceState,
+    RootMount,
+    SnapshotId,
+)
+from iluvatar_bench.audit.versions import version_notes
+from iluvatar_bench.containerd.daemon import Collector
+from iluvatar_bench.containerd.values import (
+    ContainerRecord,
+    LeaseInfo,
+    Resource,
+    SnapshotInfo,
+    SnapshotKind,
+    TaskInfo,
+    TaskState,
+)
+from iluvatar_bench.host.shims import Shim
+from tests.audit.clients import named
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(hours=3)
+UNSEEN = HostState()
+"""A host that could not be looked at."""
+
+
+def record(id: str, *, cgroup: str | None = None, **fields: Any) -> ContainerRecord:
+    """A record in order: a named snapshot, an own cgroup and PID namespace."""
+    spec = {
+        "root": {"path": "rootfs"},
+        "linux": {"cgroupsPath": cgroup or f"/ns/{id}", "namespaces": [{"type": "pid"}]},
+    }
+    known = {
+        "id": id,
+        "image": "i",
+        "runtime": "io.containerd.runc.v2",
+        "spec": spec,
+        "snapshotter": "overlayfs",
+        "snapshot_key": id,
+        "created_at": LONG_AGO,
+    }
+    return ContainerRecord(**{**known, **fields})
+
+
+def snapshot(
+    name: str, *, parent: str = "", labels: Mapping[str, str] | None = None
+) -> dict[SnapshotId, SnapshotInfo]:
+    info = SnapshotInfo(name, parent, SnapshotKind.ACTIVE, labels or {}, LONG_AGO)
+    return {SnapshotId("overlayfs", name): info}
+
+
+def lease(
+    id: str, *held: str, expires_at: datetime | None = None, labels: Mapping[str, str] | None = None
+) -> HeldLease:
+    info = LeaseInfo(id=id, created_at=LONG_AGO, expires_at=expires_at, labels=labels or {})
+    return HeldLease(info=info, resources=tuple(Resource("snapshots/overlayfs", x) for x in held))
+
+
+def running(id: str) -> dict[str, TaskInfo]:
+    return {id: TaskInfo(id, 1, TaskState.RUNNING, 0)}
+
+
+def audit_of(*records: ContainerRecord, host: HostState = UNSEEN, **namespace: Any) -> Audit:
+    state = NamespaceState(name="ns", records={r.id: r for r in records}, **namespace)
+    return judge(
+        DaemonState(
+            address=Path("/c.sock"), version="1.6.20", taken_at=NOW, namespaces=(state,), host=host
+        )
+    )
+
+
+def good(id: str = "good", **fields: Any) -> dict[str, Any]:
+    return {"records": record(id, **fields), "snapshots": snapshot(id), "tasks": running(id)}
+
+
+def test_docker_brings_its_own_root_file_system() -> None:
+    spec = {
+        "root": {"path": "/var/lib/docker/overlay2/x/merged"},
+        "linux": {"namespaces": [{"type": "pid"}]},
+    }
+    bare = record("d", spec=spec, snapshotter="", snapshot_key="")
+    assert named(audit_of(bare, tasks=running("d"))) == {}
+    relative = record("d", snapshotter="", snapshot_key="")
+    assert named(audit_of(relative, tasks=running("d"))) == {"snapshot_not_named": 1}
+
+
+def test_a_lease_for_the_containers_life_protects_it_too() -> None:
+    bare = record("c", snapshot_key="")
+    held = lease("life", "c")
+    assert named(audit_of(bare, tasks=running("c"), snapshots=snapshot("c"), leases=(held,))) == {}
+    ended = lease("life", "c", expires_at=NOW - timedelta(seconds=1))
+    found = audit_of(bare, tasks=running("c"), snapshots=snapshot("c"), leases=(ended,))
+    assert set(named(found)) == {"snapshot_not_named", "lease_expired"}
+
+
+def test_what_comes_and_goes_during_the_reading_accuses_nobody() -> None:
+    """A snapshot whose record appears or disappears meanwhile is held all the same."""
+    going = record("going")
+    audit = audit_of(snapshots=snapshot("going"), passing_records=(going,))
+    assert named(audit) == {}
+    early = record("early", created_at=NOW - timedelta(seconds=0.5))
+    assert named(audit_of(early)) == {}
+    passing = frozenset({SnapshotId("overlayfs", "gone")})
+    assert named(audit_of(record("gone"), tasks=running("gone"), passing_snapshots=passing)) == {}
+    late = replace(early, created_at=NOW - timedelta(seconds=30))
+    assert named(audit_of(late)) == {"snapshot_missing": 1}
+
+
+def test_a_pods_containers_share_its_shim_and_kubernetes_keeps_records() -> None:
+    spec = {**record("x").spec, "annotations": {"io.kubernetes.cri.sandbox-id": "pod"}}
+    labels = {"io.cri-containerd.kind": "container"}
+    pod, app = (
+        record("pod", spec=spec, labels=labels),
+        record(
+            "app",
+            cgroup="/ns/app",
+            spec={**spec, "linux": record("app").spec["linux"]},
+            labels=labels,
+        ),
+    )
+    ended = record("ended", labels=labels)
+    shim = Shim(
+        pid=9, address=Path("/c.sock"), namespace="ns", container_id="pod", bundle=Path("/b")
+    )
+    snapshots = {**snapshot("pod"), **snapshot("app"), **snapshot("ended")}
+    tasks = {**running("pod"), **running("app")}
+    host = HostState(shims=(shim,))
+    pod = replace(pod, spec={**spec, "linux": record("pod").spec["linux"]})
+    assert named(audit_of(pod, app, ended, snapshots=snapshots, tasks=tasks, host=host)) == {}
+    alone = HostState(shims=())
+    lost = audit_of(pod, app, snapshots=snapshots, tasks=tasks, host=alone)
+    assert named(lost)["task_without_shim"] == 2
+
+
+def test_what_could_not_be_looked_at_is_not_judged() -> None:
+    """None is never read as *there are none*."""
+    audit = audit_of(record("c"), snapshots=snapshot("c"), tasks=running("c"), host=HostState())
+    assert named(audit) == {}
+    unknown = RootMount(mount_point="/m", upper_directory="/u", upper_exists=None)
+    host = HostState(root_mounts={("ns", "c"): unknown})
+    assert (
+        named(audit_of(record("c"), snapshots=snapshot("c"), tasks=running("c"), host=host)) == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "effect", "classes"),
+    [
+        ("runc version 1.0.0-rc95", "signals every process", {"process_died", "silent_startup"}),
+        ("runc version 1.1.15", "signals every process", {"process_died", "create_rejected"}),
+        ("runc version 1.2.0", "refused at create", {"create_rejected"}),
+        ("runc version 1.5.1", "refused at create", {"create_rejected"}),
+        ("crun version 1.8.1", "Delete of one", {"process_died"}),
+        ("youki version 0.5", "not known", {"process_died"}),
+    ],
+)
+def test_a_shared_cgroup_means_what_the_runtimes_version_makes_of_it(
+    version: str, effect: str, classes: set[str]
+) -> None:
+    known = shared_cgroup_effect(version)
+    assert effect in known.effect
+    host = HostState(runtimes={"runc": version})
+    records = [record(id, cgroup="/one/") for id in ("a", "b")]
+    records[1] = record("b", cgroup="one")
+    snapshots, tasks = {**snapshot("a"), **snapshot("b")}, {**running("a"), **running("b")}
+    (found,) = audit_of(*records, snapshots=snapshots, tasks=tasks, host=host).findings
+    assert (found.rule.name, found.count) == ("cgroup_shared", 2)
+    assert classes <= set(found.bug_classes)
+    assert any(version in detail for detail in found.details)
+    assert found.bug_classes == known.bug_classes
+
+
+def test_systemds_cgroups_and_those_that_the_runtime_makes() -> None:
+    same = [record(id, cgroup="system.slice:runc:x") for id in ("a", "b")]
+    both = {**snapshot("a"), **snapshot("b")}, {**running("a"), **running("b")}
+    assert set(named(audit_of(*same, snapshots=both[0], tasks=both[1]))) == {"cgroup_shared"}
+    without = {**record("a").spec, "linux": {"namespaces": [{"type": "pid"}], "cgroupsPath": ""}}
+    own = [record(id, spec=without) for id in ("a", "b")]
+    assert named(audit_of(*own, snapshots=both[0], tasks=both[1])) == {}
+
+
+def test_a_flat_lease_holds_parents_and_not_what_labels_point_to() -> None:
+    points = {"containerd.io/gc.ref.snapshot.overlayfs": "far"}
+    snapshots = {
+        **snapshot("low"),
+        **snapshot("top", parent="low", labels=points),
+        **snapshot("far"),
+    }
+    for labels, kept in (({}, {"low", "top", "far"}), ({FLAT_LABEL: "x"}, {"low", "top"})):
+        state = NamespaceState(
+            name="ns", snapshots=snapshots, leases=(lease("l", "top", labels=labels),)
+        )
+        assert {s.name for s in held_snapshots(state, now=NOW)} == kept
+    assert named(
+        audit_of(snapshots=snapshots, leases=(lease("l", "top", labels={FLAT_LABEL: ""}),))
+    ) == {"snapshot_unreferenced": 1}
+
+
+def test_the_pace_of_collections_is_told_where_it_is_known() -> None:
+    audit = audit_of(snapshots=snapshot("loose"))
+    for settings, words in (
+        (None, ""),
+        (Collector(), "at most 2 % of the time, after 100 changes"),
+        (Collector(deletion_threshold=1), "after 1 deletes"),
+    ):
+        (found,) = judge(replace(audit.state, collector=settings)).findings
+        assert words in " ".join(found.details)
+    assert "the oldest is 3 h old" in found.details
+
+
+def test_versions_are_told_apart() -> None:
+    old, patched, new = (" ".join(version_notes(v, [])) for v in ("1.6.20~ds1", "1.6.36", "v2.1.6"))
+    assert "no event" in old
+    assert "milliseconds" in old
+    assert "245 ms" in patched
+    assert "no event" in patched
+    assert "/snapshot/remove" in new
+    assert "245 ms" in new
+    assert version_notes("unknown", [""]) == ()
+
+
+def test_clients_are_told_apart_by_label_or_pattern() -> None:
+    assert id_pattern("hello-64647108-00001") == "hello-*"
+    assert id_pattern("web-3f2504e0-4f89-41d3-9a0c-0305e82c3301") == "web-*"
+    assert id_pattern("database") == "database"
+    assert client_of(record("a", labels={"owner": "mine"})) == "mine"
+    assert client_of(record("a", labels={"io.cri-containerd.kind": "sandbox"})) == "kubernetes"
+    assert client_of(record("web-17")) == "web-*"
+
+
+def test_habits_follow_the_majority_and_name_the_nearest_preset() -> None:
+    records = [record(f"w-{n}", cgroup="/all") for n in range(3)] + [record("w-3")]
+    snapshots = {id: info for r in records for id, info in snapshot(r.id).items()}
+    tasks = {id: info for r in records for id, info in running(r.id).items()}
+    (client,) = audit_of(*records, snapshots=snapshots, tasks=tasks).clients
+    habits = {habit.factor: habit for habit in client.habits}
+    assert (habits["cgroup"].level, habits["cgroup"].seen, habits["cgroup"].total) == (
+        "shared",
+        3,
+        4,
+    )
+    assert client.preset == "guarded"
+    assert client.agrees == ("snapshot_reference", "removal")
+    profile = client.profile()
+    assert profile is not None
+    assert (profile.cgroup, profile.snapshot_reference, profile.kill) == ("shared", "lease", "init")
+    nothing = audit_of(
+        record("x", spec={}, snapshot_key="", snapshotter="", spec_problem="no JSON")
+    )
+    assert nothing.clients[0].profile() is None
+
+
+def test_a_table_a_frame_and_a_notebook() -> None:
+    audit = audit_of(record("<b>", snapshot_key=""), tasks=running("<b>"))
+    assert audit.frame["count"].tolist() == [1]
+    assert "&lt;b&gt;" in audit._repr_html_()
+    assert "<b>," not in audit._repr_html_()
+    assert audit.next_collection.empty
+
+
+def test_a_cgroup_is_the_hosts_whatever_the_containerd_namespace() -> None:
+    spaces = tuple(
+        NamespaceState(
+            name=name,
+            records={"a": record("a", cgroup="/one")},
+            snapshots=snapshot("a"),
+            tasks=running("a"),
+        )
+        for name in ("first", "second")
+    )
+    state = replace(audit_of().state, namespaces=spaces)
+    (found,) = judge(state).findings
+    assert (found.rule.name, found.objects) == ("cgroup_shared", ("first/a", "second/a"))
+    alone = replace(state, namespaces=spaces[:1])
+    assert judge(alone).findings == ()
+
+
+def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
+    kept = NamespaceState(name="moby", snapshots=snapshot("x"), leases=(lease("x", "x"),))
+    state = replace(audit_of().state, namespaces=(kept,))
+    assert named(judge(state)) == {}
+    elsewhere = replace(state, namespaces=(replace(kept, name="default"),))
+    assert named(judge(elsewhere)) == {"snapshot_orphaned": 1}
+    in_use = replace(kept, name="default", records={"y": record("y", snapshot_key="x")})
+    assert named(judge(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
+
+
+_NAMES = st.sampled_from(
+    [
+        "linux",
+        "root",
+        "path",
+        "namespaces",
+        "type",
+        "cgroupsPath",
+        "resources",
+        "memory",
+        "limit",
+        "cpu",
+        "quota",
+        "period",
+        "annotations",
+        "io.kubernetes.cri.sandbox-id",
+        "readonly",
+    ]
+)
+_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["pid", "/", "a:b", ""])
+)
+_SPECS = st.dictionaries(
+    _NAMES,
+    st.recursive(
+        _VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner)
+    ),
+)
+
+
+@given(specs=st.lists(_SPECS, min_size=1, max_size=3))
+def test_no_spec_of_any_form_ends_the_audit(specs: list[dict[str, Any]]) -> None:
+    records = [record(f"r{n}", spec=spec, snapshot_key="") for n, spec in enumerate(specs)]
+    audit = audit_of(*records, tasks=running("r0"))
+    assert audit.counts["containers"] == len(specs)
+    json.dumps(audit.as_dict())
+    for client in audit.clients:
+        client.profile()
+    for one in records:
+        assert examine_container(audit, one.id).title == f"Container ns/{one.id}, now"

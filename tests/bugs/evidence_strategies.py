@@ -1,0 +1,105 @@
+"""Any evidence, contradictory and incomplete, for property tests."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from iluvatar_bench.bugs import (
+    DaemonFact,
+    EventFact,
+    Evidence,
+    FileKind,
+    FileVerdict,
+    KillFact,
+    MissingFact,
+    SnapshotFact,
+    Target,
+)
+
+maybe_bool = st.none() | st.booleans()
+times = st.floats(allow_nan=False) | st.floats(99.0, 101.0)
+maybe_time = st.none() | times
+statuses = st.none() | st.integers(0, 255) | st.sampled_from([0, 1, 3, 137, 143])
+
+errors = st.text(max_size=30) | st.sampled_from(
+    [
+        "ttrpc: closed",
+        "unexpected EOF",
+        "cannot start a stopped process",
+        "container's cgroup is not empty: 2 process(es) found",
+        "mkdir /x: no space left on device",
+        "c did not answer an invocation (http_error): HTTP 500: ModuleNotFoundError: "
+        "No module named 'csv'",
+    ]
+)
+
+kill_facts = st.builds(
+    KillFact,
+    container_id=st.text(max_size=3),
+    cgroup=st.just("/shared"),
+    all_processes=st.booleans(),
+    signal=st.sampled_from([0, 9, 15]) | st.integers(0, 64),
+    started_at=times,
+    ended_at=maybe_time,
+    pid=st.none() | st.integers(1, 3),
+    target=st.sampled_from(Target),
+)
+missing_facts = st.builds(
+    MissingFact,
+    kind=st.sampled_from(FileKind),
+    name=st.text(max_size=3),
+    verdict=st.sampled_from(FileVerdict),
+    in_image=maybe_bool,
+    path_in_image=st.none() | st.text(max_size=3),
+    visible_now=maybe_bool,
+    visible_later=maybe_bool,
+)
+daemon_facts = st.none() | st.builds(
+    DaemonFact, pid=st.integers(1, 3), started_at=st.floats(0.0, 9.0)
+)
+event_facts = st.builds(
+    EventFact,
+    topic=st.sampled_from(["/tasks/exit", "/tasks/oom"]),
+    at=maybe_time,
+    pid=st.none() | st.integers(1, 3),
+    exit_status=statuses,
+)
+
+
+def few(facts: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(facts, max_size=3).map(tuple)
+
+
+any_evidence = st.builds(
+    Evidence,
+    container_id=st.text(max_size=3),
+    error=errors,
+    step=st.none() | st.sampled_from(["create", "start", "alive", "invoke"]),
+    step_started_at=maybe_time,
+    step_ended_at=maybe_time,
+    snapshot_key=st.none() | st.text(max_size=3),
+    snapshot_found=maybe_bool,
+    snapshot_removed_by_us=maybe_bool,
+    parents=st.none() | few(st.builds(SnapshotFact, name=st.text(max_size=3), found=maybe_bool)),
+    upper_directory=st.none() | st.text(max_size=3),
+    upper_exists=maybe_bool,
+    missing_lower_directories=st.none() | few(st.text(max_size=3)),
+    missing=st.none() | few(missing_facts),
+    exit_status=statuses,
+    exited_at=maybe_time,
+    cgroup=st.none() | st.just("/shared"),
+    oom_kills=st.none() | st.integers(-3, 3),
+    pid=st.none() | st.integers(1, 3),
+    shim_pid=st.none() | st.integers(1, 3),
+    shim_alive=maybe_bool,
+    daemon_before=daemon_facts,
+    daemon_now=daemon_facts,
+    daemon_reachable=maybe_bool,
+    own_kills=few(kill_facts),
+    neighbour_kills=few(kill_facts),
+    events=st.none() | few(event_facts),
+    stderr_tail=st.text(max_size=10),
+    kernel_log=st.none()
+    | few(st.sampled_from(["oom-kill:task_memcg=/shared,pid=1", "Killed process 2 (x)", "x"])),
+    notes=few(st.text(max_size=3)),
+)

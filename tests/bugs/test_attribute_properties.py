@@ -1,0 +1,181 @@
+"""Whatever the evidence: a verdict, whose facts hold, and that nothing irrelevant changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iluvatar_bench.bugs import (
+    BugClass,
+    Evidence,
+    FileVerdict,
+    KillFact,
+    Mechanism,
+    Target,
+    attribute,
+)
+from tests.bugs.evidence_strategies import any_evidence
+
+symptoms = st.sampled_from(BugClass)
+
+
+def fits(kill: KillFact, evidence: Evidence) -> bool:
+    at = evidence.exited_at
+    if at is None:
+        return False
+    return kill.started_at <= at and (kill.ended_at is None or at <= kill.ended_at + 0.5)
+
+
+def own(evidence: Evidence) -> list[KillFact]:
+    return [kill for kill in evidence.own_kills if kill.target is Target.PROCESS]
+
+
+def verdicts(evidence: Evidence) -> set[FileVerdict]:
+    return {fact.verdict for fact in evidence.missing or ()}
+
+
+def was_collected(evidence: Evidence) -> bool:
+    gone = (
+        evidence.snapshot_found is False
+        or evidence.upper_exists is False
+        or bool(evidence.missing_lower_directories)
+        or any(parent.found is False for parent in evidence.parents or ())
+    )
+    return (
+        gone
+        and evidence.snapshot_found is not True
+        and evidence.snapshot_removed_by_us is False
+        and verdicts(evidence) != {FileVerdict.ABSENT_FROM_IMAGE}
+    )
+
+
+def was_hit_by_a_neighbour(evidence: Evidence) -> bool:
+    every = [k for k in evidence.neighbour_kills if k.all_processes]
+    if evidence.exited_at is None:
+        return bool(every)
+    return (
+        evidence.exit_status == 137
+        and any(fits(kill, evidence) for kill in every)
+        and not any(kill.started_at <= evidence.exited_at for kill in own(evidence))
+    )
+
+
+def was_killed_by_us(evidence: Evidence) -> bool:
+    return any(
+        fits(kill, evidence) and evidence.exit_status == 128 + kill.signal for kill in own(evidence)
+    )
+
+
+def was_out_of_memory(evidence: Evidence) -> bool:
+    counted = evidence.oom_kills is not None and evidence.oom_kills > 0
+    logged = any("oom-kill" in line or "Killed" in line for line in evidence.kernel_log or ())
+    return (counted or logged) and evidence.exit_status in (137, None)
+
+
+def lost_its_shim(evidence: Evidence) -> bool:
+    return evidence.shim_alive is False and not any(fits(k, evidence) for k in own(evidence))
+
+
+def lost_its_daemon(evidence: Evidence) -> bool:
+    before, now = evidence.daemon_before, evidence.daemon_now
+    changed = before is not None and now is not None and before != now
+    return changed or evidence.daemon_reachable is False
+
+
+def failed_by_itself(evidence: Evidence) -> bool:
+    ended = evidence.exit_status is not None and evidence.exit_status <= 128
+    intact = evidence.snapshot_found is True and evidence.upper_exists is not False
+    absent = verdicts(evidence) == {FileVerdict.ABSENT_FROM_IMAGE}
+    return (
+        (ended or "HTTP 500" in evidence.error)
+        and (intact or absent)
+        and not verdicts(evidence) & {FileVerdict.LOST, FileVerdict.LATE}
+        and not any(fits(kill, evidence) for kill in own(evidence))
+    )
+
+
+def says(text: str) -> Callable[[Evidence], bool]:
+    return lambda evidence: text in f"{evidence.error}\n{evidence.stderr_tail}".lower()
+
+
+HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
+    Mechanism.SNAPSHOT_COLLECTED: was_collected,
+    Mechanism.COLLATERAL_KILL: was_hit_by_a_neighbour,
+    Mechanism.OWN_KILL: was_killed_by_us,
+    Mechanism.OOM: was_out_of_memory,
+    Mechanism.SHIM_DEATH: lost_its_shim,
+    Mechanism.DAEMON_RESTART: lost_its_daemon,
+    Mechanism.OWN_ERROR: failed_by_itself,
+    Mechanism.CGROUP_OCCUPIED: says("cgroup is not empty"),
+    Mechanism.DISK_FULL: says("no space left"),
+    Mechanism.BRIDGE_FULL: says("exchange full"),
+    Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
+    Mechanism.UNKNOWN: lambda _: True,
+}
+"""What must be so, said independently of the rules; nothing here is known unless it is said."""
+
+
+def test_every_mechanism_has_a_condition() -> None:
+    assert set(HOLDS) == set(Mechanism)
+
+
+@settings(max_examples=500)
+@given(symptom=symptoms, evidence=any_evidence)
+def test_a_verdict_rests_on_facts_that_hold(symptom: BugClass, evidence: Evidence) -> None:
+    verdict = attribute(symptom, evidence)
+    assert verdict == attribute(symptom, evidence)
+    assert HOLDS[verdict.mechanism](evidence)
+    assert (verdict.mechanism is Mechanism.UNKNOWN) == (verdict.facts == ())
+    proven = [found for found in verdict.considered if found.proven]
+    assert [found.mechanism for found in proven[:1]] == (
+        [] if verdict.mechanism is Mechanism.UNKNOWN else [verdict.mechanism]
+    )
+    assert all(found.supports for found in verdict.considered)
+
+
+@given(symptom=symptoms, evidence=any_evidence, data=st.data())
+def test_the_order_and_the_irrelevant_change_nothing(
+    symptom: BugClass, evidence: Evidence, data: st.DataObject
+) -> None:
+    def shuffled(facts: tuple[object, ...] | None) -> tuple[object, ...] | None:
+        return None if facts is None else tuple(data.draw(st.permutations(facts)))
+
+    other = replace(
+        evidence,
+        own_kills=shuffled(evidence.own_kills),
+        neighbour_kills=shuffled(evidence.neighbour_kills),
+        parents=shuffled(evidence.parents),
+        missing=shuffled(evidence.missing),
+        missing_lower_directories=shuffled(evidence.missing_lower_directories),
+        events=shuffled(evidence.events),
+        kernel_log=shuffled(evidence.kernel_log),
+        notes=(*evidence.notes, "something could not be had"),
+        stdout_tail="* Serving",
+        stdout_cut_bytes=7,
+        cgroup_members=3,
+        cgroup_pids=(1, 2, 3),
+        memory_counters={"failcnt": 2},
+        root_mount="1 2 0:3 / / rw - overlay overlay rw",
+        work_exists=False,
+        lower_directories=9,
+    )
+    first, second = attribute(symptom, evidence), attribute(symptom, other)
+    assert (first.bug_class, first.mechanism) == (second.bug_class, second.mechanism)
+
+
+@given(symptom=symptoms)
+def test_without_facts_the_mechanism_is_unknown(symptom: BugClass) -> None:
+    assert attribute(symptom, Evidence()).mechanism is Mechanism.UNKNOWN
+
+
+@given(symptom=symptoms, evidence=any_evidence)
+def test_evidence_survives_its_way_through_a_journal(symptom: BugClass, evidence: Evidence) -> None:
+    """What is stored with a trial gives the same verdict again."""
+    document = json.loads(json.dumps({**evidence.as_dict(), "facts": ["not a field"]}))
+    again = Evidence.from_dict(document)
+    assert again == evidence
+    assert attribute(symptom, again) == attribute(symptom, evidence)

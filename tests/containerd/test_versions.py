@@ -1,0 +1,155 @@
+"""One client for containerd 1.6, 1.7 and 2.x: its lifecycle on every version there is.
+
+The installed containerd is always one. ILUVATAR_BENCH_CONTAINERDS names folders with the programs
+of others, separated by colons; tests/fetch_containerds makes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.containerd.versions import pull_flags, release, shim_socket
+from iluvatar_bench.experiments.ledger import take_stock
+from iluvatar_bench.experiments.runner import run_plan
+from iluvatar_bench.experiments.trial import Setting, run_trial
+from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.host.attachment import NetworkMode
+from iluvatar_bench.host.network_pool import open_pool
+from iluvatar_bench.host.networks import open_network
+from iluvatar_bench.host.processes import shims_of
+from iluvatar_bench.lifecycle import KillLog, resolve_profile
+from iluvatar_bench.lifecycle.container import open_container
+from iluvatar_bench.lifecycle.invocation import open_invoker
+from iluvatar_bench.plans import PlannedTrial, cold_start
+from iluvatar_bench.records import Outcome, Trial
+from tests.containerd.test_daemon import traces_of
+from tests.networks import needs_root, own_settings
+
+OTHERS = [f for f in os.environ.get("ILUVATAR_BENCH_CONTAINERDS", "").split(":") if f]
+FOLDERS = ["", *OTHERS]
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: folder.strip("/") or "installed")
+async def node(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Node]:
+    """A private, quiet daemon of each version; its shim comes from the same folder."""
+    if request.param:
+        monkeypatch.setenv("PATH", f"{request.param}:{os.environ['PATH']}")
+    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+        yield node
+    assert not traces_of(node.id)
+
+
+@pytest.fixture
+async def image(node: Node, hello: BuiltImage) -> ImportedImage:
+    return await import_layout(
+        node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+    )
+
+
+@pytest.mark.daemon
+async def test_the_version_is_one_that_this_client_is_made_for(node: Node) -> None:
+    version = await node.client.introspection.version()
+    assert release(version.version) in {(1, 6), (1, 7)} or version.version.startswith("2.")
+
+
+@pytest.mark.daemon
+@needs_root(bridge=True)[1]
+async def test_guarded_lives_end_well_and_leave_nothing(
+    node: Node, image: ImportedImage, short_folder: Path
+) -> None:
+    settings = own_settings(short_folder / "net", NetworkMode.BRIDGE)
+    done: list[Trial] = []
+    async with (
+        open_network(settings) as network,
+        open_pool(network, size=2) as pool,
+        open_invoker(network.book) as invoker,
+    ):
+        before = await take_stock(node, snapshotters=["overlayfs"], pools=[pool])
+        for level in ("lease", "container"):
+            profile = resolve_profile(
+                "guarded",
+                ["collection=quiet", "network=bridge", f"snapshot_reference={level}"],
+            )
+            setting = Setting(f"test-{level[:5]}", node, image, profile, KillLog(), pool, invoker)
+            plan = cold_start(trials=6, concurrency=3, seed=1, hold_ms=(0, 50), invocations=2)
+            await run_plan(setting, plan, sinks=(done.append,))
+        after = await take_stock(node, snapshotters=["overlayfs"], pools=[pool])
+    assert [(trial.trial, trial.error) for trial in done if trial.outcome is not Outcome.OK] == []
+    assert len(done) == 12
+    assert not any(trial.cleanup_errors for trial in done)
+    assert after.beyond(before) == {}
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
+@pytest.mark.parametrize("step", ["before_mount", "during_startup"])
+async def test_an_unreferenced_snapshot_is_collected(
+    step: str, snapshotter: str, node: Node, image: ImportedImage
+) -> None:
+    for reference, found in (("none", "snapshot_collected"), ("lease", None)):
+        profile = resolve_profile(
+            "iluvatar-2022-08",
+            [
+                f"collection={step}",
+                f"snapshotter={snapshotter}",
+                f"snapshot_reference={reference}",
+            ],
+        )
+        setting = Setting(f"test-{reference}", node, image, profile, KillLog())
+        trial = await run_trial(setting, PlannedTrial(index=0, function="hello", hold_ms=0))
+        assert trial.mechanism == found, trial.error
+
+
+@pytest.mark.daemon
+async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -> None:
+    """Without it a daemon that was killed would leave the shim's socket behind."""
+    profile = resolve_profile("guarded", ["collection=quiet"])
+    async with open_container(
+        "c", node=node, image=image, profile=profile, kills=KillLog()
+    ) as container:
+        await container.create()
+        (bundle,) = node.address.parent.glob("s/io.containerd.runtime.v2.task/*/c")
+        socket = shim_socket(bundle)
+        assert socket is not None and socket.is_socket()
+        assert len(shims_of(node.address)) == 1
+        await container.remove()
+    assert not socket.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("ctr github.com/containerd/containerd 1.6.20~ds1", (1, 6)),
+        ("ctr github.com/containerd/containerd/v2 v2.1.4 75cb2b7193e4", (2, 1)),
+        ("1.7.24~ds1", (1, 7)),
+        ("v2.0.0-rc.5", (2, 0)),
+        ("2.1.9+unknown", (2, 1)),
+        ("dev", None),
+        ("", None),
+    ],
+)
+def test_a_release_is_read_from_what_programs_say(said: str, found: tuple[int, int] | None) -> None:
+    assert release(said) == found
+
+
+def test_only_a_ctr_that_knows_the_flag_is_given_it() -> None:
+    assert pull_flags((1, 6)) == pull_flags(None) == ()
+    assert pull_flags((1, 7)) == pull_flags((2, 3)) == ("--local",)
+
+
+def test_a_bundle_names_its_shim_in_two_ways_or_none(tmp_path: Path) -> None:
+    assert shim_socket(tmp_path) is None
+    (tmp_path / "bootstrap.json").write_text("{cut")
+    assert shim_socket(tmp_path) is None
+    (tmp_path / "bootstrap.json").write_text('{"version": 3, "address": "unix:///run/2"}')
+    assert shim_socket(tmp_path) == Path("/run/2")
+    (tmp_path / "address").write_text("unix:///run/1")
+    assert shim_socket(tmp_path) == Path("/run/1")

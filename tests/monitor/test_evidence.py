@@ -1,0 +1,176 @@
+"""The collector: everything there is of a living container, and never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+
+from iluvatar_bench.bugs import DaemonFact
+from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon import Node
+from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.experiments import nemesis
+from iluvatar_bench.experiments.trial import Before, Setting, examine
+from iluvatar_bench.host import processes
+from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.lifecycle.container import Container, open_container
+from iluvatar_bench.monitor import Subject, collect, open_monitor, who_listens
+from iluvatar_bench.monitor import host_facts as host_facts_module
+from tests.fake_containerd import fake_containerd
+
+
+def subject(folder: Path) -> Subject:
+    return Subject(
+        container_id="c",
+        step="alive",
+        step_started_at=1.0,
+        step_ended_at=2.0,
+        snapshotter="overlayfs",
+        snapshot_key="c",
+        snapshot_prepared=True,
+        snapshot_removed_by_us=False,
+        chain_id="sha256:x",
+        task_created=True,
+        mounts=(),
+        cgroup="/iluvatar-bench/none/c",
+        oom_kills_before=None,
+        exit_status=None,
+        error="No module named 'csv'",
+        own_kills=(),
+        neighbour_kills=(),
+        stdout=folder / "stdout",
+        stderr=folder / "stderr",
+    )
+
+
+async def test_without_a_daemon_the_rest_is_still_collected(short_folder: Path) -> None:
+    socket = short_folder / "s"
+    (short_folder / "stderr").write_text("x" * 20_000)
+    async with fake_containerd(socket), connect(socket) as client:
+        pass
+    # The client is closed, and the socket's server is gone.
+    evidence = await collect(client, socket, subject(short_folder))
+    assert evidence.snapshot_found is None
+    assert evidence.daemon_reachable is False
+    assert evidence.stderr_tail == "x" * 8192
+    assert evidence.stderr_cut_bytes == 20_000 - 8192
+    assert (evidence.stdout_tail, evidence.stdout_cut_bytes) == ("", 0)
+    assert {note.partition(":")[0] for note in evidence.notes} >= {"snapshot", "parents"}
+
+
+async def test_an_answer_that_fails_is_a_note_not_a_no(short_folder: Path) -> None:
+    socket = short_folder / "s"
+    async with fake_containerd(socket) as fake, connect(socket) as client:
+        fake.answers = {"Snapshots.Stat": grpc.StatusCode.INTERNAL}
+        evidence = await collect(client, socket, subject(short_folder))
+        assert evidence.snapshot_found is None
+        assert any("told to fail" in note for note in evidence.notes)
+        fake.answers = {}
+        evidence = await collect(client, socket, subject(short_folder))
+        assert evidence.snapshot_found is False
+        assert evidence.parents is not None
+        assert [parent.found for parent in evidence.parents] == [False]
+        assert evidence.daemon_now == who_listens(socket)
+
+
+async def test_no_fault_of_ours_costs_more_than_its_own_part(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    for name in ("read_mountinfo", "read_kernel_log", "listener_at", "read_tail"):
+        monkeypatch.setattr(host_facts_module, name, broken)
+    monkeypatch.setattr(host_facts_module.cgroups, "members", broken)
+    monkeypatch.setattr(host_facts_module.processes, "shim_of", broken)
+    socket = short_folder / "s"
+    async with fake_containerd(socket), connect(socket) as client:
+        evidence = await collect(client, socket, subject(short_folder))
+    assert evidence.snapshot_found is False
+    assert sum("a bug of ours" in note for note in evidence.notes) >= 6
+    assert evidence.upper_exists is None
+    assert evidence.kernel_log is None
+
+
+async def ready(node: Node, image: ImportedImage, container: Container) -> None:
+    await container.create()
+    await container.start()
+
+
+@pytest.mark.daemon
+async def test_everything_there_is_of_a_living_container(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    node, kills = quiet_node, KillLog()
+    async with (
+        open_monitor(node.client, sample_seconds=0) as monitor,
+        open_container(
+            "one", node=node, image=image, profile=PRESETS["guarded"], kills=kills
+        ) as container,
+    ):
+        setting = Setting("r", node, image, PRESETS["guarded"], kills, monitor=monitor)
+        before = Before(None, who_listens(node.address))
+        await ready(node, image, container)
+        failure = await examine(setting, container, TimeoutError("x"), before)
+        alive = failure.evidence
+        assert alive.snapshot_found is True
+        assert alive.parents is not None
+        assert all(parent.found for parent in alive.parents)
+        assert len(alive.parents) == alive.lower_directories
+        assert alive.missing_lower_directories == ()
+        assert alive.root_mount_seen_by == "process"
+        assert "overlay" in (alive.root_mount or "")
+        assert (alive.upper_exists, alive.work_exists) == (True, True)
+        assert alive.process_alive is True
+        assert alive.cgroup_pids == (container.pid,)
+        assert alive.memory_counters is not None
+        assert alive.memory_counters["oom_kill"] == alive.oom_kills == 0
+        assert alive.shim_alive is True
+        assert alive.shim_pid == processes.shim_of(node.address, "one")
+        assert alive.daemon_before == alive.daemon_now
+        assert isinstance(alive.daemon_now, DaemonFact)
+        assert alive.events is not None
+        assert [event.topic for event in alive.events][-2:] == ["/tasks/create", "/tasks/start"]
+        assert "Running on" in alive.stderr_tail
+        assert alive.notes == ()
+
+        await nemesis.kill_process(container)
+        assert container.exited is not None
+        async with asyncio.timeout(10):
+            status = await container.exited
+        dead = (await examine(setting, container, container.death(status), before)).evidence
+        assert dead.exit_status == 137
+        assert dead.process_alive is False
+        assert dead.root_mount_seen_by == "bundle"
+        assert dead.upper_directory == alive.upper_directory
+        (signalled,) = dead.own_kills
+        assert (signalled.pid, signalled.signal) == (container.pid, signal.SIGKILL)
+        assert signalled.started_at <= (dead.exited_at or 0.0)
+        await container.remove()
+
+
+@pytest.mark.daemon
+async def test_a_shim_that_is_gone_is_told_from_one_that_nobody_saw(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    node, kills = quiet_node, KillLog()
+    async with open_container(
+        "one", node=node, image=image, profile=PRESETS["guarded"], kills=kills
+    ) as container:
+        await ready(node, image, container)
+        shim = container.shim_pid
+        assert shim == processes.shim_of(node.address, "one")
+        setting = Setting("r", node, image, PRESETS["guarded"], kills)
+        await nemesis.kill_shim(container)
+        assert container.exited is not None
+        await asyncio.wait((container.exited,), timeout=10)
+        failure = await examine(setting, container, TimeoutError("x"), Before())
+        assert (failure.evidence.shim_alive, failure.evidence.shim_pid) == (False, shim)
+        unseen = replace(subject(container.folder), container_id="nobody")
+        evidence = await collect(node.client, node.address, unseen)
+        assert (evidence.shim_alive, evidence.shim_pid) == (None, None)

@@ -1,0 +1,152 @@
+"""The memory poller over real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from iluvatar_bench.host.held_process import HeldProcess
+from iluvatar_bench.monitor import MemoryPoller
+from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
+
+GROWING = """
+import sys
+held = []
+for line in sys.stdin:
+    held.append(bytearray(64 << 20))
+    print("grown", flush=True)
+"""
+
+
+class Grower:
+    """A process that takes 64 MiB more each time it is told to."""
+
+    def __init__(self) -> None:
+        import sys
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", GROWING],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.grow()
+
+    def grow(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("more\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "grown\n"
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def grower() -> Iterator[Grower]:
+    grower = Grower()
+    yield grower
+    grower.end()
+
+
+def test_rounds_hold_memory_differences_and_the_hosts_totals(grower: Grower) -> None:
+    poller = MemoryPoller()
+    with HeldProcess(grower.process.pid) as process:
+        poller.watch("c", process)
+        first = poller.poll()
+        grower.grow()
+        second = poller.poll()
+    ((_, before, no_difference),) = first.readings(None)
+    ((_, after, difference),) = second.readings(first)
+    assert no_difference is None
+    assert before is not None
+    assert after is not None
+    assert difference == after - before == second.diff_bytes
+    assert 60 << 20 < difference < 70 << 20
+    assert (first.total_bytes, second.total_bytes) == (before, after)
+    assert second.host_total_bytes == psutil.virtual_memory().total
+    sample, whole = poller.samples("run")[2:]
+    assert (sample.container_id, sample.rss_bytes, sample.diff_bytes) == ("c", after, difference)
+    assert (whole.container_id, whole.rss_bytes, whole.round) == (None, after, 1)
+    assert whole.host_used_bytes == second.host_used_bytes
+
+
+def test_one_that_is_gone_is_reported_once_and_removed_in_the_next_round(
+    grower: Grower, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone: list[str] = []
+    poller = MemoryPoller(on_gone=gone.append)
+    pid = grower.process.pid
+    with HeldProcess(pid) as process, caplog.at_level(logging.WARNING):
+        poller.watch("c", process)
+        alive = poller.poll()
+        grower.end()
+        assert list(poller.poll().readings(alive)) == [("c", None, None)]
+        assert (gone, poller.watched) == (["c"], ("c",))
+        assert poller.rounds[-1].diff_bytes == -alive.total_bytes
+        assert poller.poll().containers == ()
+        assert (gone, poller.watched) == (["c"], ())
+    assert [record.message for record in caplog.records] == [
+        f"container 'c' is gone: reading /proc/{pid}/statm: [Errno 3] No such process",
+        "removing the unhealthy container 'c' from the watch",
+    ]
+
+
+def test_a_callback_may_take_the_container_off_the_watch(grower: Grower) -> None:
+    poller = MemoryPoller(on_gone=lambda name: poller.unwatch(name))
+    with HeldProcess(grower.process.pid) as process:
+        poller.watch("c", process)
+        grower.end()
+        poller.poll()
+        assert poller.watched == ()
+
+
+def test_the_lines_are_those_that_classify_reads(
+    grower: Grower, caplog: pytest.LogCaptureFixture
+) -> None:
+    poller = MemoryPoller()
+    with HeldProcess(grower.process.pid) as process, caplog.at_level(logging.DEBUG):
+        poller.watch("c", process)
+        poller.poll()
+        grower.grow()
+        poller.poll()
+    steady, _, changed, total = [record.message for record in caplog.records]
+    assert "container 'c' new: " in steady
+    assert not any(pattern.search(steady.encode()) for pattern in MEMORY_CHANGES)
+    match = MEMORY_CHANGES[0].search(changed.encode())
+    assert match is not None
+    assert int(match[1]) - int(match[2]) == 64
+    assert changed.endswith("diff:64")
+    assert total.startswith("1 containers: ")
+
+
+async def test_it_runs_by_its_period_until_it_is_cancelled(grower: Grower) -> None:
+    poller = MemoryPoller()
+    three = asyncio.Event()
+    seen: list[float] = []
+
+    class Watching(HeldProcess):
+        def rss_bytes(self) -> int:
+            seen.append(asyncio.get_running_loop().time())
+            if len(seen) == 3:
+                three.set()
+            return super().rss_bytes()
+
+    with Watching(grower.process.pid) as process:
+        poller.watch("c", process)
+        running = asyncio.create_task(poller.run(period_seconds=0.05))
+        async with asyncio.timeout(30):
+            await three.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    # A round is never before its time, however busy the host: two periods lie between three.
+    assert seen[2] - seen[0] > 0.05
+    assert [done.number for done in poller.rounds] == [0, 1, 2]
