@@ -22,7 +22,7 @@ from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.attachment import NetworkMode
 from iluvatar_bench.host.network_pool import open_pool
 from iluvatar_bench.host.networks import open_network
-from iluvatar_bench.host.processes import shims_of
+from iluvatar_bench.host.shims import shim_of, shim_processes
 from iluvatar_bench.lifecycle import KillLog, resolve_profile
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
@@ -119,7 +119,7 @@ async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -
         (bundle,) = node.address.parent.glob("s/io.containerd.runtime.v2.task/*/c")
         socket = shim_socket(bundle)
         assert socket is not None and socket.is_socket()
-        assert len(shims_of(node.address)) == 1
+        assert shim_processes(node.address) == (shim_of(node.address, "c"),)
         await container.remove()
     assert not socket.exists()
 
