@@ -25,7 +25,7 @@ from iluvatar_bench.report.figures import (
     show_figure,
     steps_figure,
 )
-from iluvatar_bench.report.monitor_figures import latency_figure, memory_figure, timeline_figure
+from iluvatar_bench.report.monitor_figures import latency_figure, timeline_figure
 from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -48,7 +48,6 @@ __all__ = [
     "alt_text",
     "arrivals_figure",
     "churn_table",
-    "comparison_page",
     "comparison_table",
     "detection_latencies",
     "difference_table",
@@ -57,7 +56,6 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
-    "memory_figure",
     "occupancy_figure",
     "plot_differences",
     "plot_dose_response",
