@@ -78,7 +78,10 @@ def audit_command(
 
 def explain_command(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="a run folder", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="a run folder, or a recorded run's name", show_default=False
+        ),
     ] = None,
     trial: Annotated[
         int | None, typer.Argument(metavar="TRIAL", help="the trial's number", show_default=False)
@@ -108,11 +111,12 @@ def explain_command(
 
 
 def _recorded(run: str | None, trial: int | None) -> Autopsy:
+    from iluvatar_bench.experiments import find_run
     from iluvatar_bench.report import explain
 
     assert run is not None
     assert trial is not None
-    return explain(Path(run), trial)
+    return explain(find_run(run), trial)
 
 
 def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:

@@ -36,7 +36,8 @@ from iluvatar_bench.errors import (
     UnusablePath,
     UsageError,
 )
-from iluvatar_bench.host.peer import Listener, listener_of
+from iluvatar_bench.host.listener import Listener, listener_at
+from iluvatar_bench.host.processes import command_line
 
 SYSTEM_SOCKET = Path("/run/containerd/containerd.sock")
 """Where a containerd listens unless it is told otherwise."""
@@ -87,7 +88,7 @@ async def read_state(
     clients = [Client(client.channel.under(name)) for name in names]
     before = [await _read_once(one, snapshotters) for one in clients]
     remarks: list[str] = []
-    listener = await asyncio.to_thread(listener_of, address)
+    listener = await asyncio.to_thread(_listener, address)
     config = _config(listener, remarks)
     records = [record for part in before for record in part.records.values()]
     host = await asyncio.to_thread(
@@ -128,12 +129,20 @@ async def _chosen(client: Client, namespace: str | None) -> tuple[str, ...]:
     return (namespace,)
 
 
+def _listener(address: Path) -> Listener | None:
+    try:
+        return listener_at(address)
+    except OSError:
+        return None
+
+
 def _config(listener: Listener | None, remarks: list[str]) -> DaemonConfig | None:
-    if listener is None:
+    arguments = command_line(listener.pid) if listener else ()
+    if not arguments:
         remarks.append("the daemon's process is not visible: its settings are not known")
         return None
     try:
-        return read_config(listener.arguments)
+        return read_config(arguments)
     except UnusablePath as error:
         remarks.append(str(error))
         return None

@@ -15,9 +15,9 @@ from iluvatar_bench.audit.state import AddressLease, HostState, NetworkNamespace
 from iluvatar_bench.containerd.config_file import DaemonConfig
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.host.facts import program_version
+from iluvatar_bench.host.listener import Listener
 from iluvatar_bench.host.mounts import MountEntry, read_mountinfo
-from iluvatar_bench.host.peer import Listener
-from iluvatar_bench.host.processes import all_pids
+from iluvatar_bench.host.processes import all_pids, environment
 from iluvatar_bench.host.shims import Shim, same_socket, visible_shims
 
 _BUNDLE = re.compile(r"/io\.containerd\.runtime\.v2\.task/([^/]+)/([^/]+)/rootfs$")
@@ -58,7 +58,7 @@ def read_host(
     shims = visible_shims()
     ours = tuple(shim for shim in shims if same_socket(shim.address, address))
     programs = {program for record in records if (program := runtime_program(record))}
-    search_path = listener.search_path if listener else None
+    search_path = environment(listener.pid).get("PATH") if listener else None
     if listener is None:
         remarks.append("shims and mounts are not judged: run the audit as root on the same host")
     return HostState(

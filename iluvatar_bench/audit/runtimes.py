@@ -1,6 +1,6 @@
-"""What runtimes do with a cgroup that is not theirs alone, by version (CONTAINERD.md, section 2).
+"""What comes of a cgroup that containers share, by the runtime that they have.
 
-Seen on runc 1.1.5 and 1.5.1 and crun 1.8, and read in the sources of the versions between.
+Seen on runc 1.1.5 and 1.5.1 and crun 1.8.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.containerd.versions import refuses_shared_cgroup, release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +37,14 @@ _UNKNOWN = SharedCgroup(
     bug_classes=(BugClass.PROCESS_DIED,),
 )
 
-_VERSION = re.compile(r"\b(runc|crun)\b\D*(\d+)\.(\d+)")
+_NAME = re.compile(r"\b(runc|crun)\b")
 
 
 def shared_cgroup_effect(version_text: str) -> SharedCgroup:
     """The effect under the runtime that prints this as its version; unknown ones are said to be."""
-    match = _VERSION.search(version_text)
-    if match is None:
+    name, version = _NAME.search(version_text), release(version_text)
+    if name is None or version is None:
         return _UNKNOWN
-    if match.group(1) == "crun":
+    if name.group() == "crun":
         return _DELETE_KILLS
-    version = (int(match.group(2)), int(match.group(3)))
-    return _REFUSED if version >= (1, 2) else _COLLATERAL
+    return _REFUSED if refuses_shared_cgroup(version) else _COLLATERAL

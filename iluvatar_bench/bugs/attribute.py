@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import deaths, files
-from iluvatar_bench.bugs.deaths import KILLED_STATUS as KILLED_STATUS
-from iluvatar_bench.bugs.deaths import LATE_SECONDS as LATE_SECONDS
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.finding import Finding, finding
+from iluvatar_bench.bugs.finding import Finding, finding, ruled_out
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 
@@ -23,13 +21,15 @@ class Attribution:
 
     ``bug_class`` differs from the symptom where the evidence shows that the text misleads: a
     missing module that the intact image never had is the function's own start-up error.
-    ``considered`` are all mechanisms that something speaks for, the proven one among them.
+    ``considered`` are all mechanisms that something speaks for, the proven one among them;
+    ``ruled_out`` those that the evidence speaks against, and nothing for.
     """
 
     bug_class: BugClass
     mechanism: Mechanism
     facts: tuple[str, ...]
     considered: tuple[Finding, ...] = ()
+    ruled_out: tuple[Finding, ...] = ()
 
 
 def attribute(symptom: BugClass, evidence: Evidence) -> Attribution:
@@ -37,13 +37,15 @@ def attribute(symptom: BugClass, evidence: Evidence) -> Attribution:
 
     Never raises: missing or contradictory evidence gives ``unknown``.
     """
-    considered = tuple(found for rule in _RULES if (found := rule(symptom, evidence)) is not None)
+    findings = [found for rule in _RULES if (found := rule(symptom, evidence)) is not None]
+    considered = tuple(found for found in findings if found.supports)
+    against = tuple(found for found in findings if not found.supports)
     for found in considered:
         if found.proven:
             mechanism = found.mechanism
             final = _final_class(symptom, mechanism, evidence)
-            return Attribution(final, mechanism, found.supports, considered)
-    return Attribution(symptom, Mechanism.UNKNOWN, (), considered)
+            return Attribution(final, mechanism, found.supports, considered, against)
+    return Attribution(symptom, Mechanism.UNKNOWN, (), considered, against)
 
 
 def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) -> BugClass:
@@ -70,6 +72,8 @@ def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Finding | None:
         )
     if evidence.daemon_reachable is False:
         supports.append("nobody answers at containerd's socket any more")
+    if not supports and before is not None and before == now:
+        return ruled_out(Mechanism.DAEMON_RESTART, f"containerd was process {now.pid} throughout")
     # A connection to a shim breaks with the daemon as it does with the shim.
     shim_gone = symptom is BugClass.SHIM_LOST and evidence.shim_alive is not True
     objections = ["the container's shim is not known to live"] if shim_gone else []

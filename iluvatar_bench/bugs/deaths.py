@@ -10,7 +10,7 @@ import math
 import re
 
 from iluvatar_bench.bugs.evidence import Evidence, KillFact, Target
-from iluvatar_bench.bugs.finding import Finding, finding
+from iluvatar_bench.bugs.finding import Finding, finding, ruled_out
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 SIGNALLED = 128
@@ -30,10 +30,12 @@ _DEATHS = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP})
 
 def collateral_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
     """A neighbour's Kill(all) in the same cgroup."""
-    culprits = _culprits(evidence)
-    if symptom not in _KILLABLE or not culprits:
+    if symptom not in _KILLABLE:
         return None
-    culprit = culprits[-1]
+    found = culprits(evidence)
+    if not found:
+        return ruled_out(Mechanism.COLLATERAL_KILL, *_no_culprit(evidence))
+    culprit = found[-1]
     objections = _own_kills_before(evidence) + _oom_objection(evidence)
     supports = [
         f"Kill(all) of {culprit.container_id} in the same cgroup {culprit.cgroup} began "
@@ -54,12 +56,13 @@ def own_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
         if evidence.exit_status == SIGNALLED + kill.signal
     ]
     if not fitting:
-        return None
+        said = "no Kill of this container, or signal of ours to it, fits the exit's time and status"
+        return ruled_out(Mechanism.OWN_KILL, said) if evidence.exited_at is not None else None
     kill = fitting[-1]
     how = "Tasks.Kill" if kill.pid is None else f"a signal from outside to process {kill.pid}"
     supports = [f"this client's own {how} (signal {kill.signal}) began {_when(kill, evidence)}"]
     objections = _oom_objection(evidence)
-    if _culprits(evidence):
+    if culprits(evidence):
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if kill.pid is not None and evidence.pid is not None and kill.pid != evidence.pid:
         objections.append(f"the container's process is {evidence.pid}")
@@ -79,7 +82,8 @@ def oom(symptom: BugClass, evidence: Evidence) -> Finding | None:
         if _OOM_LINE.search(line) and _names_victim(line, evidence)
     ]
     if not supports:
-        return None
+        said = ["the cgroup's oom_kill counter did not rise"] if evidence.oom_kills == 0 else []
+        return ruled_out(Mechanism.OOM, *said)
     objections = []
     if evidence.exit_status == KILLED_STATUS:
         supports.append("exit status 137 (SIGKILL)")
@@ -87,7 +91,7 @@ def oom(symptom: BugClass, evidence: Evidence) -> Finding | None:
         objections.append(f"it ended with status {evidence.exit_status}, not by SIGKILL")
     elif symptom is not BugClass.OOM_KILLED:
         objections.append("how the process ended is not known")
-    if _culprits(evidence):
+    if culprits(evidence):
         # A shared cgroup has one counter for all.
         objections.append("a neighbour's Kill(all) fell into the same moment")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
@@ -110,10 +114,12 @@ def _names_victim(line: str, evidence: Evidence) -> bool:
 
 def shim_death(symptom: BugClass, evidence: Evidence) -> Finding | None:
     """The shim is gone; containerd then ends the container that it served."""
-    if evidence.shim_alive is not False:
+    if symptom is not BugClass.SHIM_LOST and symptom not in _DEATHS:
         return None
-    ended = evidence.exit_status in (KILLED_STATUS, 255)
-    if symptom is not BugClass.SHIM_LOST and not (symptom in _DEATHS and ended):
+    if evidence.shim_alive is not False:
+        said = ["the container's shim is alive"] if evidence.shim_alive else []
+        return ruled_out(Mechanism.SHIM_DEATH, *said)
+    if symptom in _DEATHS and evidence.exit_status not in (KILLED_STATUS, 255):
         return None
     number = "" if evidence.shim_pid is None else f" {evidence.shim_pid}"
     signals = _own(evidence, Target.SHIM)
@@ -125,7 +131,7 @@ def shim_death(symptom: BugClass, evidence: Evidence) -> Finding | None:
     else:
         supports = [f"the container's shim{number} is gone, and this client ended none"]
     objections = []
-    if _culprits(evidence):
+    if culprits(evidence):
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fits this moment as well")
@@ -174,8 +180,8 @@ def _in_time(kills: list[KillFact], evidence: Evidence) -> list[KillFact]:
     return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
 
 
-def _culprits(evidence: Evidence) -> list[KillFact]:
-    """Neighbours' Kill(all) requests that fit in time, earliest first."""
+def culprits(evidence: Evidence) -> list[KillFact]:
+    """Neighbours' Kill(all) requests that can have done it, by time and status, earliest first."""
     kills = [k for k in evidence.neighbour_kills if k.all_processes and k.target is Target.PROCESS]
     if evidence.exited_at is not None:
         return _in_time(kills, evidence) if evidence.exit_status == KILLED_STATUS else []
@@ -192,6 +198,18 @@ def _culprits(evidence: Evidence) -> list[KillFact]:
         if kill.started_at <= ended_at and (kill.ended_at is None or kill.ended_at >= started_at)
     ]
     return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
+
+
+def _no_culprit(evidence: Evidence) -> list[str]:
+    """Why no neighbour's Kill(all) can have done it, where that is known."""
+    status = evidence.exit_status
+    if evidence.exited_at is not None and status not in (None, KILLED_STATUS):
+        return [f"the process ended with status {status}, not by SIGKILL ({KILLED_STATUS})"]
+    if evidence.exited_at is not None:
+        return ["no Kill(all) of another container in the same cgroup fits the exit's time"]
+    if evidence.step_started_at is not None and evidence.step_ended_at is not None:
+        return ["no Kill(all) of another container in the same cgroup can be tied to this failure"]
+    return []
 
 
 def _when(kill: KillFact, evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ import re
 
 from iluvatar_bench.bugs.deaths import SIGNALLED, signalled_by_us
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.finding import Finding, finding
+from iluvatar_bench.bugs.finding import Finding, finding, ruled_out
 from iluvatar_bench.bugs.missing_file import FileKind, FileVerdict, MissingFact
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
@@ -29,17 +29,19 @@ _PROCESS_CLASSES = frozenset(
 
 def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
     """Containerd's garbage collector took the snapshot, though nobody asked it to."""
-    lost = _with(evidence, FileVerdict.LOST, FileVerdict.LATE)
-    if symptom not in _FILE_CLASSES and not (symptom in _PROCESS_CLASSES and lost):
+    if symptom not in _FILE_CLASSES | _PROCESS_CLASSES:
         return None
     supports = _collection_facts(evidence)
     if not supports:
-        return None
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, *_intact(evidence))
+    lost = _with(evidence, FileVerdict.LOST, FileVerdict.LATE)
+    if symptom in _PROCESS_CLASSES and not lost:
+        said = f"{supports[0]}; but no lost file ties this failure to it"
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
     supports += [_described(fact) for fact in _with(evidence, FileVerdict.LOST)]
     objections = []
-    if evidence.snapshot_found is True:
-        # A snapshot that is still known was not collected, whatever a directory looks like.
-        objections.append(f"containerd still knows the snapshot {evidence.snapshot_key}")
+    # A snapshot that is still known was not collected, whatever a directory looks like.
+    objections += _still_known(evidence)
     if evidence.snapshot_removed_by_us is None:
         objections.append("whether this client removed the snapshot is not known")
     elif evidence.snapshot_removed_by_us:
@@ -48,6 +50,17 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
     if absent:
         objections += [_described(fact) for fact in absent]
     return finding(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
+
+
+def _still_known(evidence: Evidence) -> list[str]:
+    known = evidence.snapshot_found is True
+    return [f"containerd still knows the snapshot {evidence.snapshot_key}"] if known else []
+
+
+def _intact(evidence: Evidence) -> list[str]:
+    there = evidence.upper_exists is True
+    upper = f"the mounted upper directory {evidence.upper_directory} exists"
+    return [*_still_known(evidence), *([upper] if there else [])]
 
 
 def _collection_facts(evidence: Evidence) -> list[str]:
@@ -98,7 +111,11 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
     elif status is None and evidence.step == "invoke" and _ANSWERED.search(evidence.error):
         supports.append("the function answered with an exception")
     if not supports:
-        return None
+        if status is None or status <= SIGNALLED:
+            return None
+        return ruled_out(
+            Mechanism.OWN_ERROR, f"the process was ended by signal {status - SIGNALLED}"
+        )
     objections = [_described(fact) for fact in _with(evidence, FileVerdict.LOST, FileVerdict.LATE)]
     if signalled_by_us(evidence):
         objections.append("a Kill of this client fell into the same moment")

@@ -13,7 +13,7 @@ class Finding:
     """The case for one mechanism.
 
     ``supports`` are facts that speak for it, ``objections`` those that speak against it, and what
-    would have to be known and is not.
+    would have to be known and is not. Without supports it says why the mechanism is ruled out.
     """
 
     mechanism: Mechanism
@@ -31,3 +31,8 @@ def finding(
 ) -> Finding | None:
     """The finding, or None where nothing speaks for the mechanism: then nobody needs to object."""
     return Finding(mechanism, tuple(supports), tuple(objections)) if supports else None
+
+
+def ruled_out(mechanism: Mechanism, *facts: str) -> Finding | None:
+    """What speaks against a mechanism that nothing speaks for; None where nothing is known."""
+    return Finding(mechanism, (), facts) if facts else None

@@ -26,6 +26,9 @@ _CHANGES: Mapping[Mechanism, tuple[tuple[str, str, tuple[str, ...]], str]] = {
 """Factor, the level to set, the levels that are good already; and the change in words."""
 
 _WORDS: Mapping[Mechanism, str] = {
+    Mechanism.OWN_KILL: "This client ended the container itself: end none that is still in use.",
+    Mechanism.DAEMON_RESTART: "Let containerd run, or wait until it answers again and make the "
+    "container anew: no choice of the profile outlasts a restart in the middle of a request.",
     Mechanism.OOM: "Give the container more memory (memory_limit_mib), or the function less to do.",
     Mechanism.SHIM_DEATH: "Find out what ended the shim: no choice of the profile did.",
     Mechanism.BRIDGE_FULL: "Remove network namespaces that are not used: a bridge has 1,023 ports.",

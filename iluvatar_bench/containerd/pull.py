@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from iluvatar_bench.containerd.platforms import host_platform
-from iluvatar_bench.containerd.versions import pull_flags, release
+from iluvatar_bench.containerd.versions import Release, pull_flags, release
 from iluvatar_bench.errors import ImageError, MissingProgram, UsageError
 
 PULL_SECONDS = 900.0
@@ -82,7 +82,7 @@ async def export(address: Path, reference: str, archive: Path, *, namespace: str
     )
 
 
-async def _ctr_release() -> tuple[int, int] | None:
+async def _ctr_release() -> Release | None:
     process = await asyncio.create_subprocess_exec(
         _program(), "--version", stdout=asyncio.subprocess.PIPE
     )

@@ -24,6 +24,7 @@ from iluvatar_bench.errors import (
 )
 from iluvatar_bench.host import cgroups, mounts, processes
 from iluvatar_bench.host.cgroup_names import all_parents
+from iluvatar_bench.host.shims import shim_processes
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def _daemon_and_shims(place: Place) -> tuple[int, ...]:
         if processes.command_line(pid)[1:] == ("--config", wanted)
     )
     # The daemon first: it would start nothing new, but it would report every lost shim.
-    return daemons + processes.shims_of(place.socket)
+    return daemons + shim_processes(place.socket)
 
 
 def _shim_sockets(place: Place) -> list[Path]:

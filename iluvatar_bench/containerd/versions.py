@@ -3,8 +3,10 @@
 The gRPC services and the field numbers that ``_api/`` uses are the same in all of them: none of the
 breaking changes of 2.0 touches them
 (https://github.com/containerd/containerd/blob/main/docs/containerd-2.0.md), and the tests run
-against 1.6.20, 1.7.24 and 2.1.9. What is left are names of plugins, one file of the shim's, and a
-default of ``ctr``. What a failure *says* in each version is the business of ``bugs/signatures.py``.
+against 1.6.20, 1.7.24 and 2.1.9. What is left are names of plugins, one file of the shim's, a
+default of ``ctr``, what the collector does, and what runtimes do with a cgroup that is shared. What
+a failure *says* in each version is the business of ``bugs/signatures.py``; what to make of a
+difference, for people, is told where it is shown (``audit/versions.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import logging
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +65,24 @@ def shim_socket(bundle: Path) -> Path | None:
     return None
 
 
-def release(text: str) -> tuple[int, int] | None:
-    """Major and minor number in what a program of containerd prints as its version.
+class Release(NamedTuple):
+    """Major, minor and patch number of a program; it compares as one expects."""
 
-    None where there is none: a development build, say.
+    major: int
+    minor: int
+    patch: int
+
+
+def release(text: str) -> Release | None:
+    """The release in what containerd, its programs or an OCI runtime print as their version.
+
+    None where there is none: a development build, say. crun leaves out a patch number of 0.
     """
-    found = re.search(r"\bv?(\d+)\.(\d+)\.\d", text)
-    return (int(found[1]), int(found[2])) if found else None
+    found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return Release(int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def pull_flags(ctr: tuple[int, int] | None) -> tuple[str, ...]:
+def pull_flags(ctr: Release | None) -> tuple[str, ...]:
     """What ``ctr images pull`` is to be told, by its release.
 
     From 1.7 on it can leave the pull to the daemon (the Transfer service), and from 2.0 on it does
@@ -79,3 +90,27 @@ def pull_flags(ctr: tuple[int, int] | None) -> tuple[str, ...]:
     unpacks nothing (seen: 2.1.9); the client's own way refuses it, as 1.6 does.
     """
     return ("--local",) if ctr is not None and ctr >= (1, 7) else ()
+
+
+def announces_collections(containerd: Release) -> bool:
+    """Whether ``/snapshot/remove`` is published when the collector removes a snapshot.
+
+    Before 1.7 only Snapshots.Stat and mountinfo tell.
+    """
+    return containerd >= (1, 7)
+
+
+def rests_between_collections(containerd: Release) -> bool:
+    """Whether the collector lets 245 ms pass between two collections, at the least.
+
+    From 1.6.32 and 1.7.16 on; before, the next one may come within milliseconds.
+    """
+    return (1, 6, 32) <= containerd < (1, 7) or containerd >= (1, 7, 16)
+
+
+def refuses_shared_cgroup(runc: Release) -> bool:
+    """Whether runc refuses to create a container in a cgroup that has processes: from 1.2 on.
+
+    Seen on 1.1.5 and 1.5.1, and read in the sources of the versions between.
+    """
+    return runc >= (1, 2)

@@ -12,6 +12,7 @@ import signal
 from iluvatar_bench.bugs import Target
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host import processes
+from iluvatar_bench.host.shims import shim_of
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.container import open_container
 
@@ -24,7 +25,7 @@ async def kill_process(container: Container) -> None:
 
 async def kill_shim(container: Container) -> None:
     """SIGKILL to the container's shim."""
-    pid = await asyncio.to_thread(processes.shim_of, container.node.address, container.id)
+    pid = await asyncio.to_thread(shim_of, container.node.address, container.id)
     if pid is not None:
         _signal(container, pid, Target.SHIM)
 

@@ -1,4 +1,4 @@
-"""Ending processes of ours, by PID, without a race for a recycled one."""
+"""Processes by their PIDs: what they were started with, and their end without a race for a PID."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import select
 import signal
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
 
@@ -25,22 +24,14 @@ def all_pids() -> tuple[int, ...]:
     return tuple(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
-def shims_of(address: Path, *, container_id: str | None = None) -> tuple[int, ...]:
-    """The shims that serve one containerd, or one container of it.
-
-    They are known by exactly this socket's path, and this id, in their arguments.
-    """
-    wanted = {"-address": str(address)}
-    if container_id is not None:
-        wanted["-id"] = container_id
-    found = []
-    for pid in all_pids():
-        arguments = command_line(pid)
-        if arguments and Path(arguments[0]).name.startswith("containerd-shim"):
-            options = dict(pairwise(arguments))
-            if all(options.get(flag) == value for flag, value in wanted.items()):
-                found.append(pid)
-    return tuple(found)
+def environment(pid: int) -> dict[str, str]:
+    """The environment a process was started with; empty where it may not be read."""
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (part.decode(errors="replace").partition("=") for part in raw.split(b"\0") if part)
+    return {name: value for name, _, value in pairs}
 
 
 def parent_of(pid: int) -> int | None:
@@ -84,19 +75,6 @@ def send_signal(pid: int, number: int) -> None:
         signal.pidfd_send_signal(descriptor, number)
     finally:
         os.close(descriptor)
-
-
-def shim_of(address: Path, container_id: str) -> int | None:
-    """The shim that serves a container; None where there is none.
-
-    Containerd also runs the shim's program for a moment to start a shim, and to clean up after one
-    that is gone: with the container's id as well, and the action behind its options.
-    """
-    for pid in shims_of(address, container_id=container_id):
-        arguments = command_line(pid)
-        if arguments and arguments[-1] not in ("start", "delete"):
-            return pid
-    return None
 
 
 def end(pids: Iterable[int], *, seconds: float = 10.0) -> tuple[int, ...]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from iluvatar_bench.host.processes import all_pids, command_line
+
+_ACTIONS = frozenset({"start", "delete"})
+"""Containerd also runs the shim's program for a moment to start a shim, and to clean up after one
+that is gone: with the same options, and the action behind them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +30,29 @@ class Shim:
 
 
 def visible_shims() -> tuple[Shim, ...]:
-    """Every shim that we can see, of every containerd; changes nothing."""
+    """Every living shim that we can see, of every containerd; changes nothing.
+
+    A program that starts a shim or cleans up after one serves no container, and is none.
+    """
     return tuple(shim for pid in all_pids() if (shim := _shim(pid)) is not None)
+
+
+def shim_of(address: Path, container_id: str) -> int | None:
+    """The shim that serves a container of one containerd; None where there is none."""
+    for shim in visible_shims():
+        if shim.container_id == container_id and same_socket(shim.address, address):
+            return shim.pid
+    return None
+
+
+def shim_processes(address: Path) -> tuple[int, ...]:
+    """Every process of the shims of one containerd, those too that start one or clean up."""
+    return tuple(
+        pid
+        for pid in all_pids()
+        if (options := _options(command_line(pid))) is not None
+        and same_socket(Path(options["-address"]), address)
+    )
 
 
 def same_socket(one: Path, other: Path) -> bool:
@@ -39,10 +65,8 @@ def same_socket(one: Path, other: Path) -> bool:
 
 def _shim(pid: int) -> Shim | None:
     arguments = command_line(pid)
-    if not arguments or not Path(arguments[0]).name.startswith("containerd-shim"):
-        return None
-    options = dict(pairwise(arguments))
-    if not {"-address", "-namespace", "-id"} <= set(options):
+    options = _options(arguments)
+    if options is None or arguments[-1] in _ACTIONS:
         return None
     try:
         bundle = Path(f"/proc/{pid}/cwd").readlink()
@@ -55,3 +79,11 @@ def _shim(pid: int) -> Shim | None:
         container_id=options["-id"],
         bundle=bundle,
     )
+
+
+def _options(arguments: tuple[str, ...]) -> Mapping[str, str] | None:
+    """The options that a shim's program was started with; None for any other program."""
+    if not arguments or not Path(arguments[0]).name.startswith("containerd-shim"):
+        return None
+    options = dict(pairwise(arguments))
+    return options if {"-address", "-namespace", "-id"} <= set(options) else None

@@ -17,6 +17,7 @@ from iluvatar_bench.host.kernel_log import lines_about, read_kernel_log
 from iluvatar_bench.host.layered_tree import LayeredTree
 from iluvatar_bench.host.listener import listener_at
 from iluvatar_bench.host.mounts import MountEntry, read_mountinfo
+from iluvatar_bench.host.shims import shim_of
 from iluvatar_bench.host.tails import read_tail
 from iluvatar_bench.monitor.rootfs import SeenRoot
 from iluvatar_bench.monitor.subject import Subject
@@ -134,7 +135,7 @@ def process_facts(address: Path, subject: Subject) -> Facts:
     if subject.pid is not None:
         facts["process_alive"] = processes.is_alive(subject.pid)
     if subject.task_created:
-        shim = processes.shim_of(address, subject.container_id)
+        shim = shim_of(address, subject.container_id)
         if shim is not None:
             facts |= {"shim_alive": True, "shim_pid": shim}
         elif subject.shim_pid is not None:

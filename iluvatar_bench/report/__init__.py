@@ -25,7 +25,7 @@ from iluvatar_bench.report.figures import (
     show_figure,
     steps_figure,
 )
-from iluvatar_bench.report.monitor_figures import latency_figure, memory_figure, timeline_figure
+from iluvatar_bench.report.monitor_figures import latency_figure, timeline_figure
 from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -49,7 +49,6 @@ __all__ = [
     "alt_text",
     "arrivals_figure",
     "churn_table",
-    "comparison_page",
     "comparison_table",
     "detection_latencies",
     "difference_table",
@@ -59,7 +58,6 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
-    "memory_figure",
     "occupancy_figure",
     "plot_differences",
     "plot_dose_response",

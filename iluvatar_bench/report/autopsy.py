@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from iluvatar_bench.bugs.case import Actor, Case, Moment, Remedy
+from iluvatar_bench.bugs.deaths import culprits
+from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.grounds import Grounds, grounds
 from iluvatar_bench.bugs.remedy import remedy
-from iluvatar_bench.bugs.taxonomy import Mechanism
-from iluvatar_bench.bugs.weigh import Observation, fits, observations
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments import RunResult, open_run
 from iluvatar_bench.report.autopsy_steps import client_steps
@@ -26,6 +28,11 @@ _MOST_NEIGHBOURS = 8
 
 _LONG_ERROR = 300
 """Characters of an error that a summary has room for."""
+
+_LATENT: Mapping[str, str] = {
+    Mechanism.SNAPSHOT_COLLECTED: "Yet its snapshot had been collected while it ran, and nobody "
+    "noticed: it had loaded all that it needed. The next look for a file would have failed."
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +116,57 @@ def _case(
     deaths: list[dict[str, Any]],
     manifest: Mapping[str, Any],
 ) -> Case:
-    evidence = json.loads(row.get("evidence") or "{}")
+    stored = json.loads(row.get("evidence") or "{}")
+    evidence, unread = _evidence(stored)
     factors = {name: row[name] for name in manifest.get("profile", {}) if name in row}
-    failed = row["outcome"] == "failed"
-    seen = observations(evidence) if failed else ()
-    mechanism = row.get("mechanism")
-    remedies = (remedy(mechanism, factors),) if failed else ()
+    failed, latent = row["outcome"] == "failed", stored.get("latent")
+    cause = row.get("mechanism") if failed else latent
+    remedies = (remedy(cause, factors),) if cause else ()
+    weighed = _grounds(row, stored, evidence) if failed else _NO_GROUNDS
     moments = (
-        *client_steps(row, events, evidence),
+        *client_steps(row, events, stored),
         *_containerd(events),
-        *_kernel(row, evidence),
+        *_kernel(row, stored),
         *_news_of_death(deaths),
         *_neighbours(row, evidence),
     )
     return Case(
         title=f"Trial {row['trial']} of {row['run_id']}: container {row['container_id']}",
-        summary=_summary(row),
-        verdict=_verdict(row, manifest, remedies),
+        summary=_summary(row, latent),
+        verdict=_verdict(row, latent, manifest, remedies),
         moments=tuple(sorted(moments, key=lambda moment: moment.at)),
-        evidence_for=tuple(_speaking_for(evidence, seen, mechanism)),
-        evidence_against=tuple(_speaking_against(seen, mechanism)),
-        ruled_out=tuple(_ruled_out(seen, mechanism)),
-        not_known=(
-            *(o.text for o in seen if o.speaks is None),
-            *(str(note) for note in evidence.get("notes") or ()),
-        ),
+        evidence_for=weighed.speaking_for,
+        evidence_against=weighed.speaking_against,
+        ruled_out=weighed.ruled_out,
+        not_known=(*unread, *weighed.not_known),
         remedies=remedies,
-        outputs=tuple(_outputs(row, evidence)),
+        outputs=tuple(_outputs(row, stored)),
     )
+
+
+_NO_GROUNDS = Grounds(speaking_for=(), speaking_against=(), ruled_out=(), not_known=())
+
+
+def _evidence(stored: Mapping[str, Any]) -> tuple[Evidence, tuple[str, ...]]:
+    """The stored evidence; without any, what is the matter with it."""
+    try:
+        return Evidence.from_dict(stored), ()
+    except (TypeError, ValueError) as error:
+        return Evidence(), (f"the recorded evidence is not in the form of this version: {error}",)
+
+
+def _grounds(row: Mapping[str, Any], stored: Mapping[str, Any], evidence: Evidence) -> Grounds:
+    """What the verdict rests on, in the recorded words; what else there is, as judged now."""
+    try:
+        # Runs of an earlier version have the class only: it is the symptom, as a rule.
+        symptom = BugClass(stored.get("symptom") or row["bug_class"])
+        mechanism = Mechanism(row["mechanism"])
+    except ValueError as error:
+        weighed = replace(_NO_GROUNDS, not_known=(f"this version knows no such verdict: {error}",))
+    else:
+        weighed = grounds(symptom, evidence, mechanism)
+    facts = tuple(str(fact) for fact in stored.get("facts") or ())
+    return replace(weighed, speaking_for=facts or weighed.speaking_for)
 
 
 def _outputs(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -148,9 +178,10 @@ def _outputs(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[tu
             yield f"Last words on {name}", str(evidence[f"{name}_tail"])
 
 
-def _summary(row: Mapping[str, Any]) -> str:
+def _summary(row: Mapping[str, Any], latent: str | None) -> str:
     if row["outcome"] == "ok":
-        return "This container was created, became ready, lived and was removed: nothing failed."
+        well = "This container was created, became ready, lived and was removed: nothing failed."
+        return f"{well} {_LATENT.get(latent, f'Yet there was {latent}.')}" if latent else well
     if row["outcome"] == "unknown":
         return f"An answer was lost in step {row.get('failed_step')}: {_error(row)}"
     return f"It failed in step {row.get('failed_step')}: {_error(row)}"
@@ -164,11 +195,16 @@ def _error(row: Mapping[str, Any]) -> str:
 
 
 def _verdict(
-    row: Mapping[str, Any], manifest: Mapping[str, Any], remedies: tuple[Remedy, ...]
+    row: Mapping[str, Any],
+    latent: str | None,
+    manifest: Mapping[str, Any],
+    remedies: tuple[Remedy, ...],
 ) -> tuple[tuple[str, str], ...]:
     shown = [("outcome", row["outcome"])]
     if row["outcome"] == "failed":
         shown += [("bug class", row["bug_class"]), ("mechanism", row["mechanism"])]
+    if latent:
+        shown.append(("unnoticed", latent))
     if row.get("exit_status") is not None:
         shown.append(("exit status", str(int(row["exit_status"]))))
     settings = [setting for remedy in remedies for setting in remedy.settings]
@@ -223,45 +259,18 @@ def _news_of_death(deaths: list[dict[str, Any]]) -> Iterator[Moment]:
                 yield Moment(at=death[column].timestamp(), actor=actor, text=text)
 
 
-def _neighbours(row: Mapping[str, Any], evidence: Mapping[str, Any]) -> Iterator[Moment]:
+def _neighbours(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:
     """The Kills of others that were under way while this container was there."""
     began = row["submitted_at"].timestamp() if row.get("submitted_at") else 0.0
-    kills = [
-        kill
-        for kill in evidence.get("neighbour_kills") or ()
-        if kill.get("ended_at") is None or kill["ended_at"] >= began
-    ]
-    kills.sort(key=lambda kill: kill["started_at"])
+    kills = [k for k in evidence.neighbour_kills if k.ended_at is None or k.ended_at >= began]
+    kills.sort(key=lambda kill: kill.started_at)
+    hits = culprits(evidence)
     for kill in kills[-_MOST_NEIGHBOURS:]:
-        what = "Kill(all)" if kill.get("all_processes") else "Kill"
+        what = "Kill(all)" if kill.all_processes else "Kill"
         yield Moment(
-            at=kill["started_at"],
-            ended_at=kill.get("ended_at"),
+            at=kill.started_at,
+            ended_at=kill.ended_at,
             actor=Actor.NEIGHBOUR,
-            text=f"{what} of {kill['container_id']} in the same cgroup",
-            bad=fits(kill, evidence),
+            text=f"{what} of {kill.container_id} in the same cgroup",
+            bad=kill in hits,
         )
-
-
-def _speaking_for(
-    evidence: Mapping[str, Any], seen: tuple[Observation, ...], mechanism: str | None
-) -> Iterator[str]:
-    """The facts that the verdict rests on, then what else agrees; each once."""
-    facts = [str(fact) for fact in evidence.get("facts") or ()]
-    yield from facts
-    if not facts and mechanism != Mechanism.UNKNOWN:
-        yield from (o.text for o in seen if o.mechanism == mechanism and o.speaks is True)
-
-
-def _speaking_against(seen: tuple[Observation, ...], mechanism: str | None) -> Iterator[str]:
-    for observed in seen:
-        if observed.mechanism == mechanism and observed.speaks is False:
-            yield observed.text
-        elif observed.mechanism != mechanism and observed.speaks is True:
-            yield f"for {observed.mechanism}: {observed.text}"
-
-
-def _ruled_out(seen: tuple[Observation, ...], mechanism: str | None) -> Iterator[str]:
-    for observed in seen:
-        if observed.mechanism != mechanism and observed.speaks is False:
-            yield f"{observed.mechanism}: {observed.text}"

@@ -1,30 +1,16 @@
-"""Figures of what the monitor saw: one trial's time line, how soon deaths are seen, memory.
+"""Figures of what the monitor saw: one trial's time line, and how soon deaths are seen.
 
-Each takes an ``Axes`` to draw on or makes its own, and gives it back. Colours are those of Okabe
-and Ito (https://jfly.uni-koeln.de/color/), told apart by colour-blind readers; each kind also has a
-place or a shape of its own.
+Each kind of thing has a lane or a place of its own besides its colour.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from iluvatar_bench.records import Way
-
-_BLUE, _ORANGE, _GREEN, _RED, _SKY, _PURPLE, _GREY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#56b4e9",
-    "#cc79a7",
-    "#666666",
-)
+from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
 
 _MIB = 1 << 20
 
@@ -37,16 +23,6 @@ _LANES = {
     "death": "death seen by",
     "sample": "memory",
 }
-_COLOURS = {
-    "step": _BLUE,
-    "kill": _ORANGE,
-    "neighbour_kill": _RED,
-    "collection": _PURPLE,
-    "event": _GREY,
-    "death": _RED,
-    "sample": _GREEN,
-}
-
 _WAY_LABELS = {
     Way.PIDFD: "pidfd",
     Way.WAIT: "Tasks.Wait",
@@ -55,10 +31,14 @@ _WAY_LABELS = {
     Way.POLL: "memory poller",
 }
 
+OWN_KINDS = ("step", "kill", "collection", "death")
+"""What a trial's life is measured by: without any of them there is nothing to draw."""
+
 _SHORT_SHARE = 0.004
 """Bars are at least this share of the axis wide, or they could not be seen."""
 
 
+@in_style
 def timeline_figure(
     timeline: pd.DataFrame,
     *,
@@ -72,7 +52,7 @@ def timeline_figure(
         window_ms: the part to show, in milliseconds since the submit; None: the whole life.
     """
     kinds = [kind for kind in _LANES if (timeline["kind"] == kind).any()]
-    axes = axes if axes is not None else _axes(width=9.5, height=0.62 * len(kinds) + 1.3)
+    axes = axes_or_new(axes, 9.5, 0.62 * len(kinds) + 1.5)
     low, high = window_ms if window_ms is not None else _life(timeline)
     margin = 0.02 * max(high - low, 1.0)
     axes.set_xlim(low - margin, high + margin)
@@ -81,19 +61,44 @@ def timeline_figure(
         if kind == "sample":
             _draw_memory(axes, rows, lane)
         elif kind in ("event", "death"):
-            _draw_moments(axes, rows, lane, _COLOURS[kind])
+            _draw_moments(axes, rows, lane, _colour(kind))
         else:
-            _draw_bars(axes, rows, lane, _COLOURS[kind])
+            _draw_bars(axes, rows, lane, _colour(kind))
     axes.set_yticks(range(len(kinds)), [_lane_label(kind, timeline) for kind in kinds])
     axes.set_ylim(len(kinds) - 0.45, -0.6)
     axes.set_xlabel("time since the trial's submit, ms")
-    axes.grid(axis="x", alpha=0.3, lw=0.6)
-    return _plain(axes)
+    axes.grid(axis="x", lw=0.6)
+    axes.set_axisbelow(True)
+    counts = timeline["kind"].value_counts()
+    axes.set_title(f"One trial, what was done and seen of it (n = {len(timeline)})")
+    told = ", ".join(f"{_LANES[kind]} ({counts[kind]})" for kind in kinds)
+    failed = timeline.loc[
+        (timeline["kind"] == "step") & ~timeline["completed"].astype(bool), "name"
+    ]
+    describe(
+        axes,
+        f"One trial from {low:.0f} to {high:.0f} ms after its submit, a lane for each kind of "
+        f"thing: {told}. Failed: {', '.join(failed) or 'no step'}.",
+    )
+    return axes
+
+
+def _colour(kind: str) -> str:
+    orange, red, green, _, purple, *_ = theme().others
+    return {
+        "step": theme().right,
+        "kill": orange,
+        "neighbour_kill": red,
+        "collection": purple,
+        "event": theme().ink,
+        "death": red,
+        "sample": green,
+    }[kind]
 
 
 def _life(timeline: pd.DataFrame) -> tuple[float, float]:
     """From the first to the last thing of the trial's own: neighbours must not squeeze it."""
-    own = timeline[timeline["kind"].isin(("step", "kill", "collection", "death"))]
+    own = timeline[timeline["kind"].isin(OWN_KINDS)]
     return float(own["started_ms"].min()), float(own["ended_ms"].max())
 
 
@@ -117,7 +122,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, lane: int, colour: str) -> None:
             color=colour,
             alpha=0.55 if position % 2 else 0.85,
             hatch=None if row["completed"] else "////",
-            edgecolor="white" if row["completed"] else "black",
+            edgecolor=theme().paper if row["completed"] else theme().ink,
             lw=0.5,
         )
         left, right = max(row["started_ms"], low), min(row["started_ms"] + width, high)
@@ -150,10 +155,11 @@ def _draw_memory(axes: Axes, rows: pd.DataFrame, lane: int) -> None:
     alive = rows[rows["rss_bytes"].notna()]
     peak = float(alive["rss_bytes"].max()) if len(alive) else 1.0
     height = lane + 0.35 - 0.7 * alive["rss_bytes"].astype(float) / peak
-    axes.plot(alive["started_ms"], height, ".-", color=_COLOURS["sample"], ms=4, lw=1.2)
-    axes.hlines(lane + 0.35, *axes.get_xlim(), color=_GREY, lw=0.5)
+    axes.plot(alive["started_ms"], height, ".-", color=_colour("sample"), ms=4, lw=1.2)
+    axes.hlines(lane + 0.35, *axes.get_xlim(), color=theme().faint, lw=0.5)
 
 
+@in_style
 def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     """How long after the signal each way saw the death: every death a dot, the median a line.
 
@@ -161,15 +167,16 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
         latencies: as of ``report.timeline.detection_latencies``.
     """
     ways = [way for way in _WAY_LABELS if (latencies["way"] == str(way)).any()]
-    axes = axes if axes is not None else _axes(width=7.5, height=0.6 * len(ways) + 1.2)
-    colours = (_BLUE, _GREEN, _ORANGE, _PURPLE, _RED)
+    axes = axes_or_new(axes, 7.5, 0.6 * len(ways) + 1.4)
+    colours = (theme().right, *theme().others)
+    medians: dict[Way, float] = {}
     for lane, (way, colour) in enumerate(zip(ways, colours, strict=False)):
         values = latencies.loc[latencies["way"] == str(way), "latency_ms"].to_numpy(dtype=float)
         # Spread over the lane in their order, so that equal ones stay apart.
         height = lane + np.linspace(-0.25, 0.25, len(values)) if len(values) > 1 else [lane]
         axes.plot(values, height, "o", color=colour, ms=4, alpha=0.7, mec="none")
-        median = float(np.median(values))
-        axes.vlines(median, lane - 0.36, lane + 0.36, color="black", lw=1.8)
+        median = medians[way] = float(np.median(values))
+        axes.vlines(median, lane - 0.36, lane + 0.36, color=theme().ink, lw=1.8)
         axes.annotate(
             f"{median:.3g} ms",
             (median, lane - 0.36),
@@ -185,55 +192,10 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     )
     axes.set_ylim(len(ways) - 0.4, -0.75)
     axes.set_xlabel("time from SIGKILL to the news, ms (logarithmic; line: median)")
-    return _plain(axes)
-
-
-def memory_figure(
-    samples: pd.DataFrame, *, deaths: pd.DataFrame | None = None, axes: Axes | None = None
-) -> Axes:
-    """Resident memory over time: each container, and all together; deaths as crosses.
-
-    Args:
-        samples: rows of ``records.Sample``.
-        deaths: rows of ``records.Death``; a cross stands at a container's last sample alive.
-    """
-    axes = axes if axes is not None else _axes(width=8.5, height=3.8)
-    began = samples["sampled_at"].min()
-    seconds = (samples["sampled_at"] - began).dt.total_seconds()
-    alive = samples.assign(seconds=seconds, mib=samples["rss_bytes"].astype("Float64") / _MIB)
-    alive = alive[alive["mib"].notna()]
-    containers = alive[alive["container_id"].notna()]
-    dead = set() if deaths is None else set(deaths["container_id"])
-    style: dict[str, Any] = {"color": _SKY, "lw": 0.9, "alpha": 0.8}
-    label, cross = "a container", "dead by the next sample"
-    for name, rows in containers.groupby("container_id"):
-        mib = rows["mib"].astype(float)
-        axes.plot(rows["seconds"], mib, label=label, **style)
-        label = "_"
-        if name in dead:
-            axes.plot(rows["seconds"].iloc[-1], mib.iloc[-1], "x", color=_RED, ms=5, label=cross)
-            cross = "_"
-    whole = alive[alive["container_id"].isna()]
-    axes.step(
-        whole["seconds"],
-        whole["mib"].astype(float),
-        where="post",
-        color=_BLUE,
-        lw=1.8,
-        label="all together",
+    deaths = latencies["container_id"].nunique()
+    axes.set_title(f"How soon a death is known (n = {deaths} deaths)")
+    medians = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
+    describe(
+        axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {medians}."
     )
-    axes.set_yscale("symlog", linthresh=10)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("time since the first sample, s")
-    axes.set_ylabel("resident memory, MiB (logarithmic above 10)")
-    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-    return _plain(axes)
-
-
-def _axes(*, width: float, height: float) -> Axes:
-    return Figure(figsize=(width, height), layout="constrained").subplots()
-
-
-def _plain(axes: Axes) -> Axes:
-    axes.spines[["top", "right"]].set_visible(False)
     return axes

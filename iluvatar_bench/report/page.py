@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from iluvatar_bench.experiments import RunComparison, RunResult, compare_runs
+from iluvatar_bench.experiments import RunComparison, RunResult, compare_runs, load_observations
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.report.figures import (
     plot_differences,
@@ -24,6 +24,7 @@ from iluvatar_bench.report.figures import (
     plot_steps,
     plot_survival,
 )
+from iluvatar_bench.report.monitor_figures import OWN_KINDS, timeline_figure
 from iluvatar_bench.report.parts import Links, Part, Section, Text, figure_of, table_of
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
@@ -32,6 +33,7 @@ from iluvatar_bench.report.tables import (
     failure_examples,
     latency_table,
 )
+from iluvatar_bench.report.timeline import trial_timeline
 from iluvatar_bench.stats import step_latencies, time_to_death
 
 _READING = (
@@ -41,6 +43,10 @@ _READING = (
     "made to show causes: compare the runs, and do not read the rates as those of a worker in the "
     "field."
 )
+
+
+_MOST_FAILURES = 4
+"""Failures of a run that are shown in full: the four classes of 2022 fit."""
 
 
 def report_page(
@@ -65,6 +71,7 @@ def report_page(
         Section("What the failures say", _examples(runs)),
         Section("Latencies by step", _latencies(runs)),
         Section("Timelines", _timelines(runs)),
+        Section("Failures in full", _failures(runs)),
         Section("Memory", _memory(runs)),
         Section("Residue", residue_parts(runs)),
         Section("Provenance", provenance_parts(runs)),
@@ -184,6 +191,31 @@ def _timelines(runs: Sequence[RunResult]) -> list[Part]:
         parts.append(Text("How long ready containers lived", "heading"))
         parts.append(figure_of(partial(plot_survival, curves)))
     return parts if len(parts) > 1 else []
+
+
+def _failures(runs: Sequence[RunResult]) -> list[Part]:
+    """The first failure of each class, in the runs that kept the times of their steps."""
+    parts: list[Part] = []
+    for run in runs:
+        failed = run.trials[run.trials["outcome"] == "failed"].sort_values("trial")
+        if failed.empty or "spans" not in failed:
+            continue
+        timed = failed[failed["spans"].notna()].drop_duplicates("bug_class")
+        seen = load_observations(run.folder)
+        for _, row in timed.head(_MOST_FAILURES).iterrows():
+            timeline = trial_timeline(run.trials, trial=row["trial"], **seen)
+            if timeline["kind"].isin(OWN_KINDS).any():
+                name = f"{run.label}, trial {row['trial']}: {row['bug_class']}, {row['mechanism']}"
+                parts += [Text(name, "heading"), figure_of(partial(timeline_figure, timeline))]
+    if not parts:
+        return []
+    return [
+        Text(
+            f"The first failure of each class, of at most {_MOST_FAILURES} in a run; a hatched "
+            "step failed."
+        ),
+        *parts,
+    ]
 
 
 def _memory(runs: Sequence[RunResult]) -> list[Part]:

@@ -22,6 +22,7 @@ from iluvatar_bench.containerd.image_import import SNAPSHOT_LABEL, ImportedImage
 from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host import processes
+from iluvatar_bench.host.shims import shim_of
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container
 from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
@@ -258,8 +259,9 @@ async def _plant(defect: str, node: Node, image: ImportedImage, folder: Path) ->
             return defect, 120
         case "shim_lost":
             await worker.create("bad")
-            shims = processes.shims_of(node.address, container_id="bad")
-            await asyncio.to_thread(processes.end, shims)
+            shim = shim_of(node.address, "bad")
+            assert shim is not None
+            await asyncio.to_thread(processes.end, [shim])
             await _task_gone(node, "bad")
             return "record_without_task", 120
         case "shim_without_record":

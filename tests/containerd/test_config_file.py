@@ -9,7 +9,8 @@ import pytest
 from iluvatar_bench.containerd.config_file import DEFAULT_STATE, read_config
 from iluvatar_bench.containerd.daemon import NATURAL_COLLECTOR, QUIET_COLLECTOR, Node
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.host.peer import listener_of
+from iluvatar_bench.host.listener import listener_at
+from iluvatar_bench.host.processes import command_line, environment
 
 
 def arguments(file: Path, *more: str) -> tuple[str, ...]:
@@ -43,14 +44,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.daemon
-async def test_the_process_behind_a_socket_and_its_settings(
-    quiet_node: Node, short_folder: Path
-) -> None:
-    listener = listener_of(quiet_node.address)
+async def test_the_process_behind_a_socket_and_its_settings(quiet_node: Node) -> None:
+    listener = listener_at(quiet_node.address)
     assert listener is not None
-    assert Path(listener.arguments[0]).name == "containerd"
-    assert listener.same_mounts is True
-    assert listener.search_path
-    config = read_config(listener.arguments)
+    arguments = command_line(listener.pid)
+    assert Path(arguments[0]).name == "containerd"
+    assert environment(listener.pid)["PATH"]
+    config = read_config(arguments)
     assert (config.collector, config.state) == (QUIET_COLLECTOR, quiet_node.address.parent / "s")
-    assert listener_of(short_folder / "none") is None

@@ -14,7 +14,15 @@ import pytest
 
 from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
 from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
-from iluvatar_bench.containerd.versions import pull_flags, release, shim_socket
+from iluvatar_bench.containerd.versions import (
+    Release,
+    announces_collections,
+    pull_flags,
+    refuses_shared_cgroup,
+    release,
+    rests_between_collections,
+    shim_socket,
+)
 from iluvatar_bench.experiments.ledger import take_stock
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.trial import Setting, run_trial
@@ -22,7 +30,7 @@ from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.attachment import NetworkMode
 from iluvatar_bench.host.network_pool import open_pool
 from iluvatar_bench.host.networks import open_network
-from iluvatar_bench.host.processes import shims_of
+from iluvatar_bench.host.shims import shim_of, shim_processes
 from iluvatar_bench.lifecycle import KillLog, resolve_profile
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
@@ -119,7 +127,7 @@ async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -
         (bundle,) = node.address.parent.glob("s/io.containerd.runtime.v2.task/*/c")
         socket = shim_socket(bundle)
         assert socket is not None and socket.is_socket()
-        assert len(shims_of(node.address)) == 1
+        assert shim_processes(node.address) == (shim_of(node.address, "c"),)
         await container.remove()
     assert not socket.exists()
 
@@ -127,22 +135,38 @@ async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("ctr github.com/containerd/containerd 1.6.20~ds1", (1, 6)),
-        ("ctr github.com/containerd/containerd/v2 v2.1.4 75cb2b7193e4", (2, 1)),
-        ("1.7.24~ds1", (1, 7)),
-        ("v2.0.0-rc.5", (2, 0)),
-        ("2.1.9+unknown", (2, 1)),
+        ("ctr github.com/containerd/containerd 1.6.20~ds1", (1, 6, 20)),
+        ("ctr github.com/containerd/containerd/v2 v2.1.4 75cb2b7193e4", (2, 1, 4)),
+        ("1.7.24~ds1", (1, 7, 24)),
+        ("v2.0.0-rc.5", (2, 0, 0)),
+        ("2.1.9+unknown", (2, 1, 9)),
+        ("runc version 1.1.5+ds1", (1, 1, 5)),
+        ("crun version 1.8\ncommit: 0356bf\nspec: 1.0.0", (1, 8, 0)),
         ("dev", None),
         ("", None),
     ],
 )
-def test_a_release_is_read_from_what_programs_say(said: str, found: tuple[int, int] | None) -> None:
+def test_a_release_is_read_from_what_programs_say(
+    said: str, found: tuple[int, int, int] | None
+) -> None:
     assert release(said) == found
 
 
 def test_only_a_ctr_that_knows_the_flag_is_given_it() -> None:
-    assert pull_flags((1, 6)) == pull_flags(None) == ()
-    assert pull_flags((1, 7)) == pull_flags((2, 3)) == ("--local",)
+    assert pull_flags(Release(1, 6, 33)) == pull_flags(None) == ()
+    assert pull_flags(Release(1, 7, 0)) == pull_flags(Release(2, 3, 0)) == ("--local",)
+
+
+def test_what_depends_on_the_release_changes_exactly_where_it_is_said_to() -> None:
+    releases = [Release(*numbers) for numbers in (
+        (1, 6, 20), (1, 6, 31), (1, 6, 32), (1, 7, 0), (1, 7, 15), (1, 7, 16), (2, 0, 0),
+    )]  # fmt: skip
+    assert [announces_collections(found) for found in releases] == [False] * 3 + [True] * 4
+    assert [rests_between_collections(found) for found in releases] == [
+        False, False, True, False, False, True, True,
+    ]  # fmt: skip
+    runcs = [Release(1, 1, 15), Release(1, 2, 0), Release(1, 5, 1)]
+    assert [refuses_shared_cgroup(found) for found in runcs] == [False, True, True]
 
 
 def test_a_bundle_names_its_shim_in_two_ways_or_none(tmp_path: Path) -> None:

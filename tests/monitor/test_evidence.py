@@ -16,7 +16,7 @@ from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.experiments import nemesis
 from iluvatar_bench.experiments.trial import Before, Setting, examine
-from iluvatar_bench.host import processes
+from iluvatar_bench.host.shims import shim_of
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.monitor import Subject, collect, open_monitor, who_listens
@@ -84,10 +84,9 @@ async def test_no_fault_of_ours_costs_more_than_its_own_part(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    for name in ("read_mountinfo", "read_kernel_log", "listener_at", "read_tail"):
+    for name in ("read_mountinfo", "read_kernel_log", "listener_at", "read_tail", "shim_of"):
         monkeypatch.setattr(host_facts_module, name, broken)
     monkeypatch.setattr(host_facts_module.cgroups, "members", broken)
-    monkeypatch.setattr(host_facts_module.processes, "shim_of", broken)
     socket = short_folder / "s"
     async with fake_containerd(socket), connect(socket) as client:
         evidence = await collect(client, socket, subject(short_folder))
@@ -131,7 +130,7 @@ async def test_everything_there_is_of_a_living_container(
         assert alive.memory_counters is not None
         assert alive.memory_counters["oom_kill"] == alive.oom_kills == 0
         assert alive.shim_alive is True
-        assert alive.shim_pid == processes.shim_of(node.address, "one")
+        assert alive.shim_pid == shim_of(node.address, "one")
         assert alive.daemon_before == alive.daemon_now
         assert isinstance(alive.daemon_now, DaemonFact)
         assert alive.events is not None
@@ -164,7 +163,7 @@ async def test_a_shim_that_is_gone_is_told_from_one_that_nobody_saw(
     ) as container:
         await ready(node, image, container)
         shim = container.shim_pid
-        assert shim == processes.shim_of(node.address, "one")
+        assert shim == shim_of(node.address, "one")
         setting = Setting("r", node, image, PRESETS["guarded"], kills)
         await nemesis.kill_shim(container)
         assert container.exited is not None

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench import explain, open_run
+from iluvatar_bench.bugs import BugClass, Evidence, attribute
 from iluvatar_bench.bugs.case import Actor, Case, Moment
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.experiments import RunResult
+from iluvatar_bench.experiments import RunResult, find_run
+from iluvatar_bench.experiments.recorded import recorded_names
 from iluvatar_bench.report import Autopsy
 from tests.test_cli import ROOT, command
 
@@ -163,6 +165,47 @@ def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
     assert not any("Tasks.Wait" in m.text for m in case.moments)
 
 
+def test_damage_that_nobody_noticed_is_told() -> None:
+    good = open_run(GUARDED)
+    row = good.trials.iloc[[0]].assign(evidence=json.dumps({"latent": "snapshot_collected"}))
+    trials = row.assign(snapshot_reference="none")
+    number = int(row["trial"].iloc[0])
+    case = explain(RunResult(good.folder, good.manifest, trials, good.rates), number).case
+    assert "nothing failed" in case.summary
+    assert "its snapshot had been collected" in case.summary
+    verdict = dict(case.verdict)
+    assert (verdict["outcome"], verdict["unnoticed"]) == ("ok", "snapshot_collected")
+    assert verdict["prevented by"] == "snapshot_reference=lease"
+
+
+def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult) -> None:
+    trial = trial_of(run, "process_died")
+    row = run.trials[run.trials["trial"] == trial].copy()
+    stored = json.loads(row["evidence"].iloc[0])
+    row["evidence"] = [json.dumps({**stored, "own_kills": [{"of": "tomorrow"}]})]
+    case = explain(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    assert case.evidence_for == tuple(stored["facts"])
+    assert "not in the form of this version" in case.not_known[0]
+    row["mechanism"] = "a_mechanism_of_tomorrow"
+    case = explain(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    assert any("a_mechanism_of_tomorrow" in text for text in case.not_known)
+
+
+@pytest.mark.parametrize("name", recorded_names())
+def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> None:
+    recorded = open_run(find_run(name))
+    failed = recorded.trials[recorded.trials["outcome"] == "failed"]
+    for _, row in failed.iterrows():
+        stored = json.loads(row["evidence"])
+        verdict = attribute(BugClass(row["bug_class"]), Evidence.from_dict(stored))
+        assert (verdict.mechanism, verdict.bug_class) == (row["mechanism"], row["bug_class"])
+        assert list(verdict.facts) == stored["facts"]
+    for trial in recorded.trials.drop_duplicates(["outcome", "bug_class", "mechanism"])["trial"]:
+        case = explain(recorded, int(trial)).case
+        told = bool(case.evidence_for), bool(case.ruled_out or case.not_known)
+        assert told == ((True, True) if trial in set(failed["trial"]) else (False, False))
+
+
 def test_without_events_and_evidence_the_case_says_what_it_knows(
     run: RunResult, tmp_path: Path
 ) -> None:
@@ -191,7 +234,7 @@ def test_a_trial_that_is_not_there_and_the_command(run: RunResult, tmp_path: Pat
     with pytest.raises(UsageError, match="is no run folder"):
         explain(tmp_path, 1)
     trial = str(trial_of(run, "process_died"))
-    done = command("explain", str(RUN), trial)
+    done = command("explain", RUN.name, trial)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == str(explain(run, int(trial)))
     page = tmp_path / "page.html"

@@ -13,12 +13,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.experiments import find_run, open_run
+from iluvatar_bench.experiments import find_run, load_observations, open_detection, open_run
 from iluvatar_bench.report import (
     DARK,
     LIGHT,
     alt_text,
+    detection_latencies,
     drawn_in,
+    latency_figure,
     plot_differences,
     plot_dose_response,
     plot_effects,
@@ -28,6 +30,8 @@ from iluvatar_bench.report import (
     plot_steps,
     plot_survival,
     save_figure,
+    timeline_figure,
+    trial_timeline,
 )
 from iluvatar_bench.report.figures.style import Theme
 from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates, time_to_death
@@ -52,6 +56,10 @@ DOSES = pd.DataFrame(
     {"dose": [0, 1e-4, 0.5], "failures": [0, 10, 38], "trials": 40, "low": [0, 0.1, 0.8]}
 ).assign(high=[0.09, 0.4, 0.99], model=[0.0, 0.2, 0.9])
 
+MONITORED = open_run(find_run("monitored"))
+DETECTED = open_detection(find_run("monitored").parents[1] / "detection")
+SEEN = load_observations(MONITORED.folder)
+
 PLOTS: dict[str, Callable[..., Axes]] = {
     "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),
     "steps": lambda **k: plot_steps(TRIALS, **k),
@@ -64,6 +72,8 @@ PLOTS: dict[str, Callable[..., Axes]] = {
     "survival": lambda **k: plot_survival({"wrong": time_to_death(WRONG.trials)}, **k),
     "lifecycles": lambda **k: plot_lifecycles(WRONG.trials, **k),
     "memory": lambda **k: plot_memory(SAMPLES, deaths=DEATHS, **k),
+    "timeline": lambda **k: timeline_figure(trial_timeline(MONITORED.trials, trial=0, **SEEN), **k),
+    "latency": lambda **k: latency_figure(detection_latencies(DETECTED.deaths), **k),
     "dose": lambda **k: plot_dose_response(DOSES, unit="pause threshold, share of time", **k),
 }
 

@@ -142,3 +142,27 @@ def test_the_command_writes_the_page_and_refuses_in_one_line(tmp_path: Path) -> 
         done = command("report", *arguments)
         assert (done.returncode, done.stderr.count("\n")) == (code, 1)
         assert message in done.stderr
+
+
+def test_the_first_failure_of_each_class_is_shown_in_full() -> None:
+    run = open_run(find_run("monitored"))
+    page = report_page([run])
+    failed = run.trials[run.trials["outcome"] == "failed"].sort_values("trial")
+    first = failed.drop_duplicates("bug_class")
+    start, end = page.index('id="failures-in-full"'), page.index('id="memory"')
+    titles = re.findall(r"<h3>([^<]*)", page[start:end])
+    assert titles == [
+        f"{run.label}, trial {row.trial}: {row.bug_class}, {row.mechanism}"
+        for row in first.itertuples()
+    ]
+    images = Tags(page[start:end]).all("img")
+    assert [image["class"] for image in images] == ["light", "dark"] * len(first)
+    assert all("Failed: " in (image["alt"] or "") for image in images)
+    assert all("Failed: no step" not in (image["alt"] or "") for image in images)
+
+
+def test_no_failure_is_drawn_without_the_times_of_its_steps(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", process_died=3)
+    assert "Failures in full" not in report_page([run])
+    run.trials["spans"] = "[]"
+    assert "Failures in full" not in report_page([run])

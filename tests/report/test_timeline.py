@@ -18,7 +18,7 @@ from iluvatar_bench.report import (
     detection_latencies,
     latency_figure,
     latency_table,
-    memory_figure,
+    plot_memory,
     timeline_figure,
     trial_facts,
     trial_timeline,
@@ -152,7 +152,7 @@ def test_the_figures_draw_on_the_axes_they_are_given_and_name_their_units(tmp_pa
     assert timeline_figure(timeline, axes=whole) is whole
     assert timeline_figure(timeline, window_ms=(70, 100), axes=end) is end
     assert latency_figure(detection_latencies(DEATHS), axes=latency) is latency
-    assert memory_figure(SAMPLES, deaths=DEATHS, axes=memory) is memory
+    assert plot_memory(SAMPLES, deaths=DEATHS, axes=memory) is memory
     low, high = whole.get_xlim()
     assert low < 10
     assert 99 < high < 110
