@@ -19,16 +19,21 @@ from iluvatar_bench.cli_compare import compare_command
 from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.cli_network import (
+from iluvatar_bench.cli_network import network_benchmark
+from iluvatar_bench.cli_notebook import notebook_command
+from iluvatar_bench.cli_options import (
+    Address,
+    AsJson,
     Bridge,
     Plugins,
     PoolSize,
+    ProfileName,
+    Results,
+    Seed,
+    Sets,
     Subnet,
-    network_benchmark,
     network_settings,
 )
-from iluvatar_bench.cli_notebook import notebook_command
-from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
 from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import record_command, report_command
 from iluvatar_bench.cli_workloads import churn_command, trace_command
@@ -88,10 +93,16 @@ app.command(
     ),
 )(notebook_command)
 
-run_app.command("churn", epilog=example("run churn --profile guarded --arrivals 300"))(
-    churn_command
-)
-run_app.command("trace", epilog=example("run trace FILE --function hello"))(trace_command)
+run_app.command(
+    "churn",
+    epilog=example(
+        "run churn --profile guarded --arrivals 300",
+        "run churn --pattern closed --clients 4 --keep-alive-ms 2000 --json",
+    ),
+)(churn_command)
+run_app.command(
+    "trace", epilog=example("run trace FILE --function hello", "run trace FILE --map f1=hello")
+)(trace_command)
 
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]
@@ -126,7 +137,7 @@ def options(
 
 @app.command(epilog=example("doctor", "doctor --json"))
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
     from dataclasses import asdict
@@ -201,7 +212,7 @@ def run_cold_start_command(
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
     results: Results = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.experiments import run_cold_start
