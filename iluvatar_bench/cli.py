@@ -155,38 +155,43 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command(epilog=example("demo", "demo --trials 60 --out /tmp/demo"))
+@app.command(epilog=example("demo", "demo --trials 60 --arrivals 60 --out /tmp/demo"))
 def demo(
     trials: Trials = 240,
     concurrency: Concurrency = 6,
+    arrivals: Annotated[int, typer.Option(help="requests of the churn workload")] = 120,
     seed: Seed = 1,
     results: Results = Path("results"),
 ) -> None:
     """Show the four bugs of 2022 under the worker's profile, and none under the guarded one."""
-    from iluvatar_bench.plans import cold_start
+    from iluvatar_bench.plans import PooledFunction, churn, cold_start
 
     cold_start(trials=trials, concurrency=concurrency, seed=seed)
+    churn(arrivals=arrivals, functions=[PooledFunction("x", "x")], budget_mib=512, seed=seed)
     _require_working_host()
     from iluvatar_bench.demo import PROFILES, run_demo
 
     print_plain(
-        f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, under "
-        f"each of {' and '.join(PROFILES)}, on a private containerd: three to six minutes."
+        f"On a private containerd, under each of {' and '.join(PROFILES)}: {trials} cold starts of "
+        f"a Python function, {concurrency} at a time; then {arrivals} requests for three functions "
+        "to a keep-alive pool. Four to eight minutes."
     )
     done = run_demo(
         trials=trials,
         concurrency=concurrency,
+        arrivals=arrivals,
         seed=seed,
         results=results,
         progress=sys.stderr.isatty(),
         say=print_plain,
     )
-    print_plain("")
-    print_table(done.table)
+    for workload, table in done.tables.items():
+        print_plain(f"\n{workload}:")
+        print_table(table)
     print_plain(
         "\nA cell: count/trials, rate and 95 % Wilson interval; for none, the highest rate that "
-        "the trials leave plausible.\nA stress workload: compare the profiles; the rates are not "
-        "those of a worker in the field.\n"
+        "the trials leave plausible. A trial is one container's life.\nStress workloads: compare "
+        "the profiles; the rates are not those of a worker in the field.\n"
     )
     for name, path in done.files.items():
         print_plain(f"{name}: {path}")

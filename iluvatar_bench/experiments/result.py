@@ -54,6 +54,11 @@ class RunResult:
         return str(self.manifest["profile"]["name"])
 
     @property
+    def workload(self) -> str:
+        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
+        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+
+    @property
     def planned(self) -> int:
         """How many trials the plan had; in a workload of arrivals, how many arrivals.
 
