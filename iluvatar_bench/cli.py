@@ -20,16 +20,21 @@ from iluvatar_bench.cli_dose import dose_command
 from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.cli_network import (
+from iluvatar_bench.cli_network import network_benchmark
+from iluvatar_bench.cli_notebook import notebook_command
+from iluvatar_bench.cli_options import (
+    Address,
+    AsJson,
     Bridge,
     Plugins,
     PoolSize,
+    ProfileName,
+    Results,
+    Seed,
+    Sets,
     Subnet,
-    network_benchmark,
     network_settings,
 )
-from iluvatar_bench.cli_notebook import notebook_command
-from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
 from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import record_command, report_command
 from iluvatar_bench.cli_root_cause import blame_command, root_cause_command
@@ -90,10 +95,16 @@ app.command(
     ),
 )(notebook_command)
 
-run_app.command("churn", epilog=example("run churn --profile guarded --arrivals 300"))(
-    churn_command
-)
-run_app.command("trace", epilog=example("run trace FILE --function hello"))(trace_command)
+run_app.command(
+    "churn",
+    epilog=example(
+        "run churn --profile guarded --arrivals 300",
+        "run churn --pattern closed --clients 4 --keep-alive-ms 2000 --json",
+    ),
+)(churn_command)
+run_app.command(
+    "trace", epilog=example("run trace FILE --function hello", "run trace FILE --map f1=hello")
+)(trace_command)
 app.command(
     "root-cause",
     epilog=example("root-cause", "root-cause --factors snapshot_reference --factors kill=init,all"),
@@ -136,7 +147,7 @@ def options(
 
 @app.command(epilog=example("doctor", "doctor --json"))
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
     from dataclasses import asdict
@@ -154,38 +165,43 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command(epilog=example("demo", "demo --trials 60 --out /tmp/demo"))
+@app.command(epilog=example("demo", "demo --trials 60 --arrivals 60 --out /tmp/demo"))
 def demo(
     trials: Trials = 240,
     concurrency: Concurrency = 6,
+    arrivals: Annotated[int, typer.Option(help="requests of the churn workload")] = 120,
     seed: Seed = 1,
     results: Results = Path("results"),
 ) -> None:
     """Show the four bugs of 2022 under the worker's profile, and none under the guarded one."""
-    from iluvatar_bench.plans import cold_start
+    from iluvatar_bench.plans import PooledFunction, churn, cold_start
 
     cold_start(trials=trials, concurrency=concurrency, seed=seed)
+    churn(arrivals=arrivals, functions=[PooledFunction("x", "x")], budget_mib=512, seed=seed)
     _require_working_host()
     from iluvatar_bench.demo import PROFILES, run_demo
 
     print_plain(
-        f"Cold-starting {trials} containers of a Python function, {concurrency} at a time, under "
-        f"each of {' and '.join(PROFILES)}, on a private containerd: three to six minutes."
+        f"On a private containerd, under each of {' and '.join(PROFILES)}: {trials} cold starts of "
+        f"a Python function, {concurrency} at a time; then {arrivals} requests for three functions "
+        "to a keep-alive pool. Four to eight minutes."
     )
     done = run_demo(
         trials=trials,
         concurrency=concurrency,
+        arrivals=arrivals,
         seed=seed,
         results=results,
         progress=sys.stderr.isatty(),
         say=print_plain,
     )
-    print_plain("")
-    print_table(done.table)
+    for workload, table in done.tables.items():
+        print_plain(f"\n{workload}:")
+        print_table(table)
     print_plain(
         "\nA cell: count/trials, rate and 95 % Wilson interval; for none, the highest rate that "
-        "the trials leave plausible.\nA stress workload: compare the profiles; the rates are not "
-        "those of a worker in the field.\n"
+        "the trials leave plausible. A trial is one container's life.\nStress workloads: compare "
+        "the profiles; the rates are not those of a worker in the field.\n"
     )
     for name, path in done.files.items():
         print_plain(f"{name}: {path}")
@@ -211,7 +227,7 @@ def run_cold_start_command(
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
     results: Results = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.experiments import run_cold_start

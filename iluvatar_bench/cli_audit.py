@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.cli_options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 def audit_command(
     address: Address = None,
     namespace: Namespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="go on: report containers as they are created")
     ] = False,

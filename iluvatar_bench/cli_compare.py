@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.cli_options import AsJson
 from iluvatar_bench.cli_output import print_json, print_plain, print_table
 from iluvatar_bench.errors import UnusablePath
 
@@ -26,7 +27,7 @@ def compare_command(
     force: Annotated[
         bool, typer.Option("--force", help="compare runs of different hosts or schemas anyway")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
 ) -> None:
     """Compare two runs, class by class: better, worse, or no difference shown.

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.cli_options import Address, ProfileName, Results, Seed, Sets
-from iluvatar_bench.cli_output import print_plain, print_table
+from iluvatar_bench.cli_options import (
+    Address,
+    AsJson,
+    Bridge,
+    Plugins,
+    PoolSize,
+    ProfileName,
+    Results,
+    Seed,
+    Sets,
+    Subnet,
+    network_settings,
+)
+from iluvatar_bench.cli_output import print_json, print_plain, print_table
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +61,12 @@ def churn_command(
     keep_alive_ms: KeepAlive = None,
     seed: Seed = 1,
     address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
     results: Results = Path("results"),
+    as_json: AsJson = False,
 ) -> None:
     """Requests for several functions on a keep-alive pool: created, reused, evicted, removed."""
     from iluvatar_bench.lifecycle import resolve_profile
@@ -71,7 +88,15 @@ def churn_command(
         ),
         keep_alive_ms=keep_alive_ms,
     )
-    _run(resolve_profile(profile, settings or ()), plan, address=address, results=results)
+    _run(
+        resolve_profile(profile, settings or ()),
+        plan,
+        as_json=as_json,
+        results=results,
+        address=address,
+        network=network_settings(subnet, bridge, plugins),
+        pool_size=pool_size,
+    )
 
 
 def trace_command(
@@ -104,7 +129,12 @@ def trace_command(
     keep_alive_ms: KeepAlive = None,
     seed: Seed = 1,
     address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
     results: Results = Path("results"),
+    as_json: AsJson = False,
 ) -> None:
     """Replay a trace of invocations on a keep-alive pool."""
     from iluvatar_bench.experiments.trace_files import read_metadata, read_trace
@@ -131,10 +161,19 @@ def trace_command(
         limit=limit,
         keep_alive_ms=keep_alive_ms,
     )
-    _run(resolve_profile(profile, settings or ()), plan, address=address, results=results)
+    _run(
+        resolve_profile(profile, settings or ()),
+        plan,
+        as_json=as_json,
+        results=results,
+        address=address,
+        network=network_settings(subnet, bridge, plugins),
+        pool_size=pool_size,
+    )
 
 
-def _run(profile: Profile, plan: ChurnPlan, *, address: Path | None, results: Path) -> None:
+def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any) -> None:
+    """``laboratory`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.experiments import run_churn
     from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress import arrivals_bar
@@ -145,15 +184,17 @@ def _run(profile: Profile, plan: ChurnPlan, *, address: Path | None, results: Pa
             lambda stop: run_churn(
                 profile,
                 plan,
-                results=results,
-                address=address,
+                **laboratory,
                 on_trial=bar.trial,
                 on_arrival=bar.arrival,
                 stop=stop,
             )
         )
-    print_table(comparison_table(result.rates))
-    print_plain(str(result))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,13 +22,20 @@ from iluvatar_bench.report import (
 
 PROFILES = ("iluvatar-2022-07", "guarded")
 
+CHURN_LOAD = {"pattern": "closed", "clients": 3, "budget_mib": 512}
+"""The load of the churn notebook. Clients that wait for their answers load every machine alike;
+three of them leave ready containers to be killed, and the budget has room for four containers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demo made: one run per profile, and their comparison."""
+    """What the demo made: a cold-start and a churn run per profile, and their comparison.
+
+    ``tables`` has the failure rates of each workload, profiles side by side.
+    """
 
     runs: tuple[RunResult, ...]
-    table: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
     files: dict[str, Path]
 
 
@@ -35,48 +43,56 @@ def run_demo(
     *,
     trials: int,
     concurrency: int,
+    arrivals: int,
     seed: int,
     results: Path,
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> Demo:
-    """Execute the cold-start notebook under each profile and compare the runs.
+    """Execute the cold-start and the churn notebook under each profile and compare the runs.
 
-    ``say`` is called with a line as each phase ends.
+    ``say`` is called with a line for each run, as its notebook ends.
 
     Raises:
         IluvatarBenchError: as ``run_notebook``.
     """
     home = results.resolve() / f"demo-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+    common = {"seed": seed, "results": str(home)}
+    cold_start = {**common, "trials": trials, "concurrency": concurrency}
+    requests: list[tuple[str, str, dict[str, Any]]] = [
+        *(("cold_start", profile, {**cold_start, "profile": profile}) for profile in PROFILES),
+        (
+            "churn",
+            "both profiles",
+            {**common, **CHURN_LOAD, "arrivals": arrivals, "profiles": list(PROFILES)},
+        ),
+    ]
     runs: list[RunResult] = []
     files: dict[str, Path] = {}
-    for profile in PROFILES:
-        parameters = {
-            "profile": profile,
-            "trials": trials,
-            "concurrency": concurrency,
-            "seed": seed,
-            "results": str(home),
-        }
-        executed = run_notebook("cold_start", parameters, results=home, progress=progress)
-        runs.append(open_run(executed.run_folders[0]))
-        say(f"{profile}: {runs[-1]}")
-        files[f"notebook, {profile}"] = executed.notebook
-        files[f"notebook as HTML, {profile}"] = executed.html
-        files[f"trials as CSV, {profile}"] = executed.run_folders[0] / "trials.csv"
+    for name, what, parameters in requests:
+        executed = run_notebook(name, parameters, results=home, progress=progress)
+        files[f"notebook {name}, {what}"] = executed.notebook
+        files[f"the same as HTML, {name}, {what}"] = executed.html
+        for folder in executed.run_folders:
+            run = open_run(folder)
+            runs.append(run)
+            say(f"{run.workload}, {run.label}: {run}")
+            files[f"trials as CSV, {run.workload}, {run.label}"] = folder / "trials.csv"
     return _compared(home, tuple(runs), files)
 
 
 def _compared(home: Path, runs: tuple[RunResult, ...], files: dict[str, Path]) -> Demo:
-    rates = pd.concat([run.rates for run in runs], ignore_index=True)
-    table = comparison_table(rates)
-    files["failure rates as CSV"] = home / "failure_rates.csv"
-    rates.to_csv(files["failure rates as CSV"], index=False)
-    files["figure (PNG)"], files["figure (SVG)"] = save_figure(
-        plot_rates(rates), home / "failure_rates"
-    )
+    tables = {}
+    for workload in dict.fromkeys(run.workload for run in runs):
+        rates = pd.concat([run.rates for run in runs if run.workload == workload])
+        tables[workload] = comparison_table(rates)
+        path = home / f"failure_rates-{workload}"
+        files[f"failure rates as CSV, {workload}"] = path.with_suffix(".csv")
+        rates.to_csv(path.with_suffix(".csv"), index=False)
+        png, svg = save_figure(plot_rates(rates), path)
+        files |= {f"figure (PNG), {workload}": png, f"figure (SVG), {workload}": svg}
     files["report"] = home / "report.html"
     links = {name: os.path.relpath(path, home) for name, path in files.items() if name != "report"}
     title = "The 2022 bugs of a FaaS worker, and the fix, on a real containerd"
     files["report"].write_text(report_page(runs, title=title, links=links))
-    return Demo(runs, table, files)
+    return Demo(runs, tables, files)

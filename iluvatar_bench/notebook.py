@@ -80,17 +80,20 @@ def _profile(value: str) -> str:
 
 _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "profile": _profile,
+    "profiles": _profile,
     "function": _function,
+    "functions": _function,
     "recorded": _run,
     "wrong": _run,
     "right": _run,
     "baseline": _run,
     "candidate": _run,
     "results": lambda value: str(Path(value).resolve()),
-    "paths": lambda values: [_path(value) for value in values],
+    "paths": _path,
     "address": _path,
 }
-"""What a parameter of this name means in every notebook: checked before a kernel starts.
+"""What a parameter of this name means in every notebook: checked before a kernel starts. Where a
+notebook declares a list, each value in it has the meaning.
 
 Relative paths are the caller's: the kernel runs elsewhere.
 """
@@ -119,7 +122,9 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
             )
         converted = _converted(key, value, declared[key])
-        checked[key] = _MEANINGS[key](converted) if key in _MEANINGS else converted
+        meaning = _MEANINGS.get(key, lambda value: value)
+        several = isinstance(converted, list)
+        checked[key] = [meaning(one) for one in converted] if several else meaning(converted)
     return checked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ def refused(arguments: list[str], message: str, results: Path) -> None:
         (["--function", "nope:64"], "no function 'nope'"),
         (["--profile", "guardd"], "did you mean guarded?"),
         (["--set", "cgroup=mine"], "no level 'mine'"),
+        (["--network-bridge", "ilbx"], "choose network=bridge, or leave"),
+        (["--set", "network=bridge", "--network-subnet", "8.8.0.0/16"], "is not a private range"),
     ],
 )
 def test_wrong_churns_exit_2_with_one_line(
@@ -80,10 +83,13 @@ def test_a_trace_is_replayed_and_its_accounts_printed(tmp_path: Path) -> None:
     files = [str(tmp_path / "trace.csv"), "--metadata", str(tmp_path / "meta.csv")]
     done = command(
         *("run", "trace", *files, "--function", "hello", "--profile", "guarded"),
-        *("--budget", "200", "--out", str(tmp_path / "r")),
+        *("--budget", "200", "--out", str(tmp_path / "r"), "--json"),
     )
     assert done.returncode == 0, done.stderr
-    assert "3 arrivals: 3 ok, 0 failed, 0 unknown, 0 dropped" in done.stdout
+    printed = json.loads(done.stdout)
+    assert printed["arrivals"] == {"ok": 3, "failed": 0, "unknown": 0, "dropped": 0}
+    assert printed["outcomes"]["ok"] == printed["trials"]
+    assert (printed["profile"], printed["failures"]) == ("guarded", {})
     assert done.stderr == ""
     (folder,) = (tmp_path / "r").iterdir()
     assert folder.name.startswith("trace-guarded-")

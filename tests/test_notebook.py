@@ -251,8 +251,9 @@ def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: 
     ("given", "message"),
     [
         ({"source": "recoded"}, "source must be live or recorded, not 'recoded'"),
-        ({"source": "recorded", "recorded": ["/nowhere"]}, "/nowhere is no run folder"),
-        ({"source": "recorded", "recorded": ["../data/runs/guarded"]}, "has no pool.parquet"),
+        ({"source": "recorded", "recorded": ["/nowhere"]}, "no run '/nowhere'"),
+        ({"source": "recorded", "recorded": ["guarded"]}, "has no pool.parquet"),
+        ({"functions": ["nope"]}, "no function 'nope'"),
         ({"budget_mib": 1}, "never fits into a budget of 1 MiB"),
         ({"profiles": ["guarded", "guardd"]}, "did you mean guarded?"),
     ],
@@ -260,7 +261,7 @@ def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: 
 def test_a_wrong_request_of_the_churn_notebook_starts_nothing(
     given: dict[str, object], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotebookFailed) as caught:
+    with pytest.raises((UsageError, NotebookFailed)) as caught:
         run_notebook("churn", {**given, "results": str(tmp_path)}, results=tmp_path, progress=False)
     assert caught.value.exit_code == 2
     assert message in str(caught.value)

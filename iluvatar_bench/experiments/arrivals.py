@@ -139,10 +139,15 @@ def load_arrivals(folder: Path) -> pd.DataFrame:
     return frame
 
 
+def arrivals_counts(arrivals: pd.DataFrame) -> dict[str, int]:
+    """Outcome to the count of arrivals; every outcome is there."""
+    counts = arrivals["outcome"].value_counts()
+    return {str(outcome): int(counts.get(str(outcome), 0)) for outcome in ArrivalOutcome}
+
+
 def arrivals_text(arrivals: pd.DataFrame) -> str:
     """The count of each outcome, and of cold and warm starts among the served, in one line."""
-    counts = arrivals["outcome"].value_counts()
-    outcomes = ", ".join(f"{counts.get(str(o), 0)} {o}" for o in ArrivalOutcome)
+    outcomes = ", ".join(f"{count} {name}" for name, count in arrivals_counts(arrivals).items())
     served = arrivals.loc[arrivals["outcome"] == "ok", "start"].value_counts()
     return (
         f"{len(arrivals)} arrivals: {outcomes} "

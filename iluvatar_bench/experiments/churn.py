@@ -15,8 +15,10 @@ from iluvatar_bench.experiments.runner import Sink, Stop
 from iluvatar_bench.experiments.store import RunFolder
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
 from iluvatar_bench.functions.images import find_source
+from iluvatar_bench.host.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.lifecycle import Profile
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
 from iluvatar_bench.records import Trial
 
@@ -28,6 +30,8 @@ async def run_churn(
     results: Path,
     ready_seconds: float = STARTUP_SECONDS,
     pool_size: int = 0,
+    sample_seconds: float = PERIOD_SECONDS,
+    network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
@@ -36,11 +40,11 @@ async def run_churn(
     """Serve the plan's arrivals from a keep-alive pool under one profile; keep what happened.
 
     The run's folder has ``arrivals.parquet`` (a row an arrival; ``arrivals.jsonl`` is its journal)
-    and ``pool.parquet`` (the pool's history) beside the tables of every run. ``pool_size``,
-    ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`; ``pool_size`` is of networks.
-    ``on_trial`` and ``on_arrival`` are called as each ends. After ``stop`` is set no arrival is
-    submitted, those that wait for memory are dropped, and those being served are finished.
+    and ``pool.parquet`` (the pool's history) beside the tables of every run. ``pool_size``
+    (of networks), ``network``, ``address``, ``ready_seconds`` and ``sample_seconds`` are those of a
+    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. ``on_trial`` and ``on_arrival`` are
+    called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
+    are dropped, and those being served are finished.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -58,7 +62,9 @@ async def run_churn(
         functions=sources,
         address=address,
         pool_size=pool_size,
+        network=network,
         ready_seconds=ready_seconds,
+        sample_seconds=sample_seconds,
     )
     names = {source: find_source(source).container_name for source in sources}
     if len(set(names.values())) < len(names):

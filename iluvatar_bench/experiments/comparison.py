@@ -146,14 +146,15 @@ def _plans(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[
     """What differs between two plans, by name. Another seed alone is the same plan, repeated."""
     found = {}
     plans = [dict(manifest.get("plan") or {}) for manifest in (one, other)]
-    trials = [plan.pop("trials", ()) for plan in plans]
+    # A plan has trials or arrivals; a list of them is no text for a remark.
+    trials = [plan.pop("trials", None) or plan.pop("arrivals", ()) for plan in plans]
     seeds = [plan.pop("seed", None) for plan in plans]
     for name in ("workload", "function"):
         found[name] = (one.get(name), other.get(name))
     for name in sorted({*plans[0], *plans[1]}):
         found[name] = (plans[0].get(name), plans[1].get(name))
     if seeds[0] == seeds[1] and len(trials[0]) == len(trials[1]) and trials[0] != trials[1]:
-        found["planned trials"] = ("one set", "another of the same size and seed")
+        found["what is planned"] = ("one set", "another of the same size and seed")
     return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
 

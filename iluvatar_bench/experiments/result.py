@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.experiments.arrivals import arrivals_text, load_arrivals
+from iluvatar_bench.experiments.arrivals import arrivals_counts, arrivals_text, load_arrivals
 from iluvatar_bench.experiments.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
@@ -54,6 +54,11 @@ class RunResult:
         return str(self.manifest["profile"]["name"])
 
     @property
+    def workload(self) -> str:
+        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
+        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+
+    @property
     def planned(self) -> int:
         """How many trials the plan had; in a workload of arrivals, how many arrivals.
 
@@ -94,12 +99,16 @@ class RunResult:
         return (self.manifest.get("ledger") or {}).get("leaked") or {}
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed."""
+        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed.
+
+        ``arrivals`` counts their outcomes; it is there for a workload of arrivals only.
+        """
         counts = self.rates.set_index(["kind", "bug_class"])["count"]
         return {
             "run": self.manifest["run_id"],
             "folder": str(self.folder.resolve()),
             "profile": self.label,
+            **({} if self.arrivals is None else {"arrivals": arrivals_counts(self.arrivals)}),
             "trials": len(self.trials),
             "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
             "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},

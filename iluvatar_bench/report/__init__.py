@@ -1,28 +1,27 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
 from iluvatar_bench.report.autopsy import Autopsy, explain
-from iluvatar_bench.report.churn_figures import (
-    arrivals_figure,
-    churn_table,
-    occupancy_figure,
-    start_latency_figure,
-)
+from iluvatar_bench.report.churn_table import churn_table
 from iluvatar_bench.report.figures import (
     DARK,
     LIGHT,
     alt_text,
     drawn_in,
+    plot_arrivals,
     plot_differences,
     plot_dose_response,
     plot_effects,
     plot_lifecycles,
     plot_memory,
+    plot_occupancy,
     plot_rates,
+    plot_start_latency,
     plot_steps,
     plot_survival,
     rates_figure,
     save_figure,
     show_figure,
+    side_by_side,
     steps_figure,
 )
 from iluvatar_bench.report.monitor_figures import latency_figure, timeline_figure
@@ -47,7 +46,6 @@ __all__ = [
     "LIGHT",
     "Autopsy",
     "alt_text",
-    "arrivals_figure",
     "churn_table",
     "comparison_table",
     "detection_latencies",
@@ -58,13 +56,15 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
-    "occupancy_figure",
+    "plot_arrivals",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
     "plot_lifecycles",
     "plot_memory",
+    "plot_occupancy",
     "plot_rates",
+    "plot_start_latency",
     "plot_steps",
     "plot_survival",
     "rate_text",
@@ -72,7 +72,7 @@ __all__ = [
     "report_page",
     "save_figure",
     "show_figure",
-    "start_latency_figure",
+    "side_by_side",
     "steps_figure",
     "styled",
     "timeline_figure",

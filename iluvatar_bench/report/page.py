@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from iluvatar_bench.experiments import RunComparison, RunResult, compare_runs, load_observations
 from iluvatar_bench.records import STEP_COLUMNS
+from iluvatar_bench.report.arrival_parts import arrival_parts
 from iluvatar_bench.report.figures import (
     plot_differences,
     plot_lifecycles,
@@ -55,19 +56,26 @@ def report_page(
     """The page as text; whatever came from a container or a log is shown as text.
 
     Args:
-        runs: one run or more; the others are compared with the first, whatever their hosts.
+        runs: one run or more; each is compared with the first of its workload, whatever its host.
         title: default: the names of the runs.
         links: label to address, relative to where the page will be.
 
     Raises:
         ValueError: no run was given.
+        UsageError: a run of arrivals has no ``pool.parquet``.
     """
     if not runs:
         raise ValueError("a report needs a run")
     runs = _labelled(runs)
-    comparisons = [compare_runs(runs[0], other, force=True) for other in runs[1:]]
+    firsts: dict[str, RunResult] = {}
+    comparisons = [
+        compare_runs(first, run, force=True)
+        for run in runs
+        if (first := firsts.setdefault(run.workload, run)) is not run
+    ]
     sections = [
         Section("Failure rates", _rates(runs, comparisons)),
+        Section("Arrivals", arrival_parts(runs)),
         Section("What the failures say", _examples(runs)),
         Section("Latencies by step", _latencies(runs)),
         Section("Timelines", _timelines(runs)),
@@ -95,7 +103,8 @@ def report_page(
 
 def _labelled(runs: Sequence[RunResult]) -> list[RunResult]:
     """The runs with names that differ, in their trials and rates too."""
-    labels = [run.label for run in runs]
+    several = len({run.workload for run in runs}) > 1
+    labels = [f"{run.label}, {run.workload}" if several else run.label for run in runs]
     told_apart = [
         label if labels.count(label) == 1 else f"{label} ({position})"
         for position, label in enumerate(labels, start=1)

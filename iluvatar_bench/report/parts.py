@@ -8,6 +8,7 @@ from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawn
 
 from iluvatar_bench.report.figures import DARK, LIGHT, alt_text, drawn_in, svg_address
 
@@ -82,7 +83,7 @@ def table_of(frame: pd.DataFrame) -> Table:
     return Table(tuple(map(str, shown.columns)), tuple(rows))
 
 
-def figure_of(draw: Callable[[], Axes]) -> Figure:
+def figure_of(draw: Callable[[], Axes | Drawn]) -> Figure:
     """What ``draw`` draws, once on white and once on dark paper."""
     light = draw()
     with drawn_in(DARK):

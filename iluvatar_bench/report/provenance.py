@@ -73,6 +73,7 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "revision": host.get("git_revision"),
         "function": manifest.get("function"),
         "planned trials": len(plan.get("trials") or ()) or None,
+        "planned arrivals": len(plan.get("arrivals") or ()) or None,
         **{name: value for name, value in plan.items() if isinstance(value, int | float | str)},
         "factors": "; ".join(
             f"{name}={value}" for name, value in factors.items() if name != "name"
@@ -81,7 +82,8 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:
-    """The manifest without the list of planned trials, which the run's folder has."""
+    """The manifest without the long lists of its plan, which the run's folder has."""
     plan = manifest.get("plan") or {}
-    short = {**plan, "trials": f"{len(plan.get('trials') or ())} (see manifest.json)"}
+    long = [name for name in ("trials", "arrivals") if name in plan]
+    short = {**plan, **{name: f"{len(plan[name] or ())} (see manifest.json)" for name in long}}
     return json.dumps({**manifest, "plan": short}, indent=2)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.experiments import find_run, load_observations, open_detection, open_run
+from iluvatar_bench.experiments.pool_log import load_pool
 from iluvatar_bench.report import (
     DARK,
     LIGHT,
@@ -21,15 +22,19 @@ from iluvatar_bench.report import (
     detection_latencies,
     drawn_in,
     latency_figure,
+    plot_arrivals,
     plot_differences,
     plot_dose_response,
     plot_effects,
     plot_lifecycles,
     plot_memory,
+    plot_occupancy,
     plot_rates,
+    plot_start_latency,
     plot_steps,
     plot_survival,
     save_figure,
+    side_by_side,
     timeline_figure,
     trial_timeline,
 )
@@ -38,6 +43,8 @@ from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates
 
 WRONG, RIGHT = (open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded"))
 TRIALS = pd.concat([WRONG.trials, RIGHT.trials], ignore_index=True)
+CHURN = open_run(find_run("churn-iluvatar-2022-07"))
+POOL = load_pool(CHURN.folder)
 MOMENTS = pd.date_range("2026-01-01", periods=8, freq="500ms", tz="UTC")
 SAMPLES = pd.DataFrame(
     [
@@ -74,10 +81,13 @@ PLOTS: dict[str, Callable[..., Axes]] = {
     "memory": lambda **k: plot_memory(SAMPLES, deaths=DEATHS, **k),
     "timeline": lambda **k: timeline_figure(trial_timeline(MONITORED.trials, trial=0, **SEEN), **k),
     "latency": lambda **k: latency_figure(detection_latencies(DETECTED.deaths), **k),
+    "arrivals": lambda **k: plot_arrivals(CHURN.arrivals, **k),
+    "start_latency": lambda **k: plot_start_latency(CHURN.arrivals, **k),
+    "occupancy": lambda **k: plot_occupancy(POOL, **k),
     "dose": lambda **k: plot_dose_response(DOSES, unit="pause threshold, share of time", **k),
 }
 
-UNIT = re.compile(r"%|points|, ms|, s$|MiB|share of|order of submits")
+UNIT = re.compile(r"%|\(count\)|points|, ms|, s$|MiB|share of|order of submits")
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -164,7 +174,34 @@ def test_memory_is_in_mebibytes_and_needs_a_time() -> None:
         plot_memory(SAMPLES.drop(columns="sampled_at"))
 
 
+def test_every_arrival_is_a_point_of_its_outcome() -> None:
+    assert CHURN.arrivals is not None
+    axes = plot_arrivals(CHURN.arrivals, label="x")
+    counts = {
+        name: len(points.get_offsets())
+        for points, name in zip(axes.collections, axes.get_legend_handles_labels()[1], strict=True)
+    }
+    assert sum(counts.values()) == len(CHURN.arrivals)
+    for name, count in CHURN.arrivals["outcome"].value_counts().items():
+        assert counts[f"{name} (n = {count})"] == count
+
+
+def test_runs_stand_side_by_side_on_one_scale() -> None:
+    figure = side_by_side(plot_occupancy, {"one": POOL, "other": POOL.assign(busy=50)})
+    left, right = figure.axes
+    assert left.get_ylim() == right.get_ylim()
+    assert [axes.get_title().split(" (")[0] for axes in figure.axes] == ["one", "other"]
+    assert "of one by place" in alt_text(figure)
+    assert "of other by place" in alt_text(figure)
+    with pytest.raises(ValueError, match="needs a run"):
+        side_by_side(plot_occupancy, {})
+
+
 def test_what_holds_no_row_is_drawn_empty() -> None:
+    assert CHURN.arrivals is not None
+    assert "0 ok, 0 failed" in alt_text(plot_arrivals(CHURN.arrivals[:0]))
+    assert "no cold start; no warm start" in alt_text(plot_start_latency(CHURN.arrivals[:0]))
+    assert "0 launched, at most 0 at once" in alt_text(plot_occupancy(POOL[:0]))
     none = WRONG.trials[:0]
     assert "0 container" in alt_text(plot_lifecycles(none))
     assert "no trial" in alt_text(plot_survival({"x": time_to_death(none)}))

@@ -98,6 +98,26 @@ def test_two_runs_of_one_profile_are_told_apart(tmp_path: Path) -> None:
     assert "No difference shown between guarded (1) and guarded (2)." in page
 
 
+def test_runs_are_compared_within_their_workload_and_arrivals_have_their_section() -> None:
+    names = ("iluvatar-2022-07", "guarded", "churn-iluvatar-2022-07", "churn-guarded")
+    runs = [open_run(find_run(name)) for name in names]
+    page = report_page(runs)
+    verdicts = re.findall(r"<h3[^>]*>([^<]* against [^<]*)", page)
+    assert verdicts == [
+        "guarded, cold-start against iluvatar-2022-07, cold-start",
+        "guarded, churn against iluvatar-2022-07, churn",
+    ]
+    arrivals = page[page.index('<h2 id="arrivals"') : page.index('<h2 id="what-the-failures-say"')]
+    for run in runs[2:]:
+        assert run.arrivals is not None
+        served = (run.arrivals["outcome"] == "ok").sum()
+        assert f"<td>{served}</td>" in arrivals
+    kinds = [str(image["alt"]).split(":")[0] for image in Tags(arrivals).all("img")]
+    assert kinds == ["Points", "Points", "Areas", "Areas", "Steps", "Steps"]
+    # A plan's arrivals are in the manifest, not in the page.
+    assert f"{len(runs[2].manifest['plan']['arrivals'])} (see manifest.json)" in page
+
+
 def test_what_weakens_a_comparison_is_said_at_the_top(tmp_path: Path) -> None:
     runs = [
         make_run(tmp_path / "a", ok=5),

@@ -4,10 +4,13 @@ Every axis has its unit, every figure says its n, and every figure carries a des
 who cannot see it (``alt_text``). ``drawn_in(DARK)`` draws on dark paper.
 """
 
+from iluvatar_bench.report.figures.arrivals import plot_arrivals, plot_start_latency
+from iluvatar_bench.report.figures.beside import side_by_side
 from iluvatar_bench.report.figures.dose import plot_dose_response
 from iluvatar_bench.report.figures.forest import plot_differences, plot_effects
 from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
 from iluvatar_bench.report.figures.memory import plot_memory
+from iluvatar_bench.report.figures.occupancy import plot_occupancy
 from iluvatar_bench.report.figures.output import save_figure, show_figure, svg_address
 from iluvatar_bench.report.figures.rates import plot_rates, rates_figure
 from iluvatar_bench.report.figures.steps import plot_steps, steps_figure
@@ -19,17 +22,21 @@ __all__ = [
     "LIGHT",
     "alt_text",
     "drawn_in",
+    "plot_arrivals",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
     "plot_lifecycles",
     "plot_memory",
+    "plot_occupancy",
     "plot_rates",
+    "plot_start_latency",
     "plot_steps",
     "plot_survival",
     "rates_figure",
     "save_figure",
     "show_figure",
+    "side_by_side",
     "steps_figure",
     "svg_address",
 ]

@@ -1,0 +1,40 @@
+"""What a report says of the workloads of arrivals: who was served, how soon, from what pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from iluvatar_bench.experiments import RunResult
+from iluvatar_bench.experiments.pool_log import load_pool
+from iluvatar_bench.report.churn_table import churn_table
+from iluvatar_bench.report.figures import (
+    plot_arrivals,
+    plot_occupancy,
+    plot_start_latency,
+    side_by_side,
+)
+from iluvatar_bench.report.parts import Part, Text, figure_of, table_of
+
+
+def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:
+    """The arrivals and the pool of the runs that have them; empty without any.
+
+    Raises:
+        UsageError: a run of arrivals has no ``pool.parquet``.
+    """
+    arrivals = {run.label: run.arrivals for run in runs if run.arrivals is not None}
+    if not arrivals:
+        return []
+    pools = {run.label: load_pool(run.folder) for run in runs if run.label in arrivals}
+    return [
+        Text(
+            "Requests for several functions, served from a keep-alive pool: warm by an idle "
+            "container, else cold by a new one. An arrival that failed has the class of the "
+            "container that was to serve it; a container that died idle failed no arrival."
+        ),
+        table_of(churn_table(arrivals, pools)),
+        figure_of(partial(side_by_side, plot_arrivals, arrivals)),
+        figure_of(partial(side_by_side, plot_occupancy, pools)),
+        figure_of(partial(side_by_side, plot_start_latency, arrivals)),
+    ]
