@@ -194,8 +194,8 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     axes.set_xlabel("time from SIGKILL to the news, ms (logarithmic; line: median)")
     deaths = latencies["container_id"].nunique()
     axes.set_title(f"How soon a death is known (n = {deaths} deaths)")
-    medians = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
+    told = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
     describe(
-        axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {medians}."
+        axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {told}."
     )
     return axes
