@@ -50,7 +50,11 @@ def dose_command(
                 stop=stop,
             )
         )
-    print_table(found.table.round(3).set_index("dose"))
+    table = found.table.round(3)
+    # Rounded, the smallest thresholds would all be 0.
+    print_table(
+        table.set_index(found.table["dose"].map("{:g}".format).rename("dose")).drop(columns="dose")
+    )
     for run in found.runs:
         if run.caveat:
             print_plain(f"note: {run.label}: {run.caveat}")

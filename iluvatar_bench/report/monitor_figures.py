@@ -195,7 +195,5 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     deaths = latencies["container_id"].nunique()
     axes.set_title(f"How soon a death is known (n = {deaths} deaths)")
     told = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
-    describe(
-        axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {told}."
-    )
+    describe(axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {told}.")
     return axes
