@@ -72,9 +72,8 @@ def timeline_figure(
     counts = timeline["kind"].value_counts()
     axes.set_title(f"One trial, what was done and seen of it (n = {len(timeline)})")
     told = ", ".join(f"{_LANES[kind]} ({counts[kind]})" for kind in kinds)
-    failed = timeline.loc[
-        (timeline["kind"] == "step") & ~timeline["completed"].astype(bool), "name"
-    ]
+    steps = timeline[timeline["kind"] == "step"]
+    failed = steps.loc[~steps["completed"].astype(bool), "name"]
     describe(
         axes,
         f"One trial from {low:.0f} to {high:.0f} ms after its submit, a lane for each kind of "
@@ -194,6 +193,6 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     axes.set_xlabel("time from SIGKILL to the news, ms (logarithmic; line: median)")
     deaths = latencies["container_id"].nunique()
     axes.set_title(f"How soon a death is known (n = {deaths} deaths)")
-    told = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
-    describe(axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {told}.")
+    said = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
+    describe(axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {said}.")
     return axes
