@@ -14,6 +14,7 @@ import pytest
 
 from iluvatar_bench import RunResult, open_run, resolve_profile, run_churn
 from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.demo import CHURN_BUDGET_MIB, CHURN_CLIENTS
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.arrivals import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.experiments.pool_log import load_pool
@@ -218,7 +219,14 @@ async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Pa
 @pytest.mark.daemon
 @pytest.mark.slow
 async def test_one_plan_shows_every_class_of_2022_and_none_when_guarded(tmp_path: Path) -> None:
-    plan = closed(400, clients=4)
+    """The load of the demo: few clients, so that there are ready containers to be killed."""
+    plan = churn(
+        arrivals=300,
+        functions=THREE,
+        budget_mib=CHURN_BUDGET_MIB,
+        seed=1,
+        process=ArrivalProcess(pattern="closed", clients=CHURN_CLIENTS),
+    )
     old = await run_churn(resolve_profile("iluvatar-2022-07"), plan, results=tmp_path)
     check_accounts(old, plan)
     assert {str(name) for name in CLASSES_OF_2022} <= set(old.trials["bug_class"].dropna())
