@@ -16,6 +16,7 @@ import typer
 
 from iluvatar_bench.cli_audit import audit_command, explain_command
 from iluvatar_bench.cli_compare import compare_command
+from iluvatar_bench.cli_dose import dose_command
 from iluvatar_bench.cli_ground_truth import ground_truth_command
 from iluvatar_bench.cli_images import image_app
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
@@ -36,6 +37,7 @@ from iluvatar_bench.cli_options import (
 )
 from iluvatar_bench.cli_output import err, example, print_json, print_plain, print_rows, print_table
 from iluvatar_bench.cli_report import record_command, report_command
+from iluvatar_bench.cli_root_cause import blame_command, root_cause_command
 from iluvatar_bench.cli_workloads import churn_command, trace_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
 
@@ -103,6 +105,14 @@ run_app.command(
 run_app.command(
     "trace", epilog=example("run trace FILE --function hello", "run trace FILE --map f1=hello")
 )(trace_command)
+app.command(
+    "root-cause",
+    epilog=example("root-cause", "root-cause --factors snapshot_reference --factors kill=init,all"),
+)(root_cause_command)
+app.command("blame", epilog=example("blame iluvatar-2022-07 guarded --bug-class process_died"))(
+    blame_command
+)
+app.command("dose", epilog=example("dose start_delay_ms 0 50 200 1000"))(dose_command)
 
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]

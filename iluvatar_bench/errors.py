@@ -24,7 +24,8 @@
     │   ├── PluginFailed            a CNI plugin answered with an error document
     │   ├── PluginMisbehaved        a CNI plugin gave no answer that can be read, or none in time
     │   └── AddressRefused          a request to something this process holds no address for
-    └── ImageError                  a function image cannot be built or imported
+    ├── ImageError                  a function image cannot be built or imported
+    └── NothingToBlame              a search for a cause has no failure to explain
 
 ``str(error)`` is one line for the user: what happened, to which container, what to do.
 The chain (``__cause__``) is for the log.
@@ -214,3 +215,7 @@ class AddressRefused(NetworkError):
 
 class ImageError(IluvatarBenchError):
     """A function image cannot be built or imported; the message names what to mend."""
+
+
+class NothingToBlame(IluvatarBenchError):
+    """The failing profile does not fail, or the clean one is not clean: there is no question."""

@@ -32,14 +32,16 @@ async def run_cold_start(
     sample_seconds: float = PERIOD_SECONDS,
     network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
+    pause_threshold: float | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
-    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds`` and ``sample_seconds``
-    are those of a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`. ``on_trial`` is called
-    as each trial ends. After ``stop`` is set no trial begins, and those in flight are finished.
+    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds`` and
+    ``pause_threshold`` are those of a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`.
+    ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
+    flight are finished.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -52,6 +54,7 @@ async def run_cold_start(
         pool_size=pool_size,
         network=network,
         ready_seconds=ready_seconds,
+        pause_threshold=pause_threshold,
         sample_seconds=sample_seconds,
     )
     (source,) = blueprint.sources
@@ -71,6 +74,7 @@ async def run_cold_start(
                     "profile": profile.model_dump(),
                     "function": source.name,
                     "plan": plan.as_json(),
+                    "pause_threshold": blueprint.collector.pause_threshold,
                 },
                 on_trial=on_trial,
                 stop=stop,

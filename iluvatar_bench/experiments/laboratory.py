@@ -63,6 +63,8 @@ class Blueprint:
     ready_seconds: float = STARTUP_SECONDS
     network: NetworkSettings = DEFAULT_NETWORK
     sample_seconds: float = PERIOD_SECONDS
+    pause_threshold: float | None = None
+    """Another one for the collector of a private containerd; None: the profile's collector."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sample_seconds <= MAX_SAMPLE_SECONDS:
@@ -82,6 +84,8 @@ class Blueprint:
                 f"collection={forced[0]} needs a private containerd: "
                 "the collector of a running one is not ours to set"
             )
+        if self.address is not None and self.pause_threshold is not None:
+            raise UsageError("pause_threshold needs a private containerd")
         asked = [(n.subnet, n.bridge, n.homes) for n in (self.network, DEFAULT_NETWORK)]
         if asked[0] != asked[1] and not self.bridged:
             raise UsageError(
@@ -107,7 +111,10 @@ class Blueprint:
     @property
     def collector(self) -> Collector:
         """The collector settings that the profiles need."""
-        return self.profiles[0].collector
+        collector = self.profiles[0].collector
+        if self.pause_threshold is None:
+            return collector
+        return replace(collector, pause_threshold=self.pause_threshold)
 
     @property
     def snapshotters(self) -> tuple[str, ...]:

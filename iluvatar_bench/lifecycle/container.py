@@ -76,10 +76,14 @@ class Container:
         self.shim_pid: int | None = None
         """The shim that made the process: known, because it is the parent, once the task is."""
         self.snapshots = node.client.snapshots(profile.snapshotter)
+        # Shared by the containers of one profile: with several profiles on one node, a Kill(all)
+        # under one of them must not pass for a failure under another.
         shared = profile.cgroup == "shared"
         self._driver = CgroupDriver(profile.cgroup_driver)
         self._cgroup = container_cgroup(
-            self._driver, node.cgroup_parent, "shared" if shared else container_id
+            self._driver,
+            node.cgroup_parent,
+            f"shared-{profile.fingerprint}" if shared else container_id,
         )
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"

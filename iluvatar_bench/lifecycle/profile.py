@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -93,6 +95,12 @@ class Profile(BaseModel):
         return self.model_dump(exclude={"name"})
 
     @property
+    def fingerprint(self) -> str:
+        """Eight characters that are equal exactly where all factors are, whatever the name."""
+        levels = json.dumps(self.factors, sort_keys=True)
+        return hashlib.sha256(levels.encode()).hexdigest()[:8]
+
+    @property
     def limits(self) -> Resources:
         """What a container of this profile may use."""
         return Resources(
@@ -148,6 +156,16 @@ def factor_levels(factor: str) -> tuple[str, ...]:
     return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
 
 
+def require_factor(name: str) -> None:
+    """Refuse a name that is no factor's.
+
+    Raises:
+        UsageError: the message lists the factors there are.
+    """
+    if name not in factor_names():
+        raise UsageError(f"no factor {name!r}{_hint(name, factor_names())}")
+
+
 def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
     """A preset or a profile's file (``.toml``, ``.json``), changed by ``factor=level`` settings.
 
@@ -162,8 +180,7 @@ def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
         factor, separator, level = setting.partition("=")
         if not separator:
             raise UsageError(f"{setting!r} is not of the form factor=level")
-        if factor not in factor_names():
-            raise UsageError(f"no factor {factor!r}{_hint(factor, factor_names())}")
+        require_factor(factor)
         levels = factor_levels(factor)
         if levels and level not in levels:
             raise UsageError(f"factor {factor} has no level {level!r}{_hint(level, levels)}")
@@ -171,7 +188,16 @@ def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
     if not changes:
         return base
     title = f"{base.name}+{','.join(f'{k}={v}' for k, v in changes.items())}"
-    return _validated({**base.model_dump(), **changes, "name": title})
+    return change_profile(base, changes, name=title)
+
+
+def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -> Profile:
+    """The profile with other levels of some factors, under a name of its own.
+
+    Raises:
+        UsageError: a level is not one of its factor's.
+    """
+    return _validated({**profile.model_dump(), **changes, "name": name})
 
 
 def _from_file(path: Path) -> Profile:

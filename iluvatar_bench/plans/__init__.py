@@ -1,6 +1,7 @@
 """Workloads as seeded, pure data: which container is created, kept and removed, and when."""
 
 from iluvatar_bench.plans.arrivals import Arrival, ArrivalProcess
+from iluvatar_bench.plans.blocked import BlockedPlan, BlockedTrial, blocked
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction, churn
 from iluvatar_bench.plans.cold_start import ColdStartPlan, PlannedTrial, cold_start
 from iluvatar_bench.plans.keep_alive import KeepAlivePool
@@ -18,6 +19,8 @@ from iluvatar_bench.plans.trace import (
 __all__ = [
     "Arrival",
     "ArrivalProcess",
+    "BlockedPlan",
+    "BlockedTrial",
     "ChurnPlan",
     "ColdStartPlan",
     "KeepAlivePool",
@@ -25,6 +28,7 @@ __all__ = [
     "PooledFunction",
     "TracedFunction",
     "TracedInvocation",
+    "blocked",
     "churn",
     "cold_start",
     "parse_azure",

@@ -29,6 +29,7 @@ from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
+    effect_table,
     failure_examples,
     rate_text,
     styled,
@@ -50,6 +51,7 @@ __all__ = [
     "detection_latencies",
     "difference_table",
     "drawn_in",
+    "effect_table",
     "explain",
     "failure_examples",
     "latency_figure",

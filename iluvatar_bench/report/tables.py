@@ -104,6 +104,36 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     return frame.rename_axis("bug class")
 
 
+def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects of factors on classes for people.
+
+    Args:
+        effects: rows of ``stats.class_effects`` or ``stats.factor_effects``.
+
+    Returns:
+        A frame of text. Index: the bug class. Columns: the factor with its two levels, the count
+        of trials at risk on both sides, the difference in percentage points with its interval,
+        Holm's p, the verdict.
+    """
+    rows = []
+    for row in effects.to_dict(orient="records"):
+        low, high = 100 * row["low"], 100 * row["high"]
+        known = not math.isnan(row["difference"])
+        points = f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]" if known else "–"
+        rows.append(
+            {
+                "bug class": row["bug_class"],
+                "factor": f"{row['factor']}: {row['reference']} → {row['level']}",
+                "reference": f"{row['reference_count']}/{row['reference_trials']}",
+                "suspect": f"{row['level_count']}/{row['level_trials']}",
+                "difference, points [95 %]": points,
+                "p (Holm)": "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]),
+                "verdict": row["verdict"],
+            }
+        )
+    return pd.DataFrame(rows).set_index("bug class")
+
+
 def latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
     """Latencies for people: one row a step and profile, one column a quantile.
 

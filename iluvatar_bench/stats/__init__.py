@@ -6,12 +6,14 @@ how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
                            :func:`time_to_death`
 which is worse             :func:`rate_difference`, :func:`compare_profiles`,
                            :func:`overall_verdict`
-what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`
+what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
+                           :func:`class_effects`, :func:`findings`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
                            :class:`UntilPrecise`, :class:`Sprt`
 =========================  ==================================================================
 """
 
+from iluvatar_bench.stats.causes import Cause, Finding, at_risk, class_effects, findings
 from iluvatar_bench.stats.comparison import (
     COMPARISON_COLUMNS,
     Verdict,
@@ -69,9 +71,11 @@ __all__ = [
     "EFFECT_COLUMNS",
     "FAILURE_RATE_COLUMNS",
     "QUANTILE_COLUMNS",
+    "Cause",
     "DeathRate",
     "Decision",
     "EffectVerdict",
+    "Finding",
     "IntervalMethod",
     "Rate",
     "RateDifference",
@@ -82,12 +86,15 @@ __all__ = [
     "SurvivalCurve",
     "UntilPrecise",
     "Verdict",
+    "at_risk",
     "check_accounting",
+    "class_effects",
     "compare_profiles",
     "death_rates",
     "deaths_per_hour",
     "factor_effects",
     "failure_rates",
+    "findings",
     "fisher_power",
     "holm",
     "latency_quantiles",

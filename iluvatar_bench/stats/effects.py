@@ -51,6 +51,7 @@ def factor_effects(
     *,
     factors: Mapping[str, tuple[str | int, str | int]],
     blocks: Sequence[str] = (),
+    classes: Sequence[BugClass] = tuple(BugClass),
     alpha: float = 0.05,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -73,6 +74,7 @@ def factor_effects(
         factors: column name to (reference, level), the level being the suspect. Trials with
             other levels of a factor are left out throughout.
         blocks: columns that number the blocks.
+        classes: the classes asked about.
         alpha: a verdict needs ``p_holm`` at or below it.
         confidence: of the intervals, which are not corrected.
 
@@ -92,13 +94,13 @@ def factor_effects(
     for factor, (reference, level) in factors.items():
         strata = [*blocks, *(name for name in factors if name != factor)]
         compared = {"factor": factor, "reference": reference, "level": level}
-        for name, tables in _tables(kept, factor, (level, reference), strata).items():
+        for name, tables in _tables(kept, factor, (level, reference), strata, classes).items():
             rows.append({**compared, "bug_class": name, **_effect(tables, confidence)})
     table = pd.DataFrame(rows)
     happened = (table["reference_count"] + table["level_count"]) > 0
     table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
     table["verdict"] = [
-        str(_verdict(p, difference, alpha))
+        str(effect_verdict(p, difference, alpha))
         for p, difference in zip(table["p_holm"], table["difference"], strict=True)
     ]
     return table[list(EFFECT_COLUMNS)]
@@ -143,7 +145,11 @@ def _effect(tables: NDArray[np.int64], confidence: float) -> dict[str, int | flo
 
 
 def _tables(
-    trials: pd.DataFrame, factor: str, sides: tuple[str | int, str | int], strata: list[str]
+    trials: pd.DataFrame,
+    factor: str,
+    sides: tuple[str | int, str | int],
+    strata: list[str],
+    classes: Sequence[BugClass],
 ) -> dict[str, NDArray[np.int64]]:
     """Per bug class the counts, shape (K, 2, 2), in the order that stratified_effect wants."""
     # One constant key keeps the grouping in one form where there is nothing to stratify by.
@@ -152,7 +158,7 @@ def _tables(
         trials.groupby([key.to_numpy() for key in keys]).ngroup().to_numpy(), index=trials.index
     )
     found = {}
-    for name in BugClass:
+    for name in classes:
         has_class = trials["bug_class"] == name
         tables = np.zeros((int(stratum.max()) + 1, 2, 2), dtype=np.int64)
         for side, value in enumerate(sides):
@@ -163,7 +169,8 @@ def _tables(
     return found
 
 
-def _verdict(p_holm: float, difference: float, alpha: float) -> EffectVerdict:
+def effect_verdict(p_holm: float, difference: float, alpha: float) -> EffectVerdict:
+    """What a corrected p and the sign of the difference say together."""
     if not p_holm <= alpha:  # NaN as well
         return EffectVerdict.NO_EFFECT_SHOWN
     return EffectVerdict.RAISES if difference > 0 else EffectVerdict.LOWERS

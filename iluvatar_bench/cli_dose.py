@@ -1,0 +1,63 @@
+"""``dose``: the failure rate over a quantity, dose by dose."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_output import print_plain, print_table
+from iluvatar_bench.errors import UnusablePath
+
+
+def dose_command(
+    quantity: Annotated[str, typer.Argument(help="start_delay_ms, concurrency or pause_threshold")],
+    doses: Annotated[list[float], typer.Argument(help="the doses")],
+    profile: Annotated[str, typer.Option(help="all factors")] = "guarded",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FACTOR=LEVEL", help="default: snapshot_reference=none"),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="containers a dose")] = 40,
+    concurrency: Annotated[int, typer.Option(help="containers at a time")] = 4,
+    seed: Annotated[int, typer.Option(help="seed of the plan")] = 1,
+    csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
+    results: Annotated[Path, typer.Option("--out", help="folder for the run folders")] = Path(
+        "results"
+    ),
+) -> None:
+    """How often the snapshot is collected at each dose of a quantity: one run a dose."""
+    from iluvatar_bench.experiments.dose import run_doses
+    from iluvatar_bench.lifecycle import resolve_profile
+    from iluvatar_bench.report.progress import progress_bar
+
+    chosen = resolve_profile(profile, settings or ["snapshot_reference=none"])
+    total = trials * len(doses)
+    with progress_bar(total, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
+        found, stopped = run_stoppable(
+            lambda stop: run_doses(
+                chosen,
+                quantity=quantity,
+                doses=doses,
+                trials=trials,
+                seed=seed,
+                results=results,
+                concurrency=concurrency,
+                on_trial=on_trial,
+                stop=stop,
+            )
+        )
+    print_table(found.table.round(3).set_index("dose"))
+    for run in found.runs:
+        if run.caveat:
+            print_plain(f"note: {run.label}: {run.caveat}")
+    if csv is not None:
+        try:
+            found.table.to_csv(csv, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {csv}: {error.strerror or error}") from error
+    if stopped:
+        raise typer.Exit(INTERRUPTED_STATUS)

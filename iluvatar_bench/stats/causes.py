@@ -1,0 +1,214 @@
+"""From effects to a verdict: which factor causes which bug class.
+
+Classes mask each other: a container that cannot be mounted cannot die later. So a class is counted
+among the trials that *entered* the step in which it can come (:func:`at_risk`), and never on
+condition of what happened inside that step: two classes that compete within one step (a Kill and a
+missing module during start-up) can therefore only make each other look rarer, never more frequent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+from iluvatar_bench.stats._checks import require_columns
+from iluvatar_bench.stats.effects import (
+    EFFECT_COLUMNS,
+    EffectVerdict,
+    effect_verdict,
+    factor_effects,
+)
+from iluvatar_bench.stats.multiplicity import holm
+from iluvatar_bench.stats.rates import check_accounting, zero_failure_upper_bound
+
+ENTERED_BY: Mapping[BugClass, str] = {
+    BugClass.MISSING_PACKAGES: "task_create_ms",
+    BugClass.SILENT_STARTUP: "task_create_ms",
+    BugClass.STARTUP_ERROR: "task_create_ms",
+    BugClass.PROCESS_DIED: "ready_ms",
+    BugClass.INVOKE_FAILED: "ready_ms",
+}
+"""The step that a trial must have behind it before the class can come; others can come at once."""
+
+CAUSED_SHARE = 0.9
+"""A factor *causes* a class if its reference level takes away at least this share of the rate.
+
+Less than that is a contribution: the class comes without the factor too.
+"""
+
+
+def at_risk(trials: pd.DataFrame, bug_class: BugClass) -> pd.DataFrame:
+    """The trials in which the class could come: those that entered its step.
+
+    Args:
+        trials: one row a trial, with ``bug_class`` and a column a step (NaN: not reached).
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    column = ENTERED_BY.get(bug_class)
+    if column is None:
+        return trials
+    require_columns(trials, (column, "bug_class"))
+    return trials[trials[column].notna() | (trials["bug_class"] == bug_class)]
+
+
+def class_effects(
+    trials: pd.DataFrame,
+    *,
+    factors: Mapping[str, tuple[str | int, str | int]],
+    blocks: Sequence[str] = (),
+    alpha: float = 0.05,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The effect of each factor on each class that came, among the trials at risk of it.
+
+    The rows and arguments are those of :func:`factor_effects`; Holm's correction runs over all
+    rows together. Empty, with its columns, where nothing failed.
+
+    Raises:
+        ValueError: as :func:`factor_effects`.
+    """
+    check_accounting(trials)
+    tables = [
+        factor_effects(
+            at_risk(trials, name),
+            factors=factors,
+            blocks=blocks,
+            classes=(name,),
+            confidence=confidence,
+        )
+        for name in _classes_that_came(trials)
+    ]
+    if not tables:
+        return pd.DataFrame(columns=list(EFFECT_COLUMNS))
+    # Each table is corrected for one class alone: corrected anew over all of them.
+    table = pd.concat(tables, ignore_index=True)
+    happened = (table["reference_count"] + table["level_count"]) > 0
+    table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
+    table["verdict"] = [
+        str(effect_verdict(p, difference, alpha))
+        for p, difference in zip(table["p_holm"], table["difference"], strict=True)
+    ]
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One factor whose suspect level raises a class. Counts are over the trials at risk."""
+
+    factor: str
+    level: str
+    reference: str
+    level_count: int
+    level_trials: int
+    reference_count: int
+    reference_trials: int
+    p_holm: float
+
+    @property
+    def share_removed(self) -> float:
+        """Which share of the rate goes away with the reference level, 0 to 1."""
+        level = self.level_count / self.level_trials
+        return 1 - (self.reference_count / self.reference_trials) / level
+
+    def __str__(self) -> str:
+        p = f"{self.p_holm:.3f}" if self.p_holm >= 0.001 else f"{self.p_holm:.0e}"
+        return (
+            f"{self.factor}={self.level} ({self.level_count}/{self.level_trials} against "
+            f"{self.reference_count}/{self.reference_trials} with {self.reference}; p = {p})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The verdict on one bug class.
+
+    ``causes`` take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` a part;
+    ``mechanisms`` counts the mechanisms proven by the evidence of its failures.
+    """
+
+    bug_class: BugClass
+    count: int
+    trials_at_risk: int
+    causes: tuple[Cause, ...]
+    contributions: tuple[Cause, ...]
+    mechanisms: Mapping[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        if self.count == 0:
+            bound = 100 * zero_failure_upper_bound(self.trials_at_risk)
+            return f"{self.bug_class} never came in {self.trials_at_risk} trials (< {bound:.1f} %)"
+        proven = ", ".join(
+            f"{name} in {n} of {self.count} failures" for name, n in self.mechanisms.items()
+        )
+        if self.causes:
+            verdict = f"is caused by {' and by '.join(map(str, self.causes))}"
+        elif self.contributions:
+            verdict = f"is raised by {' and by '.join(map(str, self.contributions))}"
+        else:
+            verdict = (
+                f"came {self.count} times in {self.trials_at_risk} trials at risk; no factor of "
+                "this experiment was shown to raise it"
+            )
+        also = self.contributions if self.causes else ()
+        more = f"; raised too by {' and by '.join(map(str, also))}" if also else ""
+        return f"{self.bug_class} {verdict}{more}; evidence: {proven}"
+
+
+def findings(
+    trials: pd.DataFrame, effects: pd.DataFrame, *, classes: Sequence[BugClass]
+) -> tuple[Finding, ...]:
+    """One verdict for each of ``classes``, then for every other class that came.
+
+    Args:
+        trials: as for :func:`class_effects`, with ``mechanism``.
+        effects: rows of :func:`class_effects` on the same trials.
+    """
+    names = [*classes, *(c for c in _classes_that_came(trials) if c not in classes)]
+    return tuple(_finding(trials, effects, name) for name in names)
+
+
+def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Finding:
+    failed = trials[trials["bug_class"] == name]
+    raising = effects[
+        (effects["bug_class"] == name) & (effects["verdict"] == EffectVerdict.RAISES)
+    ].sort_values("p_value")
+    causes = [
+        Cause(
+            factor=str(row["factor"]),
+            level=str(row["level"]),
+            reference=str(row["reference"]),
+            level_count=int(row["level_count"]),
+            level_trials=int(row["level_trials"]),
+            reference_count=int(row["reference_count"]),
+            reference_trials=int(row["reference_trials"]),
+            p_holm=float(row["p_holm"]),
+        )
+        for row in raising.to_dict(orient="records")
+    ]
+    return Finding(
+        bug_class=name,
+        count=len(failed),
+        trials_at_risk=len(at_risk(trials, name)),
+        causes=tuple(c for c in causes if c.share_removed >= CAUSED_SHARE),
+        contributions=tuple(c for c in causes if c.share_removed < CAUSED_SHARE),
+        mechanisms={
+            str(mechanism): int(n)
+            for mechanism, n in failed["mechanism"]
+            .fillna(str(Mechanism.UNKNOWN))
+            .value_counts()
+            .items()
+        },
+    )
+
+
+def _classes_that_came(trials: pd.DataFrame) -> list[BugClass]:
+    came = set(trials["bug_class"].dropna())
+    return [name for name in BugClass if name in came]

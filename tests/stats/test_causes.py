@@ -1,0 +1,182 @@
+"""Verdicts: the right factor is named, masking does not acquit or convict, errors are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from iluvatar_bench.bugs import BugClass, Mechanism
+from iluvatar_bench.stats import Finding, at_risk, class_effects, findings
+
+FACTORS = {"snapshot_reference": ("lease", "none"), "cgroup": ("own", "shared")}
+CLASSES = (
+    BugClass.SNAPSHOT_OVERLAY,
+    BugClass.MISSING_PACKAGES,
+    BugClass.PROCESS_DIED,
+    BugClass.SILENT_STARTUP,
+)
+
+
+def simulated(
+    random: np.random.Generator,
+    *,
+    blocks: int = 30,
+    repeats: int = 2,
+    overlay: float = 0.0,
+    missing: float = 0.0,
+    silent: float = 0.0,
+    died: float = 0.0,
+    drift: float = 1.0,
+    anywhere: bool = False,
+) -> pd.DataFrame:
+    """Containers that pass mount, start-up and life; each step fails at its hazard.
+
+    The first two hazards are those of ``none``, the others those of ``shared``; ``anywhere``
+    applies all of them in every cell (no factor matters). Hazards are multiplied by ``drift`` in
+    the second half of the blocks.
+    """
+    rows = []
+    for block in range(blocks):
+        scale = drift if block >= blocks / 2 else 1.0
+        for reference in FACTORS["snapshot_reference"]:
+            for cgroup in FACTORS["cgroup"]:
+                for _ in range(repeats):
+                    collected = scale * (reference == "none" or anywhere)
+                    killed = scale * (cgroup == "shared" or anywhere)
+                    row = {"block": block, "snapshot_reference": reference, "cgroup": cgroup}
+                    row |= _life(random, collected, killed, (overlay, missing, silent, died))
+                    rows.append(row)
+    return pd.DataFrame(rows).astype({"bug_class": object, "mechanism": object})
+
+
+def _life(
+    random: np.random.Generator,
+    collected: float,
+    killed: float,
+    hazards: tuple[float, float, float, float],
+) -> dict[str, object]:
+    overlay, missing, silent, died = hazards
+    snapshot, kill = str(Mechanism.SNAPSHOT_COLLECTED), str(Mechanism.COLLATERAL_KILL)
+    failed = {"outcome": "failed", "task_create_ms": np.nan, "ready_ms": np.nan}
+    if random.random() < collected * overlay:
+        return {**failed, "bug_class": "snapshot_overlay", "mechanism": snapshot}
+    failed["task_create_ms"] = 30.0
+    # A Kill and a missing module compete: whichever comes first hides the other.
+    kill_at, miss_at = random.random(), random.random()
+    is_killed, is_missing = kill_at < killed * silent, miss_at < collected * missing
+    if is_killed and not (is_missing and miss_at < kill_at):
+        return {**failed, "bug_class": "silent_startup", "mechanism": kill}
+    if is_missing:
+        return {**failed, "bug_class": "missing_packages", "mechanism": snapshot}
+    failed["ready_ms"] = 200.0
+    if random.random() < killed * died:
+        return {**failed, "bug_class": "process_died", "mechanism": kill}
+    return {**failed, "outcome": "ok", "bug_class": None, "mechanism": None}
+
+
+def judged(trials: pd.DataFrame, alpha: float = 0.05) -> dict[BugClass, Finding]:
+    effects = class_effects(trials, factors=FACTORS, blocks=("block",), alpha=alpha)
+    return {found.bug_class: found for found in findings(trials, effects, classes=CLASSES)}
+
+
+def test_each_class_is_laid_at_the_door_of_its_own_factor() -> None:
+    trials = simulated(
+        np.random.default_rng(1), overlay=0.2, missing=0.35, silent=0.25, died=0.5, drift=1.5
+    )
+    found = judged(trials, alpha=0.01)
+    for name, factor, mechanism in (
+        (BugClass.SNAPSHOT_OVERLAY, "snapshot_reference", "snapshot_collected"),
+        (BugClass.MISSING_PACKAGES, "snapshot_reference", "snapshot_collected"),
+        (BugClass.PROCESS_DIED, "cgroup", "collateral_kill"),
+        (BugClass.SILENT_STARTUP, "cgroup", "collateral_kill"),
+    ):
+        (cause,) = found[name].causes
+        assert cause.factor == factor
+        assert cause.reference_count == 0
+        assert cause.share_removed == 1
+        assert cause.p_holm < 0.01
+        assert found[name].contributions == ()
+        assert found[name].mechanisms == {mechanism: found[name].count}
+
+
+def test_the_sentence_says_factor_counts_p_and_evidence() -> None:
+    found = judged(simulated(np.random.default_rng(2), missing=0.4))[BugClass.MISSING_PACKAGES]
+    (cause,) = found.causes
+    assert found.sentence == (
+        f"missing_packages is caused by snapshot_reference=none ({found.count}/"
+        f"{cause.level_trials} against 0/{cause.reference_trials} with lease; "
+        f"p = {cause.p_holm:.0e}); evidence: snapshot_collected in {found.count} of {found.count} "
+        "failures"
+    )
+
+
+def test_classes_that_never_came_are_said_to_be_rare_not_absent() -> None:
+    found = judged(simulated(np.random.default_rng(3), missing=0.4))[BugClass.PROCESS_DIED]
+    assert found.sentence.startswith("process_died never came in ")
+    assert found.sentence.endswith("%)")
+    clean = simulated(np.random.default_rng(3))
+    assert len(class_effects(clean, factors=FACTORS, blocks=("block",))) == 0
+    assert all(finding.count == 0 for finding in judged(clean).values())
+
+
+def test_what_comes_at_both_levels_is_a_contribution_not_a_cause() -> None:
+    random = np.random.default_rng(4)
+    trials = simulated(random, died=0.8)
+    ready = trials["ready_ms"].notna() & trials["bug_class"].isna() & (trials["cgroup"] == "own")
+    struck = trials.index[ready][: int(ready.sum()) // 4]
+    trials.loc[struck, ["outcome", "bug_class", "mechanism"]] = ["failed", "process_died", None]
+    found = judged(trials)[BugClass.PROCESS_DIED]
+    assert found.causes == ()
+    assert [cause.factor for cause in found.contributions] == ["cgroup"]
+    assert "is raised by cgroup=shared" in found.sentence
+    assert found.mechanisms["unknown"] == len(struck)
+
+
+def test_only_trials_that_entered_a_step_are_at_risk_in_it() -> None:
+    trials = simulated(np.random.default_rng(5), overlay=0.3, missing=0.3, silent=0.3, died=0.3)
+    counts = trials["bug_class"].value_counts()
+    assert len(at_risk(trials, BugClass.SNAPSHOT_OVERLAY)) == len(trials)
+    mounted = len(trials) - counts["snapshot_overlay"]
+    # Both classes of start-up have the same risk set: neither is conditioned on the other.
+    for name in (BugClass.MISSING_PACKAGES, BugClass.SILENT_STARTUP):
+        assert len(at_risk(trials, name)) == mounted
+    ready = mounted - counts["missing_packages"] - counts["silent_startup"]
+    assert len(at_risk(trials, BugClass.PROCESS_DIED)) == ready
+    with pytest.raises(ValueError, match="no column ready_ms"):
+        at_risk(trials.drop(columns="ready_ms"), BugClass.PROCESS_DIED)
+
+
+@pytest.mark.parametrize("drift", [1.0, 3.0])
+def test_false_alarms_stay_below_alpha_under_drift(drift: float) -> None:
+    """No factor matters: any verdict is false. 100 experiments, alpha 0.1: 20 has p < 1e-2."""
+    random = np.random.default_rng(6)
+    alarms = 0
+    for _ in range(100):
+        trials = simulated(
+            random,
+            blocks=8,
+            overlay=0.1,
+            missing=0.15,
+            silent=0.15,
+            died=0.2,
+            drift=drift,
+            anywhere=True,
+        )
+        found = judged(trials, alpha=0.1).values()
+        alarms += any(finding.causes or finding.contributions for finding in found)
+    assert alarms <= 19
+
+
+def test_masking_never_convicts_the_wrong_factor() -> None:
+    """Real causes at work in every experiment; 50 experiments, alpha 0.05: at most 8 wrong."""
+    random = np.random.default_rng(7)
+    right = {"snapshot_overlay": "snapshot_reference", "missing_packages": "snapshot_reference"}
+    right |= {"process_died": "cgroup", "silent_startup": "cgroup"}
+    wrong = 0
+    for _ in range(50):
+        trials = simulated(random, blocks=20, overlay=0.3, missing=0.5, silent=0.4, died=0.6)
+        for finding in judged(trials).values():
+            for cause in (*finding.causes, *finding.contributions):
+                wrong += cause.factor != right[str(finding.bug_class)]
+    assert wrong <= 8
