@@ -41,6 +41,19 @@ def closed(arrivals: int, *, clients: int, seed: int = 1) -> ChurnPlan:
     )
 
 
+def one_by_one(*functions: str, keep_alive_ms: int | None = None) -> ChurnPlan:
+    """One client, who asks for these functions in turn."""
+    return ChurnPlan(
+        kind="churn",
+        arrivals=tuple(Arrival(n, name, None) for n, name in enumerate(functions)),
+        functions=THREE,
+        budget_mib=512,
+        keep_alive_ms=keep_alive_ms,
+        seed=0,
+        process=ArrivalProcess(pattern="closed", clients=1),
+    )
+
+
 def check_accounts(result: RunResult, plan: ChurnPlan) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What holds for every run that came to its end, whatever failed in it."""
     arrivals, pool = result.arrivals, load_pool(result.folder)
@@ -132,32 +145,19 @@ async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arriva
                 return
             raise AssertionError("no cgroup of the container")
 
-    plan = ChurnPlan(
-        kind="trace",
-        arrivals=(Arrival(0, "hello", 0.0), Arrival(1, "hello", 6000.0)),
-        functions=(HELLO,),
-        budget_mib=128,
-        keep_alive_ms=None,
-        seed=0,
-    )
+    # The death is noticed while the other function starts.
+    plan = one_by_one("hello", "float_operation", "hello")
     result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, on_arrival=kill)
     arrivals, pool = check_accounts(result, plan)
-    assert list(result.trials["bug_class"].fillna("")) == ["process_died", ""]
-    assert list(arrivals["outcome"]) == ["ok", "ok"]
-    assert list(arrivals["start"]) == ["cold", "cold"]
+    assert list(result.trials["bug_class"].fillna("")) == ["process_died", "", ""]
+    assert list(arrivals["outcome"]) == ["ok"] * 3
+    assert list(arrivals["start"]) == ["cold"] * 3
     assert (pool["event"] == "dead").sum() == 1
 
 
 @pytest.mark.daemon
 async def test_idle_containers_go_after_their_keep_alive(tmp_path: Path) -> None:
-    plan = ChurnPlan(
-        kind="trace",
-        arrivals=(Arrival(0, "hello", 0.0), Arrival(1, "float_operation", 8000.0)),
-        functions=THREE,
-        budget_mib=512,
-        keep_alive_ms=50,
-        seed=0,
-    )
+    plan = one_by_one("hello", "float_operation", keep_alive_ms=50)
     result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
     _, pool = check_accounts(result, plan)
     assert (pool["event"] == "expire").sum() >= 1
@@ -194,6 +194,7 @@ async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_pa
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Path) -> None:
     plan = closed(200, clients=2)
     first = asyncio.Event()
