@@ -6,6 +6,7 @@ watches; ``experiments`` repeats and compares; ``report`` shows.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from iluvatar_bench.records import Event, Outcome, Trial
     from iluvatar_bench.report import Autopsy, explain
     from iluvatar_bench.stats import Rate, check_accounting, failure_rates, rate
+
+# A library's log goes where its user says; without a handler Python would print its warnings, in a
+# notebook in red, as if something were wrong with a run that watches containers die.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "PRESETS",

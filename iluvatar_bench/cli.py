@@ -177,7 +177,9 @@ def demo(
     from iluvatar_bench.plans import PooledFunction, churn, cold_start
 
     cold_start(trials=trials, concurrency=concurrency, seed=seed)
-    churn(arrivals=arrivals, functions=[PooledFunction("x", "x")], budget_mib=512, seed=seed)
+    churn(
+        arrivals=arrivals, functions=[PooledFunction("hello", "hello")], budget_mib=512, seed=seed
+    )
     _require_working_host()
     from iluvatar_bench.demo import PROFILES, run_demo
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_options import AsJson, Results, Seed
 from iluvatar_bench.cli_output import print_json, print_plain, print_table
 
 if TYPE_CHECKING:
     from iluvatar_bench.experiments.blame import Probe
     from iluvatar_bench.experiments.factorial import RootCause
 
-Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
-Seed = Annotated[int, typer.Option(help="seed of the plan")]
 Alpha = Annotated[float, typer.Option(help="accepted chance of any false verdict")]
 Address = Annotated[
     Path | None,
@@ -49,7 +48,7 @@ def root_cause_command(
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
     results: Results = Path("results"),
 ) -> None:
     """Run every combination of some factors side by side; say which factor causes which class.
@@ -121,7 +120,7 @@ def blame_command(
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+    as_json: AsJson = False,
     results: Results = Path("results"),
 ) -> None:
     """Of all factors in which two profiles differ, find the few whose change removes a class.

@@ -22,9 +22,10 @@ from iluvatar_bench.report import (
 
 PROFILES = ("iluvatar-2022-07", "guarded")
 
-CHURN_LOAD = {"pattern": "closed", "clients": 3, "budget_mib": 512}
-"""The load of the churn notebook. Clients that wait for their answers load every machine alike;
-three of them leave ready containers to be killed, and the budget has room for four containers."""
+CHURN_CLIENTS = 3
+CHURN_BUDGET_MIB = 512
+"""The churn load: clients that wait for their answers load every machine alike. Few of them leave
+ready containers to be killed, and the budget has room for four containers of three functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,14 @@ def run_demo(
         (
             "churn",
             "both profiles",
-            {**common, **CHURN_LOAD, "arrivals": arrivals, "profiles": list(PROFILES)},
+            {
+                **common,
+                "profiles": list(PROFILES),
+                "arrivals": arrivals,
+                "pattern": "closed",
+                "clients": CHURN_CLIENTS,
+                "budget_mib": CHURN_BUDGET_MIB,
+            },
         ),
     ]
     runs: list[RunResult] = []

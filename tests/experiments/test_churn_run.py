@@ -14,6 +14,7 @@ import pytest
 
 from iluvatar_bench import RunResult, open_run, resolve_profile, run_churn
 from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.demo import CHURN_BUDGET_MIB, CHURN_CLIENTS
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.arrivals import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.experiments.pool_log import load_pool
@@ -37,6 +38,19 @@ def closed(arrivals: int, *, clients: int, seed: int = 1) -> ChurnPlan:
         budget_mib=128 * (clients + 2),
         seed=seed,
         process=ArrivalProcess(pattern="closed", clients=clients),
+    )
+
+
+def one_by_one(*functions: str, keep_alive_ms: int | None = None) -> ChurnPlan:
+    """One client, who asks for these functions in turn."""
+    return ChurnPlan(
+        kind="churn",
+        arrivals=tuple(Arrival(n, name, None) for n, name in enumerate(functions)),
+        functions=THREE,
+        budget_mib=512,
+        keep_alive_ms=keep_alive_ms,
+        seed=0,
+        process=ArrivalProcess(pattern="closed", clients=1),
     )
 
 
@@ -131,32 +145,19 @@ async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arriva
                 return
             raise AssertionError("no cgroup of the container")
 
-    plan = ChurnPlan(
-        kind="trace",
-        arrivals=(Arrival(0, "hello", 0.0), Arrival(1, "hello", 6000.0)),
-        functions=(HELLO,),
-        budget_mib=128,
-        keep_alive_ms=None,
-        seed=0,
-    )
+    # The death is noticed while the other function starts.
+    plan = one_by_one("hello", "float_operation", "hello")
     result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, on_arrival=kill)
     arrivals, pool = check_accounts(result, plan)
-    assert list(result.trials["bug_class"].fillna("")) == ["process_died", ""]
-    assert list(arrivals["outcome"]) == ["ok", "ok"]
-    assert list(arrivals["start"]) == ["cold", "cold"]
+    assert list(result.trials["bug_class"].fillna("")) == ["process_died", "", ""]
+    assert list(arrivals["outcome"]) == ["ok"] * 3
+    assert list(arrivals["start"]) == ["cold"] * 3
     assert (pool["event"] == "dead").sum() == 1
 
 
 @pytest.mark.daemon
 async def test_idle_containers_go_after_their_keep_alive(tmp_path: Path) -> None:
-    plan = ChurnPlan(
-        kind="trace",
-        arrivals=(Arrival(0, "hello", 0.0), Arrival(1, "float_operation", 8000.0)),
-        functions=THREE,
-        budget_mib=512,
-        keep_alive_ms=50,
-        seed=0,
-    )
+    plan = one_by_one("hello", "float_operation", keep_alive_ms=50)
     result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
     _, pool = check_accounts(result, plan)
     assert (pool["event"] == "expire").sum() >= 1
@@ -193,6 +194,7 @@ async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_pa
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Path) -> None:
     plan = closed(200, clients=2)
     first = asyncio.Event()
@@ -218,7 +220,14 @@ async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Pa
 @pytest.mark.daemon
 @pytest.mark.slow
 async def test_one_plan_shows_every_class_of_2022_and_none_when_guarded(tmp_path: Path) -> None:
-    plan = closed(400, clients=4)
+    """The load of the demo: few clients, so that there are ready containers to be killed."""
+    plan = churn(
+        arrivals=300,
+        functions=THREE,
+        budget_mib=CHURN_BUDGET_MIB,
+        seed=1,
+        process=ArrivalProcess(pattern="closed", clients=CHURN_CLIENTS),
+    )
     old = await run_churn(resolve_profile("iluvatar-2022-07"), plan, results=tmp_path)
     check_accounts(old, plan)
     assert {str(name) for name in CLASSES_OF_2022} <= set(old.trials["bug_class"].dropna())

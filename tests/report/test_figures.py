@@ -187,9 +187,11 @@ def test_every_arrival_is_a_point_of_its_outcome() -> None:
 
 
 def test_runs_stand_side_by_side_on_one_scale() -> None:
-    figure = side_by_side(plot_occupancy, {"one": POOL, "other": POOL.assign(busy=50)})
+    figure = side_by_side(plot_occupancy, {"one": POOL.assign(busy=50), "other": POOL})
     left, right = figure.axes
     assert left.get_ylim() == right.get_ylim()
+    assert left.get_ylim()[0] == 0
+    assert 50 < left.get_ylim()[1] < 100
     assert [axes.get_title().split(" (")[0] for axes in figure.axes] == ["one", "other"]
     assert "of one by place" in alt_text(figure)
     assert "of other by place" in alt_text(figure)

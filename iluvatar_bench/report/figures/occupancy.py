@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from iluvatar_bench.report.figures.style import HATCHES, axes_or_new, describe, in_style, theme
 
@@ -39,7 +40,10 @@ def plot_occupancy(pool: pd.DataFrame, *, label: str = "pool", axes: Axes | None
     axes.set_xlabel("time since the begin, s")
     axes.set_ylabel("containers and arrivals (count)")
     axes.set_title(f"{label} (n = {launched} containers)")
-    axes.legend()
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    # Room above the areas for the legend.
+    axes.margins(y=0.35)
+    axes.legend(loc="upper left", ncols=2)
     most = int(pool[list(PLACES)].sum(axis=1).max()) if len(pool) else 0
     longest = int(waiting.max()) if len(pool) else 0
     describe(
