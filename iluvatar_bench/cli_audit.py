@@ -109,11 +109,12 @@ def explain_command(
 
 
 def _recorded(run: str | None, trial: int | None) -> Autopsy:
+    from iluvatar_bench.experiments import find_run
     from iluvatar_bench.report import explain
 
     assert run is not None
     assert trial is not None
-    return explain(Path(run), trial)
+    return explain(find_run(run), trial)
 
 
 def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:
