@@ -38,6 +38,7 @@ class Client:
         self.content = Content(channel)
         self.diff = Diff(channel)
         self.events = Events(channel)
+        self._snapshots = Snapshots(channel, "")
 
     @property
     def namespace(self) -> str:
@@ -46,7 +47,7 @@ class Client:
 
     def snapshots(self, snapshotter: str) -> Snapshots:
         """The snapshots of one snapshotter."""
-        return Snapshots(self.channel, snapshotter)
+        return self._snapshots.of(snapshotter)
 
 
 @asynccontextmanager
