@@ -121,7 +121,7 @@ def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: 
     assert [o for o in outputs if o.output_type in ("error", "stream")] == []
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
     kinds = [o.metadata["image/png"]["alt"].split(":")[0] for o in pictures]
-    assert kinds == ["Dots", "Lines", "Time line", "Time line"]
+    assert [kind[:9] for kind in kinds] == ["Dots", "Lines", "One trial", "One trial"]
     page = executed.html.read_text()
     for wanted in ("median_ms", "collateral_kill", "in the same cgroup"):
         assert wanted in page
