@@ -170,7 +170,11 @@ def findings(
     Args:
         trials: as for :func:`class_effects`, with ``mechanism``.
         effects: rows of :func:`class_effects` on the same trials.
+
+    Raises:
+        ValueError: a column of the trials is missing.
     """
+    require_columns(trials, ["bug_class", "mechanism"])
     names = [*classes, *(c for c in _classes_that_came(trials) if c not in classes)]
     return tuple(_finding(trials, effects, name) for name in names)
 
