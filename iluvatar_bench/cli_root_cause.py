@@ -43,8 +43,11 @@ def root_cause_command(
     half_width: Annotated[
         float, typer.Option(help="a cell stops when its rates are this precise")
     ] = 0.08,
+    min_failures: Annotated[
+        int, typer.Option(help="go on until each bug class of 2022 that comes has so many failures")
+    ] = 16,
     min_trials: Annotated[int, typer.Option(help="at least so many trials a cell")] = 40,
-    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 160,
+    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 360,
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
@@ -62,7 +65,12 @@ def root_cause_command(
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = design(resolve_profile(profile, settings or ()), factors or DEFAULT_FACTORS)
-    precision = Precision(half_width=half_width, min_trials=min_trials, max_trials=max_trials)
+    precision = Precision(
+        half_width=half_width,
+        min_failures=min_failures,
+        min_trials=min_trials,
+        max_trials=max_trials,
+    )
     most = len(chosen.cells) * max_trials
     with progress_bar(most, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         found, stopped = run_stoppable(

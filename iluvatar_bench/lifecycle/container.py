@@ -215,6 +215,8 @@ class Container:
         # Before Start, so that no exit can be missed.
         self.watch_exit()
         await asyncio.sleep(self.profile.start_delay_ms / 1000)
+        if self.profile.collection == "before_start":
+            await self._force_collection()
 
     def watch_exit(self) -> None:
         """Ask containerd to tell of the exit; again, where the first wait broke with the daemon."""

@@ -16,11 +16,12 @@ from iluvatar_bench.containerd.spec import Resources
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.lifecycle.profile_file import names_a_file, read_profile
 
-FORCED_COLLECTIONS = ("before_mount", "during_startup", "after_ready")
+Collection = Literal[
+    "natural", "quiet", "before_mount", "before_start", "during_startup", "after_ready"
+]
+
+FORCED_COLLECTIONS = get_args(Collection)[2:]
 """Levels of ``collection`` that force one at a named step."""
-
-
-Collection = Literal["natural", "quiet", "before_mount", "during_startup", "after_ready"]
 
 
 class Profile(BaseModel):

@@ -113,6 +113,7 @@ def test_impossible_precision_is_refused() -> None:
         {"half_width": 0.0},
         {"min_trials": 1},
         {"min_trials": 50, "max_trials": 40},
+        {"min_failures": -1},
     ):
         with pytest.raises(UsageError):
             Precision(**wrong)  # type: ignore[arg-type]
@@ -131,3 +132,27 @@ def test_a_cell_that_is_done_goes_on_while_a_partner_needs_it() -> None:
     # Only "none shared" is open: its partners differ in one factor; "lease own" differs in two.
     assert needed_cells(cells, [True, True, True, False]) == {1, 2, 3}
     assert needed_cells(cells, [True, False, True, False]) == {0, 1, 2, 3}
+
+
+def test_no_cell_is_done_while_a_class_has_come_too_rarely_for_a_verdict() -> None:
+    tally = Tally(Precision(half_width=0.2, min_failures=5, min_trials=10, max_trials=100))
+    for number in range(50):
+        tally.add("clean", None)
+        tally.add("noisy", "snapshot_overlay" if number < 4 else None)
+    assert not tally.is_done("clean")
+    assert not tally.is_done("noisy")
+    # It is the sum over the cells that counts, wherever the failures fall.
+    tally.add("clean", "snapshot_overlay")
+    assert tally.is_done("clean")
+    assert tally.is_done("noisy")
+    # Classes beyond those of 2022 are not waited for.
+    tally.add("clean", "create_rejected")
+    assert tally.is_done("clean")
+
+
+def test_the_largest_number_of_trials_ends_a_cell_whatever_is_missing() -> None:
+    tally = Tally(Precision(half_width=0.2, min_failures=5, min_trials=10, max_trials=12))
+    for _ in range(12):
+        assert not tally.is_done("rare")
+        tally.add("rare", None if tally.failures else "silent_startup")
+    assert tally.is_done("rare")
