@@ -26,6 +26,8 @@ from iluvatar_bench.cli_options import (
     Address,
     AsJson,
     Bridge,
+    Concurrency,
+    Function,
     Plugins,
     PoolSize,
     ProfileName,
@@ -115,7 +117,6 @@ app.command("blame", epilog=example("blame iluvatar-2022-07 guarded --bug-class 
 app.command("dose", epilog=example("dose start_delay_ms 0 50 200 1000"))(dose_command)
 
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
-Concurrency = Annotated[int, typer.Option(help="containers at a time")]
 
 
 def _version(asked: bool) -> None:
@@ -222,7 +223,7 @@ def run_cold_start_command(
     trials: Trials = 40,
     concurrency: Concurrency = 4,
     seed: Seed = 1,
-    function: Annotated[str, typer.Option(help="built-in function, or its folder")] = "hello",
+    function: Function = "hello",
     address: Address = None,
     subnet: Subnet = None,
     bridge: Bridge = None,

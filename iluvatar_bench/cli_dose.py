@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.cli_options import Concurrency, Results, Seed
 from iluvatar_bench.cli_output import print_plain, print_table
 from iluvatar_bench.errors import UnusablePath
 
@@ -22,16 +23,18 @@ def dose_command(
         typer.Option("--set", metavar="FACTOR=LEVEL", help="default: snapshot_reference=none"),
     ] = None,
     trials: Annotated[int, typer.Option(help="containers a dose")] = 40,
-    concurrency: Annotated[int, typer.Option(help="containers at a time")] = 4,
-    seed: Annotated[int, typer.Option(help="seed of the plan")] = 1,
+    concurrency: Concurrency = 4,
+    seed: Seed = 1,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
-    results: Annotated[Path, typer.Option("--out", help="folder for the run folders")] = Path(
-        "results"
-    ),
+    results: Results = Path("results"),
 ) -> None:
-    """How often the snapshot is collected at each dose of a quantity: one run a dose."""
+    """How often the snapshot is collected, and what comes of it, at each dose of a quantity.
+
+    One run a dose; each container is removed once it has answered.
+    """
     from iluvatar_bench.experiments.dose import run_doses
     from iluvatar_bench.lifecycle import resolve_profile
+    from iluvatar_bench.report import dose_table
     from iluvatar_bench.report.progress import progress_bar
 
     chosen = resolve_profile(profile, settings or ["snapshot_reference=none"])
@@ -50,11 +53,7 @@ def dose_command(
                 stop=stop,
             )
         )
-    table = found.table.round(3)
-    # Rounded, the smallest thresholds would all be 0.
-    print_table(
-        table.set_index(found.table["dose"].map("{:g}".format).rename("dose")).drop(columns="dose")
-    )
+    print_table(dose_table(found.table))
     for run in found.runs:
         if run.caveat:
             print_plain(f"note: {run.label}: {run.caveat}")

@@ -23,6 +23,8 @@ Address = Annotated[
     Path | None,
     typer.Option(help="socket of a running containerd; default: a private one is started"),
 ]
+Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
+Concurrency = Annotated[int, typer.Option(help="containers at a time")]
 AsJson = Annotated[bool, typer.Option("--json", help="for scripts")]
 Subnet = Annotated[
     str | None,

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.cli_interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.cli_options import AsJson, Results, Seed
+from iluvatar_bench.cli_options import (
+    Address,
+    AsJson,
+    Concurrency,
+    Function,
+    Results,
+    Seed,
+    Sets,
+)
 from iluvatar_bench.cli_output import print_json, print_plain, print_table
 
 if TYPE_CHECKING:
@@ -17,14 +25,6 @@ if TYPE_CHECKING:
     from iluvatar_bench.experiments.factorial import RootCause
 
 Alpha = Annotated[float, typer.Option(help="accepted chance of any false verdict")]
-Address = Annotated[
-    Path | None,
-    typer.Option(help="socket of a running containerd; default: a private one is started"),
-]
-Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
-]
 
 
 def root_cause_command(
@@ -39,7 +39,7 @@ def root_cause_command(
     profile: Annotated[str, typer.Option(help="all other factors")] = "iluvatar-2022-07",
     settings: Sets = None,
     seed: Seed = 1,
-    concurrency: Annotated[int, typer.Option(help="containers at a time")] = 8,
+    concurrency: Concurrency = 8,
     half_width: Annotated[
         float, typer.Option(help="a cell stops when its rates are this precise")
     ] = 0.08,
@@ -123,7 +123,7 @@ def blame_command(
         typer.Option("--set-clean", metavar="FACTOR=LEVEL", help="change the clean side"),
     ] = None,
     seed: Seed = 1,
-    concurrency: Annotated[int, typer.Option(help="containers at a time")] = 6,
+    concurrency: Concurrency = 6,
     pilot_trials: Annotated[int, typer.Option(help="trials that measure the rate first")] = 80,
     alpha: Alpha = 0.05,
     function: Function = "hello",

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import tomli_w
 
@@ -33,6 +34,8 @@ from iluvatar_bench.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+LogLevel = Literal["info", "debug"]
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -89,12 +92,16 @@ class Node:
 
 @asynccontextmanager
 async def private_daemon(
-    *, collector: Collector = NATURAL_COLLECTOR, log_path: Path | None = None
+    *,
+    collector: Collector = NATURAL_COLLECTOR,
+    log_path: Path | None = None,
+    log_level: LogLevel = "info",
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
 
     Leaving the block ends every task, stops the daemon, ends shims that are left and removes
-    mounts, cgroups and folders. The daemon's log is kept at ``log_path`` if one is given.
+    mounts, cgroups and folders. The daemon's log is kept at ``log_path`` if one is given; at the
+    level ``debug`` it tells of every collection (``collection_log``).
 
     Raises:
         MissingProgram: containerd or runc is not installed.
@@ -105,7 +112,7 @@ async def private_daemon(
     async with AsyncExitStack() as stack:
         place = stack.enter_context(claim_place())
         stack.callback(_clear, place, log_path)
-        daemon = _Daemon(program, place, collector)
+        daemon = _Daemon(program, place, configuration(place, collector, log_level))
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
         stack.push_async_callback(daemon.stop)
@@ -164,7 +171,7 @@ def _require_programs() -> str:
     return program
 
 
-def configuration(place: Place, collector: Collector) -> str:
+def configuration(place: Place, collector: Collector, log_level: LogLevel = "info") -> str:
     """The daemon's configuration file, in TOML."""
     settings = {
         "version": versions.CONFIG_VERSION,
@@ -172,6 +179,7 @@ def configuration(place: Place, collector: Collector) -> str:
         "state": str(place.daemon_state),
         "disabled_plugins": list(versions.DISABLED_PLUGINS),
         "grpc": {"address": str(place.socket)},
+        "debug": {"level": log_level},
         "plugins": {
             "io.containerd.gc.v1.scheduler": {
                 "pause_threshold": collector.pause_threshold,
@@ -185,8 +193,7 @@ def configuration(place: Place, collector: Collector) -> str:
     return tomli_w.dumps(settings)
 
 
-async def _start(program: str, place: Place, collector: Collector) -> asyncio.subprocess.Process:
-    place.config.write_text(configuration(place, collector))
+async def _start(program: str, place: Place) -> asyncio.subprocess.Process:
     with place.log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             program,
@@ -205,13 +212,13 @@ class _Daemon:
 
     process: asyncio.subprocess.Process
 
-    def __init__(self, program: str, place: Place, collector: Collector) -> None:
+    def __init__(self, program: str, place: Place, settings: str) -> None:
         self._program = program
         self._place = place
-        self._collector = collector
+        place.config.write_text(settings)
 
     async def start(self) -> None:
-        self.process = await _start(self._program, self._place, self._collector)
+        self.process = await _start(self._program, self._place)
 
     async def stop(self) -> None:
         await _stop(self.process, self._place)

@@ -6,7 +6,7 @@ from iluvatar_bench.experiments.cold_start import run_cold_start
 from iluvatar_bench.experiments.comparison import RunComparison, compare_runs
 from iluvatar_bench.experiments.design import Design, design
 from iluvatar_bench.experiments.detection import Detection, measure_detection, open_detection
-from iluvatar_bench.experiments.dose import DoseResponse, dose_table, run_doses
+from iluvatar_bench.experiments.dose import DoseResponse, run_doses
 from iluvatar_bench.experiments.factorial import RootCause, open_root_cause, run_root_cause
 from iluvatar_bench.experiments.recorded import find_run, record_run, recorded_names
 from iluvatar_bench.experiments.result import RunResult, open_run
@@ -23,7 +23,6 @@ __all__ = [
     "RunResult",
     "compare_runs",
     "design",
-    "dose_table",
     "find_run",
     "load_observations",
     "load_run",

@@ -67,7 +67,7 @@ class Blame:
 
     ``smallest`` are the smallest sets of factors whose change removes the class, ``seen`` is the
     failing profile's rate among the trials at risk. ``complete`` is False where the search was
-    stopped: then ``smallest`` is what it had got to.
+    stopped: then ``smallest`` is what it had got to, empty before ``clean`` was shown to be clean.
     """
 
     run: RunResult
@@ -85,8 +85,16 @@ class Blame:
         trials = sum(probe.ran for probe in self.probes)
         effort = f"{len(self.probes)} probes, {trials} trials"
         if not self.complete:
-            left = " and ".join(self.smallest[0]) if self.smallest else "all of them"
-            return f"stopped early: {self.bug_class} was narrowed down to {left} ({effort})"
+            if not self.smallest:
+                return (
+                    f"stopped early: nothing is shown about {self.bug_class}, not even that it is "
+                    f"gone with all {len(self.differing)} factors changed ({effort})"
+                )
+            left = " and ".join(self.smallest[0])
+            return (
+                f"stopped early: changing {left} removes {self.bug_class}; "
+                f"whether fewer do is not known ({effort})"
+            )
         sets = ", or ".join(" with ".join(names) for names in self.smallest)
         return (
             f"of {len(self.differing)} factors that differ, changing {sets} alone removes "

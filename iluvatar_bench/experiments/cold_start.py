@@ -33,13 +33,15 @@ async def run_cold_start(
     network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
     pause_threshold: float | None = None,
+    log_collections: bool = False,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
-    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds`` and
-    ``pause_threshold`` are those of a :class:`~iluvatar_bench.experiments.laboratory.Blueprint`.
+    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
+    ``pause_threshold`` and ``log_collections`` are those of a
+    :class:`~iluvatar_bench.experiments.laboratory.Blueprint`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -55,6 +57,7 @@ async def run_cold_start(
         network=network,
         ready_seconds=ready_seconds,
         pause_threshold=pause_threshold,
+        log_collections=log_collections,
         sample_seconds=sample_seconds,
     )
     (source,) = blueprint.sources

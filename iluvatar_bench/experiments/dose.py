@@ -1,20 +1,29 @@
-"""Dose and response: the failure rate over one quantity, beside a simple model.
+"""Dose and response: how often a snapshot is collected over one quantity, beside a simple model.
 
-The model. An unreferenced snapshot is in danger from its making until its container is ready (or,
-for a mount error, until the mount). Collections that come at random, on average every ``interval``,
-hit a window of length w with probability 1 - exp(-w / interval).
+The model. Collections come at random, on average every ``interval``, and a collection takes any
+snapshot that nothing references. A window of length w is hit with probability 1 - exp(-w/interval).
+
+* *Collected*, whether or not anybody notices: the window reaches from Prepare to ready.
+* *Failed*: a collection before the mount (Tasks.Create) makes a mount error, one while Python
+  starts a missing module. One in between, while the task waits for its Start, harms nobody under
+  ``overlayfs``: no folder is merged yet, and all look-ups go on to the image's layers. What it has
+  taken can fail no more; so a longer delay *protects*.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.bugs import BugClass, Mechanism
+from iluvatar_bench.containerd.collection_log import Collection, read_collections
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments.cold_start import run_cold_start
 from iluvatar_bench.experiments.result import RunResult
@@ -22,21 +31,29 @@ from iluvatar_bench.experiments.runner import Stop
 from iluvatar_bench.lifecycle import Profile
 from iluvatar_bench.lifecycle.profile import change_profile
 from iluvatar_bench.records import Trial
-from iluvatar_bench.stats import rate
 
 QUANTITIES = ("start_delay_ms", "concurrency", "pause_threshold")
 """What can be dosed: a factor of the profile, the load, a setting of containerd's collector."""
 
-WINDOW_STEPS = ("task_create_ms", "start_ms", "ready_ms")
-"""The steps between Prepare and ready: while they last, an unreferenced snapshot is in danger."""
+DOSE_COLUMNS = (
+    "dose",
+    "trials",
+    "collected",
+    "failed",
+    "import_errors",
+    "create_ms",
+    "delay_ms",
+    "startup_ms",
+    "collections",
+    "interval_ms",
+    "pause_ms",
+)
+"""The columns of :func:`dose_table`, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoseResponse:
-    """One run a dose. ``table`` has the columns that ``report.plot_dose_response`` draws.
-
-    ``failures`` counts the trials whose snapshot was proven to be collected, of any class.
-    """
+    """One run a dose. ``table`` has the columns :data:`DOSE_COLUMNS`."""
 
     quantity: str
     runs: tuple[RunResult, ...]
@@ -52,13 +69,16 @@ async def run_doses(
     seed: int,
     results: Path,
     concurrency: int = 4,
+    hold_ms: tuple[int, int] = (0, 0),
     ready_seconds: float = 60.0,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> DoseResponse:
     """Cold-start ``trials`` containers at each dose, one run after the other.
 
-    After ``stop`` is set the run under way ends early and no further dose begins.
+    A container is removed ``hold_ms`` after it was ready and has answered once: at once by
+    default, so that a collection later in its life is not counted. After ``stop`` is set the run
+    under way ends early and no further dose begins.
 
     Raises:
         UsageError: an unknown quantity, no dose, or one out of its range; nothing was started.
@@ -80,14 +100,17 @@ async def run_doses(
                 concurrency=load,
                 seed=seed,
                 results=results,
+                hold_ms=hold_ms,
                 pause_threshold=threshold,
+                log_collections=True,
                 ready_seconds=ready_seconds,
                 on_trial=on_trial,
                 stop=stop,
             )
         )
-    frames = {dose: run.trials for dose, run in zip(doses, runs, strict=False)}
-    return DoseResponse(quantity=quantity, runs=tuple(runs), table=dose_table(frames))
+    rows = [dose_row(dose, run) for dose, run in zip(doses, runs, strict=False)]
+    table = pd.DataFrame(rows, columns=list(DOSE_COLUMNS))
+    return DoseResponse(quantity=quantity, runs=tuple(runs), table=table)
 
 
 def _at(
@@ -109,36 +132,68 @@ def _at(
     return change_profile(profile, {quantity: int(dose)}, name=name), concurrency, None
 
 
-def dose_table(trials: dict[float, pd.DataFrame]) -> pd.DataFrame:
-    """One row a dose: ``dose``, ``failures``, ``trials``, ``low``, ``high``, ``window_ms``.
+def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
+    """One run as a row of :data:`DOSE_COLUMNS`; its collections are those that its log tells of.
 
-    Args:
-        trials: dose to trials, one row a trial as in ``records.Trial.as_row``. Failures are those
-            with the mechanism ``snapshot_collected``; the interval is Wilson's at 95 %.
-            ``window_ms`` is the median time between Prepare and ready, the delay before Start
-            included; NaN where nothing became ready.
+    Raises:
+        OSError: the run's folder has no log of containerd.
     """
-    rows = []
-    for dose, frame in trials.items():
-        failures = int((frame["mechanism"] == str(Mechanism.SNAPSHOT_COLLECTED)).sum())
-        value = rate(failures, len(frame))
-        window = frame[list(WINDOW_STEPS)].sum(axis=1, skipna=False) + frame["start_delay_ms"]
-        rows.append(
-            {
-                "dose": dose,
-                "failures": failures,
-                "trials": len(frame),
-                "low": value.low,
-                "high": value.high,
-                "window_ms": float(window.median()),
-            }
-        )
-    columns = ["dose", "failures", "trials", "low", "high", "window_ms"]
-    return pd.DataFrame(rows, columns=columns)
+    began, ended = (
+        datetime.fromisoformat(run.manifest[f"{name}_at"]) for name in ("started", "ended")
+    )
+    during = [
+        collection
+        for collection in read_collections(run.folder / "containerd.log")
+        if began <= collection.ended_at <= ended
+    ]
+    return {
+        "dose": dose,
+        **_counts(run.trials),
+        **_windows(run.trials),
+        **_pace(during, 1000 * (ended - began).total_seconds()),
+    }
 
 
-def collection_rate(window_ms: float, interval_ms: float) -> float:
-    """The model: the probability that a collection falls into the window.
+def _counts(trials: pd.DataFrame) -> dict[str, int]:
+    """How many snapshots were proven to be collected, and what came of it.
+
+    ``collected`` counts those that nobody noticed too, ``failed`` the trials that failed by it,
+    ``import_errors`` those of them whose symptom was a missing module.
+    """
+    collected = str(Mechanism.SNAPSHOT_COLLECTED)
+    unnoticed = trials["evidence"].map(lambda text: json.loads(text).get("latent") == collected)
+    failed = trials["mechanism"] == collected
+    imports = failed & (trials["bug_class"] == str(BugClass.MISSING_PACKAGES))
+    return {
+        "trials": len(trials),
+        "collected": int((failed | unnoticed).sum()),
+        "failed": int(failed.sum()),
+        "import_errors": int(imports.sum()),
+    }
+
+
+def _windows(trials: pd.DataFrame) -> dict[str, float]:
+    """The model's windows, milliseconds: medians over the trials that got so far, NaN for none."""
+    return {
+        "create_ms": float(trials["task_create_ms"].median()),
+        "delay_ms": float(trials["start_delay_ms"].median()),
+        "startup_ms": float(trials[["start_ms", "ready_ms"]].sum(axis=1, skipna=False).median()),
+    }
+
+
+def _pace(collections: Sequence[Collection], span_ms: float) -> dict[str, float]:
+    """How often containerd collected: the mean interval (inf for never) and the median pause."""
+    count = len(collections)
+    pauses = pd.Series([collection.pause_ms for collection in collections], dtype=float)
+    return {
+        "collections": count,
+        "interval_ms": span_ms / count if count else math.inf,
+        "pause_ms": float(pauses.median()),
+    }
+
+
+def hit_rate(window_ms: float, interval_ms: float) -> float:
+    """The probability that a collection falls into a window: 1 - exp(-window/interval).
 
     Raises:
         ValueError: a negative window, or an interval that is not above 0.
@@ -146,6 +201,20 @@ def collection_rate(window_ms: float, interval_ms: float) -> float:
     if window_ms < 0 or not interval_ms > 0:
         raise ValueError(f"no such window and interval: {window_ms} ms, {interval_ms} ms")
     return -math.expm1(-window_ms / interval_ms)
+
+
+def failure_rate(
+    create_ms: float, delay_ms: float, startup_ms: float, *, interval_ms: float
+) -> float:
+    """The model for failures under ``overlayfs``: hit before the mount, or spared until Start and
+    hit then. ``create_ms`` is all of Tasks.Create, of which the mount is a part.
+
+    Raises:
+        ValueError: a negative window, or an interval that is not above 0.
+    """
+    before_mount = hit_rate(create_ms, interval_ms)
+    spared = 1 - hit_rate(create_ms + delay_ms, interval_ms)
+    return before_mount + spared * hit_rate(startup_ms, interval_ms)
 
 
 def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
@@ -164,17 +233,22 @@ def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
 
 
 def with_model(
-    table: pd.DataFrame, interval_ms: Callable[[float], float], *, window_ms: float | None = None
+    table: pd.DataFrame, *, intervals_ms: Mapping[float, float] | None = None
 ) -> pd.DataFrame:
-    """The table with a column ``model``: the rate that the model gives at each dose.
+    """The table with what the model gives at each dose: ``model_collected``, ``model_failed``.
 
-    ``interval_ms`` is the time between collections at a dose; ``window_ms`` stands in for doses
-    at which nothing became ready, and for all doses if the table has none.
+    Args:
+        table: the rows of a :class:`DoseResponse`. Where no container of a dose became ready, the
+            windows are the medians over the other doses.
+        intervals_ms: dose to time between collections; default: the one that was measured.
     """
-    spare = table["window_ms"].median() if window_ms is None else window_ms
-    windows = table["window_ms"].fillna(spare)
-    model = [
-        collection_rate(window, interval_ms(dose))
-        for window, dose in zip(windows, table["dose"], strict=True)
-    ]
-    return table.assign(model=model)
+    windows = table[["create_ms", "delay_ms", "startup_ms"]]
+    windows = windows.fillna(windows.median())
+    intervals = (
+        table["interval_ms"] if intervals_ms is None else table["dose"].map(dict(intervals_ms))
+    )
+    rows = list(zip(windows.itertuples(index=False, name=None), intervals, strict=True))
+    return table.assign(
+        model_collected=[hit_rate(sum(row), interval) for row, interval in rows],
+        model_failed=[failure_rate(*row, interval_ms=interval) for row, interval in rows],
+    )

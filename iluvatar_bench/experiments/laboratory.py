@@ -65,6 +65,8 @@ class Blueprint:
     sample_seconds: float = PERIOD_SECONDS
     pause_threshold: float | None = None
     """Another one for the collector of a private containerd; None: the profile's collector."""
+    log_collections: bool = False
+    """Whether the log of a private containerd is to tell of every collection."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sample_seconds <= MAX_SAMPLE_SECONDS:
@@ -210,7 +212,11 @@ async def _node(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Node]:
             yield node
     else:
         log_path = folder.path / "containerd.log"
-        async with private_daemon(collector=blueprint.collector, log_path=log_path) as node:
+        async with private_daemon(
+            collector=blueprint.collector,
+            log_path=log_path,
+            log_level="debug" if blueprint.log_collections else "info",
+        ) as node:
             yield node
 
 

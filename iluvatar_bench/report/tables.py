@@ -104,6 +104,32 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     return frame.rename_axis("bug class")
 
 
+def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
+    """Doses and their responses for people.
+
+    Args:
+        doses: the table of an ``experiments.DoseResponse``.
+
+    Returns:
+        A frame of text. Index: the dose. Columns: the rates of collected snapshots, of containers
+        that failed by it and of those with import errors, with their intervals; the number of
+        collections, the mean time between them and the median length of one, both in milliseconds.
+    """
+    rows = {}
+    for row in doses.to_dict(orient="records"):
+        counts = (row["collected"], row["failed"], row["import_errors"])
+        often = math.isfinite(row["interval_ms"])
+        rows[f"{row['dose']:g}"] = [
+            *(_rate_text(rate(int(count), int(row["trials"]))) for count in counts),
+            f"{row['collections']:.0f}",
+            f"{row['interval_ms']:.0f}" if often else "–",
+            f"{row['pause_ms']:.1f}" if often else "–",
+        ]
+    columns = ["collected", "failed by it", "import errors"]
+    columns += ["collections", "interval, ms", "one takes, ms"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("dose")
+
+
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     """The effects of factors on classes for people.
 

@@ -57,7 +57,7 @@ async def test_an_unreferenced_snapshot_fails_every_time(
 
 
 @pytest.mark.parametrize("reference", ["lease", "container"])
-@pytest.mark.parametrize("step", ["before_mount", "during_startup", "after_ready"])
+@pytest.mark.parametrize("step", ["before_mount", "before_start", "during_startup", "after_ready"])
 async def test_a_reference_survives_the_same_collections(
     quiet_node: Node, image: ImportedImage, step: str, reference: str
 ) -> None:
@@ -75,6 +75,19 @@ async def test_a_collection_after_ready_harms_nobody_who_looks_for_nothing_more(
 ) -> None:
     """The trial goes well, and its evidence says that the snapshot is gone all the same."""
     profile = resolve_profile("iluvatar-2022-08", ["collection=after_ready"])
+    trials = await run(quiet_node, image, profile, trials=8)
+    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    assert [trial.evidence for trial in trials] == [{"latent": "snapshot_collected"}] * 8
+
+
+async def test_a_collection_before_start_harms_nobody_under_overlayfs(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """No folder is merged yet, so every look-up goes on to the image's own layers.
+
+    This is why a longer pause between create and start makes import errors rarer.
+    """
+    profile = resolve_profile("iluvatar-2022-08", ["collection=before_start"])
     trials = await run(quiet_node, image, profile, trials=8)
     assert {trial.outcome for trial in trials} == {Outcome.OK}
     assert [trial.evidence for trial in trials] == [{"latent": "snapshot_collected"}] * 8
@@ -99,6 +112,8 @@ async def test_the_native_snapshotter_is_affected_alike(
         ("before_mount", {"snapshot_overlay"}),
         # Its whole directory goes, so the next look-up of any kind fails.
         ("during_startup", {"missing_packages"}),
+        # Nothing is left to start: runc's init misses /proc, and Python never runs.
+        ("before_start", {"startup_error"}),
     ):
         profile = resolve_profile("iluvatar-2022-08", ["snapshotter=native", f"collection={step}"])
         trials = await run(quiet_node, image, profile, trials=3, concurrency=1)

@@ -60,8 +60,8 @@ SAMPLES = pd.DataFrame(
 )
 DEATHS = pd.DataFrame({"container_id": ["c-1"], "first_seen_at": [MOMENTS[3].isoformat()]})
 DOSES = pd.DataFrame(
-    {"dose": [0, 1e-4, 0.5], "failures": [0, 10, 38], "trials": 40, "low": [0, 0.1, 0.8]}
-).assign(high=[0.09, 0.4, 0.99], model=[0.0, 0.2, 0.9])
+    {"dose": [0, 1e-4, 0.5], "collected": [0, 12, 39], "failed": [0, 10, 38], "trials": 40}
+).assign(model_collected=[0.0, 0.3, 0.95], model_failed=[0.0, 0.2, 0.9])
 
 MONITORED = open_run(find_run("monitored"))
 DETECTED = open_detection(find_run("monitored").parents[1] / "detection")

@@ -9,10 +9,11 @@ import pytest
 
 from iluvatar_bench.report import (
     comparison_table,
+    dose_table,
     failure_examples,
-    rates_figure,
+    plot_rates,
+    plot_steps,
     save_figure,
-    steps_figure,
 )
 from iluvatar_bench.stats import failure_rates
 
@@ -70,11 +71,30 @@ def test_examples_show_one_failure_of_each_class_with_its_facts(trials: pd.DataF
 
 
 def test_figures_have_a_bar_per_profile_and_class(trials: pd.DataFrame, tmp_path: Path) -> None:
-    figure = rates_figure(failure_rates(trials))
-    (axes,) = figure.axes
+    axes = plot_rates(failure_rates(trials))
     assert len(axes.patches) == 2 * 4
     assert [round(bar.get_height(), 1) for bar in axes.patches][:4] == [22.5, 0, 0, 0]
-    for path in save_figure(figure, tmp_path / "rates"):
+    for path in save_figure(axes, tmp_path / "rates"):
         assert path.stat().st_size > 5000
-    labels = [label.get_text() for label in steps_figure(trials).axes[0].get_yticklabels()]
+    labels = [label.get_text() for label in plot_steps(trials).get_yticklabels()]
     assert labels == ["start (n = 40, 40)", "ready (n = 31, 40)"]
+
+
+def test_a_dose_is_told_in_full_and_never_collected_is_no_interval() -> None:
+    doses = pd.DataFrame(
+        {
+            "dose": [1e-7, 0.02],
+            "trials": 40,
+            "collected": [0, 30],
+            "failed": [0, 21],
+            "import_errors": [0, 20],
+            "collections": [0, 12],
+            "interval_ms": [float("inf"), 251.4],
+            "pause_ms": [float("nan"), 1.26],
+        }
+    )
+    table = dose_table(doses)
+    assert list(table.index) == ["1e-07", "0.02"]
+    assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "–", "–"]
+    assert table.loc["0.02", "collected"].startswith("30/40  75.0 % [")
+    assert list(table.loc["0.02"])[3:] == ["12", "251", "1.3"]

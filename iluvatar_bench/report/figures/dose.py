@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
+from iluvatar_bench.stats import rate
+
+DEFAULT_COUNTS: Mapping[str, str] = {
+    "collected": "snapshot collected",
+    "failed": "container failed by it",
+}
 
 
 @in_style
@@ -15,50 +23,66 @@ def plot_dose_response(
     doses: pd.DataFrame,
     *,
     unit: str,
+    counts: Mapping[str, str] = DEFAULT_COUNTS,
     axes: Axes | None = None,
 ) -> Axes:
-    """Failure rates in percent over the dose, with intervals, beside the model's curve.
+    """Rates in percent over the dose, with Wilson intervals (95 %), beside the model's curves.
 
     The axis is logarithmic where the positive doses span a factor of 30 or more; a dose of 0 then
     stands at its left end.
 
     Args:
-        doses: one row a dose: ``dose``, ``failures``, ``trials``, ``low``, ``high`` (the interval
-            of the rate, 0 to 1) and, optionally, ``model`` (the rate that it predicts).
+        doses: one row a dose: ``dose``, ``trials``, the columns of ``counts``, and optionally for
+            each of these what a model predicts, 0 to 1: ``model_collected`` for ``collected``.
         unit: what the dose is, with its unit: "pause threshold, share of time".
+        counts: column to its name in the legend; at most two.
         axes: where to draw; a new figure by default.
     """
     table = doses.sort_values("dose")
     dose = table["dose"].to_numpy(dtype=float)
-    share = table["failures"].to_numpy(dtype=float) / table["trials"].to_numpy(dtype=float)
     axes = axes_or_new(axes, 7.5, 4.0)
     _scale(axes, dose)
-    below, above = (
-        np.abs(100 * (table[name].to_numpy(dtype=float) - share)) for name in ("low", "high")
-    )
-    axes.errorbar(
-        dose,
-        100 * share,
-        [below, above],
-        fmt="o",
-        color=theme().right,
-        ecolor=theme().ink,
-        capsize=3,
-        label="seen (95 % interval)",
-    )
-    if "model" in table:
-        model = 100 * table["model"].to_numpy(dtype=float)
-        axes.plot(dose, model, "--", color=theme().others[1], lw=1.8, label="model")
+    told = []
+    # Filled and open markers, dashed and dotted lines: told apart in grey as well.
+    looks = [(theme().others[3], "none", "--"), (theme().others[1], None, ":")]
+    for (column, label), (color, face, line) in zip(counts.items(), looks, strict=False):
+        shares = _plot_seen(axes, table, column, label, color, face)
+        if f"model_{column}" in table:
+            model = 100 * table[f"model_{column}"].to_numpy(dtype=float)
+            axes.plot(dose, model, line, color=color, lw=1.8, label=f"{label}: model")
+        points = ", ".join(f"{d:g}: {s:.0f} %" for d, s in zip(dose, shares, strict=True))
+        told.append(f"{label}: {points}")
     each = sorted(set(table["trials"].astype(int)))
     size = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" if each else "0"
     axes.set_xlabel(unit)
-    axes.set_ylabel("failed trials, %")
+    axes.set_ylabel("containers, %")
     axes.set_ylim(-3, 103)
-    axes.set_title(f"Dose and response (n = {size} trials a dose)")
-    axes.legend()
-    told = ", ".join(f"{d:g}: {100 * s:.0f} %" for d, s in zip(dose, share, strict=True))
-    describe(axes, f"Points with intervals: failure rate over {unit}. {told}.")
+    axes.set_title(f"Dose and response (n = {size} containers a dose)")
+    axes.legend(fontsize="small")
+    describe(axes, f"Points with intervals over {unit}. {'; '.join(told)}.")
     return axes
+
+
+def _plot_seen(
+    axes: Axes, table: pd.DataFrame, column: str, label: str, color: str, face: str | None
+) -> NDArray[np.float64]:
+    """Points and intervals of one count; the rates in percent."""
+    rates = [rate(int(n), int(of)) for n, of in zip(table[column], table["trials"], strict=True)]
+    shares, low, high = (
+        100 * np.array([getattr(value, name) for value in rates], dtype=float)
+        for name in ("estimate", "low", "high")
+    )
+    axes.errorbar(
+        table["dose"].to_numpy(dtype=float),
+        shares,
+        [np.abs(shares - low), np.abs(high - shares)],
+        fmt="o",
+        color=color,
+        markerfacecolor=face or color,
+        capsize=3,
+        label=label,
+    )
+    return shares
 
 
 def _scale(axes: Axes, dose: NDArray[np.float64]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
@@ -15,7 +14,6 @@ from iluvatar_bench.report.figures.style import (
     axes_or_new,
     colour_of,
     describe,
-    figure_of,
     in_style,
     theme,
 )
@@ -88,8 +86,3 @@ def _totals(rates: pd.DataFrame) -> str:
     failed = rates[rates["bug_class"] == str(Outcome.FAILED)]
     parts = [f"{row['profile']} {row['count']} of {row['trials']}" for _, row in failed.iterrows()]
     return f"Failed: {', '.join(parts)}."
-
-
-def rates_figure(rates: pd.DataFrame) -> Figure:
-    """The figure of :func:`plot_rates`."""
-    return figure_of(plot_rates(rates))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from iluvatar_bench.records import STEP_COLUMNS
@@ -13,7 +12,6 @@ from iluvatar_bench.report.figures.style import (
     axes_or_new,
     colour_of,
     describe,
-    figure_of,
     in_style,
     theme,
 )
@@ -83,8 +81,3 @@ def _keys(profiles: list[str]) -> list[Patch]:
 def _medians(trials: pd.DataFrame, names: list[str]) -> str:
     parts = [f"{name.removesuffix('_ms')} {trials[name].median():.3g}" for name in names]
     return f"Medians over all trials: {', '.join(parts)}."
-
-
-def steps_figure(trials: pd.DataFrame) -> Figure:
-    """The figure of :func:`plot_steps`."""
-    return figure_of(plot_steps(trials))
