@@ -154,19 +154,24 @@ def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
     }
 
 
-def _counts(trials: pd.DataFrame) -> dict[str, int]:
-    """How many snapshots were proven to be collected, and what came of it.
-
-    ``collected`` counts those that nobody noticed too, ``failed`` the trials that failed by it,
-    ``import_errors`` those of them whose symptom was a missing module.
-    """
+def was_collected(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Whether the trial's snapshot was proven to be collected, noticed by anybody or not."""
     collected = str(Mechanism.SNAPSHOT_COLLECTED)
     unnoticed = trials["evidence"].map(lambda text: json.loads(text).get("latent") == collected)
-    failed = trials["mechanism"] == collected
+    return (trials["mechanism"] == collected) | unnoticed
+
+
+def _counts(trials: pd.DataFrame) -> dict[str, int]:
+    """What became of the snapshots.
+
+    ``failed`` counts the trials that failed because theirs was collected, ``import_errors`` those
+    of them whose symptom was a missing module.
+    """
+    failed = trials["mechanism"] == str(Mechanism.SNAPSHOT_COLLECTED)
     imports = failed & (trials["bug_class"] == str(BugClass.MISSING_PACKAGES))
     return {
         "trials": len(trials),
-        "collected": int((failed | unnoticed).sum()),
+        "collected": int(was_collected(trials).sum()),
         "failed": int(failed.sum()),
         "import_errors": int(imports.sum()),
     }

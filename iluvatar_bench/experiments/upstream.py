@@ -9,7 +9,8 @@ Start, when Python is up and before its import. https://github.com/containerd/co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from signal import SIGKILL
@@ -21,12 +22,15 @@ from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.spec import BindMount, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.experiments.cold_start import run_cold_start
+from iluvatar_bench.experiments.dose import was_collected
 from iluvatar_bench.functions import BuildOptions, find_source, image_of
 from iluvatar_bench.host import cgroups
 from iluvatar_bench.lifecycle.container import RUNTIME
 from iluvatar_bench.lifecycle.gate import GATE_IN_CONTAINER, WAITING_TEXT, Gate, gate_at
-from iluvatar_bench.lifecycle.profile import factor_levels
+from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, factor_levels, resolve_profile
 from iluvatar_bench.lifecycle.readiness import wait_for_text
+from iluvatar_bench.records import Trial
 
 IMPORTED = "calendar"
 """A module of the standard library that a starting Python does not load by itself."""
@@ -75,6 +79,58 @@ async def report_calls(*, snapshotter: str = "overlayfs", named: bool = False) -
         with _output(node, "report") as output, gate_at(node.scratch / "gate") as gate:
             await _send(calls, node, image, snapshotter, named, output, gate)
     return pd.DataFrame(calls, columns=["call", "with", "answer"])
+
+
+async def run_forced_steps(
+    *,
+    snapshotters: Sequence[str],
+    references: Sequence[str] = ("none", "container"),
+    trials: int,
+    concurrency: int,
+    seed: int,
+    results: Path,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> pd.DataFrame:
+    """Force a collection at each step of a start in turn, with the report's order of calls.
+
+    Args:
+        references: levels of the factor ``snapshot_reference``.
+        trials: containers a step, snapshotter and reference, each removed once it has answered.
+
+    Returns:
+        A row a step (``collection``), ``snapshotter``, ``snapshot_reference`` and what became of
+        the containers: ``outcome`` (ok, unknown, or the bug class), ``snapshot`` (``collected`` if
+        that was proven, else ``kept``), ``count``.
+
+    Raises:
+        UsageError: a name or number is wrong.
+        EnvironmentProblem: the host lacks something.
+    """
+    rows = []
+    for snapshotter, reference, step in itertools.product(
+        snapshotters, references, FORCED_COLLECTIONS
+    ):
+        factors = {
+            "snapshotter": snapshotter,
+            "snapshot_reference": reference,
+            "collection": step,
+        }
+        settings = [f"{name}={level}" for name, level in factors.items()]
+        run = await run_cold_start(
+            resolve_profile("guarded", settings),
+            trials=trials,
+            concurrency=concurrency,
+            seed=seed,
+            results=results,
+            hold_ms=(0, 0),
+            on_trial=on_trial,
+        )
+        named = run.trials["bug_class"].fillna(run.trials["outcome"])
+        snapshot = was_collected(run.trials).map({True: "collected", False: "kept"})
+        counts = pd.DataFrame({"outcome": named, "snapshot": snapshot}).value_counts()
+        rows.append(counts.reset_index().assign(**factors))
+    columns = ["collection", "snapshotter", "snapshot_reference", "outcome", "snapshot", "count"]
+    return pd.concat(rows, ignore_index=True)[columns]
 
 
 @contextmanager
