@@ -102,14 +102,27 @@ def test_another_output_would_have_been_noticed(tmp_path: Path) -> None:
     assert "guarded is worse" in done.stdout
 
 
+FEW: dict[str, dict[str, Any]] = {
+    "churn": {"arrivals": 12},
+    "cold_start": {"trials": 4, "concurrency": 2},
+    "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
+    "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
+    "root_cause": {"min_trials": 4, "max_trials": 4},
+    "upstream_12029": {"delays_ms": [0], "trials": 3, "forced_trials": 1},
+}
+"""Parameters that make a live run short; the other notebooks only read."""
+
+
 @pytest.mark.daemon
 @pytest.mark.slow
 @pytest.mark.parametrize("name", notebook_names())
 def test_a_notebook_runs_live_with_few_trials(name: str, tmp_path: Path) -> None:
-    types = parameter_types(name)
-    few = {key: value for key, value in {"trials": 4, "concurrency": 2}.items() if key in types}
+    live = {"source": "live"} if "source" in parameter_types(name) else {}
+    few = {**live, **FEW.get(name, {})}
     executed = run_notebook(name, few, results=tmp_path, progress=False, cell_seconds=900)
     notebook = nbformat.read(executed.notebook, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert outputs
     assert [output for output in outputs if output.output_type == "error"] == []
+    made = list(tmp_path.rglob("trials.parquet"))
+    assert bool(made) == (name in FEW), "a run where one is due, and nowhere else"

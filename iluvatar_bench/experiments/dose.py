@@ -30,7 +30,7 @@ from iluvatar_bench.experiments.result import RunResult
 from iluvatar_bench.experiments.runner import Stop
 from iluvatar_bench.lifecycle import Profile
 from iluvatar_bench.lifecycle.profile import change_profile
-from iluvatar_bench.records import Trial
+from iluvatar_bench.records import Outcome, Trial
 
 QUANTITIES = ("start_delay_ms", "concurrency", "pause_threshold")
 """What can be dosed: a factor of the profile, the load, a setting of containerd's collector."""
@@ -41,6 +41,7 @@ DOSE_COLUMNS = (
     "collected",
     "failed",
     "import_errors",
+    "other_failures",
     "create_ms",
     "delay_ms",
     "startup_ms",
@@ -165,7 +166,8 @@ def _counts(trials: pd.DataFrame) -> dict[str, int]:
     """What became of the snapshots.
 
     ``failed`` counts the trials that failed because theirs was collected, ``import_errors`` those
-    of them whose symptom was a missing module.
+    of them whose symptom was a missing module, ``other_failures`` all that did not end well and
+    are not in ``failed``.
     """
     failed = trials["mechanism"] == str(Mechanism.SNAPSHOT_COLLECTED)
     imports = failed & (trials["bug_class"] == str(BugClass.MISSING_PACKAGES))
@@ -174,6 +176,7 @@ def _counts(trials: pd.DataFrame) -> dict[str, int]:
         "collected": int(was_collected(trials).sum()),
         "failed": int(failed.sum()),
         "import_errors": int(imports.sum()),
+        "other_failures": int(((trials["outcome"] != str(Outcome.OK)) & ~failed).sum()),
     }
 
 

@@ -112,8 +112,9 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A frame of text. Index: the dose. Columns: the rates of collected snapshots, of containers
-        that failed by it and of those with import errors, with their intervals; the number of
-        collections, the mean time between them and the median length of one, both in milliseconds.
+        that failed by it and of those with import errors, with their intervals; how many failed
+        otherwise; the number of collections, the mean time between them and the median length of
+        one, both in milliseconds.
     """
     rows = {}
     for row in doses.to_dict(orient="records"):
@@ -121,11 +122,12 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
         often = math.isfinite(row["interval_ms"])
         rows[f"{row['dose']:g}"] = [
             *(_rate_text(rate(int(count), int(row["trials"]))) for count in counts),
+            f"{row['other_failures']:.0f}",
             f"{row['collections']:.0f}",
             f"{row['interval_ms']:.0f}" if often else "–",
             f"{row['pause_ms']:.1f}" if often else "–",
         ]
-    columns = ["collected", "failed by it", "import errors"]
+    columns = ["collected", "failed by it", "import errors", "other failures"]
     columns += ["collections", "interval, ms", "one takes, ms"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("dose")
 

@@ -58,6 +58,7 @@ def a_run(folder: Path) -> RunResult:
                 None,
             ],
             "bug_class": ["snapshot_overlay", "missing_packages", "process_died", None, None],
+            "outcome": ["failed", "failed", "failed", "ok", "ok"],
             "evidence": ["{}", "{}", "{}", lost, "{}"],
             "task_create_ms": [nan, 40.0, 40.0, 30.0, 50.0],
             "start_ms": [nan, 10.0, 10.0, 10.0, 10.0],
@@ -79,6 +80,7 @@ def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Pa
     row = dose_row(100.0, a_run(tmp_path))
     assert tuple(row) == DOSE_COLUMNS
     assert (row["trials"], row["collected"], row["failed"], row["import_errors"]) == (5, 3, 2, 1)
+    assert row["other_failures"] == 1
     assert (row["create_ms"], row["delay_ms"], row["startup_ms"]) == (40.0, 100.0, 310.0)
     # Those during the run only: two in two seconds.
     assert (row["collections"], row["interval_ms"], row["pause_ms"]) == (2, 1000.0, 3.0)

@@ -88,6 +88,7 @@ def test_a_dose_is_told_in_full_and_never_collected_is_no_interval() -> None:
             "collected": [0, 30],
             "failed": [0, 21],
             "import_errors": [0, 20],
+            "other_failures": [0, 1],
             "collections": [0, 12],
             "interval_ms": [float("inf"), 251.4],
             "pause_ms": [float("nan"), 1.26],
@@ -95,6 +96,6 @@ def test_a_dose_is_told_in_full_and_never_collected_is_no_interval() -> None:
     )
     table = dose_table(doses)
     assert list(table.index) == ["1e-07", "0.02"]
-    assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "–", "–"]
+    assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "0", "–", "–"]
     assert table.loc["0.02", "collected"].startswith("30/40  75.0 % [")
-    assert list(table.loc["0.02"])[3:] == ["12", "251", "1.3"]
+    assert list(table.loc["0.02"])[3:] == ["1", "12", "251", "1.3"]
