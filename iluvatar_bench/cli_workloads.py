@@ -44,7 +44,7 @@ def churn_command(
     pattern: Annotated[
         str, typer.Option(help="of the arrivals: poisson, constant, bursts or closed")
     ] = "poisson",
-    rate: Annotated[float, typer.Option(help="arrivals a second; in bursts, during one")] = 4.0,
+    rate: Annotated[float, typer.Option(help="arrivals a second; in bursts, during one")] = 3.0,
     on_ms: Annotated[int, typer.Option(help="length of a burst")] = 2000,
     off_ms: Annotated[int, typer.Option(help="length of the pause after a burst")] = 2000,
     clients: Annotated[int, typer.Option(help="of a closed loop")] = 4,
@@ -57,7 +57,7 @@ def churn_command(
         ),
     ] = None,
     memory: Memory = 128,
-    budget: Budget = 768,
+    budget: Budget = 256,
     keep_alive_ms: KeepAlive = None,
     seed: Seed = 1,
     address: Address = None,
@@ -68,7 +68,10 @@ def churn_command(
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
-    """Requests for several functions on a keep-alive pool: created, reused, evicted, removed."""
+    """Requests for several functions on a keep-alive pool: created, reused, evicted, removed.
+
+    The default budget holds fewer containers than there are functions, so that the pool evicts.
+    """
     from iluvatar_bench.lifecycle import resolve_profile
     from iluvatar_bench.plans import ArrivalProcess, churn
 

@@ -71,13 +71,25 @@ async def test_the_default_experiment_names_the_causes(seed: int, tmp_path: Path
         assert cause.p_holm < 0.01
 
 
+SIX = resolve_profile("guarded", ["open_files=2048", "memory_limit_mib=512"])
+"""The guarded profile with two more factors changed, which should not matter to any class."""
+
+
 @pytest.mark.daemon
 @pytest.mark.slow
 async def test_blame_finds_the_reference_among_six_factors(tmp_path: Path) -> None:
-    clean = resolve_profile("guarded", ["byte_code=shipped", "open_files=2048"])
-    found = await run_blame(JULY, clean, bug_class="missing_packages", seed=1, results=tmp_path)
+    found = await run_blame(JULY, SIX, bug_class="missing_packages", seed=1, results=tmp_path)
     assert len(found.differing) == 6
     assert found.smallest == (("snapshot_reference",),)
+    assert found.complete
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_blame_finds_the_cgroup_and_the_kill_that_needs_it(tmp_path: Path) -> None:
+    """Either ends it: no other process in the cgroup, or no signal to the others."""
+    found = await run_blame(JULY, SIX, bug_class="process_died", seed=1, results=tmp_path)
+    assert set(found.smallest) == {("cgroup",), ("kill",)}
     assert found.complete
 
 
