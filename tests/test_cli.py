@@ -15,19 +15,9 @@ import pytest
 
 from iluvatar_bench.host import bridge
 from iluvatar_bench.host.init_system import is_systemd
+from tests.commands import command, own_process
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def command(*arguments: str, **changes: object) -> subprocess.CompletedProcess[str]:
-    """Run the console script as its own process."""
-    return subprocess.run(
-        [sys.executable, "-c", "from iluvatar_bench.cli import main; main()", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        **changes,
-    )
 
 
 BRIDGED = ["run", "cold-start", "--set", "network=bridge"]
@@ -127,7 +117,7 @@ def test_cgroups_by_systemd_without_systemd_are_one_line(tmp_path: Path) -> None
 
 def test_what_click_itself_refuses_exits_2_without_a_traceback() -> None:
     for arguments in (["nonsense"], ["run", "cold-start", "--trials", "x"]):
-        done = command(*arguments)
+        done = own_process(*arguments)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.commands import command
 from tests.run_folders import make_run
-from tests.test_cli import command
 
 
 def test_recorded_runs_are_compared_by_name() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.command_lines import all_commands, mistakes
+from tests.commands import command, own_process
 from tests.run_folders import make_run
-from tests.test_cli import command
 
 
 @pytest.mark.parametrize("words", all_commands())
@@ -54,7 +54,7 @@ def test_a_shell_completes_commands() -> None:
         "COMP_WORDS": "iluvatar-bench co",
         "COMP_CWORD": "1",
     }
-    assert command(env={**os.environ, **asked}).stdout.split() == ["compare"]
+    assert own_process(env={**os.environ, **asked}).stdout.split() == ["compare"]
 
 
 def test_colours_only_on_a_terminal_and_never_with_no_color() -> None:
@@ -63,9 +63,9 @@ def test_colours_only_on_a_terminal_and_never_with_no_color() -> None:
     arguments = ("compare", "iluvatar-2022-07", "guarded")
     assert not escape.search(command(*arguments, env=plain).stdout)
     # FORCE_COLOR makes rich take the pipe for a terminal.
-    bright = command(*arguments, env={**plain, "FORCE_COLOR": "1", "COLUMNS": "200"}).stdout
+    bright = own_process(*arguments, env={**plain, "FORCE_COLOR": "1", "COLUMNS": "200"}).stdout
     assert escape.search(bright)
-    dull = command(*arguments, env={**plain, "FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+    dull = own_process(*arguments, env={**plain, "FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
     assert not re.search(r"\x1b\[(3|4|9)[0-9;]*m", dull)
 
 

@@ -10,12 +10,17 @@ import pytest
 
 from iluvatar_bench.containerd.daemon import Node
 from tests.archives import FOREIGN, configuration, docker_files, write
-from tests.test_cli import command
+from tests.commands import command, own_process
 
 
 def image(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """``iluvatar-bench image ...`` with an image cache of its own."""
     return command("image", *arguments, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
+
+
+def image_process(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own, for a test that has an event loop running."""
+    return own_process("image", *arguments, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
 
 
 def test_import_list_remove_on_disk(tmp_path: Path) -> None:
@@ -35,12 +40,12 @@ def test_import_list_remove_on_disk(tmp_path: Path) -> None:
 async def test_import_list_remove_in_a_daemon(quiet_node: Node, tmp_path: Path) -> None:
     address = ("--address", str(quiet_node.address))
     archive = write(tmp_path / "tiny.tar", docker_files(tags=("team/tiny:1",)))
-    done = image(tmp_path, "import", str(archive), *address)
+    done = image_process(tmp_path, "import", str(archive), *address)
     assert done.returncode == 0, done.stderr
-    assert image(tmp_path, "list", *address).stdout.split()[0] == "team/tiny:1"
-    assert image(tmp_path, "list").stdout.strip() == "no image"
-    assert image(tmp_path, "remove", "team/tiny:1", *address).returncode == 0
-    assert image(tmp_path, "list", *address).stdout.strip() == "no image"
+    assert image_process(tmp_path, "list", *address).stdout.split()[0] == "team/tiny:1"
+    assert image_process(tmp_path, "list").stdout.strip() == "no image"
+    assert image_process(tmp_path, "remove", "team/tiny:1", *address).returncode == 0
+    assert image_process(tmp_path, "list", *address).stdout.strip() == "no image"
     assert await quiet_node.client.content.digests() == ()
 
 

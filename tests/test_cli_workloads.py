@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import command
+from tests.commands import command
 
 HEADER = "func_name,invoke_time_ms\n"
 

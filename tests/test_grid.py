@@ -76,6 +76,7 @@ def test_a_grid_keeps_what_failed_and_resumes_only_that(tiny: Path) -> None:
     assert all((again.folder / path).is_file() for path in table["notebook"].unique())
 
 
+@pytest.mark.slow
 def test_a_point_that_fails_has_a_row_of_its_own(tiny: Path) -> None:
     points = grid_points("tiny", {"colour": ["red,blue"]})
     table = run_grid("tiny", points, results=tiny / "r", progress=False).table

@@ -69,7 +69,13 @@ def test_notebooks_are_stored_without_outputs_and_with_one_parameters_cell(name:
     assert len(tagged) == 1
 
 
-@pytest.mark.parametrize("run", sorted(path.name for path in RECORDED.iterdir()))
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(name, marks=[] if name == "iluvatar-2022-07" else pytest.mark.slow)
+        for name in sorted(path.name for path in RECORDED.iterdir())
+    ],
+)
 def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: Path) -> None:
     executed = run_notebook(
         "cold_start",
@@ -134,6 +140,7 @@ def test_the_monitor_notebook_knows_two_sources(tmp_path: Path) -> None:
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 def test_the_monitor_notebook_makes_both_runs_and_keeps_them(tmp_path: Path) -> None:
     executed = run_notebook(
         "monitor",

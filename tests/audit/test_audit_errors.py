@@ -24,8 +24,8 @@ from iluvatar_bench.errors import (
     UsageError,
 )
 from tests.audit.clients import NOWHERE, audited, named
+from tests.commands import command
 from tests.fake_containerd import fake_containerd
-from tests.test_cli import command
 
 
 @contextmanager

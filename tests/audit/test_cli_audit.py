@@ -15,7 +15,7 @@ from iluvatar_bench.containerd.daemon import Node
 from iluvatar_bench.containerd.image_import import ImportedImage
 from iluvatar_bench.lifecycle import PRESETS, resolve_profile
 from tests.audit.clients import RawWorker
-from tests.test_cli import command
+from tests.commands import command
 
 pytestmark = pytest.mark.daemon
 

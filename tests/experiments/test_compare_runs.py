@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,8 @@ from iluvatar_bench.experiments import RunResult, compare_runs
 from iluvatar_bench.experiments.comparison import HOST_FACTS, mismatches_of
 from iluvatar_bench.stats import Verdict, failure_rates
 from tests.run_folders import MANIFEST, make_run
+
+pytestmark = pytest.mark.usefixtures("quick_collections")
 
 CLASSES = ("ok", "snapshot_overlay", "missing_packages", "process_died", "unknown")
 
@@ -40,14 +40,6 @@ def run_of(counts: dict[str, int], name: str = "run") -> RunResult:
 def drawn(rng: np.random.Generator, chances: list[float], name: str, trials: int = 80) -> RunResult:
     counts = rng.multinomial(trials, chances).tolist()
     return run_of(dict(zip(CLASSES, counts, strict=True)), name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_collections() -> Iterator[None]:
-    """statsmodels' Holm calls gc.collect() every time: 0.1 s with all of pytest alive."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def test_a_recorded_fix_is_better_and_its_reverse_is_worse(tmp_path: Path) -> None:

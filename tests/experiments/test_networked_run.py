@@ -36,8 +36,9 @@ pytestmark = pytest.mark.daemon
 PROFILE = resolve_profile("guarded", ["collection=quiet", "network=bridge"])
 
 
-async def test_fifty_on_the_bridge_are_invoked_twice_and_leave_nothing(
-    quiet_node: Node, image: ImportedImage, short_folder: Path
+@pytest.mark.parametrize("trials", [8, pytest.param(50, marks=pytest.mark.slow)])
+async def test_many_on_the_bridge_are_invoked_twice_and_leave_nothing(
+    quiet_node: Node, image: ImportedImage, short_folder: Path, trials: int
 ) -> None:
     settings = own_settings(short_folder / "net", NetworkMode.BRIDGE)
     done: list[Trial] = []
@@ -48,7 +49,7 @@ async def test_fifty_on_the_bridge_are_invoked_twice_and_leave_nothing(
     ):
         setting = Setting("test-bridge", quiet_node, image, PROFILE, KillLog(), pool, invoker, 60.0)
         before = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])
-        plan = cold_start(trials=50, concurrency=6, seed=3, hold_ms=(0, 50), invocations=2)
+        plan = cold_start(trials=trials, concurrency=6, seed=3, hold_ms=(0, 50), invocations=2)
         await run_plan(setting, plan, sinks=(done.append,))
         assert holdings(settings.home).bridges
         after = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])

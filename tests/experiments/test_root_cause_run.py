@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from iluvatar_bench.errors import NothingToBlame, UsageError
 from iluvatar_bench.experiments import design, open_root_cause, run_blame, run_root_cause
 from iluvatar_bench.experiments.factorial import Precision
 from iluvatar_bench.lifecycle import PRESETS, resolve_profile
+from tests.commands import PROGRAM, command
 from tests.experiments.test_cold_start_run import wait_for
 
-COMMAND = [sys.executable, "-c", "from iluvatar_bench.cli import main; main()"]
 JULY, GUARDED = PRESETS["iluvatar-2022-07"], PRESETS["guarded"]
 
 
@@ -112,7 +111,7 @@ async def test_a_class_that_does_not_come_cannot_be_blamed(tmp_path: Path) -> No
 @pytest.mark.daemon
 def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "root-cause", "--concurrency", "4", "--out", str(tmp_path)],
+        [*PROGRAM, "root-cause", "--concurrency", "4", "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -151,9 +150,7 @@ def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
 def test_wrong_requests_are_one_line_and_exit_2(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [*COMMAND, *arguments, "--out", str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = command(*arguments, "--out", str(tmp_path))
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -13,6 +13,8 @@ from iluvatar_bench.experiments import find_run, open_run, run_cold_start
 from iluvatar_bench.lifecycle import PRESETS
 from iluvatar_bench.stats import Verdict, compare_profiles
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 RECORDED = find_run("iluvatar-2022-07")
 
 

@@ -1,13 +1,18 @@
 """The cause of mount errors and missing modules, made to happen and not to happen at will.
 
-Every trial here runs on a quiet collector: the only collections are the forced ones.
+Every trial here runs on one containerd with a quiet collector: the only collections are the forced
+ones. The slow suite repeats each with more trials.
 """
 
 from __future__ import annotations
 
-import pytest
+import itertools
+from collections.abc import AsyncIterator
 
-from iluvatar_bench.containerd.daemon import Node
+import pytest
+import pytest_asyncio
+
+from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
 from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
 from iluvatar_bench.experiments.runner import run_plan
 from iluvatar_bench.experiments.trial import Setting
@@ -16,7 +21,28 @@ from iluvatar_bench.lifecycle import KillLog, Profile, resolve_profile
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.records import Outcome, Trial
 
-pytestmark = pytest.mark.daemon
+pytestmark = [pytest.mark.daemon, pytest.mark.asyncio(loop_scope="module")]
+
+NUMBERS = itertools.count()
+"""No two runs share a name: the worker of 2022 leaves its snapshots to the collector."""
+
+
+def trials_each(few: int, many: int) -> pytest.MarkDecorator:
+    """So many trials in the fast suite, and so many in the slow one."""
+    return pytest.mark.parametrize("trials", [few, pytest.param(many, marks=pytest.mark.slow)])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def quiet_node() -> AsyncIterator[Node]:
+    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+        yield node
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def image(quiet_node: Node, hello: BuiltImage) -> ImportedImage:
+    return await import_layout(
+        quiet_node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+    )
 
 
 async def run(
@@ -24,7 +50,7 @@ async def run(
 ) -> list[Trial]:
     done: list[Trial] = []
     plan = cold_start(trials=trials, concurrency=concurrency, seed=7, hold_ms=(10, 200))
-    setting = Setting("test-forced", node, image, profile, KillLog())
+    setting = Setting(f"f-{next(NUMBERS):06d}", node, image, profile, KillLog())
     await run_plan(setting, plan, sinks=(done.append,))
     assert sorted(trial.trial for trial in done) == list(range(trials))
     assert not any(trial.cleanup_errors for trial in done)
@@ -35,17 +61,18 @@ def named(trials: list[Trial]) -> set[tuple[str | None, str | None]]:
     return {(trial.bug_class, trial.mechanism) for trial in trials}
 
 
+@trials_each(4, 12)
 @pytest.mark.parametrize(
     ("step", "bug_class"),
     [("before_mount", "snapshot_overlay"), ("during_startup", "missing_packages")],
 )
 async def test_an_unreferenced_snapshot_fails_every_time(
-    quiet_node: Node, image: ImportedImage, step: str, bug_class: str
+    quiet_node: Node, image: ImportedImage, step: str, bug_class: str, trials: int
 ) -> None:
     profile = resolve_profile("iluvatar-2022-08", [f"collection={step}"])
-    trials = await run(quiet_node, image, profile, trials=12)
-    assert named(trials) == {(bug_class, "snapshot_collected")}
-    for trial in trials:
+    done = await run(quiet_node, image, profile, trials=trials)
+    assert named(done) == {(bug_class, "snapshot_collected")}
+    for trial in done:
         assert trial.evidence["snapshot_found"] is False
         assert trial.evidence["upper_exists"] is False
         stat, upper, *lost = trial.evidence["facts"]
@@ -56,58 +83,52 @@ async def test_an_unreferenced_snapshot_fails_every_time(
         assert len(lost) == (step == "during_startup")
 
 
+@trials_each(2, 8)
 @pytest.mark.parametrize("reference", ["lease", "container"])
 @pytest.mark.parametrize("step", ["before_mount", "before_start", "during_startup", "after_ready"])
 async def test_a_reference_survives_the_same_collections(
-    quiet_node: Node, image: ImportedImage, step: str, reference: str
+    quiet_node: Node, image: ImportedImage, step: str, reference: str, trials: int
 ) -> None:
     profile = resolve_profile(
         "iluvatar-2022-08", [f"collection={step}", f"snapshot_reference={reference}"]
     )
-    trials = await run(quiet_node, image, profile, trials=8)
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    done = await run(quiet_node, image, profile, trials=trials)
+    assert {trial.outcome for trial in done} == {Outcome.OK}
     # Nor is there damage that nobody has noticed.
-    assert not any(trial.evidence for trial in trials)
+    assert not any(trial.evidence for trial in done)
 
 
-async def test_a_collection_after_ready_harms_nobody_who_looks_for_nothing_more(
-    quiet_node: Node, image: ImportedImage
+@trials_each(3, 8)
+@pytest.mark.parametrize("step", ["before_start", "after_ready"])
+async def test_there_are_collections_that_nobody_notices(
+    quiet_node: Node, image: ImportedImage, step: str, trials: int
 ) -> None:
-    """The trial goes well, and its evidence says that the snapshot is gone all the same."""
-    profile = resolve_profile("iluvatar-2022-08", ["collection=after_ready"])
-    trials = await run(quiet_node, image, profile, trials=8)
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
-    assert [trial.evidence for trial in trials] == [{"latent": "snapshot_collected"}] * 8
+    """The trial goes well, and its evidence says that the snapshot is gone all the same.
 
-
-async def test_a_collection_before_start_harms_nobody_under_overlayfs(
-    quiet_node: Node, image: ImportedImage
-) -> None:
-    """No folder is merged yet, so every look-up goes on to the image's own layers.
-
-    This is why a longer pause between create and start makes import errors rarer.
+    Before Start no folder is merged yet, so under overlayfs every look-up goes on to the image's
+    own layers: this is why a longer pause between create and start makes import errors rarer.
+    After ready, nobody looks for anything more.
     """
-    profile = resolve_profile("iluvatar-2022-08", ["collection=before_start"])
-    trials = await run(quiet_node, image, profile, trials=8)
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
-    assert [trial.evidence for trial in trials] == [{"latent": "snapshot_collected"}] * 8
+    profile = resolve_profile("iluvatar-2022-08", [f"collection={step}"])
+    done = await run(quiet_node, image, profile, trials=trials)
+    assert {trial.outcome for trial in done} == {Outcome.OK}
+    assert [trial.evidence for trial in done] == [{"latent": "snapshot_collected"}] * trials
 
 
+@trials_each(6, 30)
 async def test_without_a_collection_the_unreferenced_snapshot_is_harmless(
-    quiet_node: Node, image: ImportedImage
+    quiet_node: Node, image: ImportedImage, trials: int
 ) -> None:
-    """The collector is the cause, and nothing else: 30 trials, no failure."""
+    """The collector is the cause, and nothing else."""
     profile = resolve_profile("iluvatar-2022-08", ["collection=quiet"])
-    trials = await run(quiet_node, image, profile, trials=30)
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    done = await run(quiet_node, image, profile, trials=trials)
+    assert {trial.outcome for trial in done} == {Outcome.OK}
 
 
+@trials_each(1, 3)
 async def test_the_native_snapshotter_is_affected_alike(
-    quiet_node: Node, hello: BuiltImage
+    quiet_node: Node, image: ImportedImage, trials: int
 ) -> None:
-    image = await import_layout(
-        quiet_node.client, hello.layout, name=hello.name, snapshotters=["native"]
-    )
     for step, classes in (
         ("before_mount", {"snapshot_overlay"}),
         # Its whole directory goes, so the next look-up of any kind fails.
@@ -116,9 +137,9 @@ async def test_the_native_snapshotter_is_affected_alike(
         ("before_start", {"startup_error"}),
     ):
         profile = resolve_profile("iluvatar-2022-08", ["snapshotter=native", f"collection={step}"])
-        trials = await run(quiet_node, image, profile, trials=3, concurrency=1)
-        assert {trial.bug_class for trial in trials} == classes
-        assert {trial.mechanism for trial in trials} == {"snapshot_collected"}
+        done = await run(quiet_node, image, profile, trials=trials, concurrency=1)
+        assert {trial.bug_class for trial in done} == classes
+        assert {trial.mechanism for trial in done} == {"snapshot_collected"}
 
 
 async def test_guarded_trials_leave_no_object_behind(

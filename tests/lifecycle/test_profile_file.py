@@ -10,7 +10,7 @@ import pytest
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.lifecycle import PRESETS, resolve_profile
 from iluvatar_bench.lifecycle.profile_file import write_profile
-from tests.test_cli import command
+from tests.commands import command
 
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])

@@ -19,7 +19,8 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.experiments import RunResult, find_run
 from iluvatar_bench.experiments.recorded import recorded_names
 from iluvatar_bench.report import Autopsy
-from tests.test_cli import ROOT, command
+from tests.commands import command
+from tests.test_cli import ROOT
 
 RUN = ROOT / "data" / "runs" / "iluvatar-2022-07"
 GUARDED = ROOT / "data" / "runs" / "guarded"

@@ -11,8 +11,8 @@ import pytest
 
 from iluvatar_bench.experiments import find_run, open_run
 from iluvatar_bench.report import report_page
+from tests.commands import command
 from tests.run_folders import make_run
-from tests.test_cli import command
 
 SCRIPT = "<script>alert('x')</script>"
 
