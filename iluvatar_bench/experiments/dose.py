@@ -12,6 +12,7 @@ snapshot that nothing references. A window of length w is hit with probability 1
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -48,8 +49,9 @@ DOSE_COLUMNS = (
     "collections",
     "interval_ms",
     "pause_ms",
+    "first_ms",
 )
-"""The columns of :func:`dose_table`, in order."""
+"""The columns of :func:`dose_row`, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
         **_counts(run.trials),
         **_windows(run.trials),
         **_pace(during, 1000 * (ended - began).total_seconds()),
+        "first_ms": float(first_collections_ms(run.trials, during).median()),
     }
 
 
@@ -198,6 +201,28 @@ def _pace(collections: Sequence[Collection], span_ms: float) -> dict[str, float]
         "interval_ms": span_ms / count if count else math.inf,
         "pause_ms": float(pauses.median()),
     }
+
+
+def first_collections_ms(
+    trials: pd.DataFrame, collections: Sequence[Collection]
+) -> pd.Series[float]:
+    """How long after each trial's Prepare the next collection was over, in milliseconds.
+
+    If collections came at random, its median would be ln 2 times the interval. NaN for a trial
+    without a Prepare, and where no collection came later.
+    """
+    ended = sorted(collection.ended_at.timestamp() for collection in collections)
+
+    def first(trial: pd.Series[Any]) -> float:
+        spans = {span["name"]: span for span in json.loads(trial["spans"])}
+        if "prepare" not in spans:
+            return math.nan
+        submitted = pd.Timestamp(trial["submitted_at"]).timestamp()
+        prepared = submitted + spans["prepare"]["ended_ms"] / 1000
+        later = bisect.bisect_right(ended, prepared)
+        return 1000 * (ended[later] - prepared) if later < len(ended) else math.nan
+
+    return trials.apply(first, axis=1).astype(float)
 
 
 def hit_rate(window_ms: float, interval_ms: float) -> float:

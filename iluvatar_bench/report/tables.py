@@ -113,8 +113,8 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A frame of text. Index: the dose. Columns: the rates of collected snapshots, of containers
         that failed by it and of those with import errors, with their intervals; how many failed
-        otherwise; the number of collections, the mean time between them and the median length of
-        one, both in milliseconds.
+        otherwise; the number of collections, the mean time between them, the median time from a
+        container's Prepare to the first one, and their median length, in milliseconds.
     """
     rows = {}
     for row in doses.to_dict(orient="records"):
@@ -125,10 +125,11 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
             f"{row['other_failures']:.0f}",
             f"{row['collections']:.0f}",
             f"{row['interval_ms']:.0f}" if often else "–",
+            f"{row['first_ms']:.0f}" if often else "–",
             f"{row['pause_ms']:.1f}" if often else "–",
         ]
     columns = ["collected", "failed by it", "import errors", "other failures"]
-    columns += ["collections", "interval, ms", "one takes, ms"]
+    columns += ["collections", "interval, ms", "first after, ms", "one takes, ms"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("dose")
 
 

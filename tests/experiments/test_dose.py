@@ -15,6 +15,7 @@ from iluvatar_bench.experiments.dose import (
     DOSE_COLUMNS,
     dose_row,
     failure_rate,
+    first_collections_ms,
     hit_rate,
     run_doses,
     scheduled_interval_ms,
@@ -64,6 +65,12 @@ def a_run(folder: Path) -> RunResult:
             "start_ms": [nan, 10.0, 10.0, 10.0, 10.0],
             "ready_ms": [nan, nan, 300.0, 200.0, 300.0],
             "start_delay_ms": [100] * 5,
+            "submitted_at": "2026-01-01T00:00:02.100+00:00",
+            "spans": [
+                json.dumps([{"name": "prepare", "started_ms": 0.0, "ended_ms": ended}])
+                for ended in (200.0, 300.0, 400.0, 500.0)
+            ]
+            + ["[]"],
         }
     )
     (folder / "containerd.log").write_text(
@@ -84,6 +91,9 @@ def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Pa
     assert (row["create_ms"], row["delay_ms"], row["startup_ms"]) == (40.0, 100.0, 310.0)
     # Those during the run only: two in two seconds.
     assert (row["collections"], row["interval_ms"], row["pause_ms"]) == (2, 1000.0, 3.0)
+    # Prepared 2.3, 2.4, 2.5 and 2.6 s after; the collections were over after 2.5 and 3.5 s.
+    assert first_collections_ms(a_run(tmp_path).trials, []).isna().all()
+    assert row["first_ms"] == pytest.approx((200 + 900) / 2)
 
 
 def test_the_model_takes_the_measured_interval_unless_it_is_given_others(tmp_path: Path) -> None:

@@ -92,10 +92,11 @@ def test_a_dose_is_told_in_full_and_never_collected_is_no_interval() -> None:
             "collections": [0, 12],
             "interval_ms": [float("inf"), 251.4],
             "pause_ms": [float("nan"), 1.26],
+            "first_ms": [float("nan"), 74.4],
         }
     )
     table = dose_table(doses)
     assert list(table.index) == ["1e-07", "0.02"]
-    assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "0", "–", "–"]
+    assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "0", "–", "–", "–"]
     assert table.loc["0.02", "collected"].startswith("30/40  75.0 % [")
-    assert list(table.loc["0.02"])[3:] == ["1", "12", "251", "1.3"]
+    assert list(table.loc["0.02"])[3:] == ["1", "12", "251", "74", "1.3"]
