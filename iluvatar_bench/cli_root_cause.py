@@ -21,8 +21,8 @@ from iluvatar_bench.cli_options import (
 from iluvatar_bench.cli_output import print_json, print_plain, print_table
 
 if TYPE_CHECKING:
-    from iluvatar_bench.experiments.blame import Probe
     from iluvatar_bench.experiments.factorial import RootCause
+    from iluvatar_bench.experiments.probe import Probe
 
 Alpha = Annotated[float, typer.Option(help="accepted chance of any false verdict")]
 
