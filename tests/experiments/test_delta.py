@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.experiments.probe import probe_test
 from iluvatar_bench.experiments.delta import Changes, Search, most_probes, smallest_sets
+from iluvatar_bench.experiments.probe import probe_test
 from iluvatar_bench.stats import Decision, Sprt, rate
 
 SIX = ("a", "b", "c", "d", "e", "f")
