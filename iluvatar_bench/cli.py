@@ -187,7 +187,7 @@ def demo(
     print_plain(
         f"On a private containerd, under each of {' and '.join(PROFILES)}: {trials} cold starts of "
         f"a Python function, {concurrency} at a time; then {arrivals} requests for three functions "
-        "to a keep-alive pool. Four to eight minutes."
+        "to a keep-alive pool. Three to eight minutes."
     )
     done = run_demo(
         trials=trials,

@@ -147,6 +147,8 @@ def by_text(symptom: BugClass, evidence: Evidence) -> Finding | None:
 
 _TEXTS = {
     Mechanism.CGROUP_OCCUPIED: "container's cgroup is not empty",
+    # The kernel's answer to a write into a cgroup that has been removed since it was opened.
+    Mechanism.CGROUP_REMOVED: "cgroup.procs: no such device",
     Mechanism.DISK_FULL: "no space left on device",
     Mechanism.BRIDGE_FULL: "exchange full",
     Mechanism.IPAM_EXHAUSTED: "no ip addresses available",

@@ -14,13 +14,12 @@ _CHANGES: Mapping[Mechanism, tuple[tuple[str, str, tuple[str, ...]], str]] = {
         "Hold the snapshot by a lease (header containerd-lease of Snapshots.Prepare) until the "
         "record names it (snapshotter and snapshot_key in Containers.Create).",
     ),
-    Mechanism.COLLATERAL_KILL: (
-        ("cgroup", "own", ("own",)),
-        "Give each container a linux.cgroupsPath of its own in its spec.",
-    ),
-    Mechanism.CGROUP_OCCUPIED: (
-        ("cgroup", "own", ("own",)),
-        "Give each container a linux.cgroupsPath of its own in its spec.",
+    **dict.fromkeys(
+        (Mechanism.COLLATERAL_KILL, Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED),
+        (
+            ("cgroup", "own", ("own",)),
+            "Give each container a linux.cgroupsPath of its own in its spec.",
+        ),
     ),
 }
 """Factor, the level to set, the levels that are good already; and the change in words."""

@@ -66,6 +66,8 @@ class Mechanism(StrEnum):
     """Containerd was restarted, or is gone, within the container's life."""
     CGROUP_OCCUPIED = "cgroup_occupied"
     """The runtime refuses a cgroup that other processes live in."""
+    CGROUP_REMOVED = "cgroup_removed"
+    """A neighbour's removal took the shared cgroup away while this container was to join it."""
     BRIDGE_FULL = "bridge_full"
     IPAM_EXHAUSTED = "ipam_exhausted"
     DISK_FULL = "disk_full"

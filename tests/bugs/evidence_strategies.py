@@ -27,6 +27,7 @@ errors = st.text(max_size=30) | st.sampled_from(
         "unexpected EOF",
         "cannot start a stopped process",
         "container's cgroup is not empty: 2 process(es) found",
+        "write /sys/fs/cgroup/freezer/x/cgroup.procs: no such device",
         "mkdir /x: no space left on device",
         "c did not answer an invocation (http_error): HTTP 500: ModuleNotFoundError: "
         "No module named 'csv'",

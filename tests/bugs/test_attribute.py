@@ -108,6 +108,11 @@ def test_a_container_hit_while_it_was_made() -> None:
         neighbour_kills=(neighbour_kill(100.0),),
     )
     assert mechanism(BugClass.CREATE_REJECTED, made) is Mechanism.COLLATERAL_KILL
+    # The init was gone, and the cgroup still frozen by the Kill, when runc looked.
+    gone = replace(
+        made, error="error updating spec state: invalid state transition from stopped to paused"
+    )
+    assert mechanism(BugClass.CREATE_REJECTED, gone) is Mechanism.COLLATERAL_KILL
     elsewhere = replace(made, neighbour_kills=(neighbour_kill(99.0),))
     assert mechanism(BugClass.CREATE_REJECTED, elsewhere) is Mechanism.SNAPSHOT_COLLECTED
     other_error = replace(made, error="runc create failed: exec format error")
@@ -131,6 +136,8 @@ def test_a_lost_shim() -> None:
 def test_mechanisms_that_the_error_names() -> None:
     for text, expected in {
         "container's cgroup is not empty: 2 process(es) found": Mechanism.CGROUP_OCCUPIED,
+        "failed to write 13649: write /sys/fs/cgroup/freezer/iluvatar-bench/34c5eeb9/shared/"
+        "cgroup.procs: no such device": Mechanism.CGROUP_REMOVED,
         "mkdir /x: no space left on device": Mechanism.DISK_FULL,
         "failed to connect veth to bridge: exchange full": Mechanism.BRIDGE_FULL,
         "no IP addresses available in range set: 10.1.0.1-10.1.0.6": Mechanism.IPAM_EXHAUSTED,
