@@ -50,7 +50,7 @@ class ArrivalOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalRecord:
-    """One arrival. Durations are milliseconds; times ``_at_ms`` count from the workload's begin.
+    """One arrival. Durations are milliseconds; times ``_at_ms`` count from the workload's start.
 
     ``lateness_ms`` is how long after its planned time it was submitted (None in a closed loop),
     ``queue_ms`` how long it waited for a container, ``start`` whether that was ``cold`` or

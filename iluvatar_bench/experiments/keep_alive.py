@@ -31,7 +31,7 @@ _STOP_POLL_SECONDS = 0.1
 
 @dataclass(slots=True)
 class _Open:
-    """An arrival that was submitted and has not ended; times from the workload's begin, in ms."""
+    """An arrival that was submitted and has not ended; times from the workload's start, in ms."""
 
     arrival: Arrival
     submitted_at: str

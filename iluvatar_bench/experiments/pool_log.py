@@ -35,7 +35,7 @@ class PoolLog:
     def note(
         self, event: str, occupancy: Occupancy, *, at_ms: float, container: int | None
     ) -> None:
-        """Add a row; ``at_ms`` counts from the workload's begin."""
+        """Add a row; ``at_ms`` counts from the workload's start."""
         row = {"at_ms": at_ms, "event": event, "container": container, **asdict(occupancy)}
         self._rows.append(row)
 

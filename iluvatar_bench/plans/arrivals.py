@@ -20,7 +20,7 @@ MAX_ARRIVALS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request: for which function, and when (milliseconds after the workload's begin).
+    """One request: for which function, and when (milliseconds after the workload's start).
 
     ``at_ms`` is None in a closed loop, where a request comes when a client has its last answer.
     """

@@ -33,7 +33,7 @@ LATEST_MS = 365 * MINUTES_OF_A_DAY * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class TracedInvocation:
-    """One line of a trace: a function by its name there, milliseconds after the trace's begin."""
+    """One line of a trace: a function by its name there, milliseconds after the trace's start."""
 
     function: str
     at_ms: float
@@ -165,7 +165,7 @@ def replay(
     """The plan that replays a trace, ``speed`` times as fast, up to ``limit`` arrivals.
 
     ``functions`` says what stands in for each function of the trace. The first arrival of the
-    trace keeps its distance from the trace's begin. How long the trace's own functions ran is not
+    trace keeps its distance from the trace's start. How long the trace's own functions ran is not
     imitated: what runs is what stands in for them.
 
     Raises:

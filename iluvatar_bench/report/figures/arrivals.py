@@ -48,7 +48,7 @@ def plot_arrivals(
             linewidths=0,
             label=f"{outcome} (n = {len(rows)})",
         )
-    axes.set_xlabel("submitted after the begin, s")
+    axes.set_xlabel("submitted after the start, s")
     axes.set_ylabel("wait for a container, s")
     axes.set_title(f"{label} (n = {len(arrivals)})")
     if len(arrivals):

@@ -37,7 +37,7 @@ def plot_occupancy(pool: pd.DataFrame, *, label: str = "pool", axes: Axes | None
     axes.step(seconds, waiting, where="post", color=theme().ink, lw=1, label="arrivals waiting")
     launched = int((pool["event"] == "launch").sum())
     axes.set_xlim(left=0)
-    axes.set_xlabel("time since the begin, s")
+    axes.set_xlabel("time since the start, s")
     axes.set_ylabel("containers and arrivals (count)")
     axes.set_title(f"{label} (n = {launched} containers)")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
