@@ -154,7 +154,7 @@ def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
         **_counts(run.trials),
         **_windows(run.trials),
         **_pace(during, 1000 * (ended - began).total_seconds()),
-        "first_ms": float(first_collections_ms(run.trials, during).median()),
+        "first_ms": _median(first_collections_ms(run.trials, during)),
     }
 
 
@@ -186,9 +186,9 @@ def _counts(trials: pd.DataFrame) -> dict[str, int]:
 def _windows(trials: pd.DataFrame) -> dict[str, float]:
     """The model's windows, milliseconds: medians over the trials that got so far, NaN for none."""
     return {
-        "create_ms": float(trials["task_create_ms"].median()),
-        "delay_ms": float(trials["start_delay_ms"].median()),
-        "startup_ms": float(trials[["start_ms", "ready_ms"]].sum(axis=1, skipna=False).median()),
+        "create_ms": _median(trials["task_create_ms"]),
+        "delay_ms": _median(trials["start_delay_ms"]),
+        "startup_ms": _median(trials[["start_ms", "ready_ms"]].sum(axis=1, skipna=False)),
     }
 
 
@@ -199,8 +199,14 @@ def _pace(collections: Sequence[Collection], span_ms: float) -> dict[str, float]
     return {
         "collections": count,
         "interval_ms": span_ms / count if count else math.inf,
-        "pause_ms": float(pauses.median()),
+        "pause_ms": _median(pauses),
     }
+
+
+def _median(values: pd.Series[float]) -> float:
+    """The median of what there is; NaN for nothing, of which pandas would warn."""
+    known = values.dropna()
+    return float(known.median()) if len(known) else math.nan
 
 
 def first_collections_ms(

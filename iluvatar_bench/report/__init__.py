@@ -38,6 +38,7 @@ from iluvatar_bench.report.timeline import (
     latency_table,
     trial_facts,
     trial_timeline,
+    unwanted_deaths,
 )
 
 __all__ = [
@@ -76,4 +77,5 @@ __all__ = [
     "timeline_figure",
     "trial_facts",
     "trial_timeline",
+    "unwanted_deaths",
 ]

@@ -136,13 +136,14 @@ def _draw_moments(axes: Axes, rows: pd.DataFrame, lane: int, colour: str) -> Non
     axes.plot(shown["started_ms"], np.full(len(shown), lane), "|", color=colour, ms=12, mew=1.6)
     # One text for those that stand together, or none could be read.
     groups = (shown["started_ms"].diff() > 0.06 * (high - low)).cumsum()
-    for _, group in shown.groupby(groups):
+    # In turn on two lines, so that a long text does not run into the next one.
+    for number, (_, group) in enumerate(shown.groupby(groups)):
         names = dict.fromkeys(str(name).removeprefix("/") for name in group["name"])
         late = group["started_ms"].iloc[0] > low + 0.75 * (high - low)
         axes.annotate(
             ", ".join(names),
             (group["started_ms"].iloc[-1 if late else 0], lane),
-            (0, 8),
+            (0, 8 + 8 * (number % 2)),
             textcoords="offset points",
             fontsize=7,
             ha="right" if late else "left",

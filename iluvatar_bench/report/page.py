@@ -34,7 +34,7 @@ from iluvatar_bench.report.tables import (
     failure_examples,
     latency_table,
 )
-from iluvatar_bench.report.timeline import trial_timeline
+from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
 from iluvatar_bench.stats import step_latencies, time_to_death
 
 _READING = (
@@ -48,6 +48,9 @@ _READING = (
 
 _MOST_FAILURES = 4
 """Failures of a run that are shown in full: the four classes of 2022 fit."""
+
+_FEWEST_ROUNDS = 5
+"""Rounds of the memory poller from which on a curve says something."""
 
 
 def report_page(
@@ -232,10 +235,10 @@ def _memory(runs: Sequence[RunResult]) -> list[Part]:
     for run in runs:
         path = run.folder / "samples.parquet"
         samples = pd.read_parquet(path) if path.exists() else pd.DataFrame()
-        if samples.empty:
+        if samples.empty or samples["round"].nunique() < _FEWEST_ROUNDS:
             continue
         seen = run.folder / "deaths.parquet"
-        deaths = pd.read_parquet(seen) if seen.exists() else None
+        deaths = unwanted_deaths(pd.read_parquet(seen), run.trials) if seen.exists() else None
         parts += [
             Text(run.label, "heading"),
             figure_of(partial(plot_memory, samples, deaths=deaths)),

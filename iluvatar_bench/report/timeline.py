@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.records import COLLECTION_SPAN, Way
+from iluvatar_bench.records import COLLECTION_SPAN, Outcome, Way
 
 COLUMNS = ("kind", "name", "container_id", "started_ms", "ended_ms", "completed", "rss_bytes")
 KINDS = ("step", "kill", "neighbour_kill", "collection", "event", "death", "sample")
@@ -156,6 +156,19 @@ def _moment(kind: str, name: str, at: pd.Timestamp, subject: pd.Series[Any]) -> 
         "ended_ms": offset_ms,
         "completed": True,
     }
+
+
+def unwanted_deaths(deaths: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The deaths that nobody wanted: those of trials that did not end well.
+
+    A run tells the end of every process; most of them end because their container is removed.
+
+    Args:
+        deaths: rows of ``records.Death``.
+        trials: rows of ``records.Trial`` of the same run.
+    """
+    bad = trials.loc[trials["outcome"] != str(Outcome.OK), "container_id"]
+    return deaths[deaths["container_id"].isin(bad)]
 
 
 def detection_latencies(deaths: pd.DataFrame, ways: Iterable[Way] = tuple(Way)) -> pd.DataFrame:

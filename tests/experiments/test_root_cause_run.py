@@ -55,9 +55,8 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
 
 @pytest.mark.daemon
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_the_default_experiment_names_the_causes(seed: int, tmp_path: Path) -> None:
-    found = await run_root_cause(design(JULY), seed=seed, results=tmp_path)
+async def test_the_default_experiment_names_the_causes(tmp_path: Path) -> None:
+    found = await run_root_cause(design(JULY), seed=1, results=tmp_path)
     causes = {f.bug_class: f.causes for f in found.findings}
     for name, factor in (
         ("snapshot_overlay", "snapshot_reference"),

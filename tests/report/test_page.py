@@ -45,13 +45,14 @@ def test_the_verdict_stands_before_everything_else(recorded: str) -> None:
     body = recorded[recorded.index("<body>") :]
     verdict = body.index("guarded is better than iluvatar-2022-07.")
     assert verdict < body.index("<h2") < body.index("<table")
-    assert "iluvatar-2022-07: 4 of 40 trials without failure" in body
+    assert "iluvatar-2022-07: 3 of 40 trials without failure" in body
     titles = re.findall(r"<h2 [^>]*>([^<]*)", body)
     assert titles == [
         "Failure rates",
         "What the failures say",
         "Latencies by step",
         "Timelines",
+        "Failures in full",
         "Residue",
         "Provenance",
     ]
@@ -71,7 +72,8 @@ def test_the_page_needs_nothing_else_and_runs_nothing(recorded: str) -> None:
 def test_every_figure_is_described_and_there_for_both_papers(recorded: str) -> None:
     images = Tags(recorded).all("img")
     assert [image["class"] for image in images] == ["light", "dark"] * (len(images) // 2)
-    assert len(images) == 12
+    # Rates, differences, steps, two Gantt charts, survival, one trial of each class.
+    assert len(images) == 2 * (6 + 4)
     assert all(len((image["alt"] or "").split()) > 8 for image in images)
     light, dark = images[:2]
     assert light["alt"] == dark["alt"]
@@ -79,10 +81,10 @@ def test_every_figure_is_described_and_there_for_both_papers(recorded: str) -> N
 
 
 def test_numbers_are_those_of_the_runs(recorded: str) -> None:
-    for cell in ("<td>36/40  90.0 % [77–96]</td>", "<td>-90.0 [-96.0 to -74.3]</td>"):
+    for cell in ("<td>37/40  92.5 % [80–97]</td>", "<td>-92.5 [-97.4 to -77.3]</td>"):
         assert cell in recorded
-    assert "snapshot_collected 6/6" in recorded
-    assert recorded.count("iluvatar-2022-07-20261123T064647108") >= 2
+    assert "snapshot_collected 8/8" in recorded
+    assert recorded.count("iluvatar-2022-07-20261125T211719763") >= 2
 
 
 def test_one_run_has_no_comparison(tmp_path: Path) -> None:
@@ -142,10 +144,15 @@ def test_text_from_containers_stays_text(tmp_path: Path) -> None:
 
 def test_memory_is_shown_where_it_was_sampled(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ok=3)
-    moments = pd.date_range("2026-01-01", periods=3, freq="1s", tz="UTC")
-    frame = pd.DataFrame({"container_id": "c-0", "sampled_at": moments, "rss_bytes": 5 * 2**20})
+    moments = pd.date_range("2026-01-01", periods=5, freq="1s", tz="UTC")
+    frame = pd.DataFrame(
+        {"container_id": "c-0", "sampled_at": moments, "rss_bytes": 5 * 2**20, "round": range(5)}
+    )
     frame.to_parquet(run.folder / "samples.parquet")
     assert 'id="memory"' in report_page([run])
+    # Two points make no curve.
+    frame[:2].to_parquet(run.folder / "samples.parquet")
+    assert 'id="memory"' not in report_page([run])
     with pytest.raises(ValueError, match="needs a run"):
         report_page([])
 
@@ -186,3 +193,12 @@ def test_no_failure_is_drawn_without_the_times_of_its_steps(tmp_path: Path) -> N
     assert "Failures in full" not in report_page([run])
     run.trials["spans"] = "[]"
     assert "Failures in full" not in report_page([run])
+
+
+def test_memory_is_drawn_where_its_curve_says_something() -> None:
+    page = report_page([open_run(find_run("monitored"))])
+    assert ">Memory</h2>" in page
+    drawn = re.search(r"resident memory of \d+ containers over time.*?; (\d+) deaths marked", page)
+    assert drawn is not None
+    trials = open_run(find_run("monitored")).trials
+    assert int(drawn[1]) <= (trials["outcome"] != "ok").sum()

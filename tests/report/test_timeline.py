@@ -22,6 +22,7 @@ from iluvatar_bench.report import (
     timeline_figure,
     trial_facts,
     trial_timeline,
+    unwanted_deaths,
 )
 
 DATA = NOTEBOOK_HOME.parent / "data"
@@ -221,3 +222,10 @@ def test_the_facts_of_a_trial_are_text_a_row_a_fact() -> None:
     assert (facts["fact"] == "facts").sum() == len(json.loads(died["evidence"])["facts"])
     with pytest.raises(UsageError, match="no trial 77"):
         trial_facts(run.trials, trial=77)
+
+
+def test_a_removed_container_has_not_died() -> None:
+    trials = pd.DataFrame({"container_id": ["a", "b", "c"], "outcome": ["ok", "failed", "unknown"]})
+    deaths = pd.DataFrame({"container_id": ["c", "b", "a"], "pid": [1, 2, 3]})
+    assert list(unwanted_deaths(deaths, trials)["container_id"]) == ["c", "b"]
+    assert unwanted_deaths(deaths[:0], trials).empty
