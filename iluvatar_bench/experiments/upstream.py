@@ -44,6 +44,12 @@ print("imported {IMPORTED}", file=sys.stderr)
 """
 """What the container runs. Its first import makes Python write byte code into the snapshot."""
 
+REFERENCES = ("none", "container")
+"""The report's record, and the one with the two lines: levels of ``snapshot_reference``."""
+
+RUNS_A_SNAPSHOTTER = len(REFERENCES) * len(FORCED_COLLECTIONS)
+"""How many runs :func:`run_forced_steps` makes for each snapshotter."""
+
 STARTUP_SECONDS = 60.0
 
 
@@ -84,7 +90,6 @@ async def report_calls(*, snapshotter: str = "overlayfs", named: bool = False) -
 async def run_forced_steps(
     *,
     snapshotters: Sequence[str],
-    references: Sequence[str] = ("none", "container"),
     trials: int,
     concurrency: int,
     seed: int,
@@ -94,7 +99,6 @@ async def run_forced_steps(
     """Force a collection at each step of a start in turn, with the report's order of calls.
 
     Args:
-        references: levels of the factor ``snapshot_reference``.
         trials: containers a step, snapshotter and reference, each removed once it has answered.
 
     Returns:
@@ -108,7 +112,7 @@ async def run_forced_steps(
     """
     rows = []
     for snapshotter, reference, step in itertools.product(
-        snapshotters, references, FORCED_COLLECTIONS
+        snapshotters, REFERENCES, FORCED_COLLECTIONS
     ):
         factors = {
             "snapshotter": snapshotter,
