@@ -187,6 +187,8 @@ async def _send(
         calls.append(("Snapshots.Stat", f"key={key!r}", answer))
         gate.open()
         status = await asyncio.wait_for(asyncio.shield(exited), STARTUP_SECONDS)
+    # The shim copies the output: all of it is there once the task is deleted.
+    await client.tasks.delete(key)
     words = output.read_text().strip().splitlines()[-1]
     calls.append((f"(import {IMPORTED})", "Python goes on", f"exit {status.status}: {words}"))
 
