@@ -68,6 +68,15 @@ def _run(value: str) -> str:
     return str(find_run(value).resolve()) if value else value
 
 
+def _recorded(value: str) -> str:
+    """A recorded run, or a folder of tables such as those of the dose notebooks."""
+    folder = Path(value)
+    tables = (
+        folder.is_dir() and any(folder.glob("*.csv")) and not (folder / "manifest.json").exists()
+    )
+    return str(folder.resolve()) if tables else _run(value)
+
+
 def _function(value: str) -> str:
     find_source(value)
     return _path(value)
@@ -83,7 +92,7 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "profiles": _profile,
     "function": _function,
     "functions": _function,
-    "recorded": _run,
+    "recorded": _recorded,
     "wrong": _run,
     "right": _run,
     "baseline": _run,

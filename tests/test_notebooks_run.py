@@ -118,7 +118,7 @@ FEW: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", notebook_names())
 def test_a_notebook_runs_live_with_few_trials(name: str, tmp_path: Path) -> None:
     live = {"source": "live"} if "source" in parameter_types(name) else {}
-    few = {**live, **FEW.get(name, {})}
+    few = {**live, **FEW.get(name, {}), "results": str(tmp_path)}
     executed = run_notebook(name, few, results=tmp_path, progress=False, cell_seconds=900)
     notebook = nbformat.read(executed.notebook, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]

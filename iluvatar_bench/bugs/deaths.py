@@ -234,7 +234,8 @@ def _milliseconds(seconds: float) -> str:
 _HIT_FROM_OUTSIDE = re.compile(
     # A new process that joined a cgroup which a neighbour's Kill had frozen.
     r"unexpectedly frozen|in the paused state|from stopped to paused"
-    # The init was gone when it was to be started.
+    # The init was gone when it was to be looked at, or started.
+    r"|getting pipe fds for pid \d{1,10}: readlink"
     r"|cannot start a stopped process|that has stopped|already dead|already running"
     # runc 1.0 and 1.1, when the init that it has just forked goes away without a word: the end
     # of the pipe, or an error that wraps no error.

@@ -21,6 +21,17 @@ _FILE_CLASSES = frozenset(
 )
 """Failures that a root file system without its files explains by itself."""
 
+_OF_FILES: dict[BugClass, re.Pattern[str]] = {
+    BugClass.CREATE_REJECTED: re.compile(
+        r"rootfs|/snapshots/\d|executable file not found|exec: \S+ stat |chdir to cwd"
+    ),
+    BugClass.STARTUP_ERROR: re.compile(
+        r"(?i)no such file or directory|no module named|cannot import name|not found"
+    ),
+}
+"""What an error says that missing files explain. A snapshot that was collected at the same time is
+not the cause of an error that speaks of something else: a cgroup, or a limit."""
+
 _PROCESS_CLASSES = frozenset(
     {BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.INVOKE_FAILED}
 )
@@ -38,6 +49,9 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
     if symptom in _PROCESS_CLASSES and not lost:
         said = f"{supports[0]}; but no lost file ties this failure to it"
         return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
+    if symptom in _OF_FILES and not lost and not _speaks_of_files(symptom, evidence):
+        said = f"{supports[0]}; but the error does not speak of missing files"
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
     supports += [_described(fact) for fact in _with(evidence, FileVerdict.LOST)]
     objections = []
     # A snapshot that is still known was not collected, whatever a directory looks like.
@@ -50,6 +64,13 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
     if absent:
         objections += [_described(fact) for fact in absent]
     return finding(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
+
+
+def _speaks_of_files(symptom: BugClass, evidence: Evidence) -> bool:
+    said = evidence.error + (
+        f"\n{evidence.stderr_tail}" if symptom is BugClass.STARTUP_ERROR else ""
+    )
+    return _OF_FILES[symptom].search(said) is not None
 
 
 def _still_known(evidence: Evidence) -> list[str]:
@@ -138,20 +159,22 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
 
 def by_text(symptom: BugClass, evidence: Evidence) -> Finding | None:
     """What the error itself proves."""
-    lowered = f"{evidence.error}\n{evidence.stderr_tail}".lower()
+    said = f"{evidence.error}\n{evidence.stderr_tail}".lower()
     for mechanism, text in _TEXTS.items():
-        if text in lowered:
-            return finding(mechanism, [f"the error says {text!r}"])
+        if found := text.search(said):
+            return finding(mechanism, [f"the error says {found.group()!r}"])
     return None
 
 
 _TEXTS = {
-    Mechanism.CGROUP_OCCUPIED: "container's cgroup is not empty",
-    # The kernel's answer to a write into a cgroup that has been removed since it was opened.
-    Mechanism.CGROUP_REMOVED: "cgroup.procs: no such device",
-    Mechanism.DISK_FULL: "no space left on device",
-    Mechanism.BRIDGE_FULL: "exchange full",
-    Mechanism.IPAM_EXHAUSTED: "no ip addresses available",
+    Mechanism.CGROUP_OCCUPIED: re.compile("container's cgroup is not empty"),
+    # ENODEV is the kernel's answer where the cgroup was removed after its file had been opened.
+    Mechanism.CGROUP_REMOVED: re.compile(
+        r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)"
+    ),
+    Mechanism.DISK_FULL: re.compile("no space left on device"),
+    Mechanism.BRIDGE_FULL: re.compile("exchange full"),
+    Mechanism.IPAM_EXHAUSTED: re.compile("no ip addresses available"),
 }
 
 

@@ -67,7 +67,7 @@ class Mechanism(StrEnum):
     CGROUP_OCCUPIED = "cgroup_occupied"
     """The runtime refuses a cgroup that other processes live in."""
     CGROUP_REMOVED = "cgroup_removed"
-    """A neighbour's removal took the shared cgroup away while this container was to join it."""
+    """The cgroup went away while the container was to join it: a neighbour's, if it is shared."""
     BRIDGE_FULL = "bridge_full"
     IPAM_EXHAUSTED = "ipam_exhausted"
     DISK_FULL = "disk_full"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from iluvatar_bench.bugs import (
     BugClass,
     DaemonFact,
@@ -114,9 +116,36 @@ def test_a_container_hit_while_it_was_made() -> None:
     )
     assert mechanism(BugClass.CREATE_REJECTED, gone) is Mechanism.COLLATERAL_KILL
     elsewhere = replace(made, neighbour_kills=(neighbour_kill(99.0),))
-    assert mechanism(BugClass.CREATE_REJECTED, elsewhere) is Mechanism.SNAPSHOT_COLLECTED
+    assert mechanism(BugClass.CREATE_REJECTED, elsewhere) is Mechanism.UNKNOWN
     other_error = replace(made, error="runc create failed: exec format error")
-    assert mechanism(BugClass.CREATE_REJECTED, other_error) is Mechanism.SNAPSHOT_COLLECTED
+    assert mechanism(BugClass.CREATE_REJECTED, other_error) is Mechanism.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "runc create failed: unable to set memory limit to 1048576 (current usage: 2719744)",
+        "runc create failed: exec format error",
+        "error updating spec state: invalid state transition from stopped to paused",
+    ],
+)
+def test_a_collection_at_the_same_time_does_not_cause_what_is_no_matter_of_files(
+    error: str,
+) -> None:
+    """The snapshot is gone, and the runtime complains of something else."""
+    evidence = replace(COLLECTED, step="task_create", error=error)
+    assert mechanism(BugClass.CREATE_REJECTED, evidence) is Mechanism.UNKNOWN
+    gone = replace(evidence, error='exec: "python3": executable file not found in $PATH')
+    assert mechanism(BugClass.CREATE_REJECTED, gone) is Mechanism.SNAPSHOT_COLLECTED
+
+
+def test_a_startup_error_needs_words_of_missing_files() -> None:
+    evidence = replace(
+        COLLECTED, missing=(), error="ended with status 1", stderr_tail="ValueError: 5"
+    )
+    assert mechanism(BugClass.STARTUP_ERROR, evidence) is not Mechanism.SNAPSHOT_COLLECTED
+    lost = replace(evidence, stderr_tail="open /proc/self/fd: no such file or directory")
+    assert mechanism(BugClass.STARTUP_ERROR, lost) is Mechanism.SNAPSHOT_COLLECTED
 
 
 def test_oom_needs_the_counter_and_no_other_suspect() -> None:
@@ -138,6 +167,7 @@ def test_mechanisms_that_the_error_names() -> None:
         "container's cgroup is not empty: 2 process(es) found": Mechanism.CGROUP_OCCUPIED,
         "failed to write 13649: write /sys/fs/cgroup/freezer/iluvatar-bench/34c5eeb9/shared/"
         "cgroup.procs: no such device": Mechanism.CGROUP_REMOVED,
+        "/sys/fs/cgroup/cpuset/x/cpuset.mems: no such file or directory": Mechanism.CGROUP_REMOVED,
         "mkdir /x: no space left on device": Mechanism.DISK_FULL,
         "failed to connect veth to bridge: exchange full": Mechanism.BRIDGE_FULL,
         "no IP addresses available in range set: 10.1.0.1-10.1.0.6": Mechanism.IPAM_EXHAUSTED,

@@ -111,7 +111,7 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.DAEMON_RESTART: lost_its_daemon,
     Mechanism.OWN_ERROR: failed_by_itself,
     Mechanism.CGROUP_OCCUPIED: says("cgroup is not empty"),
-    Mechanism.CGROUP_REMOVED: says("cgroup.procs: no such device"),
+    Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
     Mechanism.DISK_FULL: says("no space left"),
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
