@@ -273,3 +273,13 @@ def test_a_wrong_request_of_the_churn_notebook_starts_nothing(
     assert caught.value.exit_code == 2
     assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recorded_is_a_run_or_a_folder_of_tables() -> None:
+    tables = RECORDED.parent / "experiments"
+    checked = check_parameters("dose_response", {"recorded": str(tables)})
+    assert checked == {"recorded": str(tables)}
+    with pytest.raises(UsageError, match="no run"):
+        check_parameters("dose_response", {"recorded": "nowhere"})
+    with pytest.raises(UsageError, match=r"has no manifest\.json"):
+        check_parameters("cold_start", {"recorded": str(NOTEBOOK_HOME)})

@@ -69,6 +69,8 @@ class Blueprint:
     """Whether the log of a private containerd is to tell of every collection."""
 
     def __post_init__(self) -> None:
+        if not self.ready_seconds > 0:
+            raise UsageError(f"ready_seconds must be above 0, not {self.ready_seconds:g}")
         if not 0 <= self.sample_seconds <= MAX_SAMPLE_SECONDS:
             raise UsageError(
                 f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "

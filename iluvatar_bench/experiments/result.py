@@ -117,7 +117,9 @@ class RunResult:
         }
 
     def __str__(self) -> str:
-        outcomes = self.rates[self.rates["kind"] == "outcome"].set_index("bug_class")["count"]
+        # Of all profiles together: a root-cause experiment has several.
+        rows = self.rates[self.rates["kind"] == "outcome"]
+        outcomes = rows.groupby("bug_class", sort=False)["count"].sum()
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
         caveat = f" ({self.caveat})" if self.caveat else ""
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())

@@ -58,6 +58,8 @@ def cold_start(
         raise UsageError(f"trials must be between 1 and {MAX_TRIALS}, not {trials}")
     if not 1 <= concurrency <= MAX_CONCURRENCY:
         raise UsageError(f"concurrency must be between 1 and {MAX_CONCURRENCY}, not {concurrency}")
+    if len(hold_ms) != 2:
+        raise UsageError(f"hold_ms must be two times, the shortest and the longest, not {hold_ms}")
     shortest, longest = hold_ms
     if not 0 <= shortest <= longest:
         raise UsageError(f"hold_ms must be a range of times from 0 up, not {shortest}..{longest}")

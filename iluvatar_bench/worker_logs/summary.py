@@ -70,13 +70,28 @@ def timeline(report: LogReport, *, every: str = "1h") -> pd.DataFrame:
     """Failures over time: one row per interval of length ``every`` (a pandas offset), one column
     per bug class that occurs. Intervals without a failure are 0; failures without a time are left
     out. The index is the interval's start in UTC.
+
+    Raises:
+        UsageError: ``every`` is no length of time above 0.
     """
+    _require_length(every)
     timed = report.failures.dropna(subset=["time"])
     if timed.empty:
         return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name="time"))
     counts = timed.groupby([pd.Grouper(key="time", freq=every), "bug_class"]).size()
     table = counts.unstack("bug_class", fill_value=0).asfreq(every, fill_value=0)
     return table.rename_axis(columns=None)
+
+
+def _require_length(every: str) -> None:
+    try:
+        long_enough = pd.Timedelta(every) > pd.Timedelta(0)
+    except ValueError as error:
+        raise UsageError(
+            f"every must be a length of time such as 1h or 10min, not {every!r}"
+        ) from (error)
+    if not long_enough:
+        raise UsageError(f"every must be above 0, not {every!r}")
 
 
 _RATE_COLUMNS = ("per_container", "low", "high", "per_1000_invocations")

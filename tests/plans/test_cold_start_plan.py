@@ -36,6 +36,7 @@ def test_another_seed_gives_another_plan() -> None:
         {"concurrency": 10**6},
         {"hold_ms": (5, 1)},
         {"hold_ms": (-1, 1)},
+        {"hold_ms": (5,)},
     ],
 )
 def test_impossible_numbers_are_refused(wrong: dict[str, object]) -> None:

@@ -109,3 +109,9 @@ def test_different_ids_are_counted_exactly_over_several_merges(
     ids = DistinctIds()
     assert sum(ids.add(f"id{n % 777}") for n in range(3000)) == 777
     assert len(ids) == 777
+
+
+@pytest.mark.parametrize("every", ["banana", "", "-1h", "0s"])
+def test_an_impossible_interval_is_refused(report: LogReport, every: str) -> None:
+    with pytest.raises(UsageError, match="every must be"):
+        timeline(report, every=every)
