@@ -94,3 +94,6 @@ def _scale(axes: Axes, dose: NDArray[np.float64]) -> None:
         axes.set_xscale("symlog", linthresh=positive.min())
     else:
         axes.set_xscale("log")
+    # The doses themselves, and not the powers of ten between them.
+    axes.set_xticks(dose, [f"{value:g}" for value in dose], fontsize="small")
+    axes.minorticks_off()
