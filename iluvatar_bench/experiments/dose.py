@@ -15,7 +15,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -271,22 +271,18 @@ def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
     return pause_ms * (1 / pause_threshold - 1)
 
 
-def with_model(
-    table: pd.DataFrame, *, intervals_ms: Mapping[float, float] | None = None
-) -> pd.DataFrame:
+def with_model(table: pd.DataFrame) -> pd.DataFrame:
     """The table with what the model gives at each dose: ``model_collected``, ``model_failed``.
+
+    The time between collections is the measured one.
 
     Args:
         table: the rows of a :class:`DoseResponse`. Where no container of a dose became ready, the
             windows are the medians over the other doses.
-        intervals_ms: dose to time between collections; default: the one that was measured.
     """
     windows = table[["create_ms", "delay_ms", "startup_ms"]]
     windows = windows.fillna(windows.median())
-    intervals = (
-        table["interval_ms"] if intervals_ms is None else table["dose"].map(dict(intervals_ms))
-    )
-    rows = list(zip(windows.itertuples(index=False, name=None), intervals, strict=True))
+    rows = list(zip(windows.itertuples(index=False, name=None), table["interval_ms"], strict=True))
     return table.assign(
         model_collected=[hit_rate(sum(row), interval) for row, interval in rows],
         model_failed=[failure_rate(*row, interval_ms=interval) for row, interval in rows],

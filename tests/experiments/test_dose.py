@@ -96,7 +96,7 @@ def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Pa
     assert row["first_ms"] == pytest.approx((200 + 900) / 2)
 
 
-def test_the_model_takes_the_measured_interval_unless_it_is_given_others(tmp_path: Path) -> None:
+def test_the_model_takes_the_measured_interval(tmp_path: Path) -> None:
     row = dose_row(100.0, a_run(tmp_path))
     other = {**row, "dose": 200.0, "create_ms": math.nan, "delay_ms": 200.0, "startup_ms": math.nan}
     table = pd.DataFrame([row, other])
@@ -105,7 +105,7 @@ def test_the_model_takes_the_measured_interval_unless_it_is_given_others(tmp_pat
         [hit_rate(450, 1000), hit_rate(550, 1000)]
     )
     assert modelled["model_failed"][1] == failure_rate(40, 200, 310, interval_ms=1000)
-    told = with_model(table, intervals_ms={100.0: 10.0, 200.0: math.inf})
+    told = with_model(table.assign(interval_ms=[10.0, math.inf]))
     assert told["model_collected"].tolist() == pytest.approx([1.0, 0.0])
     assert list(with_model(table.iloc[:0])["model_failed"]) == []
 
