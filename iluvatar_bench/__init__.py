@@ -1,7 +1,7 @@
 """Reproduce, measure and explain intermittent container failures on a real containerd.
 
 ``bugs`` says what can go wrong; ``lifecycle`` does it, right or wrong on purpose; ``monitor``
-watches; ``experiments`` repeats and compares; ``report`` shows.
+watches; ``runs`` keep what happened; ``studies`` repeat and compare; ``explain`` and ``report`` show.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         attribute,
         classify_text,
     )
-    from iluvatar_bench.experiments import RunResult, open_run, run_churn, run_cold_start
-    from iluvatar_bench.lifecycle import PRESETS, Profile, resolve_profile
+    from iluvatar_bench.explain import Autopsy, explain
+    from iluvatar_bench.profiles import PRESETS, Profile, resolve_profile
     from iluvatar_bench.records import Event, Outcome, Trial
-    from iluvatar_bench.report import Autopsy, explain
+    from iluvatar_bench.runs import RunResult, open_run, run_churn, run_cold_start
     from iluvatar_bench.stats import Rate, check_accounting, failure_rates, rate
 
 # A library's log goes where its user says; without a handler Python would print its warnings, in a
@@ -59,7 +59,7 @@ __all__ = [
     "run_cold_start",
 ]
 
-_HOMES = ("bugs", "records", "lifecycle", "stats", "experiments", "audit", "report")
+_HOMES = ("bugs", "records", "profiles", "stats", "runs", "audit", "explain")
 """Where the public names live, cheapest import first. They are imported when first used: pandas,
 statsmodels and gRPC take seconds, which ``iluvatar-bench --help`` must not."""
 

@@ -44,7 +44,7 @@ def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     code = (
-        "import sys; import iluvatar_bench.cli; "
+        "import sys; import iluvatar_bench.commands.app; "
         "print([m for m in ('pandas', 'grpc', 'scipy', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_lines import mistakes
+from tests.support.command_lines import mistakes
 
 ROOT = Path(__file__).resolve().parents[1]
 

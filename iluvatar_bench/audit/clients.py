@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iluvatar_bench.audit.context import Context, NamespaceView
-from iluvatar_bench.audit.rules_processes import sharing
-from iluvatar_bench.audit.spec_view import namespaces, needs_snapshot, number, section
-from iluvatar_bench.audit.state import SnapshotId
-from iluvatar_bench.containerd.teardown import PLACE_LABEL
+from iluvatar_bench.audit.read.spec_view import namespaces, needs_snapshot, number, section
+from iluvatar_bench.audit.read.state import SnapshotId
+from iluvatar_bench.audit.rules.context import Context, NamespaceView
+from iluvatar_bench.audit.rules.processes import sharing
+from iluvatar_bench.containerd.daemon.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.lifecycle.profile import PRESETS, Profile, factor_levels
+from iluvatar_bench.profiles.profile import PRESETS, Profile, factor_levels
 
 _SIGNATURES = {
     PLACE_LABEL: "iluvatar-bench",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iluvatar_bench.audit.collection import record_roots
-from iluvatar_bench.audit.context import NamespaceView
-from iluvatar_bench.audit.finding import Finding
+from iluvatar_bench.audit.read.held import record_roots
+from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.result import Audit
-from iluvatar_bench.audit.rules_processes import CGROUP_SHARED, PID_NAMESPACE
-from iluvatar_bench.audit.rules_snapshots import GONE, MISSING, NOT_NAMED
-from iluvatar_bench.audit.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
-from iluvatar_bench.audit.state import SnapshotId
-from iluvatar_bench.bugs.case import Actor, Case, Moment, Remedy
+from iluvatar_bench.audit.rules.broken_rule import Finding
+from iluvatar_bench.audit.rules.context import NamespaceView
+from iluvatar_bench.audit.rules.processes import CGROUP_SHARED, PID_NAMESPACE
+from iluvatar_bench.audit.rules.snapshots import GONE, MISSING, NOT_NAMED
 from iluvatar_bench.containerd.values import ContainerRecord, TaskState
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.explain.case import Actor, Case, Moment, Remedy
 
 _SETTINGS = {
     NOT_NAMED.name: ("snapshot_reference=lease",),

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.audit.clients import ClientHabits, observed_clients
-from iluvatar_bench.audit.context import Context, age_seconds, make_context
-from iluvatar_bench.audit.finding import Finding, Severity
-from iluvatar_bench.audit.rules_leftovers import judge_leftovers
-from iluvatar_bench.audit.rules_processes import judge_processes
-from iluvatar_bench.audit.rules_references import judge_references
-from iluvatar_bench.audit.rules_snapshots import judge_snapshots
-from iluvatar_bench.audit.state import DaemonState, SnapshotId
-from iluvatar_bench.audit.versions import version_notes
+from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
+from iluvatar_bench.audit.rules.broken_rule import Finding, Severity
+from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
+from iluvatar_bench.audit.rules.leftovers import judge_leftovers
+from iluvatar_bench.audit.rules.processes import judge_processes
+from iluvatar_bench.audit.rules.references import judge_references
+from iluvatar_bench.audit.rules.snapshots import judge_snapshots
+from iluvatar_bench.audit.rules.versions import version_notes
 
 if TYPE_CHECKING:
     # Loading it takes longer than an audit does: only what gives a frame does so.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iluvatar_bench.audit.read import SYSTEM_SOCKET, open_reader, read_state
-from iluvatar_bench.audit.read_host import CONVENTIONAL_PLACES, HostPlaces
+from iluvatar_bench.audit.read.daemon import SYSTEM_SOCKET, open_reader, read_state
+from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces
 from iluvatar_bench.audit.result import GRACE_SECONDS, Audit, judge
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.audit.clients import client_of
-from iluvatar_bench.audit.collection import record_roots
-from iluvatar_bench.audit.finding import Rule
-from iluvatar_bench.audit.read import SYSTEM_SOCKET, open_reader
-from iluvatar_bench.audit.rules_processes import (
+from iluvatar_bench.audit.read.daemon import SYSTEM_SOCKET, open_reader
+from iluvatar_bench.audit.read.held import record_roots
+from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.rules.broken_rule import Rule
+from iluvatar_bench.audit.rules.processes import (
     CGROUP_SHARED,
     PID_NAMESPACE,
     SPEC_UNREADABLE,
 )
-from iluvatar_bench.audit.rules_snapshots import NOT_NAMED
-from iluvatar_bench.audit.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.rules.snapshots import NOT_NAMED
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.errors import NotFound, Unavailable, UsageError

@@ -10,8 +10,8 @@ from iluvatar_bench.bugs.evidence import (
     SnapshotFact,
     Target,
 )
-from iluvatar_bench.bugs.finding import Finding
-from iluvatar_bench.bugs.missing_file import FileKind, FileVerdict, MissingFact, MissingName
+from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact, MissingName
+from iluvatar_bench.bugs.rules.suspicion import Finding
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
 
 __all__ = [

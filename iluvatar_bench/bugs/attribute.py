@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from iluvatar_bench.bugs import deaths, files
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.finding import Finding, finding, ruled_out
+from iluvatar_bench.bugs.rules import deaths, files
+from iluvatar_bench.bugs.rules.suspicion import Finding, finding, ruled_out
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 

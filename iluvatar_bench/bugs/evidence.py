@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from iluvatar_bench.bugs.missing_file import FileKind, FileVerdict, MissingFact
+from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact
 
 
 class Target(StrEnum):

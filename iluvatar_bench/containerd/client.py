@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from iluvatar_bench.containerd.channel import Channel
-from iluvatar_bench.containerd.containers import Containers
-from iluvatar_bench.containerd.content import Content
-from iluvatar_bench.containerd.diff import Diff
-from iluvatar_bench.containerd.events import Events
-from iluvatar_bench.containerd.images import Images
-from iluvatar_bench.containerd.leases import Leases
-from iluvatar_bench.containerd.namespaces import Namespaces
-from iluvatar_bench.containerd.snapshots import Snapshots
-from iluvatar_bench.containerd.tasks import Tasks
-from iluvatar_bench.containerd.version import Introspection
+from iluvatar_bench.containerd.services.containers import Containers
+from iluvatar_bench.containerd.services.content import Content
+from iluvatar_bench.containerd.services.diff import Diff
+from iluvatar_bench.containerd.services.events import Events
+from iluvatar_bench.containerd.services.images import Images
+from iluvatar_bench.containerd.services.leases import Leases
+from iluvatar_bench.containerd.services.namespaces import Namespaces
+from iluvatar_bench.containerd.services.snapshots import Snapshots
+from iluvatar_bench.containerd.services.tasks import Tasks
+from iluvatar_bench.containerd.services.version import Introspection
 from iluvatar_bench.errors import UnusablePath
 
 NAMESPACE = "iluvatar-bench"

@@ -14,7 +14,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.containerd.media_types import (
+from iluvatar_bench.containerd.oci.media_types import (
     LAYER_TAR,
     NAME_ANNOTATION,
     OCI_CONFIG,
@@ -22,7 +22,7 @@ from iluvatar_bench.containerd.media_types import (
     OCI_MANIFEST,
     READY_LABEL,
 )
-from iluvatar_bench.containerd.platforms import host_platform
+from iluvatar_bench.containerd.oci.platforms import host_platform
 from iluvatar_bench.errors import ImageError
 from iluvatar_bench.functions.byte_code import byte_code_entries, library_byte_code
 from iluvatar_bench.functions.cache import image_home, make_once, share_blobs

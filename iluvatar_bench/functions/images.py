@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from iluvatar_bench.containerd.image_archive import convert_archive
-from iluvatar_bench.containerd.image_import import blob_path
-from iluvatar_bench.containerd.media_types import NAME_ANNOTATION
+from iluvatar_bench.containerd.oci.image_archive import convert_archive
+from iluvatar_bench.containerd.oci.image_import import blob_path
+from iluvatar_bench.containerd.oci.media_types import NAME_ANNOTATION
 from iluvatar_bench.errors import ImageError, UsageError
 from iluvatar_bench.functions.build import DEFAULT_OPTIONS, BuiltImage, build_image
 from iluvatar_bench.functions.cache import image_home, remove_folder, share_blobs
@@ -101,7 +101,7 @@ def store_archive(
     """Keep an archive's image on disk; one of the same name is replaced.
 
     Raises:
-        ImageError: see :func:`~iluvatar_bench.containerd.image_archive.convert_archive`.
+        ImageError: see :func:`~iluvatar_bench.containerd.oci.image_archive.convert_archive`.
     """
     home = home or image_home()
     try:

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
-from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, private_daemon
-from iluvatar_bench.containerd.image_archive import SPOOL_HOME
-from iluvatar_bench.containerd.pull import export, pull, require_full
+from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
+from iluvatar_bench.containerd.oci.image_archive import SPOOL_HOME
+from iluvatar_bench.containerd.oci.pull import export, pull, require_full
 from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.functions.images import StoredImage, store_archive
 
@@ -23,7 +23,7 @@ async def pull_into(
     """Pull into our namespace of the containerd at ``address``; gives the digest.
 
     Raises:
-        UsageError, ImageError, MissingProgram: as :func:`~iluvatar_bench.containerd.pull.pull`.
+        UsageError, ImageError, MissingProgram: as :func:`~iluvatar_bench.containerd.oci.pull.pull`.
         EnvironmentProblem, Unreachable: there is no containerd at the address.
     """
     require_full(reference)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.host import cgroups, facts, init_system
+from iluvatar_bench.host import facts
+from iluvatar_bench.host.kernel import cgroups, init_system
 
 FREE_BYTES_WANTED = 2 * 1024**3
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.kernel import cgroups
 
 CNI_HOMES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"))
 

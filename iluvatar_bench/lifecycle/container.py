@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.containerd.spec import BindMount, NetworkNamespace, runtime_spec
-from iluvatar_bench.containerd.teardown import PLACE_LABEL
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.daemon.teardown import PLACE_LABEL
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.oci.spec import BindMount, NetworkNamespace, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
-from iluvatar_bench.host import cgroups, processes
-from iluvatar_bench.host.attachment import Attachment
-from iluvatar_bench.host.cgroup_names import CgroupDriver, container_cgroup
+from iluvatar_bench.host.kernel import cgroups, processes
+from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver, container_cgroup
+from iluvatar_bench.host.network.attachment import Attachment
 from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.gate import (
     GATE_IN_CONTAINER,
@@ -31,10 +31,10 @@ from iluvatar_bench.lifecycle.gate import (
 )
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
-from iluvatar_bench.lifecycle.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.lifecycle.progress import Progress
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from iluvatar_bench.lifecycle.removal import remove
+from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.records import COLLECTION_SPAN
 
 RUNTIME = "io.containerd.runc.v2"

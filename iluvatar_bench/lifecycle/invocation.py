@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.host.attachment import AddressBook, Attachment
+from iluvatar_bench.host.network.attachment import AddressBook, Attachment
 from iluvatar_bench.lifecycle.transport import AttachmentTransport
 
 LARGEST_ANSWER_BYTES = 16 * 1024**2

@@ -20,9 +20,9 @@ from typing import Any
 import httpcore
 import httpx
 
-from iluvatar_bench.host import netns
-from iluvatar_bench.host.attachment import AddressBook, Attachment, NetworkMode
 from iluvatar_bench.host.completion import call_to_end
+from iluvatar_bench.host.kernel import netns
+from iluvatar_bench.host.network.attachment import AddressBook, Attachment, NetworkMode
 
 SocketOption = Any
 """httpcore's own alias is not public."""

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.events import DaemonEvent
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.errors import AnswerLost, ContainerdError, DaemonFault, Unreachable
 from iluvatar_bench.records import Event
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.events import DaemonEvent
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ExitStatus, TaskInfo, TaskState
 from iluvatar_bench.errors import AnswerLost, ContainerdError, NotFound, Unreachable, UsageError
-from iluvatar_bench.host.held_process import HeldProcess
+from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.records import Death, Way
 
 log = logging.getLogger(__name__)

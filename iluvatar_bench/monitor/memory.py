@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from iluvatar_bench.host.held_process import HeldProcess
+from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.records import Sample
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,5 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
-from iluvatar_bench.report.autopsy import Autopsy, explain
 from iluvatar_bench.report.churn_table import churn_table
 from iluvatar_bench.report.figures import (
     DARK,
@@ -22,7 +21,7 @@ from iluvatar_bench.report.figures import (
     show_figure,
     side_by_side,
 )
-from iluvatar_bench.report.monitor_figures import latency_figure, timeline_figure
+from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
 from iluvatar_bench.report.page import report_page
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -44,7 +43,6 @@ from iluvatar_bench.report.timeline import (
 __all__ = [
     "DARK",
     "LIGHT",
-    "Autopsy",
     "alt_text",
     "churn_table",
     "comparison_table",
@@ -53,7 +51,6 @@ __all__ = [
     "dose_table",
     "drawn_in",
     "effect_table",
-    "explain",
     "failure_examples",
     "latency_figure",
     "latency_table",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from iluvatar_bench.experiments import RunResult
-from iluvatar_bench.experiments.pool_log import load_pool
 from iluvatar_bench.report.churn_table import churn_table
 from iluvatar_bench.report.figures import (
     plot_arrivals,
@@ -15,6 +13,8 @@ from iluvatar_bench.report.figures import (
     side_by_side,
 )
 from iluvatar_bench.report.parts import Part, Text, figure_of, table_of
+from iluvatar_bench.runs import RunResult
+from iluvatar_bench.runs.pool_log import load_pool
 
 
 def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:

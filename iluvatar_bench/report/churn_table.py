@@ -15,8 +15,8 @@ def churn_table(
     """One row a measure, one column a profile.
 
     Args:
-        arrivals: profile to ``arrivals`` (``experiments.arrivals.ARRIVAL_COLUMNS``).
-        pools: profile to the pool's history (``experiments.pool_log.POOL_COLUMNS``).
+        arrivals: profile to ``arrivals`` (``runs.arrivals.ARRIVAL_COLUMNS``).
+        pools: profile to the pool's history (``runs.pool_log.POOL_COLUMNS``).
 
     Returns:
         A frame of text. Counts add up: arrivals = ok + failed + unknown + dropped. Medians and

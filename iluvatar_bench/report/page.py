@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from iluvatar_bench.experiments import RunComparison, RunResult, compare_runs, load_observations
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.report.arrival_parts import arrival_parts
 from iluvatar_bench.report.figures import (
@@ -25,7 +24,7 @@ from iluvatar_bench.report.figures import (
     plot_steps,
     plot_survival,
 )
-from iluvatar_bench.report.monitor_figures import OWN_KINDS, timeline_figure
+from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
 from iluvatar_bench.report.parts import Links, Part, Section, Text, figure_of, table_of
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
@@ -35,6 +34,7 @@ from iluvatar_bench.report.tables import (
     latency_table,
 )
 from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
+from iluvatar_bench.runs import RunComparison, RunResult, compare_runs, load_observations
 from iluvatar_bench.stats import step_latencies, time_to_death
 
 _READING = (

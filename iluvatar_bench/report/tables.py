@@ -108,7 +108,7 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
     """Doses and their responses for people.
 
     Args:
-        doses: the table of an ``experiments.DoseResponse``.
+        doses: the table of an ``studies.DoseResponse``.
 
     Returns:
         A frame of text. Index: the dose. Columns: the rates of collected snapshots, of containers

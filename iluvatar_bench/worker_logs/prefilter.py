@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from iluvatar_bench.bugs.needles import failure_needles
+from iluvatar_bench.worker_logs.required_words import failure_needles
 from iluvatar_bench.worker_logs.words import WordSearch
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from iluvatar_bench.audit import Audit, HostPlaces, audit_daemon
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.containerd.spec import runtime_spec
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.host import cgroups
+from iluvatar_bench.host.kernel import cgroups
 
 NOWHERE = HostPlaces(network_namespaces=(), addresses=())
 """The host's networks are not looked at: other tests have some at the same time."""

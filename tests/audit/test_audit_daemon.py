@@ -14,17 +14,18 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from iluvatar_bench.audit import HostPlaces, Severity, audit_daemon, judge, watch_daemon
-from iluvatar_bench.audit.collection import held_snapshots
+from iluvatar_bench.audit.read.held import held_snapshots
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
-from iluvatar_bench.containerd.containers import SPEC_TYPE_URL
-from iluvatar_bench.containerd.daemon import Node, private_daemon
-from iluvatar_bench.containerd.image_import import SNAPSHOT_LABEL, ImportedImage, import_layout
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.oci.image_import import SNAPSHOT_LABEL, ImportedImage, import_layout
+from iluvatar_bench.containerd.services.containers import SPEC_TYPE_URL
 from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
-from iluvatar_bench.host import processes
-from iluvatar_bench.host.shims import shim_of
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.host.kernel import processes
+from iluvatar_bench.host.kernel.shims import shim_of
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.profiles import PRESETS
 from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
 
 pytestmark = pytest.mark.daemon

@@ -14,7 +14,7 @@ import pytest
 
 from iluvatar_bench.audit import HostPlaces, audit_daemon, examine_container, watch_daemon
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonFault,
@@ -24,8 +24,8 @@ from iluvatar_bench.errors import (
     UsageError,
 )
 from tests.audit.clients import NOWHERE, audited, named
-from tests.commands import command
-from tests.fake_containerd import fake_containerd
+from tests.support.command import command
+from tests.support.fake_containerd import fake_containerd
 
 
 @contextmanager

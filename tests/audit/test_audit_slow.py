@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from iluvatar_bench.containerd.daemon import Node, private_daemon
-from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
 from tests.audit.clients import RawWorker, audited, everything, named

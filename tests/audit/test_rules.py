@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from iluvatar_bench.audit import Audit, DaemonState, examine_container, judge
 from iluvatar_bench.audit.clients import client_of, id_pattern
-from iluvatar_bench.audit.collection import FLAT_LABEL, held_snapshots
-from iluvatar_bench.audit.runtimes import shared_cgroup_effect
-from iluvatar_bench.audit.state import (
+from iluvatar_bench.audit.read.held import FLAT_LABEL, held_snapshots
+from iluvatar_bench.audit.read.state import (
     HeldLease,
     HostState,
     NamespaceState,
     RootMount,
     SnapshotId,
 )
-from iluvatar_bench.audit.versions import version_notes
-from iluvatar_bench.containerd.daemon import Collector
+from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
+from iluvatar_bench.audit.rules.versions import version_notes
+from iluvatar_bench.containerd.daemon.private import Collector
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
     LeaseInfo,
@@ -35,7 +35,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
     TaskState,
 )
-from iluvatar_bench.host.shims import Shim
+from iluvatar_bench.host.kernel.shims import Shim
 from tests.audit.clients import named
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_bench.bugs import FileKind, FileVerdict, MissingName
-from iluvatar_bench.bugs.missing_file import (
+from iluvatar_bench.bugs.rules.missing_file import (
     MOST_NAMES,
     holds_module,
     judge,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from iluvatar_bench.containerd import generate
 from iluvatar_bench.containerd._api import tasks_pb2, tasks_pb2_grpc
+from tools import generate_api as generate
 
 
 def test_stubs_are_up_to_date(tmp_path: Path) -> None:
@@ -13,7 +13,7 @@ def test_stubs_are_up_to_date(tmp_path: Path) -> None:
     kept = {p.name: p.read_text() for p in api.iterdir() if "_pb2" in p.name and p.is_file()}
     assert sorted(fresh) == sorted(kept)
     for name, text in fresh.items():
-        assert kept[name] == text, f"{name}: run python -m iluvatar_bench.containerd.generate"
+        assert kept[name] == text, f"{name}: run python -m tools.generate_api"
 
 
 def test_service_names_on_the_wire_are_containerds() -> None:

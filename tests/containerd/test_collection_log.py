@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.collection_log import Collection, milliseconds, read_collections
+from iluvatar_bench.containerd.daemon.collection_log import (
+    Collection,
+    milliseconds,
+    read_collections,
+)
 
 LINES = """\
 time="2026-11-25T19:50:08.480626700Z" level=info msg="loading plugin" type=io.containerd.gc.v1

@@ -11,23 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd import daemon as daemon_module
-from iluvatar_bench.containerd.daemon import (
+from iluvatar_bench.containerd.daemon import private as daemon_module
+from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, abandoned_places
+from iluvatar_bench.containerd.daemon.private import (
     NATURAL_COLLECTOR,
     QUIET_COLLECTOR,
     Node,
     existing_daemon,
     private_daemon,
 )
-from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.containerd.places import DATA_HOME, STATE_HOME, abandoned_places
-from iluvatar_bench.containerd.teardown import remove_place
+from iluvatar_bench.containerd.daemon.teardown import remove_place
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import DaemonStartFailed
-from iluvatar_bench.host import cgroups, processes
-from iluvatar_bench.host.mounts import read_mountinfo
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.host.kernel import cgroups, processes
+from iluvatar_bench.host.kernel.mounts import read_mountinfo
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.monitor import who_listens
+from iluvatar_bench.profiles import PRESETS
 
 pytestmark = pytest.mark.daemon
 
@@ -94,7 +95,7 @@ async def test_two_at_once_serve_and_leave_nothing() -> None:
 async def test_a_body_that_fails_with_a_running_container_leaves_nothing(
     hello: object, tmp_path: Path
 ) -> None:
-    from iluvatar_bench.containerd.image_import import import_layout
+    from iluvatar_bench.containerd.oci.image_import import import_layout
 
     log = tmp_path / "containerd.log"
     with pytest.raises(ZeroDivisionError):
@@ -140,8 +141,8 @@ async def test_what_a_killed_process_left_is_found_and_removed(hello: object) ->
     script = f"""
 import asyncio, sys
 from pathlib import Path
-from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, private_daemon
-from iluvatar_bench.containerd.image_import import import_layout
+from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
+from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.lifecycle import PRESETS, KillLog
 from iluvatar_bench.lifecycle.container import Container
 

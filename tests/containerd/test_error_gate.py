@@ -11,7 +11,7 @@ import pytest
 from iluvatar_bench import errors
 from iluvatar_bench.containerd.channel import BY_STATUS
 from iluvatar_bench.containerd.client import connect
-from tests.fake_containerd import fake_containerd
+from tests.support.fake_containerd import fake_containerd
 
 FAILURES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 

@@ -16,15 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd import media_types as m
-from iluvatar_bench.containerd.archive_spool import DOCUMENT_BYTES
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_archive import ArchivedImage, convert_archive, import_archive
-from iluvatar_bench.containerd.image_import import blob_path
-from iluvatar_bench.containerd.platforms import Platform, host_platform, parse_platform
-from iluvatar_bench.containerd.pull import export
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci import media_types as m
+from iluvatar_bench.containerd.oci.archive_spool import DOCUMENT_BYTES
+from iluvatar_bench.containerd.oci.image_archive import (
+    ArchivedImage,
+    convert_archive,
+    import_archive,
+)
+from iluvatar_bench.containerd.oci.image_import import blob_path
+from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, parse_platform
+from iluvatar_bench.containerd.oci.pull import export
 from iluvatar_bench.errors import ImageError, NotFound
-from tests.archives import (
+from tests.support.archives import (
     FOREIGN,
     TWO_LAYERS,
     OciDraft,

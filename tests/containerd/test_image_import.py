@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage, chain_ids, import_layout
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, chain_ids, import_layout
 from iluvatar_bench.errors import ContainerdError, ImageError, NotFound
 from iluvatar_bench.functions import BuiltImage
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd import media_types as m
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.pull import pull
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci import media_types as m
+from iluvatar_bench.containerd.oci.pull import pull
 from iluvatar_bench.errors import ImageError, MissingProgram, UsageError
 from iluvatar_bench.functions.images import list_images
 from iluvatar_bench.functions.pulled import pull_into, pull_onto_disk
-from tests.archives import FOREIGN, OciDraft, platform_of
+from tests.support.archives import FOREIGN, OciDraft, platform_of
 
 
 class Registry:

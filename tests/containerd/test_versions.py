@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
-from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
-from iluvatar_bench.containerd.versions import (
+from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.versions import (
     Release,
     announces_collections,
     pull_flags,
@@ -23,21 +22,23 @@ from iluvatar_bench.containerd.versions import (
     rests_between_collections,
     shim_socket,
 )
-from iluvatar_bench.experiments.ledger import take_stock
-from iluvatar_bench.experiments.runner import run_plan
-from iluvatar_bench.experiments.trial import Setting, run_trial
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
-from iluvatar_bench.host.attachment import NetworkMode
-from iluvatar_bench.host.network_pool import open_pool
-from iluvatar_bench.host.networks import open_network
-from iluvatar_bench.host.shims import shim_of, shim_processes
-from iluvatar_bench.lifecycle import KillLog, resolve_profile
+from iluvatar_bench.host.kernel.shims import shim_of, shim_processes
+from iluvatar_bench.host.network.attachment import NetworkMode
+from iluvatar_bench.host.network.network_pool import open_pool
+from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
+from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.runner import run_plan
+from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.containerd.test_daemon import traces_of
-from tests.networks import needs_root, own_settings
+from tests.support.networks import needs_root, own_settings
 
 OTHERS = [f for f in os.environ.get("ILUVATAR_BENCH_CONTAINERDS", "").split(":") if f]
 FOLDERS = ["", *OTHERS]

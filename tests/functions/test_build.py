@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.image_import import blob_path
+from iluvatar_bench.containerd.oci.image_import import blob_path
 from iluvatar_bench.errors import ImageError, UsageError
 from iluvatar_bench.functions import (
     BuildOptions,

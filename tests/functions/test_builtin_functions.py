@@ -11,19 +11,20 @@ from types import ModuleType
 import pytest
 import pytest_asyncio
 
-from iluvatar_bench.containerd.daemon import QUIET_COLLECTOR, Node, private_daemon
-from iluvatar_bench.containerd.image_import import ImportedImage, import_layout
-from iluvatar_bench.experiments.trial import Setting, run_trial
+from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuildOptions, build_image, builtin_names, load_function
 from iluvatar_bench.functions.catalog import BUILTIN_HOME
-from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
-from iluvatar_bench.host.network_pool import open_pool
-from iluvatar_bench.host.networks import open_network
-from iluvatar_bench.lifecycle import KillLog, resolve_profile
+from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.network.network_pool import open_pool
+from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.trial import Setting, run_trial
 
 GUARDED = resolve_profile("guarded")
 FLASK, GUNICORN = BuildOptions(), BuildOptions("gunicorn")

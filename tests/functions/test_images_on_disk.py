@@ -25,7 +25,7 @@ from iluvatar_bench.functions.images import (
     remove_image,
     store_archive,
 )
-from tests.archives import OciDraft, docker_files, layer, write
+from tests.support.archives import OciDraft, docker_files, layer, write
 
 
 def stored(home: Path, name: str, content: bytes = b"x") -> StoredImage:

@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from iluvatar_bench.errors import AddressRefused, UsageError
-from iluvatar_bench.host import bridge, netns
-from iluvatar_bench.host.attachment import NetworkMode, NetworkSettings
-from iluvatar_bench.host.networks import open_network
+from iluvatar_bench.host.kernel import netns
+from iluvatar_bench.host.network import bridge
+from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
+from iluvatar_bench.host.network.networks import open_network
 from iluvatar_bench.lifecycle.invocation import InvokeCause, open_invoker
-from tests.networks import needs_root, own_settings, serving
+from tests.support.networks import needs_root, own_settings, serving
 
 HOST = NetworkSettings(mode=NetworkMode.HOST)
 

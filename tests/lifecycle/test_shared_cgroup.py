@@ -12,13 +12,14 @@ import pytest
 
 from iluvatar_bench.bugs import BugClass, Mechanism, attribute
 from iluvatar_bench.bugs.symptom import error_symptom
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import ContainerdError, ProcessDied
-from iluvatar_bench.experiments.trial import Before, Setting, examine, run_trial
-from iluvatar_bench.lifecycle import KillLog, Profile, resolve_profile
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.profiles import Profile, resolve_profile
+from iluvatar_bench.runs.trial import Before, Setting, examine, run_trial
 
 pytestmark = pytest.mark.daemon
 

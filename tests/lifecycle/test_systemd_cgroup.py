@@ -10,18 +10,19 @@ import pytest
 
 from iluvatar_bench.containerd._api.runc_options_pb2 import Options
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import EnvironmentProblem
-from iluvatar_bench.experiments.ledger import take_stock
-from iluvatar_bench.experiments.trial import Setting, run_trial
-from iluvatar_bench.host import cgroups, init_system
-from iluvatar_bench.host.cgroup_names import CgroupDriver
-from iluvatar_bench.lifecycle import KillLog, resolve_profile
+from iluvatar_bench.host.kernel import cgroups, init_system
+from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Outcome
-from tests.fake_containerd import fake_containerd
+from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.trial import Setting, run_trial
+from tests.support.fake_containerd import fake_containerd
 
 PROFILE = resolve_profile("guarded", ["cgroup_driver=systemd", "collection=quiet"])
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")

@@ -11,7 +11,7 @@ import pytest
 
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.monitor import EventLog, event_log
-from tests.fake_containerd import FakeContainerd, fake_containerd
+from tests.support.fake_containerd import FakeContainerd, fake_containerd
 
 
 @pytest.fixture

@@ -12,16 +12,17 @@ import pytest
 
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.experiments import nemesis
-from iluvatar_bench.experiments.trial import Before, Setting, examine
-from iluvatar_bench.host.shims import shim_of
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.host.kernel.shims import shim_of
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.monitor import Subject, collect, open_monitor, who_listens
-from iluvatar_bench.monitor import host_facts as host_facts_module
-from tests.fake_containerd import fake_containerd
+from iluvatar_bench.monitor.evidence import host as host_facts_module
+from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.runs.trial import Before, Setting, examine
+from iluvatar_bench.studies import faults as nemesis
+from tests.support.fake_containerd import fake_containerd
 
 
 def subject(folder: Path) -> Subject:

@@ -19,8 +19,8 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.records import Way
-from tests.fake_containerd import FakeContainerd, FakeTask, fake_containerd
 from tests.monitor.test_event_log import calls, gap_closed, until
+from tests.support.fake_containerd import FakeContainerd, FakeTask, fake_containerd
 
 
 class Watching:

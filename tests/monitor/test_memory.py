@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from iluvatar_bench.host.held_process import HeldProcess
+from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor import MemoryPoller
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
 

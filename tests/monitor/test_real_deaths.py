@@ -14,21 +14,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from iluvatar_bench.benchmarks.poller import POLLER, measure
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import ImportedImage
-from iluvatar_bench.experiments.detection import (
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.host.kernel import processes
+from iluvatar_bench.host.kernel.held_process import HeldProcess
+from iluvatar_bench.monitor import open_monitor
+from iluvatar_bench.records import Way
+from iluvatar_bench.report import detection_latencies, latency_table
+from iluvatar_bench.studies.detection import (
     WAYS,
     idle_containers,
     measure_detection,
     open_detection,
 )
-from iluvatar_bench.host import processes
-from iluvatar_bench.host.held_process import HeldProcess
-from iluvatar_bench.monitor import open_monitor
-from iluvatar_bench.monitor.benchmark import POLLER, measure
-from iluvatar_bench.records import Way
-from iluvatar_bench.report import detection_latencies, latency_table
 from tests.monitor.test_event_log import gap_closed, until
 
 pytestmark = pytest.mark.daemon

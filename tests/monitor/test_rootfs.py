@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.bugs import FileKind, FileVerdict, MissingName
-from iluvatar_bench.containerd.daemon import Node
-from iluvatar_bench.containerd.image_import import import_layout
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.values import Mount
 from iluvatar_bench.functions import BuiltImage
-from iluvatar_bench.host.layered_tree import LayeredTree
+from iluvatar_bench.host.kernel.layered_tree import LayeredTree
 from iluvatar_bench.monitor import ImageLayers
-from iluvatar_bench.monitor import rootfs as rootfs_module
-from iluvatar_bench.monitor.rootfs import SeenRoot, find, look_up, search_folders
+from iluvatar_bench.monitor.evidence import rootfs as rootfs_module
+from iluvatar_bench.monitor.evidence.rootfs import SeenRoot, find, look_up, search_folders
 
 CSV = MissingName(FileKind.MODULE, "csv")
 LIBRARY = "usr/local/lib/python3.11"

@@ -13,8 +13,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.experiments import find_run, load_observations, open_detection, open_run
-from iluvatar_bench.experiments.pool_log import load_pool
 from iluvatar_bench.report import (
     DARK,
     LIGHT,
@@ -39,7 +37,10 @@ from iluvatar_bench.report import (
     trial_timeline,
 )
 from iluvatar_bench.report.figures.style import Theme
+from iluvatar_bench.runs import find_run, load_observations, open_run
+from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates, time_to_death
+from iluvatar_bench.studies import open_detection
 
 WRONG, RIGHT = (open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded"))
 TRIALS = pd.concat([WRONG.trials, RIGHT.trials], ignore_index=True)

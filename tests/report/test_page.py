@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iluvatar_bench.experiments import find_run, open_run
 from iluvatar_bench.report import report_page
-from tests.commands import command
-from tests.run_folders import make_run
+from iluvatar_bench.runs import find_run, open_run
+from tests.support.command import command
+from tests.support.run_folders import make_run
 
 SCRIPT = "<script>alert('x')</script>"
 

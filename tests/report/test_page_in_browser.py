@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.experiments import find_run, open_run
 from iluvatar_bench.report import report_page
+from iluvatar_bench.runs import find_run, open_run
 
 BROWSER = next(
     (

@@ -11,9 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from iluvatar_bench import open_run
+from iluvatar_bench.batch.notebook import NOTEBOOK_HOME
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.experiments import load_observations, open_detection
-from iluvatar_bench.notebook import NOTEBOOK_HOME
 from iluvatar_bench.report import (
     detection_latencies,
     latency_figure,
@@ -24,6 +23,8 @@ from iluvatar_bench.report import (
     trial_timeline,
     unwanted_deaths,
 )
+from iluvatar_bench.runs import load_observations
+from iluvatar_bench.studies import open_detection
 
 DATA = NOTEBOOK_HOME.parent / "data"
 BEGAN = pd.Timestamp("2026-01-01T00:00:00Z")

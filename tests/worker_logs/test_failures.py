@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.worker_logs import LogReport, read, scan
 from iluvatar_bench.worker_logs.collect import Failures
-from iluvatar_bench.worker_logs.generate import FORMATS, write_log
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 HELLO = "hello-0.0.5-19293B05-F0B7-8235-B4FC-C24D53331CC6"

@@ -14,8 +14,8 @@ from hostile import check, hostile_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iluvatar_bench.benchmarks.generated_logs import write_log
 from iluvatar_bench.worker_logs import LogReport, scan
-from iluvatar_bench.worker_logs.generate import write_log
 from iluvatar_bench.worker_logs.lines import MAX_LINE_BYTES, Block, whole_lines
 from iluvatar_bench.worker_logs.prefilter import search_words
 from iluvatar_bench.worker_logs.problems import KEPT_PER_FILE, Problems

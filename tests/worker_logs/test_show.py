@@ -10,7 +10,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from iluvatar_bench.notebook import NOTEBOOK_HOME, run_notebook
+from iluvatar_bench.batch.notebook import NOTEBOOK_HOME, run_notebook
 from iluvatar_bench.worker_logs import LogReport, failure_counts, scan
 from iluvatar_bench.worker_logs.show import as_html, class_figure, timeline_figure, visible
 

@@ -26,7 +26,7 @@ def plot_arrivals(
     """Every arrival by the time of its submission and its wait for a container, by outcome.
 
     Args:
-        arrivals: rows of ``experiments.arrivals.ARRIVAL_COLUMNS``.
+        arrivals: rows of ``runs.arrivals.ARRIVAL_COLUMNS``.
         label: the run's name in the title.
         axes: where to draw; a new figure by default.
     """
@@ -66,7 +66,7 @@ def plot_start_latency(
     In a closed loop, which plans no times, it is counted from the submission.
 
     Args:
-        arrivals: rows of ``experiments.arrivals.ARRIVAL_COLUMNS``.
+        arrivals: rows of ``runs.arrivals.ARRIVAL_COLUMNS``.
         label: the run's name in the title.
         axes: where to draw; a new figure by default.
     """

@@ -16,7 +16,7 @@ def plot_occupancy(pool: pd.DataFrame, *, label: str = "pool", axes: Axes | None
     """Containers by place, stacked, and the arrivals that wait, as a line.
 
     Args:
-        pool: the pool's history, rows of ``experiments.pool_log.POOL_COLUMNS``.
+        pool: the pool's history, rows of ``runs.pool_log.POOL_COLUMNS``.
         label: the run's name in the title.
         axes: where to draw; a new figure by default.
     """

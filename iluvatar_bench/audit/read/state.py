@@ -1,0 +1,152 @@
+"""What an audit has read: frozen values, taken once; the rules look at nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from iluvatar_bench.containerd.daemon.private import Collector
+from iluvatar_bench.containerd.services.images import ImageRecord
+from iluvatar_bench.containerd.values import (
+    ContainerRecord,
+    LeaseInfo,
+    Resource,
+    SnapshotInfo,
+    SnapshotKind,
+    TaskInfo,
+)
+from iluvatar_bench.host.kernel.shims import Shim
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SnapshotId:
+    """A snapshot within a namespace."""
+
+    snapshotter: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.snapshotter}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLease:
+    """A lease and what it holds."""
+
+    info: LeaseInfo
+    resources: tuple[Resource, ...] = ()
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over; it holds nothing from then on."""
+        return self.info.expires_at is not None and self.info.expires_at < now
+
+    def snapshots(self) -> tuple[SnapshotId, ...]:
+        """The snapshots among what it holds."""
+        return tuple(
+            SnapshotId(resource.type.partition("/")[2], resource.id)
+            for resource in self.resources
+            if resource.type.startswith("snapshots/")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceState:
+    """One containerd namespace.
+
+    Records, snapshots and tasks are those that were there at the beginning of the reading *and*
+    at its end; leases those that were there at either.
+    """
+
+    name: str
+    records: Mapping[str, ContainerRecord] = field(default_factory=dict)
+    tasks: Mapping[str, TaskInfo] = field(default_factory=dict)
+    snapshots: Mapping[SnapshotId, SnapshotInfo] = field(default_factory=dict)
+    leases: tuple[HeldLease, ...] = ()
+    passing_records: tuple[ContainerRecord, ...] = ()
+    """Records that came or went while the reading went on: they hold their snapshots, no more."""
+    passing_snapshots: frozenset[SnapshotId] = frozenset()
+    """Snapshots that came or went meanwhile."""
+    images: tuple[ImageRecord, ...] = ()
+    content: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Labels by digest."""
+    top_snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Image name to the chain ID of its top layer, for each platform whose content is here."""
+    upper_directories: Mapping[SnapshotId, str] = field(default_factory=dict)
+    """Where writes to those active snapshots go that nothing holds."""
+
+    def active(self) -> dict[SnapshotId, SnapshotInfo]:
+        """The snapshots that containers write to or look at: active ones and views."""
+        kinds = (SnapshotKind.ACTIVE, SnapshotKind.VIEW)
+        return {id: info for id, info in self.snapshots.items() if info.kind in kinds}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootMount:
+    """The root file system that a shim has mounted for a container.
+
+    ``upper_exists`` is None where that could not be looked at.
+    """
+
+    mount_point: str
+    upper_directory: str | None
+    upper_exists: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkNamespace:
+    """A named network namespace of this host; ``in_use``: some process lives in it."""
+
+    path: Path
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressLease:
+    """An address that the CNI plugin ``host-local`` keeps reserved, and for which container."""
+
+    network: str
+    address: str
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """What the host shows of this containerd.
+
+    ``shims`` and ``root_mounts`` are None where they could not be looked at, which is never read
+    as *there are none*. ``foreign_shims`` serve other containerds of this host.
+    """
+
+    shims: tuple[Shim, ...] | None = None
+    foreign_shims: tuple[Shim, ...] = ()
+    root_mounts: Mapping[tuple[str, str], RootMount] | None = None
+    """By containerd namespace and container."""
+    network_namespaces: tuple[NetworkNamespace, ...] = ()
+    addresses: tuple[AddressLease, ...] = ()
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """What each OCI runtime that a record names prints as its version, by program."""
+
+    def root_mount(self, namespace: str, container_id: str) -> RootMount | None:
+        """A container's root mount, where it is known."""
+        return (self.root_mounts or {}).get((namespace, container_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonState:
+    """One containerd and its host at one moment.
+
+    ``collector`` is None where the daemon's configuration could not be read. ``complete`` tells
+    whether all namespaces were read: without that, nobody can say what on the host is nobody's.
+    """
+
+    address: Path
+    version: str
+    taken_at: datetime
+    namespaces: tuple[NamespaceState, ...]
+    host: HostState = HostState()
+    collector: Collector | None = None
+    complete: bool = True
+    remarks: tuple[str, ...] = ()
+    """What could not be read, and why."""

@@ -1,0 +1,203 @@
+"""Rules about what is left behind: by tasks, shims, mounts and networks."""
+
+from __future__ import annotations
+
+from iluvatar_bench.audit.read.spec_view import namespaces, sandbox_of
+from iluvatar_bench.audit.read.state import SnapshotId
+from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.context import Context, NamespaceView
+from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.containerd.values import ContainerRecord, TaskState
+
+_TASK_API = (
+    "https://github.com/containerd/containerd/blob/v1.6.20/api/services/tasks/v1/tasks.proto"
+)
+
+TASK_STOPPED = Rule(
+    name="task_stopped",
+    what="tasks that have stopped and were not deleted",
+    why="Shim, root mount and cgroup stay until Tasks.Delete; with a shared cgroup, a Kill of such "
+    "a task still kills its neighbours (runc up to 1.1).",
+    fix="Call Tasks.Delete once Tasks.Wait has answered.",
+    source=_TASK_API,
+    bug_classes=(),
+)
+
+RECORD_WITHOUT_TASK = Rule(
+    name="record_without_task",
+    what="container records without a task and a shim: never started, or the shim was lost",
+    why="The record keeps its snapshot on disk for ever; if a shim was lost, its container failed.",
+    fix="Delete what is not needed: Snapshots.Remove, then Containers.Delete.",
+    source=_TASK_API,
+    bug_classes=(BugClass.SHIM_LOST,),
+)
+
+TASK_WITHOUT_SHIM = Rule(
+    name="task_without_shim",
+    what="tasks that are reported as running, and no shim serves them",
+    why="Every request for such a task fails, and its end is never reported.",
+    fix="Call Tasks.Delete and create the container again; find out what ended the shim.",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/runtime/v2/README.md",
+    bug_classes=(BugClass.SHIM_LOST,),
+)
+
+SHIM_WITHOUT_RECORD = Rule(
+    name="shim_without_record",
+    what="shims of containers that have no record",
+    why="A record that is deleted before its task takes its hold on the snapshot along: the next "
+    "collection removes the files under processes that still run.",
+    fix="Call Containers.Delete only after Tasks.Delete has answered.",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/runtime/v2/README.md",
+    bug_classes=(BugClass.MISSING_PACKAGES,),
+)
+
+MOUNT_WITHOUT_CONTAINER = Rule(
+    name="mount_without_container",
+    what="root file systems that are mounted for containers that do not exist",
+    why="The mount keeps its snapshot's directory busy, so a collection cannot remove it.",
+    fix="Call Tasks.Delete (the shim unmounts) before Containers.Delete; unmount what is left.",
+    source="https://github.com/containerd/containerd/issues/13416 (open)",
+    bug_classes=(),
+)
+
+NETWORK_NAMESPACE_UNUSED = Rule(
+    name="network_namespace_unused",
+    what="named network namespaces that no process lives in and no container's spec names",
+    why="Each keeps its interfaces, and its port on the bridge (1,023 at most). A pool that is "
+    "kept warm looks the same.",
+    fix="Remove the namespace after the CNI command DEL; keep it only where a pool needs it.",
+    source="https://www.cni.dev/docs/spec/#del-remove-container-from-network-or-un-apply-"
+    "modifications",
+    bug_classes=(BugClass.NETWORK,),
+)
+
+ADDRESS_UNUSED = Rule(
+    name="address_unused",
+    what="addresses that host-local keeps for containers that do not exist",
+    why="When the range is used up, no container gets an address any more.",
+    fix="Call the CNI command DEL with the same CNI_CONTAINERID when a container is removed.",
+    source="https://www.cni.dev/plugins/current/ipam/host-local/",
+    bug_classes=(BugClass.NETWORK,),
+)
+
+
+def judge_leftovers(context: Context) -> list[Finding]:
+    """Every rule about what is left behind."""
+    found = [*_task_stopped(context), *_record_without_task(context), *_shims(context)]
+    if context.state.complete:
+        found += [*_mounts(context), *_networks(context), *_addresses(context)]
+    return found
+
+
+def _task_stopped(context: Context) -> list[Finding]:
+    objects = [
+        view.title(task.container_id)
+        for view in context.views
+        for task in view.state.tasks.values()
+        if task.state is TaskState.STOPPED and context.older_than_grace(task.exited_at)
+    ]
+    return finding(TASK_STOPPED, Severity.LOW, objects)
+
+
+def _record_without_task(context: Context) -> list[Finding]:
+    objects = []
+    for view in context.views:
+        for record in view.state.records.values():
+            # Kubernetes keeps the records of ended containers on purpose, for their logs.
+            if record.id in view.state.tasks or "io.cri-containerd.kind" in record.labels:
+                continue
+            if _told_elsewhere(view, record) or not context.older_than_grace(record.created_at):
+                continue
+            objects.append(view.title(record.id))
+    return finding(RECORD_WITHOUT_TASK, Severity.LOW, objects)
+
+
+def _told_elsewhere(view: NamespaceView, record: ContainerRecord) -> bool:
+    """Whether a rule with more to say has this record already."""
+    if record.spec_problem:
+        return True
+    snapshot = SnapshotId(record.snapshotter, record.snapshot_key)
+    dangling = bool(record.snapshot_key) and snapshot not in view.state.snapshots
+    return dangling or record.id in view.unnamed
+
+
+def _shims(context: Context) -> list[Finding]:
+    shims = context.state.host.shims
+    if shims is None:
+        return []
+    known = context.known_records()
+    names = {view.state.name for view in context.views}
+    sandboxes = _sandboxes(context)
+    stray = [
+        f"{shim.namespace}/{shim.container_id}"
+        for shim in shims
+        if shim.namespace in names
+        and (shim.namespace, shim.container_id) not in known
+        and shim.container_id not in sandboxes
+    ]
+    served = {(shim.namespace, shim.container_id) for shim in shims}
+    served_sandboxes = {shim.container_id for shim in shims} & sandboxes
+    lost = [
+        view.title(id)
+        for view in context.views
+        for id in view.state.tasks
+        if view.running(id)
+        and (view.state.name, id) not in served
+        and _sandbox(view, id) not in served_sandboxes
+    ]
+    return [
+        *finding(SHIM_WITHOUT_RECORD, Severity.MEDIUM, stray),
+        *finding(TASK_WITHOUT_SHIM, Severity.HIGH, lost),
+    ]
+
+
+def _sandboxes(context: Context) -> set[str]:
+    """Pods: their containers share the shim of the pod's sandbox."""
+    found = {_sandbox(view, id) for view in context.views for id in view.state.records}
+    return {id for id in found if id}
+
+
+def _sandbox(view: NamespaceView, container_id: str) -> str:
+    return sandbox_of(view.state.records.get(container_id))
+
+
+def _mounts(context: Context) -> list[Finding]:
+    known = context.known_containers()
+    mounts = context.state.host.root_mounts or {}
+    # A shim that is still there is the finding; its mount is only what comes of it.
+    shims = {(s.namespace, s.container_id) for s in context.state.host.shims or ()}
+    objects = [
+        mount.mount_point
+        for container, mount in mounts.items()
+        if container not in known and container not in shims
+    ]
+    return finding(MOUNT_WITHOUT_CONTAINER, Severity.LOW, objects)
+
+
+def _networks(context: Context) -> list[Finding]:
+    named = {
+        str(entry.get("path"))
+        for view in context.views
+        for record in view.state.records.values()
+        for entry in namespaces(record.spec, "network")
+    }
+    objects = [
+        str(namespace.path)
+        for namespace in context.state.host.network_namespaces
+        if not namespace.in_use and str(namespace.path) not in named
+    ]
+    return finding(NETWORK_NAMESPACE_UNUSED, Severity.LOW, objects)
+
+
+def _addresses(context: Context) -> list[Finding]:
+    ids = {id for _, id in context.known_containers()}
+    ids |= {f"{namespace}-{id}" for namespace, id in context.known_containers()}
+    ids |= {shim.container_id for shim in context.state.host.foreign_shims}
+    # Clients that keep a pool give an address to a namespace, not to a container.
+    ids |= {namespace.path.name for namespace in context.state.host.network_namespaces}
+    objects = [
+        f"{lease.address} ({lease.network}, for {lease.container_id or 'nobody'})"
+        for lease in context.state.host.addresses
+        if lease.container_id not in ids
+    ]
+    return finding(ADDRESS_UNUSED, Severity.LOW, objects)

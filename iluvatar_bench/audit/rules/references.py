@@ -1,0 +1,107 @@
+"""Rules about what holds things: labels of images, and leases."""
+
+from __future__ import annotations
+
+from iluvatar_bench.audit.read.held import held_by_images, held_snapshots
+from iluvatar_bench.audit.read.state import HeldLease
+from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
+from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.containerd.values import SnapshotKind
+
+SOON_SECONDS = 300.0
+"""A lease that ends sooner than this is reported, if something depends on it alone."""
+
+IMAGE_NOT_HELD = Rule(
+    name="image_snapshot_not_held",
+    what="images that do not hold their unpacked layers: no label gc.ref.snapshot points there",
+    why="The layers go with the last container or lease that needs them, and then no container of "
+    "this image can be created: its parent snapshot is not found.",
+    fix="Set the label `containerd.io/gc.ref.snapshot.<snapshotter>` = chain ID of the top layer "
+    "on the image's config (Content.Update).",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/image.go (Unpack)",
+    bug_classes=(BugClass.SNAPSHOT_NOT_FOUND, BugClass.IMAGE),
+)
+
+LEASE_EXPIRED = Rule(
+    name="lease_expired",
+    what="leases that have expired, and hold nothing any more",
+    why="What only they held goes at the next collection, however much it is needed.",
+    fix="Delete a lease when its work is done (Leases.Delete), and make one last longer than its "
+    "work (label `containerd.io/gc.expire`).",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (scanRoots)",
+    bug_classes=(BugClass.SNAPSHOT_OVERLAY, BugClass.MISSING_PACKAGES),
+)
+
+LEASE_EXPIRING = Rule(
+    name="lease_expiring",
+    what=f"leases that alone hold active snapshots and expire within {SOON_SECONDS / 60:.0f} min",
+    why="A collection after that takes these snapshots, in use or not.",
+    fix="Let the container's record hold its snapshot (`snapshotter`, `snapshot_key` in "
+    "Containers.Create) before the lease ends.",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (scanRoots)",
+    bug_classes=(BugClass.SNAPSHOT_OVERLAY, BugClass.MISSING_PACKAGES),
+)
+
+
+def judge_references(context: Context) -> list[Finding]:
+    """Every rule about labels and leases."""
+    return [*_images(context), *_expired(context), *_expiring(context)]
+
+
+def _images(context: Context) -> list[Finding]:
+    objects, losing = [], 0
+    for view in context.views:
+        by_images = held_by_images(view.state)
+        for image, tops in view.state.top_snapshots.items():
+            unheld = [
+                id
+                for id, info in view.state.snapshots.items()
+                if id.name in tops and info.kind is SnapshotKind.COMMITTED and id not in by_images
+            ]
+            if unheld:
+                objects.append(view.title(image))
+                losing += any(id not in view.held for id in unheld)
+    details = [f"the next collection removes the layers of {losing} of them"]
+    return finding(IMAGE_NOT_HELD, Severity.MEDIUM, objects, details=details)
+
+
+def _expired(context: Context) -> list[Finding]:
+    objects, losing = [], 0
+    for view in context.views:
+        for lease in view.state.leases:
+            if lease.expired(context.now):
+                objects.append(view.title(lease.info.id))
+                losing += sum(snapshot in view.loose for snapshot in lease.snapshots())
+    details = [f"the next collection removes {losing} active snapshots that they held"]
+    severity = Severity.HIGH if losing else Severity.LOW
+    return finding(
+        LEASE_EXPIRED,
+        severity,
+        objects,
+        details=details,
+        bug_classes=LEASE_EXPIRED.bug_classes if losing else (),
+    )
+
+
+def _expiring(context: Context) -> list[Finding]:
+    objects, soonest = [], []
+    for view in context.views:
+        for lease in view.state.leases:
+            if _ends_soon(lease, view) and _depends(lease, view):
+                objects.append(view.title(lease.info.id))
+                assert lease.info.expires_at is not None
+                soonest.append(age_seconds(context.now, lease.info.expires_at))
+    details = [f"the first in {age_text(min(soonest))}"] if soonest else []
+    return finding(LEASE_EXPIRING, Severity.MEDIUM, objects, details=details)
+
+
+def _ends_soon(lease: HeldLease, view: NamespaceView) -> bool:
+    expiry = lease.info.expires_at
+    return expiry is not None and 0 <= age_seconds(view.now, expiry) < SOON_SECONDS
+
+
+def _depends(lease: HeldLease, view: NamespaceView) -> bool:
+    """Whether an active snapshot would be lost with this lease alone."""
+    without = held_snapshots(view.state, now=view.now, without=frozenset({lease.info.id}))
+    return bool((view.held - without) & view.state.active().keys())

@@ -1,0 +1,50 @@
+"""What comes of a cgroup that containers share, by the runtime that they have.
+
+Seen on runc 1.1.5 and 1.5.1 and crun 1.8.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.containerd.daemon.versions import refuses_shared_cgroup, release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCgroup:
+    """What comes of a shared cgroup: a sentence, and the bug classes."""
+
+    effect: str
+    bug_classes: tuple[BugClass, ...]
+
+
+_COLLATERAL = SharedCgroup(
+    effect="Kill(all) of one signals every process of the cgroup, of its neighbours too",
+    bug_classes=(BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.CREATE_REJECTED),
+)
+_REFUSED = SharedCgroup(
+    effect="the second container is refused at create: container's cgroup is not empty",
+    bug_classes=(BugClass.CREATE_REJECTED,),
+)
+_DELETE_KILLS = SharedCgroup(
+    effect="Kill(all) and Delete of one end every process of the cgroup",
+    bug_classes=(BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP),
+)
+_UNKNOWN = SharedCgroup(
+    effect="what this runtime does then is not known; runc up to 1.1 and crun kill the neighbours",
+    bug_classes=(BugClass.PROCESS_DIED,),
+)
+
+_NAME = re.compile(r"\b(runc|crun)\b")
+
+
+def shared_cgroup_effect(version_text: str) -> SharedCgroup:
+    """The effect under the runtime that prints this as its version; unknown ones are said to be."""
+    name, version = _NAME.search(version_text), release(version_text)
+    if name is None or version is None:
+        return _UNKNOWN
+    if name.group() == "crun":
+        return _DELETE_KILLS
+    return _REFUSED if refuses_shared_cgroup(version) else _COLLATERAL

@@ -1,0 +1,216 @@
+"""Rules about snapshots: who holds the writable layer of each container."""
+
+from __future__ import annotations
+
+from iluvatar_bench.audit.read.state import SnapshotId
+from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
+from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.containerd.daemon.private import Collector
+
+_GC = "https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (scanRoots)"
+
+STEP_SECONDS = 2.0
+"""A record may be made, with its key, a moment before its snapshot."""
+
+NOT_NAMED = Rule(
+    name="snapshot_not_named",
+    what="container records that name no snapshot, and no lease or label holds theirs",
+    why="The garbage collector takes the snapshot of such a container at any time: before the "
+    "mount (the overlay cannot be mounted), or while it runs (files of the image vanish). An empty "
+    "snapshot_key is a dead edge: no error, and no protection, in every version up to 2.3.",
+    fix="Set `snapshotter` and `snapshot_key` in Containers.Create, and send the header "
+    "`containerd-lease` with Snapshots.Prepare until the record is made (Leases.Create, "
+    "Leases.Delete).",
+    source=_GC,
+    bug_classes=(BugClass.SNAPSHOT_OVERLAY, BugClass.MISSING_PACKAGES),
+)
+
+MISSING = Rule(
+    name="snapshot_missing",
+    what="container records that name a snapshot which does not exist",
+    why="Nothing is protected by it, and the container cannot be started (again).",
+    fix="Delete the record (Containers.Delete) after its snapshot, and make the snapshot "
+    "(Snapshots.Prepare with the same key) before the record.",
+    source=_GC,
+    bug_classes=(BugClass.SNAPSHOT_NOT_FOUND, BugClass.SNAPSHOT_OVERLAY),
+)
+
+GONE = Rule(
+    name="snapshot_gone_under_task",
+    what="running containers whose writable layer is gone: the mounted upper directory does not "
+    "exist",
+    why="Look-ups in directories that the image and the layer share fail from then on: modules "
+    "that are not yet imported are missing, nothing can be written.",
+    fix="Remove and create these containers again, with `snapshot_key` set in Containers.Create; "
+    "they do not recover.",
+    source="https://docs.kernel.org/filesystems/overlayfs.html (changes to underlying filesystems)",
+    bug_classes=(BugClass.MISSING_PACKAGES,),
+)
+
+UNREFERENCED = Rule(
+    name="snapshot_unreferenced",
+    what="active snapshots that no container record, unexpired lease or gc.root label holds",
+    why="The next collection removes them. One that is still needed fails its container; one that "
+    "is not needed was left to the collector.",
+    fix="Call Snapshots.Remove before Containers.Delete when a container is removed; hold a "
+    "snapshot that is still needed by `snapshot_key` of its record or the header "
+    "`containerd-lease`.",
+    source=_GC,
+    bug_classes=(BugClass.SNAPSHOT_OVERLAY, BugClass.MISSING_PACKAGES),
+)
+
+ORPHANED = Rule(
+    name="snapshot_orphaned",
+    what="active snapshots that no container names and nothing mounts, and that no collection "
+    "will remove",
+    why="A lease without expiry or a gc.root label keeps them for ever; containerd has no command "
+    "to find such, and the disk fills.",
+    fix="Delete what holds them (Leases.Delete, or Snapshots.Update without the label "
+    "`containerd.io/gc.root`), and give leases the label `containerd.io/gc.expire`.",
+    source="https://github.com/containerd/containerd/issues/13416 (open)",
+    bug_classes=(),
+)
+
+
+def judge_snapshots(context: Context) -> list[Finding]:
+    """Every rule about snapshots."""
+    return [
+        *_not_named(context),
+        *_missing(context),
+        *_gone(context),
+        *_unreferenced(context),
+        *_orphaned(context),
+    ]
+
+
+def _not_named(context: Context) -> list[Finding]:
+    objects, at_risk, in_use = [], 0, 0
+    for view in context.views:
+        unnamed = view.unnamed
+        objects += [view.title(id) for id in unnamed]
+        theirs = {snapshot for snapshot in unnamed.values() if snapshot is not None}
+        at_risk += len(theirs)
+        in_use += len(theirs & view.in_use)
+    details = [f"the next collection removes {at_risk} of their snapshots, {in_use} of them in use"]
+    return finding(NOT_NAMED, Severity.HIGH, objects, details=[*details, _pace(context)])
+
+
+def _missing(context: Context) -> list[Finding]:
+    objects = []
+    for view in context.views:
+        known = view.state.snapshots.keys() | view.state.passing_snapshots
+        for record in view.state.records.values():
+            if not (record.snapshotter and record.snapshot_key):
+                continue
+            young = (
+                record.created_at is not None
+                and age_seconds(record.created_at, context.now) < STEP_SECONDS
+            )
+            if SnapshotId(record.snapshotter, record.snapshot_key) not in known and not young:
+                objects.append(view.title(record.id))
+    return finding(MISSING, Severity.MEDIUM, objects)
+
+
+def _gone(context: Context) -> list[Finding]:
+    objects, uppers = [], []
+    for view in context.views:
+        for id in view.state.tasks:
+            mount = view.root_mount(id)
+            if view.running(id) and mount is not None and mount.upper_exists is False:
+                objects.append(view.title(id))
+                uppers.append(str(mount.upper_directory))
+    details = [f"mountinfo names {uppers[0]}, which does not exist"] if uppers else []
+    return finding(GONE, Severity.HIGH, objects, details=details)
+
+
+def _unreferenced(context: Context) -> list[Finding]:
+    objects: list[str] = []
+    ages: list[float] = []
+    used = 0
+    for view in context.views:
+        # Those of records that name none, of leases that have expired and of tasks whose record is
+        # gone are told there.
+        told = {*view.unnamed.values(), *_of_expired_leases(view), *view.of_stray_tasks()}
+        for snapshot in view.loose - told:
+            objects.append(view.title(snapshot))
+            used += snapshot in view.in_use
+            created_at = view.state.snapshots[snapshot].created_at
+            if created_at is not None:
+                ages.append(age_seconds(created_at, context.now))
+    details = [
+        f"the next collection removes them; in use right now: {used}",
+        f"the oldest is {age_text(max(ages))} old" if ages else "",
+        _pace(context),
+    ]
+    severity = Severity.HIGH if used else Severity.MEDIUM
+    return finding(UNREFERENCED, severity, objects, details=details)
+
+
+def _of_expired_leases(view: NamespaceView) -> set[SnapshotId]:
+    return {
+        snapshot
+        for lease in view.state.leases
+        if lease.expired(view.now)
+        for snapshot in lease.snapshots()
+    }
+
+
+_DOCKERS_NAMESPACE = "moby"
+"""Docker deletes the record of a container that has stopped, and keeps its layer by a lease."""
+
+
+def _orphaned(context: Context) -> list[Finding]:
+    objects = []
+    for view in context.views:
+        if view.state.name == _DOCKERS_NAMESPACE:
+            continue
+        named = {
+            SnapshotId(record.snapshotter, record.snapshot_key)
+            for record in (*view.state.records.values(), *view.state.passing_records)
+        }
+        for_ever, for_a_time = _leased(view)
+        for snapshot, info in view.state.active().items():
+            kept = snapshot in for_ever or "containerd.io/gc.root" in info.labels
+            # A container whose record names no snapshot has one that goes by its own name.
+            used = snapshot in named | for_a_time or snapshot.name in view.state.records
+            if kept and not used and context.older_than_grace(info.created_at):
+                objects.append(view.title(snapshot))
+    return finding(ORPHANED, Severity.LOW, objects)
+
+
+def _leased(view: NamespaceView) -> tuple[set[SnapshotId], set[SnapshotId]]:
+    """What leases without expiry hold, and what the others hold.
+
+    Flat leases are left out: they are how BuildKit keeps its cache.
+    """
+    for_ever: set[SnapshotId] = set()
+    for_a_time: set[SnapshotId] = set()
+    for lease in view.state.leases:
+        if lease.expired(view.now) or "containerd.io/gc.flat" in lease.info.labels:
+            continue
+        (for_a_time if lease.info.expires_at else for_ever).update(lease.snapshots())
+    return for_ever, for_a_time
+
+
+def _pace(context: Context) -> str:
+    """How often this daemon collects, where its settings are known."""
+    settings = context.state.collector
+    if settings is None:
+        return ""
+    if _only_forced(settings):
+        return "this daemon's settings let no collection run by itself; one that is asked for does"
+    parts = [f"at most {100 * settings.pause_threshold:g} % of the time"]
+    if settings.mutation_threshold:
+        parts.append(f"after {settings.mutation_threshold} changes")
+    if settings.deletion_threshold:
+        parts.append(f"after {settings.deletion_threshold} deletes")
+    return f"this daemon collects {', '.join(parts)}, and after any delete"
+
+
+def _only_forced(settings: Collector) -> bool:
+    return (
+        settings.mutation_threshold == 0
+        and settings.deletion_threshold == 0
+        and 0 < settings.pause_threshold < 1e-6
+    )

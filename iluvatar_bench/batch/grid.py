@@ -1,0 +1,199 @@
+"""A notebook over a grid of parameters: every combination once, and one table of all of them.
+
+A grid's folder is named by what it asks for, so the same request finds it again and can go on
+where it stopped. Each point that ended has a file of its own there, ``point-<number>.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.batch.notebook import (
+    NotebookFailed,
+    check_parameters,
+    parameter_types,
+    run_notebook,
+)
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.runs import open_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One point of the grid that ended. Paths are relative to the grid's folder."""
+
+    parameters: dict[str, Any]
+    error: str | None
+    notebook: str | None
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A grid that was gone through: its folder, its points in order, and its table.
+
+    ``table`` has a row for each point and row of its runs' failure rates: ``point`` (from 0),
+    ``param_<name>`` for each parameter given, ``error``, ``notebook``, ``run``, then the columns
+    of ``stats.failure_rates``, missing where a point failed or made no run.
+    """
+
+    folder: Path
+    points: tuple[Point, ...]
+    table: pd.DataFrame
+
+    @property
+    def failed(self) -> tuple[Point, ...]:
+        """The points whose notebook failed."""
+        return tuple(point for point in self.points if point.error)
+
+
+def grid_points(name: str, given: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], ...]:
+    """Every combination of the values given, checked; the last parameter varies fastest.
+
+    A comma separates the values of a parameter, unless the notebook declares a list: there it
+    separates the list's members, and the parameter is given several times to vary it.
+
+    Raises:
+        UsageError: as ``check_parameters``, for any of the points.
+    """
+    types = parameter_types(name)
+    axes = {
+        key: [
+            value
+            for text in texts
+            for value in ([text] if types.get(key, "list").startswith("list") else text.split(","))
+        ]
+        for key, texts in given.items()
+    }
+    combinations = list(itertools.product(*axes.values()))
+    if len(combinations) > 1 and "results" in given:
+        raise UsageError("a grid keeps its results in a folder of its own: use --out")
+    return tuple(
+        check_parameters(name, dict(zip(axes, values, strict=True))) for values in combinations
+    )
+
+
+def run_grid(
+    name: str,
+    points: Sequence[Mapping[str, Any]],
+    *,
+    results: Path,
+    resume: bool = False,
+    progress: bool = True,
+    cell_seconds: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Grid:
+    """Execute the notebook at each point and write ``grid.csv``; a point that fails is recorded.
+
+    With ``resume`` the points of the same grid that finished before are not run again; those that
+    failed are. ``say`` is called with a line as each point ends.
+
+    Raises:
+        UsageError: the grid was begun before and ``resume`` is not set, or as ``run_notebook``.
+        UnusablePath: ``results`` cannot be written to.
+    """
+    folder = results.resolve() / _folder_name(name, points)
+    if folder.exists() and not resume:
+        raise UsageError(f"this grid was begun before: --resume goes on in {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusablePath(f"cannot write results to {results}: {error.strerror}") from error
+    ended: list[Point] = []
+    for number, parameters in enumerate(points, start=1):
+        record = folder / f"point-{number - 1:04}.json"
+        found = _finished(record)
+        point = found or _run_point(name, parameters, folder, progress, cell_seconds)
+        if found is None:
+            _write(record, point)
+        state = "found" if found else point.error or "finished"
+        told = ", ".join(f"{key}={value}" for key, value in parameters.items())
+        say(f"{number}/{len(points)} {told}: {state}")
+        ended.append(point)
+        # After each point: a grid that is stopped leaves a table of what it had.
+        table = _table(folder, ended)
+        table.to_csv(folder / "grid.csv", index=False)
+    return Grid(folder=folder, points=tuple(ended), table=table)
+
+
+def _run_point(
+    name: str,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    progress: bool,
+    cell_seconds: int | None,
+) -> Point:
+    inside = {"results": str(folder)} if "results" in parameter_types(name) else {}
+    try:
+        executed = run_notebook(
+            name,
+            {**parameters, **inside},
+            results=folder,
+            progress=progress,
+            cell_seconds=cell_seconds,
+        )
+    except NotebookFailed as error:
+        return Point(parameters=dict(parameters), error=str(error), notebook=None, runs=())
+    return Point(
+        parameters=dict(parameters),
+        error=None,
+        notebook=os.path.relpath(executed.notebook, folder),
+        runs=tuple(os.path.relpath(run, folder) for run in executed.run_folders),
+    )
+
+
+def _finished(record: Path) -> Point | None:
+    """The point as it was written down, if it finished."""
+    if not record.exists():
+        return None
+    document = json.loads(record.read_text())
+    return None if document["error"] else Point(**{**document, "runs": tuple(document["runs"])})
+
+
+def _write(record: Path, point: Point) -> None:
+    """Whole or not at all, whenever this process ends."""
+    draft = record.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(point), indent=2) + "\n")
+    draft.replace(record)
+
+
+def _table(folder: Path, points: Sequence[Point]) -> pd.DataFrame:
+    parts = []
+    for number, point in enumerate(points):
+        about = {
+            "point": number,
+            **{f"param_{key}": _cell(value) for key, value in point.parameters.items()},
+            "error": point.error,
+            "notebook": point.notebook,
+        }
+        runs: list[tuple[str | None, pd.DataFrame]] = [
+            (run, open_run(folder / run).rates) for run in point.runs
+        ]
+        for run, rates in runs or [(None, pd.DataFrame(index=[0]))]:
+            part = rates.copy()
+            for position, (key, value) in enumerate({**about, "run": run}.items()):
+                part.insert(position, key, value)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _cell(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _key(parameters: Mapping[str, Any]) -> str:
+    return json.dumps(dict(parameters), sort_keys=True)
+
+
+def _folder_name(name: str, points: Sequence[Mapping[str, Any]]) -> str:
+    asked = "\n".join([name, *map(_key, points)])
+    return f"grid-{name}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"

@@ -1,0 +1,1 @@
+"""What the harness itself costs: the poller, networks and invocations, reading logs."""

@@ -1,0 +1,1 @@
+"""The rules that lead from evidence to a mechanism; pure."""

@@ -1,0 +1,200 @@
+"""Rules for what a process could not find, and for what is its own fault. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.rules.deaths import SIGNALLED, signalled_by_us
+from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact
+from iluvatar_bench.bugs.rules.suspicion import Finding, finding, ruled_out
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+
+_FILE_CLASSES = frozenset(
+    {
+        BugClass.SNAPSHOT_OVERLAY,
+        BugClass.SNAPSHOT_NOT_FOUND,
+        BugClass.MISSING_PACKAGES,
+        BugClass.CREATE_REJECTED,
+        BugClass.STARTUP_ERROR,
+    }
+)
+"""Failures that a root file system without its files explains by itself."""
+
+_OF_FILES: dict[BugClass, re.Pattern[str]] = {
+    BugClass.CREATE_REJECTED: re.compile(
+        r"rootfs|/snapshots/\d|executable file not found|exec: \S+ stat |chdir to cwd"
+    ),
+    BugClass.STARTUP_ERROR: re.compile(
+        r"(?i)no such file or directory|no module named|cannot import name|not found"
+    ),
+}
+"""What an error says that missing files explain. A snapshot that was collected at the same time is
+not the cause of an error that speaks of something else: a cgroup, or a limit."""
+
+_PROCESS_CLASSES = frozenset(
+    {BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.INVOKE_FAILED}
+)
+"""Failures with many causes: it takes a lost file to tie them to the snapshot."""
+
+
+def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
+    """Containerd's garbage collector took the snapshot, though nobody asked it to."""
+    if symptom not in _FILE_CLASSES | _PROCESS_CLASSES:
+        return None
+    supports = _collection_facts(evidence)
+    if not supports:
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, *_intact(evidence))
+    lost = _with(evidence, FileVerdict.LOST, FileVerdict.LATE)
+    if symptom in _PROCESS_CLASSES and not lost:
+        said = f"{supports[0]}; but no lost file ties this failure to it"
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
+    if symptom in _OF_FILES and not lost and not _speaks_of_files(symptom, evidence):
+        said = f"{supports[0]}; but the error does not speak of missing files"
+        return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
+    supports += [_described(fact) for fact in _with(evidence, FileVerdict.LOST)]
+    objections = []
+    # A snapshot that is still known was not collected, whatever a directory looks like.
+    objections += _still_known(evidence)
+    if evidence.snapshot_removed_by_us is None:
+        objections.append("whether this client removed the snapshot is not known")
+    elif evidence.snapshot_removed_by_us:
+        objections.append("this client removed the snapshot itself")
+    absent = _all_absent(evidence)
+    if absent:
+        objections += [_described(fact) for fact in absent]
+    return finding(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
+
+
+def _speaks_of_files(symptom: BugClass, evidence: Evidence) -> bool:
+    said = evidence.error + (
+        f"\n{evidence.stderr_tail}" if symptom is BugClass.STARTUP_ERROR else ""
+    )
+    return _OF_FILES[symptom].search(said) is not None
+
+
+def _still_known(evidence: Evidence) -> list[str]:
+    known = evidence.snapshot_found is True
+    return [f"containerd still knows the snapshot {evidence.snapshot_key}"] if known else []
+
+
+def _intact(evidence: Evidence) -> list[str]:
+    there = evidence.upper_exists is True
+    upper = f"the mounted upper directory {evidence.upper_directory} exists"
+    return [*_still_known(evidence), *([upper] if there else [])]
+
+
+def _collection_facts(evidence: Evidence) -> list[str]:
+    facts = []
+    if evidence.snapshot_found is False:
+        facts.append(
+            f"Snapshots.Stat of {evidence.snapshot_key}: not found, "
+            "though this client never removed it"
+            if evidence.snapshot_removed_by_us is False
+            else f"Snapshots.Stat of {evidence.snapshot_key}: not found"
+        )
+    if evidence.upper_exists is False:
+        facts.append(f"the mounted upper directory {evidence.upper_directory} no longer exists")
+    if evidence.missing_lower_directories:
+        facts.append(
+            f"{len(evidence.missing_lower_directories)} lower directories no longer exist, "
+            f"the topmost of them {evidence.missing_lower_directories[0]}"
+        )
+    facts += [
+        f"Snapshots.Stat of the committed snapshot {parent.name} below it: not found"
+        for parent in evidence.parents or ()
+        if parent.found is False
+    ]
+    return facts
+
+
+_OWN_CLASSES = frozenset(
+    {
+        BugClass.MISSING_PACKAGES,
+        BugClass.STARTUP_ERROR,
+        BugClass.PROCESS_DIED,
+        BugClass.SILENT_STARTUP,
+        BugClass.INVOKE_FAILED,
+    }
+)
+_ANSWERED = re.compile(r"\(http_error\): (?:invoke of \S{1,100}: )?HTTP 5\d\d: ")
+"""A complete answer of the agent, which holds the function's own exception."""
+
+
+def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
+    """The function failed by itself, and everything under it was in order."""
+    status = evidence.exit_status
+    if symptom not in _OWN_CLASSES:
+        return None
+    supports = []
+    if status is not None and status <= SIGNALLED:
+        supports.append(f"the process ended by itself with status {status}")
+    elif status is None and evidence.step == "invoke" and _ANSWERED.search(evidence.error):
+        supports.append("the function answered with an exception")
+    if not supports:
+        if status is None or status <= SIGNALLED:
+            return None
+        return ruled_out(
+            Mechanism.OWN_ERROR, f"the process was ended by signal {status - SIGNALLED}"
+        )
+    objections = [_described(fact) for fact in _with(evidence, FileVerdict.LOST, FileVerdict.LATE)]
+    if signalled_by_us(evidence):
+        objections.append("a Kill of this client fell into the same moment")
+    if "address already in use" in evidence.stderr_tail.lower():
+        # Nobody's fault that the evidence could name: not the function's, at any rate.
+        objections.append("another process listens at the port it was given")
+    absent = _all_absent(evidence)
+    supports += [_described(fact) for fact in absent]
+    if evidence.snapshot_found is True and evidence.upper_exists is not False:
+        supports.append(f"its snapshot {evidence.snapshot_key} is intact")
+    elif not absent or any(fact.kind is not FileKind.MODULE for fact in absent):
+        # What is no module may have been in the writable layer, and gone with it.
+        objections.append(
+            "whether its snapshot was intact is not known"
+            if evidence.snapshot_found is None
+            else "its snapshot was not intact"
+        )
+    return finding(Mechanism.OWN_ERROR, supports, objections)
+
+
+def by_text(symptom: BugClass, evidence: Evidence) -> Finding | None:
+    """What the error itself proves."""
+    said = f"{evidence.error}\n{evidence.stderr_tail}".lower()
+    for mechanism, text in _TEXTS.items():
+        if found := text.search(said):
+            return finding(mechanism, [f"the error says {found.group()!r}"])
+    return None
+
+
+_TEXTS = {
+    Mechanism.CGROUP_OCCUPIED: re.compile("container's cgroup is not empty"),
+    # ENODEV is the kernel's answer where the cgroup was removed after its file had been opened.
+    Mechanism.CGROUP_REMOVED: re.compile(
+        r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)"
+    ),
+    Mechanism.DISK_FULL: re.compile("no space left on device"),
+    Mechanism.BRIDGE_FULL: re.compile("exchange full"),
+    Mechanism.IPAM_EXHAUSTED: re.compile("no ip addresses available"),
+}
+
+
+def _with(evidence: Evidence, *verdicts: FileVerdict) -> list[MissingFact]:
+    return [fact for fact in evidence.missing or () if fact.verdict in verdicts]
+
+
+def _all_absent(evidence: Evidence) -> list[MissingFact]:
+    """The missing files, where the image never had any of them; else none."""
+    absent = _with(evidence, FileVerdict.ABSENT_FROM_IMAGE)
+    return absent if len(absent) == len(evidence.missing or ()) else []
+
+
+def _described(fact: MissingFact) -> str:
+    what = f"{fact.kind} {fact.name}"
+    match fact.verdict:
+        case FileVerdict.ABSENT_FROM_IMAGE:
+            return f"{what}: the image never had it"
+        case FileVerdict.LOST:
+            return f"{what}: the image has it at {fact.path_in_image}, the container lost it"
+        case FileVerdict.LATE:
+            return f"{what}: the container sees it now, though the process missed it"
+    return f"{what}: unknown"

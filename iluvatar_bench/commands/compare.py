@@ -1,0 +1,57 @@
+"""``compare``: two runs against each other, for people and for a gate in continuous integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_bench.commands.options import AsJson
+from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.errors import UnusablePath
+
+WORSE = 3
+"""The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
+
+Run = Annotated[str, typer.Argument(help="run folder, or the name of a recorded run")]
+
+
+def compare_command(
+    baseline: Run,
+    candidate: Run,
+    alpha: Annotated[float, typer.Option(help="accepted chance of any false alarm")] = 0.05,
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help=f"exit {WORSE} if the verdict is worse")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="compare runs of different hosts or schemas anyway")
+    ] = False,
+    as_json: AsJson = False,
+    csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
+) -> None:
+    """Compare two runs, class by class: better, worse, or no difference shown.
+
+    A verdict needs Fisher's exact test, corrected by Holm over the classes that came, at alpha.
+    Runs must agree in containerd, shim, runc, kernel, machine, cgroup mode and processors.
+    """
+    from iluvatar_bench.report import difference_table
+    from iluvatar_bench.runs import compare_runs, find_run, open_run
+    from iluvatar_bench.stats import Verdict
+
+    runs = [open_run(find_run(name)) for name in (baseline, candidate)]
+    compared = compare_runs(*runs, alpha=alpha, force=force)
+    if csv is not None:
+        try:
+            compared.table.to_csv(csv, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {csv}: {error.strerror or error}") from error
+    if as_json:
+        print_json(compared.as_json())
+    else:
+        print_table(difference_table(compared.table, names=compared.names))
+        for text in (*compared.mismatches, *compared.remarks):
+            print_plain(f"note: {text}")
+        print_plain(f"verdict: {compared.sentence}")
+    if fail_if_worse and compared.verdict is Verdict.WORSE:
+        raise typer.Exit(WORSE)

@@ -1,0 +1,65 @@
+"""The command that tests attribution against causes that were made on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from iluvatar_bench.records import Trial
+    from iluvatar_bench.studies.ground_truth import Case
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def ground_truth_command(
+    repeats: Annotated[int, typer.Option(help="how often each cause is made")] = 5,
+    concurrency: Annotated[int, typer.Option(help="causes at a time")] = 4,
+    case: Annotated[
+        list[str] | None, typer.Option("--case", help="one cause; default: all of them")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
+    ] = None,
+) -> None:
+    """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
+    from iluvatar_bench.errors import UnusablePath
+    from iluvatar_bench.studies.ground_truth import (
+        answer,
+        choose,
+        ground_truth,
+        is_right,
+        mistakes,
+    )
+
+    def report(case: Case, trial: Trial) -> None:
+        if not is_right(case, trial):
+            err.print(
+                f"{case.name}: {case.expected} was caused, {answer(trial)} found: {trial.error}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    started = time.monotonic()
+    table = asyncio.run(
+        ground_truth(choose(case or ()), repeats=repeats, concurrency=concurrency, on_trial=report)
+    )
+    seconds = time.monotonic() - started
+    out.print(table.to_string(index=False), markup=False, soft_wrap=True)
+    if csv is not None:
+        try:
+            table.to_csv(csv, index=False)
+        except OSError as error:
+            raise UnusablePath(f"cannot write {csv}: {error.strerror}") from error
+    wrong = int(mistakes(table)["trials"].sum())
+    out.print(
+        f"{table['trials'].sum()} trials in {seconds:.0f} s, {wrong} attributed to another cause"
+    )
+    if wrong:
+        raise typer.Exit(1)

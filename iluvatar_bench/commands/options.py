@@ -1,0 +1,69 @@
+"""Options that several commands share, written once."""
+
+from __future__ import annotations
+
+from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+
+Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
+Seed = Annotated[int, typer.Option(help="seed of the plan")]
+ProfileName = Annotated[
+    str, typer.Option("--profile", help="a preset, or a profile's file; see --set")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
+]
+Address = Annotated[
+    Path | None,
+    typer.Option(help="socket of a running containerd; default: a private one is started"),
+]
+Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
+Concurrency = Annotated[int, typer.Option(help="containers at a time")]
+AsJson = Annotated[bool, typer.Option("--json", help="for scripts")]
+Subnet = Annotated[
+    str | None,
+    typer.Option(
+        "--network-subnet", help=f"with network=bridge; default: {DEFAULT_NETWORK.subnet}"
+    ),
+]
+Bridge = Annotated[
+    str | None,
+    typer.Option("--network-bridge", help=f"the bridge's name; default: {DEFAULT_NETWORK.bridge}"),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--cni-path", help="folder of the CNI plugins; default: CNI_PATH, or the usual"),
+]
+PoolSize = Annotated[
+    int, typer.Option("--pool-size", min=0, max=1000, help="networks that are kept warm")
+]
+
+
+def network_settings(
+    subnet: str | None, bridge: str | None, plugins: list[Path] | None
+) -> NetworkSettings:
+    """The network that the options ask for.
+
+    Raises:
+        UsageError: a name or a subnet that cannot be.
+    """
+    return NetworkSettings(
+        subnet=DEFAULT_NETWORK.subnet if subnet is None else _subnet(subnet),
+        bridge=DEFAULT_NETWORK.bridge if bridge is None else bridge,
+        homes=tuple(plugins or ()),
+    )
+
+
+def _subnet(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        raise UsageError(
+            f"--network-subnet {text}: {error}; as in {DEFAULT_NETWORK.subnet}"
+        ) from error

@@ -1,0 +1,220 @@
+"""The workloads of arrivals: ``run churn`` and ``run trace``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.commands.options import (
+    Address,
+    AsJson,
+    Bridge,
+    Plugins,
+    PoolSize,
+    ProfileName,
+    Results,
+    Seed,
+    Sets,
+    Subnet,
+    network_settings,
+)
+from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from iluvatar_bench.plans import ChurnPlan, PooledFunction
+    from iluvatar_bench.profiles import Profile
+
+Budget = Annotated[int, typer.Option(help="memory of the keep-alive pool, MiB")]
+KeepAlive = Annotated[
+    int | None,
+    typer.Option("--keep-alive-ms", help="how long idle containers stay; default: until evicted"),
+]
+Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
+
+
+def churn_command(
+    profile: ProfileName = "iluvatar-2022-07",
+    settings: Sets = None,
+    arrivals: Annotated[int, typer.Option(help="how many requests")] = 300,
+    pattern: Annotated[
+        str, typer.Option(help="of the arrivals: poisson, constant, bursts or closed")
+    ] = "poisson",
+    rate: Annotated[float, typer.Option(help="arrivals a second; in bursts, during one")] = 3.0,
+    on_ms: Annotated[int, typer.Option(help="length of a burst")] = 2000,
+    off_ms: Annotated[int, typer.Option(help="length of the pause after a burst")] = 2000,
+    clients: Annotated[int, typer.Option(help="of a closed loop")] = 4,
+    function: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:MIB]",
+            help="built-in function, its folder or an image, and what it counts for in the pool; "
+            "several times for several; default: hello, float_operation, chameleon",
+        ),
+    ] = None,
+    memory: Memory = 128,
+    budget: Budget = 256,
+    keep_alive_ms: KeepAlive = None,
+    seed: Seed = 1,
+    address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Requests for several functions on a keep-alive pool: created, reused, evicted, removed.
+
+    The default budget holds fewer containers than there are functions, so that the pool evicts.
+    """
+    from iluvatar_bench.plans import ArrivalProcess, churn
+    from iluvatar_bench.profiles import resolve_profile
+
+    names = function or ["hello", "float_operation", "chameleon"]
+    plan = churn(
+        arrivals=arrivals,
+        functions=[_pooled(name, memory) for name in names],
+        budget_mib=budget,
+        seed=seed,
+        # The process checks the pattern's name.
+        process=ArrivalProcess(
+            pattern=pattern,  # type: ignore[arg-type]
+            rate=rate,
+            on_ms=on_ms,
+            off_ms=off_ms,
+            clients=clients,
+        ),
+        keep_alive_ms=keep_alive_ms,
+    )
+    _run(
+        resolve_profile(profile, settings or ()),
+        plan,
+        as_json=as_json,
+        results=results,
+        address=address,
+        network=network_settings(subnet, bridge, plugins),
+        pool_size=pool_size,
+    )
+
+
+def trace_command(
+    file: Annotated[
+        Path, typer.Argument(help="func_name,invoke_time_ms, or minute counts as Azure's of 2019")
+    ],
+    profile: ProfileName = "iluvatar-2022-07",
+    settings: Sets = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="func_name,cold_dur_ms,warm_dur_ms,mem_mb: memory of each function"),
+    ] = None,
+    stand_ins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="NAME=FUNCTION", help="what stands in for a function of the trace"
+        ),
+    ] = None,
+    function: Annotated[
+        list[str] | None,
+        typer.Option(help="stands in for functions that --map does not name, in turn"),
+    ] = None,
+    memory: Memory = 128,
+    speed: Annotated[float, typer.Option(help="how many times as fast as the trace")] = 1.0,
+    limit: Annotated[int | None, typer.Option(help="replay only so many arrivals")] = None,
+    first_minute: Annotated[int, typer.Option(help="Azure: first minute of the window")] = 1,
+    minutes: Annotated[int, typer.Option(help="Azure: length of the window")] = 10,
+    most: Annotated[int, typer.Option(help="Azure: so many functions, most invoked first")] = 10,
+    budget: Budget = 768,
+    keep_alive_ms: KeepAlive = None,
+    seed: Seed = 1,
+    address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Replay a trace of invocations on a keep-alive pool."""
+    from iluvatar_bench.plans import replay, stand_in
+    from iluvatar_bench.profiles import resolve_profile
+    from iluvatar_bench.runs.trace_files import read_metadata, read_trace
+
+    traced = {} if metadata is None else read_metadata(metadata)
+    invocations = read_trace(
+        file, seed=seed, first_minute=first_minute, minutes=minutes, functions=most
+    )
+    functions = stand_in(
+        invocations,
+        chosen=dict(_key_and_value(text) for text in stand_ins or ()),
+        in_turn=function or (),
+        metadata=traced,
+        memory_mib=memory,
+    )
+    plan = replay(
+        invocations,
+        functions=functions,
+        budget_mib=budget,
+        seed=seed,
+        speed=speed,
+        limit=limit,
+        keep_alive_ms=keep_alive_ms,
+    )
+    _run(
+        resolve_profile(profile, settings or ()),
+        plan,
+        as_json=as_json,
+        results=results,
+        address=address,
+        network=network_settings(subnet, bridge, plugins),
+        pool_size=pool_size,
+    )
+
+
+def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any) -> None:
+    """``laboratory`` is what ``run_churn`` takes about where the run happens."""
+    from iluvatar_bench.report import comparison_table
+    from iluvatar_bench.report.progress import arrivals_bar
+    from iluvatar_bench.runs import run_churn
+
+    quiet = not sys.stderr.isatty()
+    with arrivals_bar(len(plan.arrivals), quiet=quiet, stream=sys.stderr) as bar:
+        result, stopped = run_stoppable(
+            lambda stop: run_churn(
+                profile,
+                plan,
+                **laboratory,
+                on_trial=bar.trial,
+                on_arrival=bar.arrival,
+                stop=stop,
+            )
+        )
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
+    if stopped:
+        raise typer.Exit(INTERRUPTED_STATUS)
+
+
+def _pooled(text: str, memory_mib: int) -> PooledFunction:
+    """``hello`` or ``hello:256``; what follows the last colon is memory only if it is a number."""
+    from iluvatar_bench.functions import find_source
+    from iluvatar_bench.plans import PooledFunction
+
+    source, separator, number = text.rpartition(":")
+    if not separator or not number.isascii() or not number.isdigit():
+        source, number = text, str(memory_mib)
+    return PooledFunction(find_source(source).container_name, source, int(number))
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key or not value:
+        raise UsageError(f"{text!r} is not of the form name=function")
+    return key, value

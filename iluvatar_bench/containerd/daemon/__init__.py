@@ -1,0 +1,1 @@
+"""Private containerd daemons: their place, start, configuration, versions and teardown."""

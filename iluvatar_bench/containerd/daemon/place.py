@@ -1,0 +1,185 @@
+"""Where a private containerd lives on this host, and who holds the place.
+
+A place is claimed with a lock that the kernel releases when its holder ends, however it ends: a
+place whose lock can be taken was left behind by a killed process and may be removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
+from iluvatar_bench.host.kernel.cgroups import PARENT
+from iluvatar_bench.host.locks import try_lock
+
+STATE_HOME = Path("/run/iluvatar-bench")
+"""Sockets and the daemon's state: a socket's path must stay under 108 bytes (unix(7))."""
+
+DATA_HOME = Path("/var/lib/iluvatar-bench")
+"""Image content and snapshots: overlay needs a real file system below."""
+
+_LOG_TAIL_LINES = 5
+
+_CLAIM_SECONDS = 60.0
+"""No owner takes longer than this from making the folder to holding its lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The paths of one private containerd; ``id`` makes them its own."""
+
+    id: str
+
+    @property
+    def state(self) -> Path:
+        """The folder of everything short-lived, mode 0700."""
+        return STATE_HOME / self.id
+
+    @property
+    def root(self) -> Path:
+        """Containerd's root: content, snapshots, metadata."""
+        return DATA_HOME / self.id
+
+    @property
+    def daemon_state(self) -> Path:
+        """Containerd's state: bundles and the mounts in them."""
+        return self.state / "s"
+
+    @property
+    def socket(self) -> Path:
+        """Containerd's socket."""
+        return self.state / "c.sock"
+
+    @property
+    def config(self) -> Path:
+        """Containerd's configuration file."""
+        return self.state / "config.toml"
+
+    @property
+    def log(self) -> Path:
+        """Containerd's log."""
+        return self.state / "containerd.log"
+
+    @property
+    def runc_root(self) -> Path:
+        """Runc's state folder, apart from that of a system containerd."""
+        return self.state / "runc"
+
+    @property
+    def scratch(self) -> Path:
+        """Output files and gates of running containers."""
+        return self.state / "x"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the owner as long as it lives."""
+        return self.state / "lock"
+
+    @property
+    def guest_of(self) -> Path:
+        """Names the containerd that is not ours but runs this place's containers, if any."""
+        return self.state / "guest-of.json"
+
+    @property
+    def cgroup(self) -> str:
+        """The cgroup that holds every container of this place."""
+        return f"{PARENT}/{self.id}"
+
+    def log_tail(self) -> str:
+        """The last lines of the daemon's log, on one line."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()
+        except OSError:
+            return "(no log)"
+        return " | ".join(lines[-_LOG_TAIL_LINES:]) or "(the log is empty)"
+
+
+@contextmanager
+def claim_place() -> Iterator[Place]:
+    """A fresh place, locked for the length of the block. Its content is the caller's to remove.
+
+    Raises:
+        InsufficientPrivilege: not root.
+        UnusablePath: the folders cannot be made.
+    """
+    require_root("running containers")
+    place = Place(secrets.token_hex(4))
+    try:
+        for directory in (place.state, place.root, place.daemon_state, place.scratch):
+            _make_folder(directory)
+        descriptor = os.open(place.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnusablePath(f"cannot make the folders of a private containerd: {error}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield place
+    finally:
+        os.close(descriptor)
+
+
+def require_root(what: str) -> None:
+    """Refuse, with the remedy, what only root can do.
+
+    Raises:
+        InsufficientPrivilege: not root.
+    """
+    if os.geteuid() != 0:
+        raise InsufficientPrivilege(
+            f"{what} needs root; run it as root, or open the recorded runs in data/runs"
+        )
+
+
+def _make_folder(directory: Path) -> None:
+    """Make the folder although another place's end may be removing the empty parent."""
+    for _ in range(100):
+        try:
+            directory.mkdir(mode=0o700, parents=True)
+            return
+        except FileNotFoundError:
+            continue
+    raise FileNotFoundError(f"{directory.parent} keeps disappearing")
+
+
+def abandoned_places() -> Iterator[Place]:
+    """Places whose owner is gone. Each stays locked against others while it is looked at.
+
+    Raises:
+        InsufficientPrivilege: not root.
+    """
+    require_root("finding what was left behind")
+    for home in (STATE_HOME, DATA_HOME):
+        if not home.is_dir():
+            continue
+        for directory in sorted(home.iterdir()):
+            place = Place(directory.name)
+            if home is DATA_HOME and place.state.exists():
+                continue
+            with _try_lock(place) as held:
+                if held:
+                    yield place
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+@contextmanager
+def _try_lock(place: Place) -> Iterator[bool]:
+    try:
+        descriptor = os.open(place.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # Without a lock nobody owns it, unless its owner is just about to make the lock.
+        yield not place.state.exists() or _age_seconds(place.state) > _CLAIM_SECONDS
+        return
+    with try_lock(descriptor) as held:
+        yield held

@@ -1,0 +1,308 @@
+"""A containerd of our own: private root, state and socket; started, awaited, stopped, removed.
+
+It never touches a system containerd: other paths, another socket, its own runc state folder and
+its own cgroup. Several run side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+
+from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
+from iluvatar_bench.containerd.daemon import versions
+from iluvatar_bench.containerd.daemon.place import Place, claim_place
+from iluvatar_bench.containerd.daemon.teardown import end_tasks, remove_place, remove_runc_folder
+from iluvatar_bench.errors import (
+    AnswerLost,
+    DaemonStartFailed,
+    IluvatarBenchError,
+    MissingProgram,
+    Unreachable,
+    UnusablePath,
+)
+
+log = logging.getLogger(__name__)
+
+LogLevel = Literal["info", "debug"]
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Settings of containerd's garbage collector (its plugin ``gc.v1.scheduler``).
+
+    ``pause_threshold`` is the largest share of time that collections may take; 0 means a tick
+    every second. ``deletion_threshold`` and ``mutation_threshold`` trigger a collection after so
+    many deletes or changes (0: never). Delays are Go durations. The defaults are containerd's.
+    """
+
+    pause_threshold: float = 0.02
+    deletion_threshold: int = 0
+    mutation_threshold: int = 100
+    schedule_delay: str = "0s"
+    startup_delay: str = "100ms"
+
+
+NATURAL_COLLECTOR = Collector()
+"""Containerd's own defaults."""
+
+QUIET_COLLECTOR = Collector(pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h")
+"""No collection but the forced ones (CONTAINERD.md, section 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One containerd that trials run on, and our places on its host.
+
+    ``runc_root`` is where runc keeps its state (None: containerd's default, on a daemon that is
+    not ours); ``cgroup_parent`` is the cgroup that holds every container of this node.
+    """
+
+    id: str
+    client: Client
+    address: Path
+    cgroup_parent: str
+    runc_root: Path | None
+    scratch: Path
+    """A short-lived folder for output files and gates of running containers."""
+    collector: Collector | None
+    """None where the daemon is not ours and its settings are not known."""
+    runtime_binary: Path | None = None
+    """The OCI runtime for our containers; None: the ``runc`` that the shim finds."""
+    restart: Callable[[], Awaitable[None]] | None = None
+    """Stops the daemon and starts it anew at the same place; None where it is not ours.
+
+    Containers live on: their shims do. Requests and streams under way break.
+    """
+
+
+@asynccontextmanager
+async def private_daemon(
+    *,
+    collector: Collector = NATURAL_COLLECTOR,
+    log_path: Path | None = None,
+    log_level: LogLevel = "info",
+) -> AsyncIterator[Node]:
+    """Run a containerd for the length of a block, and leave nothing of it behind.
+
+    Leaving the block ends every task, stops the daemon, ends shims that are left and removes
+    mounts, cgroups and folders. The daemon's log is kept at ``log_path`` if one is given; at the
+    level ``debug`` it tells of every collection (``collection_log``).
+
+    Raises:
+        MissingProgram: containerd or runc is not installed.
+        InsufficientPrivilege: not root.
+        DaemonStartFailed: it ended or did not serve in time; its last lines are in the message.
+    """
+    program = _require_programs()
+    async with AsyncExitStack() as stack:
+        place = stack.enter_context(claim_place())
+        stack.callback(_clear, place, log_path)
+        daemon = _Daemon(program, place, configuration(place, collector, log_level))
+        await daemon.start()
+        # A body that fails still has its tasks ended in order, while the daemon can do it.
+        stack.push_async_callback(daemon.stop)
+        client = await _first_answer(stack, daemon.process, place)
+        await _require_plugins(client, place)
+        yield Node(
+            id=place.id,
+            client=client,
+            address=place.socket,
+            cgroup_parent=place.cgroup,
+            runc_root=place.runc_root,
+            scratch=place.scratch,
+            collector=collector,
+            restart=partial(daemon.restart, client),
+        )
+
+
+@asynccontextmanager
+async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> AsyncIterator[Node]:
+    """Use a containerd that runs already, under a containerd namespace of our own.
+
+    Leaving the block ends our tasks and removes our folders and cgroups; the daemon, its other
+    namespaces and the images that were imported stay.
+
+    Raises:
+        UnusablePath: there is no socket at the address.
+        Unreachable: nobody listens there.
+    """
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connect(address, namespace=namespace))
+        place = stack.enter_context(claim_place())
+        stack.callback(_clear, place, None)
+        # For `clean`, should this process be killed: the containers live in that daemon.
+        place.guest_of.write_text(json.dumps([str(address.absolute()), namespace]))
+        stack.callback(remove_runc_folder, namespace)
+        stack.push_async_callback(end_tasks, client, place.id)
+        yield Node(
+            id=place.id,
+            client=client,
+            address=address,
+            cgroup_parent=place.cgroup,
+            runc_root=None,
+            scratch=place.scratch,
+            collector=None,
+        )
+
+
+def _require_programs() -> str:
+    for name in ("containerd", "runc", "containerd-shim-runc-v2"):
+        if shutil.which(name) is None:
+            raise MissingProgram(
+                f"{name} is not installed; on Debian or Ubuntu: apt-get install containerd runc"
+            )
+    program = shutil.which("containerd")
+    assert program is not None
+    return program
+
+
+def configuration(place: Place, collector: Collector, log_level: LogLevel = "info") -> str:
+    """The daemon's configuration file, in TOML."""
+    settings = {
+        "version": versions.CONFIG_VERSION,
+        "root": str(place.root),
+        "state": str(place.daemon_state),
+        "disabled_plugins": list(versions.DISABLED_PLUGINS),
+        "grpc": {"address": str(place.socket)},
+        "debug": {"level": log_level},
+        "plugins": {
+            "io.containerd.gc.v1.scheduler": {
+                "pause_threshold": collector.pause_threshold,
+                "deletion_threshold": collector.deletion_threshold,
+                "mutation_threshold": collector.mutation_threshold,
+                "schedule_delay": collector.schedule_delay,
+                "startup_delay": collector.startup_delay,
+            }
+        },
+    }
+    return tomli_w.dumps(settings)
+
+
+async def _start(program: str, place: Place) -> asyncio.subprocess.Process:
+    with place.log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            program,
+            "--config",
+            str(place.config),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # A Ctrl-C at the terminal is for the harness, which stops the daemon last.
+            start_new_session=True,
+        )
+
+
+class _Daemon:
+    """The process of a private containerd, and the one that takes its place after a restart."""
+
+    process: asyncio.subprocess.Process
+
+    def __init__(self, program: str, place: Place, settings: str) -> None:
+        self._program = program
+        self._place = place
+        place.config.write_text(settings)
+
+    async def start(self) -> None:
+        self.process = await _start(self._program, self._place)
+
+    async def stop(self) -> None:
+        await _stop(self.process, self._place)
+
+    async def restart(self, client: Client) -> None:
+        """Return when the new process answers, and ``client`` has found it.
+
+        Raises:
+            DaemonStartFailed: it ended or did not serve in time.
+        """
+        await _end(self.process)
+        await self.start()
+        async with AsyncExitStack() as stack:
+            await _first_answer(stack, self.process, self._place)
+        # A channel that has lost its connection tries anew after a pause of its own.
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    await client.introspection.version()
+                    return
+                except (AnswerLost, Unreachable):
+                    await asyncio.sleep(0.005)
+
+
+async def _first_answer(
+    stack: AsyncExitStack, process: asyncio.subprocess.Process, place: Place
+) -> Client:
+    """A client on the stack, once the daemon answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        if process.returncode is not None:
+            raise DaemonStartFailed(
+                f"containerd ended with status {process.returncode} before it served; "
+                f"its last words: {place.log_tail()}"
+            )
+        try:
+            return await stack.enter_async_context(connect(place.socket))
+        except (UnusablePath, Unreachable) as error:
+            # The socket's file is there a moment before anybody listens on it: bind(2) makes
+            # the one, listen(2) the other, and nothing announces either.
+            if time.monotonic() > deadline:
+                raise DaemonStartFailed(
+                    f"containerd did not answer within {START_SECONDS:g} s; "
+                    f"its last words: {place.log_tail()}"
+                ) from error
+        await asyncio.sleep(0.005)
+
+
+async def _require_plugins(client: Client, place: Place) -> None:
+    plugins = {f"{p.type}.{p.id}": p.init_error for p in await client.introspection.plugins()}
+    for name in versions.REQUIRED_PLUGINS:
+        if name not in plugins:
+            raise DaemonStartFailed(f"this containerd has no plugin {name}")
+        if plugins[name]:
+            raise DaemonStartFailed(
+                f"containerd's plugin {name} is not usable: {plugins[name]}; "
+                f"log: {place.log_tail()}"
+            )
+
+
+async def _stop(process: asyncio.subprocess.Process, place: Place) -> None:
+    """End our tasks, then the daemon. Errors are logged: what is left is removed by path."""
+    if process.returncode is None:
+        try:
+            async with asyncio.timeout(STOP_SECONDS), connect(place.socket) as client:
+                await end_tasks(client)
+        except (IluvatarBenchError, TimeoutError) as error:
+            log.warning("tasks could not be ended in order: %s", error)
+    await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            log.warning("containerd %d ignored SIGTERM; killing it", process.pid)
+            process.kill()
+    await process.wait()
+
+
+def _clear(place: Place, log_path: Path | None) -> None:
+    if log_path is not None and place.log.exists():
+        shutil.copyfile(place.log, log_path)
+    for problem in remove_place(place):
+        log.warning("left behind: %s", problem)

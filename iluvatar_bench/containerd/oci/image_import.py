@@ -1,0 +1,218 @@
+"""Imports an OCI image layout over gRPC alone, so that no collection can take it apart.
+
+Everything is made under one lease, and the labels that hold the parts together are set before the
+lease goes (CONTAINERD.md, section 5): the image name holds the manifest, the manifest's labels
+hold config and layers, the config's label holds the unpacked snapshot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.oci.media_types import READY_LABEL
+from iluvatar_bench.containerd.oci.platforms import host_platform, parse_platform
+from iluvatar_bench.containerd.services.images import ImageRecord
+from iluvatar_bench.containerd.values import Descriptor, Mount
+from iluvatar_bench.errors import (
+    AlreadyExists,
+    DaemonFault,
+    ImageError,
+    InvalidArgument,
+    NotFound,
+    NotImplementedByDaemon,
+)
+
+CONTENT_LABEL = "containerd.io/gc.ref.content"
+SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedImage:
+    """An image that containers can be made from.
+
+    ``chain_id`` names the committed snapshot that a container's own snapshot stands on.
+    """
+
+    name: str
+    digest: str
+    chain_id: str
+    args: tuple[str, ...]
+    env: dict[str, str]
+    cwd: str
+    ready_text: str = ""
+    """What the function's stderr says once it is ready; empty where the image does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """An image layout on disk, its one manifest and configuration read."""
+
+    folder: Path
+    manifest_descriptor: Descriptor
+    manifest: dict[str, Any]
+    config: dict[str, Any]
+
+    def blob(self, descriptor: Descriptor) -> Path:
+        return blob_path(self.folder, descriptor.digest)
+
+    @property
+    def config_descriptor(self) -> Descriptor:
+        return _descriptor(self.manifest["config"])
+
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        return tuple(_descriptor(layer) for layer in self.manifest["layers"])
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        return tuple(self.config["rootfs"]["diff_ids"])
+
+
+def blob_path(folder: Path, digest: str) -> Path:
+    """Where an image layout keeps the blob of a digest."""
+    algorithm, _, value = digest.partition(":")
+    return folder / "blobs" / algorithm / value
+
+
+def chain_ids(diff_ids: Sequence[str]) -> Iterator[str]:
+    """The chain ID of each layer: the name of the snapshot that has it and all below it.
+
+    The first is the diff ID itself, each further one the digest of
+    ``<previous> <diff ID>`` (OCI image spec, config.md, "Layer ChainID").
+    """
+    chain = ""
+    for diff_id in diff_ids:
+        chain = (
+            f"sha256:{hashlib.sha256(f'{chain} {diff_id}'.encode()).hexdigest()}"
+            if chain
+            else diff_id
+        )
+        yield chain
+
+
+async def import_layout(
+    client: Client, folder: Path, *, name: str, snapshotters: Sequence[str]
+) -> ImportedImage:
+    """Store the image of an OCI layout under ``name`` and unpack it for each snapshotter.
+
+    Repeating it is cheap: what is there already is kept.
+
+    Raises:
+        ImageError: the layout is damaged, does not have exactly one manifest, is for another
+            platform than this host's, or has a layer that containerd cannot unpack.
+        ContainerdError: containerd refused a part.
+    """
+    layout = _read_layout(folder)
+    chain = tuple(chain_ids(layout.diff_ids))
+    async with client.leases.hold("import") as lease:
+        for layer in layout.layers:
+            await client.content.write(layer, layout.blob(layer), lease=lease)
+        for snapshotter in snapshotters:
+            await _unpack(client, layout, chain, snapshotter=snapshotter, lease=lease)
+        await client.content.write(
+            layout.config_descriptor,
+            layout.blob(layout.config_descriptor),
+            labels={f"{SNAPSHOT_LABEL}.{s}": chain[-1] for s in snapshotters},
+            lease=lease,
+        )
+        children = (layout.config_descriptor, *layout.layers)
+        await client.content.write(
+            layout.manifest_descriptor,
+            layout.blob(layout.manifest_descriptor),
+            labels={f"{CONTENT_LABEL}.{i}": child.digest for i, child in enumerate(children)},
+            lease=lease,
+        )
+        await client.images.put(ImageRecord(name=name, target=layout.manifest_descriptor))
+    return _imported(name, layout, chain[-1])
+
+
+async def _unpack(
+    client: Client, layout: _Layout, chain: Sequence[str], *, snapshotter: str, lease: str
+) -> None:
+    snapshots = client.snapshots(snapshotter)
+    parent = ""
+    for layer, diff_id, name in zip(layout.layers, layout.diff_ids, chain, strict=True):
+        if not await snapshots.exists(name):
+            key = f"extract-{secrets.token_hex(6)} {name}"
+            mounts = await snapshots.prepare(key, parent=parent, lease=lease)
+            try:
+                applied = await _apply(client, layer, mounts, lease=lease)
+                if applied.digest != diff_id:
+                    raise ImageError(
+                        f"layer {layer.digest} unpacks to {applied.digest}, "
+                        f"but the image's configuration says {diff_id}; build the image again"
+                    )
+                await snapshots.commit(name, key=key, lease=lease)
+            except AlreadyExists:
+                # Another import of the same layers was quicker: its snapshot serves us both.
+                await snapshots.remove(key)
+            except BaseException:
+                try:
+                    await snapshots.remove(key)
+                except NotFound:
+                    pass
+                raise
+        parent = name
+
+
+async def _apply(
+    client: Client, layer: Descriptor, mounts: Sequence[Mount], *, lease: str
+) -> Descriptor:
+    try:
+        return await client.diff.apply(layer, mounts, lease=lease)
+    except (DaemonFault, InvalidArgument, NotImplementedByDaemon) as error:
+        raise ImageError(
+            f"containerd cannot unpack layer {layer.digest} ({layer.media_type}): {error.detail}"
+        ) from error
+
+
+def _read_layout(folder: Path) -> _Layout:
+    try:
+        index = json.loads((folder / "index.json").read_bytes())
+        manifests = [_descriptor(entry) for entry in index["manifests"]]
+        if len(manifests) != 1:
+            raise ImageError(f"{folder} holds {len(manifests)} manifests; exactly one is needed")
+        manifest = json.loads(blob_path(folder, manifests[0].digest).read_bytes())
+        config = json.loads(blob_path(folder, manifest["config"]["digest"]).read_bytes())
+        layout = _Layout(folder, manifests[0], manifest, config)
+        if len(layout.layers) != len(layout.diff_ids) or not layout.layers:
+            raise ImageError(
+                f"{folder}: {len(layout.layers)} layers but {len(layout.diff_ids)} diff IDs"
+            )
+        stated = parse_platform(config)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ImageError(f"{folder} is no OCI image layout: {error!r}") from error
+    if stated.architecture and stated != host_platform():
+        raise ImageError(f"{folder} is an image for {stated}; this host is {host_platform()}")
+    return layout
+
+
+def _descriptor(document: dict[str, Any]) -> Descriptor:
+    return Descriptor(
+        media_type=document["mediaType"],
+        digest=document["digest"],
+        size=document["size"],
+        annotations=document.get("annotations") or {},
+    )
+
+
+def _imported(name: str, layout: _Layout, chain_id: str) -> ImportedImage:
+    process = layout.config.get("config") or {}
+    stated = (layout.manifest_descriptor.annotations, process.get("Labels") or {})
+    return ImportedImage(
+        name=name,
+        digest=layout.manifest_descriptor.digest,
+        chain_id=chain_id,
+        # Docker writes null for what is empty.
+        args=(*(process.get("Entrypoint") or ()), *(process.get("Cmd") or ())),
+        env=dict(entry.partition("=")[::2] for entry in process.get("Env") or ()),
+        cwd=process.get("WorkingDir") or "/",
+        ready_text=next(filter(None, (place.get(READY_LABEL) for place in stated)), ""),
+    )

@@ -1,0 +1,1 @@
+"""One module a gRPC service of containerd; every call goes through the channel's error gate."""

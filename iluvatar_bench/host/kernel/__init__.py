@@ -1,0 +1,1 @@
+"""What the kernel tells and holds: cgroups, mounts, processes, namespaces, its log."""

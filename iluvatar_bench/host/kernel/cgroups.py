@@ -1,0 +1,122 @@
+"""Control groups, version 1, 2 and the hybrid of both, below paths of our own.
+
+A *path* here is what an OCI spec's ``cgroupsPath`` says (``/iluvatar-bench/...``): the same name
+below the mount point of every hierarchy.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from iluvatar_bench.host.kernel.mounts import read_mountinfo
+
+PARENT = "/iluvatar-bench"
+"""Every cgroup of ours is below this one."""
+
+
+def hierarchies() -> tuple[Path, ...]:
+    """The mount point of each cgroup hierarchy; the unified one of version 2 comes first."""
+    mounts = [m for m in read_mountinfo() if m.fs_type in ("cgroup", "cgroup2")]
+    mounts.sort(key=lambda m: m.fs_type != "cgroup2")
+    return tuple(dict.fromkeys(Path(m.mount_point) for m in mounts))
+
+
+def mode() -> str:
+    """``v2`` (unified), ``v1``, ``hybrid`` (both, controllers on version 1) or ``none``."""
+    kinds = {m.fs_type for m in read_mountinfo() if m.fs_type in ("cgroup", "cgroup2")}
+    if kinds == {"cgroup2"}:
+        return "v2"
+    if kinds == {"cgroup"}:
+        return "v1"
+    return "hybrid" if kinds else "none"
+
+
+def _directories(path: str) -> list[Path]:
+    relative = path.lstrip("/")
+    if not relative:
+        raise ValueError("the root cgroup is never ours")
+    candidates = (mount / relative for mount in hierarchies())
+    return [directory for directory in candidates if directory.is_dir()]
+
+
+def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
+    """PIDs in the cgroup, in any hierarchy; None when the cgroup does not exist."""
+    directories = _directories(path)
+    if not directories:
+        return None
+    pids: set[int] = set()
+    for directory in directories:
+        pattern = "**/cgroup.procs" if recursive else "cgroup.procs"
+        for file in directory.glob(pattern):
+            try:
+                pids.update(int(line) for line in file.read_text().split())
+            except OSError:
+                # The cgroup went away between the listing and the read, or is threaded.
+                continue
+    return frozenset(pids)
+
+
+def children(path: str) -> tuple[str, ...]:
+    """The names of the cgroups directly below, in any hierarchy."""
+    names = {d.name for top in _directories(path) for d in top.iterdir() if d.is_dir()}
+    return tuple(sorted(names))
+
+
+def oom_kills(path: str) -> int | None:
+    """The cgroup's counter of processes killed at its memory limit; None when not readable.
+
+    It goes away with the cgroup: read it before Tasks.Delete.
+    """
+    return (memory_counters(path) or {}).get("oom_kill")
+
+
+def memory_counters(path: str) -> dict[str, int] | None:
+    """What the cgroup counts of its memory limit; None when the cgroup or its files are not there.
+
+    Version 1 keeps ``oom_kill`` (since Linux 4.13) and ``under_oom`` in ``memory.oom_control``, and
+    how often the limit was hit in ``memory.failcnt``, named ``failcnt`` here; version 2 keeps
+    ``oom_kill``, ``oom``, ``max`` and others in ``memory.events``.
+    """
+    counters: dict[str, int] = {}
+    for directory in _directories(path):
+        for name in ("memory.events", "memory.oom_control", "memory.failcnt"):
+            try:
+                lines = (directory / name).read_text().splitlines()
+            except OSError:
+                continue
+            for line in lines:
+                # memory.failcnt is a bare number.
+                key, _, value = line.rpartition(" ")
+                counters.setdefault(key or "failcnt", int(value))
+    return counters or None
+
+
+def remove_tree(path: str) -> list[str]:
+    """Remove the cgroup and those below it from every hierarchy, innermost first.
+
+    Returns:
+        what could not be removed, with the reason; empty when all is gone.
+    """
+    left: list[str] = []
+    for directory in _directories(path):
+        below = sorted((d for d in directory.rglob("*") if d.is_dir()), reverse=True)
+        for cgroup in (*below, directory):
+            try:
+                cgroup.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                left.append(f"{cgroup}: {os.strerror(error.errno or errno.EIO)}")
+    return left
+
+
+def remove_if_empty(path: str) -> None:
+    """Remove the cgroup itself where nothing is in it or below it."""
+    for directory in _directories(path):
+        try:
+            directory.rmdir()
+        except OSError:
+            # In use by another private daemon: it will remove it.
+            continue

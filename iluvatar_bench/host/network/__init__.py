@@ -1,0 +1,1 @@
+"""Container networks: CNI plugins, the bridge, addresses, the pool, and what they leave."""

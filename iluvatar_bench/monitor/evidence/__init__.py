@@ -1,0 +1,1 @@
+"""What is read at a failure, before the container is removed."""

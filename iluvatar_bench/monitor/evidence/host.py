@@ -1,0 +1,168 @@
+"""The part of the evidence that stands on this host: mounts, directories, cgroup, shim, kernel.
+
+Blocking calls, some milliseconds in all; each may raise OSError.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from iluvatar_bench.bugs import DaemonFact
+from iluvatar_bench.containerd.values import Mount
+from iluvatar_bench.host.kernel import cgroups, processes
+from iluvatar_bench.host.kernel.kernel_log import lines_about, read_kernel_log
+from iluvatar_bench.host.kernel.layered_tree import LayeredTree
+from iluvatar_bench.host.kernel.listener import listener_at
+from iluvatar_bench.host.kernel.mounts import MountEntry, read_mountinfo
+from iluvatar_bench.host.kernel.shims import shim_of
+from iluvatar_bench.host.tails import read_tail
+from iluvatar_bench.monitor.evidence.failing_container import Subject
+from iluvatar_bench.monitor.evidence.rootfs import SeenRoot
+
+Facts = dict[str, Any]
+"""Fields of the evidence by their names."""
+
+_MOST_PIDS = 32
+
+
+def who_listens(address: Path) -> DaemonFact | None:
+    """Which process is containerd now; None where the kernel does not tell.
+
+    Raises:
+        OSError: nobody listens at its socket.
+    """
+    found = listener_at(address)
+    return None if found is None else DaemonFact(found.pid, found.started_at)
+
+
+def daemon_facts(address: Path) -> Facts:
+    """Who is containerd now, or that nobody is."""
+    try:
+        return {"daemon_now": who_listens(address), "daemon_reachable": True}
+    except (ConnectionRefusedError, FileNotFoundError):
+        return {"daemon_reachable": False}
+
+
+def root_facts(namespace: str, subject: Subject) -> Facts:
+    """The root mount and the directories it stands on.
+
+    A process that lives has it in its own table. The bundle's mount outlives the process: it is
+    there until Tasks.Delete. Where no mount came about, the mount request names the directories.
+    """
+    facts: Facts = {}
+    entry, seen_by = _root_mount(namespace, subject)
+    if entry is not None:
+        facts |= {"root_mount": entry.line, "root_mount_seen_by": seen_by}
+    upper, work, lower = _directories(entry, subject.mounts)
+    if upper is not None:
+        deleted = entry is not None and entry.root_deleted
+        facts |= {
+            "upper_directory": upper,
+            "upper_exists": not deleted and Path(upper).is_dir(),
+        }
+    if work is not None:
+        facts |= {"work_directory": work, "work_exists": Path(work).is_dir()}
+    if entry is not None or subject.mounts:
+        missing = tuple(path for path in lower if not Path(path).is_dir())
+        facts |= {"lower_directories": len(lower), "missing_lower_directories": missing}
+    return facts
+
+
+def _root_mount(namespace: str, subject: Subject) -> tuple[MountEntry | None, str | None]:
+    pid = subject.pid
+    if pid is not None and processes.is_alive(pid) and not processes.shares_our_mounts(pid):
+        own = [e for e in read_mountinfo(pid) if e.mount_point == "/"]
+        if own:
+            return own[-1], "process"
+    entry = _bundle_mount(namespace, subject.container_id)
+    return (entry, "bundle") if entry is not None else (None, None)
+
+
+def _bundle_mount(namespace: str, container_id: str) -> MountEntry | None:
+    suffix = f"/{namespace}/{container_id}/rootfs"
+    entries = [e for e in read_mountinfo() if e.mount_point.endswith(suffix)]
+    return entries[-1] if entries else None
+
+
+def _directories(
+    entry: MountEntry | None, mounts: Sequence[Mount]
+) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Upper, work and lower directories.
+
+    An overlay says what it is made of, but shortens its lower directories; a bind shows its source
+    by the path inside its own file system. The request names all in full.
+    """
+    lower = tuple(directory for mount in mounts for directory in mount.lower_directories)
+    if entry is not None and entry.fs_type == "overlay":
+        return entry.upper_directory, entry.overlay_option("workdir"), lower
+    for mount in mounts:
+        if mount.upper_directory is not None:
+            return mount.upper_directory, mount.option("workdir"), lower
+    return (None if entry is None else entry.upper_directory), None, lower
+
+
+def seen_root(namespace: str, subject: Subject) -> SeenRoot | None:
+    """The container's root as it is now; None where there is none to look into."""
+    pid = subject.pid
+    entry, seen_by = _root_mount(namespace, subject)
+    if entry is None or seen_by is None:
+        return None
+    path = Path(f"/proc/{pid}/root") if seen_by == "process" else Path(entry.mount_point)
+    return SeenRoot(LayeredTree((path,)), seen_by)
+
+
+def cgroup_facts(subject: Subject) -> Facts:
+    """Who is in the cgroup, and what it counts of its memory limit."""
+    members = cgroups.members(subject.cgroup)
+    counters = cgroups.memory_counters(subject.cgroup)
+    facts: Facts = {"memory_counters": counters}
+    if members is not None:
+        facts |= {
+            "cgroup_members": len(members),
+            "cgroup_pids": tuple(sorted(members)[:_MOST_PIDS]),
+        }
+    if counters is not None and "oom_kill" in counters:
+        facts["oom_kills"] = counters["oom_kill"] - (subject.oom_kills_before or 0)
+    return facts
+
+
+def process_facts(address: Path, subject: Subject) -> Facts:
+    """The process and its shim. A number that another process has got since is neither."""
+    facts: Facts = {"pid": subject.pid, "shim_pid": subject.shim_pid}
+    if subject.pid is not None:
+        facts["process_alive"] = processes.is_alive(subject.pid)
+    if subject.task_created:
+        shim = shim_of(address, subject.container_id)
+        if shim is not None:
+            facts |= {"shim_alive": True, "shim_pid": shim}
+        elif subject.shim_pid is not None:
+            facts["shim_alive"] = False
+    return facts
+
+
+def output_facts(subject: Subject) -> Facts:
+    """The ends of what the process wrote, and how much stands before them."""
+    stdout, stderr = read_tail(subject.stdout), read_tail(subject.stderr)
+    return {
+        "stdout_tail": stdout.text,
+        "stdout_cut_bytes": stdout.cut_bytes,
+        "stderr_tail": stderr.text,
+        "stderr_cut_bytes": stderr.cut_bytes,
+    }
+
+
+def kernel_facts(subject: Subject) -> Facts:
+    """What the kernel logged since the failed step began."""
+    pids = [pid for pid in (subject.pid, subject.shim_pid) if pid is not None]
+    names = [subject.container_id, subject.cgroup]
+    found = lines_about(
+        read_kernel_log(),
+        names=names,
+        pids=pids,
+        since=subject.step_started_at,
+        until=time.time(),
+    )
+    return {"kernel_log": found}

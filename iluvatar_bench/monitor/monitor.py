@@ -1,0 +1,111 @@
+"""The whole monitor: events, deaths and memory of the containers of one client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.host.kernel.held_process import HeldProcess
+from iluvatar_bench.monitor.event_log import EventLog, event_log
+from iluvatar_bench.monitor.exit_watcher import ExitWatcher
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS, MemoryPoller
+from iluvatar_bench.records import Sample
+
+log = logging.getLogger(__name__)
+
+
+class Monitor:
+    """What is watched, and what was seen: ``events``, ``exits`` and ``memory``."""
+
+    def __init__(self, events: EventLog, exits: ExitWatcher, memory: MemoryPoller) -> None:
+        self.events = events
+        self.exits = exits
+        self.memory = memory
+        self._processes: dict[str, HeldProcess] = {}
+
+    def watch(
+        self,
+        container_id: str,
+        pid: int,
+        *,
+        exited: asyncio.Future[ExitStatus] | None = None,
+    ) -> None:
+        """Watch a container whose task has been created; ``pid`` is that of its first process.
+
+        ``exited`` is a Tasks.Wait that is under way already. A process that cannot be held
+        (it has ended, say) is left to Tasks.Wait and the events.
+
+        Raises:
+            UsageError: a container of this id is being watched.
+        """
+        try:
+            process = HeldProcess(pid)
+        except OSError as error:
+            # It has ended, or this process is out of descriptors: no reason to fail a container.
+            log.warning("container %s is watched by containerd alone: %s", container_id, error)
+            self.exits.watch(container_id, pid=pid, process=None, exited=exited)
+            return
+        try:
+            self.exits.watch(container_id, pid=pid, process=process, exited=exited)
+        except BaseException:
+            process.close()
+            raise
+        self.memory.watch(container_id, process)
+        self._processes[container_id] = process
+
+    def expect_end(self, container_id: str) -> None:
+        """The container is being ended on purpose: its memory is read no more, its end is kept."""
+        self.memory.unwatch(container_id)
+
+    def unwatch(self, container_id: str) -> None:
+        """Watch the container no more; nothing happens if it is not watched."""
+        self.memory.unwatch(container_id)
+        self.exits.unwatch(container_id)
+        process = self._processes.pop(container_id, None)
+        if process is not None:
+            process.close()
+
+    def samples(self, run_id: str) -> list[Sample]:
+        """Every sample so far."""
+        return self.memory.samples(run_id)
+
+    def close(self) -> None:
+        """Let go of everything that is watched; what was seen stays."""
+        for container_id in list(self._processes):
+            self.unwatch(container_id)
+        self.exits.close()
+
+
+@asynccontextmanager
+async def open_monitor(
+    client: Client,
+    *,
+    sample_seconds: float = PERIOD_SECONDS,
+    on_death: Callable[[str], None] | None = None,
+) -> AsyncIterator[Monitor]:
+    """A monitor for the length of the block; what it saw can be read afterwards.
+
+    ``sample_seconds`` is the memory poller's period (0: memory is not read). ``on_death`` is called
+    with a container's id, once, as soon as its death is known.
+    """
+    exits = ExitWatcher(client, on_death=on_death)
+    memory = MemoryPoller(on_gone=exits.take_poll)
+    async with event_log(client, on_event=exits.take_event, on_reconnect=exits.reconcile) as events:
+        monitor = Monitor(events, exits, memory)
+        poller = asyncio.create_task(_poll(memory, sample_seconds))
+        try:
+            yield monitor
+        finally:
+            monitor.close()
+            poller.cancel()
+            with suppress(asyncio.CancelledError):
+                await poller
+
+
+async def _poll(memory: MemoryPoller, sample_seconds: float) -> None:
+    if sample_seconds > 0:
+        await memory.run(period_seconds=sample_seconds)

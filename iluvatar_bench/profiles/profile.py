@@ -1,0 +1,228 @@
+"""Profiles: one complete set of lifecycle choices, and the presets worth naming."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
+from iluvatar_bench.containerd.oci.spec import Resources
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
+
+Collection = Literal[
+    "natural", "quiet", "before_mount", "before_start", "during_startup", "after_ready"
+]
+
+FORCED_COLLECTIONS = get_args(Collection)[2:]
+"""Levels of ``collection`` that force one at a named step."""
+
+
+class Profile(BaseModel):
+    """A frozen value; every field but ``name`` is a factor, and its values are the levels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "custom"
+
+    snapshot_reference: Literal["none", "container", "lease"] = Field(
+        description="what keeps the container's snapshot from the garbage collector: nothing; the "
+        "record's snapshot_key, set before Prepare; a lease over Prepare until the record, with "
+        "its snapshot_key, is made"
+    )
+    cgroup: Literal["shared", "own"] = Field(
+        description="one cgroupsPath for all containers, or one for each"
+    )
+    cgroup_driver: Literal["cgroupfs", "systemd"] = Field(
+        default="cgroupfs",
+        description="who makes the cgroups: the runtime itself; or systemd as the runtime asks it "
+        "to, with a cgroupsPath of the form slice:prefix:name, where systemd is the host's init",
+    )
+    kill: Literal["all", "init"] = Field(
+        description="Kill with all=true (every process of the cgroup), or of the first process"
+    )
+    removal: Literal["ordered", "worker_2022"] = Field(
+        description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
+        "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
+    )
+    snapshotter: Literal["overlayfs", "native"] = Field(
+        default="overlayfs", description="which snapshotter makes the root file system"
+    )
+    collection: Collection = Field(
+        default="natural",
+        description="when containerd collects garbage: as it decides; never; or forced at one step "
+        "on a collector that is quiet otherwise",
+    )
+    network: Literal["loopback", "bridge", "host"] = Field(
+        default="loopback",
+        description="a network namespace with loopback only; with an address on a bridge of ours, "
+        "by the CNI plugins; or the host's own, with a port for each container",
+    )
+    server: Literal["flask", "gunicorn"] = Field(
+        default="flask",
+        description="what serves the function: Flask's development server, as in 2022, or gunicorn "
+        "with one worker, as the later agent; for images that are built here",
+    )
+    byte_code: Literal["absent", "shipped"] = Field(
+        default="absent",
+        description="whether the image holds byte code; where it is absent, as in Docker's "
+        "official Python images, a starting Python writes it into the container's own layer",
+    )
+    memory_limit_mib: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
+        default=0, description="the cgroup's memory limit in MiB; 0: none"
+    )
+    cpus: Annotated[float, Field(ge=0, le=1024)] = Field(
+        default=0.0, description="processor time as a number of processors; 0: no limit"
+    )
+    open_files: Annotated[int, Field(ge=16, le=1 << 20)] = Field(
+        default=1024, description="RLIMIT_NOFILE"
+    )
+    read_only_root: Literal["no", "yes"] = Field(
+        default="no", description="whether the root file system is mounted read-only"
+    )
+    start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
+    )
+
+    @property
+    def factors(self) -> dict[str, str | int | float]:
+        """Factor to level, in the order of the definition."""
+        return self.model_dump(exclude={"name"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight characters that are equal exactly where all factors are, whatever the name."""
+        levels = json.dumps(self.factors, sort_keys=True)
+        return hashlib.sha256(levels.encode()).hexdigest()[:8]
+
+    @property
+    def limits(self) -> Resources:
+        """What a container of this profile may use."""
+        return Resources(
+            memory_limit_bytes=self.memory_limit_mib << 20,
+            cpus=self.cpus,
+            open_files=self.open_files,
+            read_only_root=self.read_only_root == "yes",
+        )
+
+    @property
+    def collector(self) -> Collector:
+        """The collector settings this profile needs; forced collections need a quiet one."""
+        return NATURAL_COLLECTOR if self.collection == "natural" else QUIET_COLLECTOR
+
+
+PRESETS: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="iluvatar-2022-07",
+            snapshot_reference="none",
+            cgroup="shared",
+            kill="all",
+            removal="worker_2022",
+        ),
+        Profile(
+            name="iluvatar-2022-08",
+            snapshot_reference="none",
+            cgroup="own",
+            kill="all",
+            removal="worker_2022",
+        ),
+        Profile(
+            name="guarded",
+            snapshot_reference="lease",
+            cgroup="own",
+            kill="init",
+            removal="ordered",
+        ),
+    )
+}
+"""The worker that showed the bugs, the same a month later, and the one that does it right."""
+
+
+def factor_names() -> tuple[str, ...]:
+    """Every factor, in the order of the definition."""
+    return tuple(name for name in Profile.model_fields if name != "name")
+
+
+def factor_levels(factor: str) -> tuple[str, ...]:
+    """The levels of a factor; empty for one that takes a number."""
+    annotation = Profile.model_fields[factor].annotation
+    return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
+
+
+def require_factor(name: str) -> None:
+    """Refuse a name that is no factor's.
+
+    Raises:
+        UsageError: the message lists the factors there are.
+    """
+    if name not in factor_names():
+        raise UsageError(f"no factor {name!r}{_hint(name, factor_names())}")
+
+
+def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
+    """A preset or a profile's file (``.toml``, ``.json``), changed by ``factor=level`` settings.
+
+    Raises:
+        UsageError: no such preset, file, factor or level; the message lists those there are.
+    """
+    base = _from_file(Path(name)) if names_a_file(name) else PRESETS.get(name)
+    if base is None:
+        raise UsageError(f"no profile {name!r}{_hint(name, PRESETS)}")
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        factor, separator, level = setting.partition("=")
+        if not separator:
+            raise UsageError(f"{setting!r} is not of the form factor=level")
+        require_factor(factor)
+        levels = factor_levels(factor)
+        if levels and level not in levels:
+            raise UsageError(f"factor {factor} has no level {level!r}{_hint(level, levels)}")
+        changes[factor] = level
+    if not changes:
+        return base
+    title = f"{base.name}+{','.join(f'{k}={v}' for k, v in changes.items())}"
+    return change_profile(base, changes, name=title)
+
+
+def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -> Profile:
+    """The profile with other levels of some factors, under a name of its own.
+
+    Raises:
+        UsageError: a level is not one of its factor's.
+    """
+    return _validated({**profile.model_dump(), **changes, "name": name})
+
+
+def _from_file(path: Path) -> Profile:
+    fields = read_profile(path)
+    for name in fields:
+        if name not in Profile.model_fields:
+            raise UsageError(f"{path}: no factor {name!r}{_hint(name, factor_names())}")
+    try:
+        return _validated({"name": path.stem, **fields})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _validated(fields: Mapping[str, Any]) -> Profile:
+    try:
+        return Profile.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = problem["loc"][0] if problem["loc"] else "profile"
+        raise UsageError(f"factor {where}: {problem['msg']}") from error
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    names = tuple(known)
+    close = difflib.get_close_matches(wrong, names, n=1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    return f"{meant}; there are: {', '.join(names)}"

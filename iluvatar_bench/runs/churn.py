@@ -1,0 +1,109 @@
+"""A churn or trace run from a plan to a finished run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
+from iluvatar_bench.functions.images import find_source
+from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
+from iluvatar_bench.plans import ChurnPlan
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.arrivals import ArrivalJournal, ArrivalRecord, arrivals_frame
+from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.pool_worker import PoolWorker
+from iluvatar_bench.runs.result import RunResult
+from iluvatar_bench.runs.runner import Sink, Stop
+from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+
+
+async def run_churn(
+    profile: Profile,
+    plan: ChurnPlan,
+    *,
+    results: Path,
+    ready_seconds: float = STARTUP_SECONDS,
+    pool_size: int = 0,
+    sample_seconds: float = PERIOD_SECONDS,
+    network: NetworkSettings = DEFAULT_NETWORK,
+    address: Path | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+    on_arrival: Callable[[ArrivalRecord], None] | None = None,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Serve the plan's arrivals from a keep-alive pool under one profile; keep what happened.
+
+    The run's folder has ``arrivals.parquet`` (a row an arrival; ``arrivals.jsonl`` is its journal)
+    and ``pool.parquet`` (the pool's history) beside the tables of every run. ``pool_size``
+    (of networks), ``network``, ``address``, ``ready_seconds`` and ``sample_seconds`` are those of a
+    :class:`~iluvatar_bench.runs.testbed.Blueprint`. ``on_trial`` and ``on_arrival`` are
+    called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
+    are dropped, and those being served are finished.
+
+    Raises:
+        UsageError: a name or number is wrong; nothing was started.
+        EnvironmentProblem: the host lacks something.
+    """
+    sources = tuple(dict.fromkeys(function.source for function in plan.functions))
+    for function in plan.functions:
+        if not NAME.fullmatch(function.name) or len(function.name) > LONGEST_NAME:
+            raise UsageError(
+                f"containers cannot be named after function {function.name!r}: at most "
+                f"{LONGEST_NAME} letters and digits, with single . _ or - between them"
+            )
+    blueprint = Blueprint(
+        profiles=(profile,),
+        functions=sources,
+        address=address,
+        pool_size=pool_size,
+        network=network,
+        ready_seconds=ready_seconds,
+        sample_seconds=sample_seconds,
+    )
+    names = {source: find_source(source).container_name for source in sources}
+    if len(set(names.values())) < len(names):
+        raise UsageError(f"two different functions are named alike: {', '.join(names)}")
+    folder = RunFolder.create(results, profile_name=f"{plan.kind}-{profile.name}")
+    try:
+        async with open_laboratory(blueprint, folder) as laboratory:
+            settings = {
+                f.name: laboratory.setting(profile, names[f.source]) for f in plan.functions
+            }
+            journal = ArrivalJournal(folder.path)
+
+            async def workload(sinks: tuple[Sink, ...]) -> None:
+                worker = PoolWorker(
+                    settings=settings,
+                    plan=plan,
+                    sinks=sinks,
+                    arrival_sinks=(journal.append, *((on_arrival,) if on_arrival else ())),
+                )
+                try:
+                    await worker.run(stop)
+                finally:
+                    # Also after Ctrl-C, as the tables of trials are.
+                    journal.close()
+                    frame = arrivals_frame(journal.rows())
+                    frame.to_parquet(folder.path / "arrivals.parquet", index=False)
+                    worker.log.write(folder.path)
+
+            return await execute(
+                laboratory,
+                folder,
+                workload,
+                manifest={
+                    "profile": profile.model_dump(),
+                    "function": ", ".join(names.values()),
+                    "plan": plan.as_json(),
+                },
+                on_trial=on_trial,
+                stop=stop,
+            )
+    finally:
+        folder.discard_if_empty()

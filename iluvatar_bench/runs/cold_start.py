@@ -1,0 +1,86 @@
+"""A cold-start run from a profile's name to a finished run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
+from iluvatar_bench.plans import cold_start
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.result import RunResult
+from iluvatar_bench.runs.runner import Stop, run_plan
+from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+
+
+async def run_cold_start(
+    profile: Profile,
+    *,
+    trials: int,
+    concurrency: int,
+    seed: int,
+    results: Path,
+    function: str = "hello",
+    hold_ms: tuple[int, int] = (200, 1500),
+    ready_seconds: float = STARTUP_SECONDS,
+    pool_size: int = 0,
+    sample_seconds: float = PERIOD_SECONDS,
+    network: NetworkSettings = DEFAULT_NETWORK,
+    address: Path | None = None,
+    pause_threshold: float | None = None,
+    log_collections: bool = False,
+    on_trial: Callable[[Trial], None] | None = None,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Cold-start ``trials`` containers under one profile and keep what happened.
+
+    ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
+    ``pause_threshold`` and ``log_collections`` are those of a
+    :class:`~iluvatar_bench.runs.testbed.Blueprint`.
+    ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
+    flight are finished.
+
+    Raises:
+        UsageError: a name or number is wrong; nothing was started.
+        EnvironmentProblem: the host lacks something.
+    """
+    blueprint = Blueprint(
+        profiles=(profile,),
+        functions=(function,),
+        address=address,
+        pool_size=pool_size,
+        network=network,
+        ready_seconds=ready_seconds,
+        pause_threshold=pause_threshold,
+        log_collections=log_collections,
+        sample_seconds=sample_seconds,
+    )
+    (source,) = blueprint.sources
+    name = source.container_name
+    plan = cold_start(
+        trials=trials, concurrency=concurrency, seed=seed, function=name, hold_ms=hold_ms
+    )
+    folder = RunFolder.create(results, profile_name=profile.name)
+    try:
+        async with open_laboratory(blueprint, folder) as laboratory:
+            setting = laboratory.setting(profile, name)
+            return await execute(
+                laboratory,
+                folder,
+                lambda sinks: run_plan(setting, plan, sinks=sinks, stop=stop),
+                manifest={
+                    "profile": profile.model_dump(),
+                    "function": source.name,
+                    "plan": plan.as_json(),
+                    "pause_threshold": blueprint.collector.pause_threshold,
+                },
+                on_trial=on_trial,
+                stop=stop,
+            )
+    finally:
+        folder.discard_if_empty()

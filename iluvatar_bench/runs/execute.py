@@ -1,0 +1,106 @@
+"""Lives a workload through in an open laboratory and keeps what happened in the run's folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from iluvatar_bench.host.facts import host_facts
+from iluvatar_bench.monitor import Monitor
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.result import RunResult, RunStatus, open_run
+from iluvatar_bench.runs.runner import Sink, Stop
+from iluvatar_bench.runs.store import (
+    Observations,
+    RunFolder,
+    invocations_frame,
+    trials_frame,
+)
+from iluvatar_bench.runs.testbed import Laboratory
+
+Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
+"""Runs every trial and hands each to every sink as it ends."""
+
+
+async def execute(
+    laboratory: Laboratory,
+    folder: RunFolder,
+    workload: Workload,
+    *,
+    manifest: Mapping[str, Any],
+    on_trial: Callable[[Trial], None] | None = None,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Run the workload; write journal, tables, rates and manifest; give back the run.
+
+    ``manifest`` holds what is particular to the run (profile, function, plan); versions, host
+    facts, times, status and the leak ledger are added. ``stop``, once set, has let the workload
+    end early: its trials in flight were finished, and the run's status is ``stopped``. Cancelled,
+    the run keeps what had ended and its status is ``interrupted``.
+
+    Raises:
+        ContainerdError: the ledger could not be taken.
+    """
+    sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
+    document = {**await _surroundings(laboratory), **manifest}
+    folder.write_manifest({**document, "status": RunStatus.RUNNING})
+    status = RunStatus.INTERRUPTED
+    stock = partial(
+        take_stock,
+        laboratory.node,
+        snapshotters=laboratory.blueprint.snapshotters,
+        pools=[pool for pool, _ in laboratory.networks.values()],
+    )
+    before = await stock()
+    leaked: dict[str, list[str]] | None = None
+    monitor = laboratory.monitor
+    try:
+        await workload(sinks)
+        status = RunStatus.STOPPED if stop is not None and stop.is_set() else RunStatus.FINISHED
+        leaked = (await stock()).beyond(before)
+    finally:
+        # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
+        folder.close()
+        trials = folder.journal()
+        folder.write_tables(
+            trials_frame(trials), _observations(monitor, folder.run_id), invocations_frame(trials)
+        )
+        ended = {
+            "status": status,
+            "ended_at": datetime.now(UTC).isoformat(),
+            "events_complete": monitor.events.complete,
+            "event_gaps": [gap.as_dict() for gap in monitor.events.gaps],
+            "ledger": {"before": asdict(before), "leaked": leaked},
+        }
+        folder.write_manifest({**document, **ended})
+    result = open_run(folder.path)
+    result.rates.to_csv(folder.path / "failure_rates.csv", index=False)
+    return replace(result, recorded=False)
+
+
+def _observations(monitor: Monitor, run_id: str) -> Observations:
+    return Observations(
+        events=monitor.events.records(run_id),
+        deaths=monitor.exits.deaths(run_id),
+        samples=monitor.samples(run_id),
+    )
+
+
+async def _surroundings(laboratory: Laboratory) -> dict[str, Any]:
+    blueprint = laboratory.blueprint
+    network: dict[str, Any] = {"pool_size": blueprint.pool_size}
+    if blueprint.bridged:
+        network |= {"subnet": str(blueprint.network.subnet), "bridge": blueprint.network.bridge}
+    version = await laboratory.node.client.introspection.version()
+    return {
+        "started_at": datetime.now(UTC).isoformat(),
+        "containerd": {"version": version.version, "revision": version.revision},
+        "private_daemon": laboratory.node.collector is not None,
+        "network": network,
+        "host": await asyncio.to_thread(host_facts),
+    }

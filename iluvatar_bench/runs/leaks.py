@@ -1,0 +1,62 @@
+"""The leak ledger: what is on the node before a run and after it, by name.
+
+Of the networks those that wait in a warm pool are left out: they outlive the trials on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.values import SnapshotKind
+from iluvatar_bench.host.kernel import cgroups
+from iluvatar_bench.host.kernel.cgroup_names import all_parents
+from iluvatar_bench.host.network.network_pool import NetworkPool
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Names of what exists on the node, in its namespace, its cgroup and its scratch folder."""
+
+    containers: tuple[str, ...]
+    tasks: tuple[str, ...]
+    leases: tuple[str, ...]
+    active_snapshots: tuple[str, ...]
+    cgroups: tuple[str, ...]
+    folders: tuple[str, ...]
+    namespaces: tuple[str, ...] = ()
+    veths: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def beyond(self, before: Ledger) -> dict[str, list[str]]:
+        """What this ledger has and ``before`` had not, by kind; kinds without any are left out."""
+        earlier = asdict(before)
+        new = {
+            kind: sorted(set(names) - set(earlier[kind])) for kind, names in asdict(self).items()
+        }
+        return {kind: names for kind, names in new.items() if names}
+
+
+async def take_stock(
+    node: Node, *, snapshotters: Sequence[str], pools: Sequence[NetworkPool] = ()
+) -> Ledger:
+    """The ledger at this moment, between trials. Changes nothing.
+
+    Raises:
+        ContainerdError: containerd did not answer.
+    """
+    client = node.client
+    snapshots = [s for name in snapshotters for s in await client.snapshots(name).list()]
+    networks = [holding for pool in pools for holding in await pool.outstanding()]
+    return Ledger(
+        containers=tuple(record.id for record in await client.containers.list()),
+        tasks=tuple(task.container_id for task in await client.tasks.list()),
+        leases=await client.leases.list(),
+        active_snapshots=tuple(s.name for s in snapshots if s.kind is SnapshotKind.ACTIVE),
+        cgroups=tuple(c for p in all_parents(node.cgroup_parent) for c in cgroups.children(p)),
+        folders=tuple(path.name for path in node.scratch.iterdir()),
+        namespaces=tuple(h.name for h in networks if h.kind == "namespaces"),
+        veths=tuple(h.name for h in networks if h.kind == "veths"),
+        addresses=tuple(f"{h.name} of {h.attachment}" for h in networks if h.kind == "addresses"),
+    )

@@ -1,0 +1,81 @@
+"""Run folders by path, and the recorded runs by name."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.runs.result import open_run
+
+RECORDED_HOME = Path(__file__).resolve().parents[2] / "data" / "runs"
+"""Runs that a source checkout carries, so that every analysis works without root or containerd."""
+
+
+def recorded_names() -> tuple[str, ...]:
+    """The recorded runs; none outside a source checkout."""
+    return tuple(sorted(path.parent.name for path in RECORDED_HOME.glob("*/manifest.json")))
+
+
+def find_run(name: str | Path) -> Path:
+    """The folder of a run: a path, or the name of a recorded run; a path that exists wins.
+
+    Raises:
+        UsageError: neither of them, or a folder that is no run; the message says what there is.
+    """
+    path = Path(name)
+    if (path / "manifest.json").is_file():
+        return path
+    if str(name) in recorded_names():
+        return RECORDED_HOME / name
+    if path.is_dir():
+        inside = sorted(found.parent.name for found in path.glob("*/manifest.json"))
+        hint = f"; the runs in it are: {', '.join(inside)}" if inside else ""
+        raise UsageError(f"{path} is no run folder: it has no manifest.json{hint}")
+    raise UsageError(
+        f"no run {str(name)!r}: there is no such folder, "
+        f"and the recorded runs are: {', '.join(recorded_names()) or 'none'}"
+    )
+
+
+def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:
+    """Keep a finished run as the recorded run ``name``; gives its new folder.
+
+    Its manifest, tables and CSV files are copied. The journal is not (the tables have all of it),
+    nor are containerd's log, figures and executed notebooks. ``home`` is the folder of the
+    recorded runs.
+
+    Raises:
+        UsageError: it is no finished run, the name is no plain file name, or it is taken and
+            ``replace`` is not set.
+        UnusablePath: the folder cannot be written to.
+    """
+    home = home or RECORDED_HOME
+    run = open_run(find_run(folder))
+    if run.caveat:
+        raise UsageError(run.caveat)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
+        raise UsageError(
+            f"{name!r} cannot be a recorded run's name: letters, digits and . _ - only"
+        )
+    target = home / name
+    if target.exists() and not replace:
+        raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
+    draft = home / f".{name}.new"
+    try:
+        draft.mkdir(parents=True)
+        for source in [run.folder / "manifest.json", *_tables(run.folder)]:
+            shutil.copyfile(source, draft / source.name)
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+    except OSError as error:
+        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])

@@ -1,0 +1,64 @@
+"""The only interpreter of plans."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from iluvatar_bench.plans import ColdStartPlan, PlannedTrial
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.trial import Setting, run_trial
+
+Sink = Callable[[Trial], None]
+
+
+class Stop(Protocol):
+    """Says whether no further trial is to begin; an ``asyncio.Event`` will do."""
+
+    def is_set(self) -> bool:
+        """Whether it was asked for."""
+
+
+async def run_plan(
+    setting: Setting,
+    plan: ColdStartPlan,
+    *,
+    sinks: tuple[Sink, ...],
+    stop: Stop | None = None,
+) -> None:
+    """Run every trial of the plan under one setting: see :func:`run_trials`."""
+    trials = ((setting, planned) for planned in plan.trials)
+    await run_trials(trials, concurrency=plan.concurrency, sinks=sinks, stop=stop)
+
+
+async def run_trials(
+    trials: Iterable[tuple[Setting, PlannedTrial]],
+    *,
+    concurrency: int,
+    sinks: tuple[Sink, ...],
+    stop: Stop | None = None,
+) -> None:
+    """Run the trials in their order, ``concurrency`` at a time; each sink gets each trial.
+
+    ``trials`` may be a generator that decides late: it is asked for the next trial only when there
+    is room for it. After ``stop`` is set no trial begins, and those in flight are finished.
+
+    A sink is called as a trial ends, in the order of ends. A sink that raises ends the run: a
+    trial that cannot be written down must not be lost silently.
+    """
+    waiting = iter(trials)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(_work(waiting, sinks, stop))
+
+
+async def _work(
+    waiting: Iterator[tuple[Setting, PlannedTrial]], sinks: tuple[Sink, ...], stop: Stop | None
+) -> None:
+    for setting, planned in waiting:
+        if stop is not None and stop.is_set():
+            return
+        trial = await run_trial(setting, planned)
+        for sink in sinks:
+            sink(trial)

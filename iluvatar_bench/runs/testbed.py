@@ -1,0 +1,240 @@
+"""What an experiment stands on: one containerd, the images, the networks, for every profile in it.
+
+Trials of different profiles run side by side on one daemon, so that its drift cannot pass for an
+effect of a factor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from iluvatar_bench.containerd.daemon.private import (
+    Collector,
+    Node,
+    existing_daemon,
+    private_daemon,
+)
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.functions import (
+    BuildOptions,
+    Function,
+    StoredImage,
+    find_source,
+    image_of,
+    require_buildable,
+)
+from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.host.kernel.init_system import require_driver
+from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
+from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
+from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
+from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
+from iluvatar_bench.monitor import Monitor, open_monitor
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.trial import Setting
+
+MAX_SAMPLE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """A laboratory before it is opened: everything is checked, nothing is started.
+
+    ``functions`` are built-in functions, folders of functions, or images on disk
+    (``functions.images``). ``address`` is the socket of a containerd that runs already; without it
+    a private one is started. ``pool_size`` networks are kept warm for each network mode (0: each
+    is made when it is needed). ``network`` is the bridge, its subnet and the CNI plugins; its mode
+    is the profile's factor. Every ``sample_seconds`` the memory of each container is read (0:
+    never).
+
+    Raises:
+        UsageError: a name or number is wrong, the profiles need different collectors, or
+            ``network`` would have no effect.
+        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init.
+    """
+
+    profiles: tuple[Profile, ...]
+    functions: tuple[str, ...] = ("hello",)
+    address: Path | None = None
+    pool_size: int = 0
+    ready_seconds: float = STARTUP_SECONDS
+    network: NetworkSettings = DEFAULT_NETWORK
+    sample_seconds: float = PERIOD_SECONDS
+    pause_threshold: float | None = None
+    """Another one for the collector of a private containerd; None: the profile's collector."""
+    log_collections: bool = False
+    """Whether the log of a private containerd is to tell of every collection."""
+
+    def __post_init__(self) -> None:
+        if not self.ready_seconds > 0:
+            raise UsageError(f"ready_seconds must be above 0, not {self.ready_seconds:g}")
+        if not 0 <= self.sample_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.sample_seconds:g}"
+            )
+        collectors = {profile.collector for profile in self.profiles}
+        if len(collectors) != 1:
+            raise UsageError(
+                "one containerd has one collector: profiles with collection=natural and with any "
+                "other level of it cannot share a run"
+            )
+        forced = [p.collection for p in self.profiles if p.collection != "natural"]
+        if self.address is not None and forced:
+            raise UsageError(
+                f"collection={forced[0]} needs a private containerd: "
+                "the collector of a running one is not ours to set"
+            )
+        if self.address is not None and self.pause_threshold is not None:
+            raise UsageError("pause_threshold needs a private containerd")
+        asked = [(n.subnet, n.bridge, n.homes) for n in (self.network, DEFAULT_NETWORK)]
+        if asked[0] != asked[1] and not self.bridged:
+            raise UsageError(
+                "subnet, bridge and CNI plugins are for containers on a bridge; "
+                "choose network=bridge, or leave them away"
+            )
+        for driver in {profile.cgroup_driver for profile in self.profiles}:
+            require_driver(CgroupDriver(driver))
+        for source in self.sources:
+            for profile in self.profiles:
+                require_buildable(source, build_options(profile))
+
+    @property
+    def sources(self) -> tuple[Function | StoredImage, ...]:
+        """What the containers are made from, in the order of ``functions``."""
+        return tuple(find_source(name) for name in self.functions)
+
+    @property
+    def bridged(self) -> bool:
+        """Whether any profile puts its containers on the bridge."""
+        return any(NetworkMode(profile.network) is NetworkMode.BRIDGE for profile in self.profiles)
+
+    @property
+    def collector(self) -> Collector:
+        """The collector settings that the profiles need."""
+        collector = self.profiles[0].collector
+        if self.pause_threshold is None:
+            return collector
+        return replace(collector, pause_threshold=self.pause_threshold)
+
+    @property
+    def snapshotters(self) -> tuple[str, ...]:
+        """Every snapshotter that a profile uses."""
+        return tuple(sorted({profile.snapshotter for profile in self.profiles}))
+
+
+def build_options(profile: Profile) -> BuildOptions:
+    """How a function's image is built under a profile."""
+    return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """An open laboratory. Images and networks are those of the blueprint's profiles."""
+
+    run_id: str
+    blueprint: Blueprint
+    node: Node
+    kills: KillLog
+    images: Mapping[tuple[str, BuildOptions], ImportedImage]
+    networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
+    monitor: Monitor
+
+    def setting(self, profile: Profile, function: str) -> Setting:
+        """What the trials of one function under one profile have in common.
+
+        ``function`` is the name that containers of it carry.
+
+        Raises:
+            KeyError: the blueprint does not hold them.
+        """
+        networks, invoker = self.networks[NetworkMode(profile.network)]
+        return Setting(
+            run_id=self.run_id,
+            node=self.node,
+            image=self.images[function, build_options(profile)],
+            profile=profile,
+            kills=self.kills,
+            networks=networks,
+            invoker=invoker,
+            ready_seconds=self.blueprint.ready_seconds,
+            monitor=self.monitor,
+        )
+
+
+@asynccontextmanager
+async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Laboratory]:
+    """Build the images, open the networks, start containerd, import the images.
+
+    A private containerd's log goes to the run's folder.
+
+    Raises:
+        EnvironmentProblem: the host lacks something.
+        ImageError, NetworkError: an image or a network could not be made.
+    """
+    async with AsyncExitStack() as stack:
+        layouts = {
+            (source.container_name, options): await asyncio.to_thread(image_of, source, options)
+            for source in blueprint.sources
+            for options in dict.fromkeys(map(build_options, blueprint.profiles))
+        }
+        # Before containerd: it ends the containers first, and only then their networks go.
+        networks = {
+            mode: await stack.enter_async_context(_network(blueprint, mode))
+            for mode in dict.fromkeys(NetworkMode(p.network) for p in blueprint.profiles)
+        }
+        node = await stack.enter_async_context(_node(blueprint, folder))
+        images = {
+            key: await import_layout(
+                node.client, built.layout, name=built.name, snapshotters=blueprint.snapshotters
+            )
+            for key, built in layouts.items()
+        }
+        yield Laboratory(
+            run_id=folder.run_id,
+            blueprint=blueprint,
+            node=node,
+            kills=KillLog(),
+            images=images,
+            networks=networks,
+            # Last, so that it sees the workload and nothing of what came before.
+            monitor=await stack.enter_async_context(
+                open_monitor(node.client, sample_seconds=blueprint.sample_seconds)
+            ),
+        )
+
+
+@asynccontextmanager
+async def _node(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Node]:
+    if blueprint.address is not None:
+        async with existing_daemon(blueprint.address) as node:
+            yield node
+    else:
+        log_path = folder.path / "containerd.log"
+        async with private_daemon(
+            collector=blueprint.collector,
+            log_path=log_path,
+            log_level="debug" if blueprint.log_collections else "info",
+        ) as node:
+            yield node
+
+
+@asynccontextmanager
+async def _network(
+    blueprint: Blueprint, mode: NetworkMode
+) -> AsyncIterator[tuple[NetworkPool, Invoker]]:
+    async with (
+        open_network(replace(blueprint.network, mode=mode)) as network,
+        open_pool(network, size=blueprint.pool_size) as pool,
+        open_invoker(network.book) as invoker,
+    ):
+        yield pool, invoker

@@ -1,0 +1,307 @@
+"""One trial: a container's life, its failure examined and named, its traces removed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from iluvatar_bench.bugs import DaemonFact, Evidence, Mechanism
+from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
+from iluvatar_bench.host.kernel import cgroups
+from iluvatar_bench.host.network.network_pool import NetworkPool
+from iluvatar_bench.lifecycle import Container, KillLog
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
+from iluvatar_bench.lifecycle.invocation import Invoker
+from iluvatar_bench.monitor import (
+    EventLog,
+    ImageLayers,
+    Monitor,
+    Subject,
+    collect,
+    events_of,
+    who_listens,
+)
+from iluvatar_bench.plans import PlannedTrial
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.runs.verdict import judged
+
+log = logging.getLogger(__name__)
+
+TRIAL_SECONDS = 120.0
+"""Deadline of one trial beyond its planned life: far above every deadline inside it."""
+
+_NEIGHBOUR_WINDOW_SECONDS = 2.0
+"""How far before the failed step neighbours' Kills are kept as evidence: more than any rule of
+attribution looks back."""
+
+
+_STYLING = re.compile(r"\x1b\[[0-9;]*m")
+"""Colours and the like (ECMA-48, SGR), which servers write to files as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all trials of a run have in common."""
+
+    run_id: str
+    node: Node
+    image: ImportedImage
+    profile: Profile
+    kills: KillLog
+    networks: NetworkPool | None = None
+    """Where a container's network comes from; without it the runtime makes one, and nobody can
+    invoke the function."""
+    invoker: Invoker | None = None
+    ready_seconds: float = STARTUP_SECONDS
+    monitor: Monitor | None = None
+    """What watches the containers; without one nobody does."""
+    layers: ImageLayers = field(default_factory=ImageLayers)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there when the container's life began: what is different later, changed meanwhile.
+
+    ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
+    containerd (None: not known).
+    """
+
+    oom_kills: int | None = None
+    daemon: DaemonFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, and the evidence collected at that moment."""
+
+    error: Exception
+    evidence: Evidence
+
+
+Life = Callable[[Container], Awaitable[None]]
+"""What a ready container does until it is to be removed: it returns then, or raises."""
+
+
+async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
+    """A cold start's trial: see :func:`live_trial`."""
+
+    async def live(container: Container) -> None:
+        if setting.invoker is not None:
+            for number in range(planned.invocations):
+                await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+        await container.stay_alive(planned.hold_ms / 1000)
+
+    return await live_trial(
+        setting,
+        live,
+        index=planned.index,
+        function=planned.function,
+        seconds=planned.hold_ms / 1000,
+    )
+
+
+async def live_trial(
+    setting: Setting, live: Life, *, index: int, function: str, seconds: float
+) -> Trial:
+    """Live one container's life and say how it went.
+
+    ``seconds`` is how long ``live`` is meant to take; a trial that takes much longer is ended.
+
+    Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
+    """
+    container_id = f"{function}-{setting.run_id[-8:]}-{index:05d}"
+    submitted_at = datetime.now(UTC).isoformat()
+    started = time.monotonic()
+    async with open_container(
+        container_id,
+        node=setting.node,
+        image=setting.image,
+        profile=setting.profile,
+        kills=setting.kills,
+    ) as container:
+        failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
+        cleanup_errors += await _detach(setting, container)
+        stdout, stderr = container.output_tails()
+        trial = Trial(
+            run_id=setting.run_id,
+            trial=index,
+            container_id=container_id,
+            profile=setting.profile.name,
+            factors=setting.profile.factors,
+            function=function,
+            submitted_at=submitted_at,
+            outcome=Outcome.OK,
+            steps=dict(container.progress.steps),
+            spans=tuple(container.progress.spans),
+            total_ms=(time.monotonic() - started) * 1000,
+            cleanup_errors=cleanup_errors,
+            invocations=tuple(invocation.as_row() for invocation in container.invocations),
+        )
+        if failure is None:
+            return replace(trial, evidence={"latent": str(latent)}) if latent else trial
+        evidence = replace(
+            failure.evidence,
+            stdout_tail=_STYLING.sub("", stdout.text),
+            stdout_cut_bytes=stdout.cut_bytes,
+            stderr_tail=_STYLING.sub("", stderr.text),
+            stderr_cut_bytes=stderr.cut_bytes,
+        )
+        return judged(trial, failure.error, evidence)
+
+
+async def _live(
+    setting: Setting, live: Life, seconds: float, container: Container
+) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
+    """The life up to removal. A failure is examined before anything is removed.
+
+    Returns the failure, damage that nobody has noticed, and notes on the removal.
+    """
+    before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
+    failure: Failure | None = None
+    latent: Mechanism | None = None
+    try:
+        async with asyncio.timeout(TRIAL_SECONDS + seconds):
+            await _attach(setting, container)
+            await container.create()
+            _watch(setting, container)
+            await container.start(ready_seconds=setting.ready_seconds)
+            await live(container)
+            latent = await _latent_damage(container)
+    except (IluvatarBenchError, OSError, TimeoutError) as error:
+        failure = await examine(setting, container, error, before)
+    if setting.monitor is not None:
+        setting.monitor.expect_end(container.id)
+    try:
+        async with asyncio.timeout(TRIAL_SECONDS):
+            notes = await container.remove()
+    except (IluvatarBenchError, OSError, TimeoutError) as error:
+        if failure is None:
+            return await examine(setting, container, error, before), None, ()
+        notes = tuple(getattr(error, "__notes__", ()))
+        return failure, None, (str(error) or type(error).__name__, *notes)
+    finally:
+        if setting.monitor is not None:
+            setting.monitor.unwatch(container.id)
+    return failure, latent, notes
+
+
+async def _latent_damage(container: Container) -> Mechanism | None:
+    """What is wrong with a container that nobody has a complaint about.
+
+    A function that has loaded all that it needs does not notice that its files are gone.
+    """
+    try:
+        intact = await container.snapshots.exists(container.snapshot_key)
+    except ContainerdError as error:
+        log.debug("%s: %s", container.id, error)
+        return None
+    return None if intact else Mechanism.SNAPSHOT_COLLECTED
+
+
+def _daemon(address: Path) -> DaemonFact | None:
+    try:
+        return who_listens(address)
+    except OSError:
+        # Nobody listens: the first request will say so.
+        return None
+
+
+async def _attach(setting: Setting, container: Container) -> None:
+    if setting.networks is not None:
+        container.progress.begin("network")
+        with container.progress.span("network"):
+            container.attachment = await setting.networks.acquire()
+
+
+def _watch(setting: Setting, container: Container) -> None:
+    if setting.monitor is not None:
+        assert container.pid is not None
+        setting.monitor.watch(container.id, container.pid, exited=container.exited)
+
+
+async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
+    """Give the network back, whatever became of the container. Errors are notes."""
+    if setting.networks is None or container.attachment is None:
+        return ()
+    try:
+        await setting.networks.release(container.attachment)
+    except NetworkError as error:
+        return (str(error),)
+    return ()
+
+
+async def examine(
+    setting: Setting, container: Container, error: Exception, before: Before
+) -> Failure:
+    """Collect the evidence of a failure; call it before anything of the container is removed."""
+    progress = container.progress
+    ended_at = time.time()
+    kills = setting.kills
+    events = None if setting.monitor is None else setting.monitor.events
+    text = str(error) or f"the trial did not end in its time, in step {progress.step}"
+    subject = Subject(
+        container_id=container.id,
+        step=progress.step,
+        step_started_at=progress.step_started_at,
+        step_ended_at=ended_at,
+        snapshotter=setting.profile.snapshotter,
+        snapshot_key=container.snapshot_key,
+        snapshot_prepared=progress.snapshot_prepared,
+        snapshot_removed_by_us=progress.snapshot_removed,
+        chain_id=container.image.chain_id,
+        task_created=progress.task_created,
+        mounts=container.mounts,
+        cgroup=container.cgroup,
+        oom_kills_before=before.oom_kills,
+        exit_status=await _exit_status(container, error),
+        error=text,
+        own_kills=kills.of(container.id),
+        neighbour_kills=kills.of_neighbours(
+            container.id,
+            cgroup=container.cgroup,
+            since=progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS,
+        ),
+        stdout=container.stdout,
+        stderr=container.stderr,
+        pid=container.pid,
+        shim_pid=container.shim_pid,
+        daemon_before=before.daemon,
+        events=None if events is None else events_of(events.events, container.id),
+        events_broken=None if events is None else _why_incomplete(events),
+        cwd=container.image.cwd,
+        env=container.image.env,
+    )
+    log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
+    evidence = await collect(
+        setting.node.client, setting.node.address, subject, layers=setting.layers
+    )
+    return Failure(error, evidence)
+
+
+def _why_incomplete(events: EventLog) -> str | None:
+    return events.broken or (events.gaps[-1].reason if events.gaps else None)
+
+
+async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:
+    """How the process ended, where it has ended.
+
+    After a failed Start the exit is on its way: containerd has noticed that the process is gone.
+    """
+    exited = container.exited
+    if exited is None:
+        return None
+    if container.progress.step == "start":
+        await asyncio.wait((exited,), timeout=1.0)
+    if not exited.done() or exited.cancelled() or exited.exception() is not None:
+        return None
+    return exited.result()

@@ -1,0 +1,289 @@
+"""Dose and response: how often a snapshot is collected over one quantity, beside a simple model.
+
+The model. Collections come at random, on average every ``interval``, and a collection takes any
+snapshot that nothing references. A window of length w is hit with probability 1 - exp(-w/interval).
+
+* *Collected*, whether or not anybody notices: the window reaches from Prepare to ready.
+* *Failed*: a collection before the mount (Tasks.Create) makes a mount error, one while Python
+  starts a missing module. One in between, while the task waits for its Start, harms nobody under
+  ``overlayfs``: no folder is merged yet, and all look-ups go on to the image's layers. What it has
+  taken can fail no more; so a longer delay *protects*.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.bugs import BugClass, Mechanism
+from iluvatar_bench.containerd.daemon.collection_log import Collection, read_collections
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.profiles.profile import change_profile
+from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.runs.cold_start import run_cold_start
+from iluvatar_bench.runs.result import RunResult
+from iluvatar_bench.runs.runner import Stop
+
+QUANTITIES = ("start_delay_ms", "concurrency", "pause_threshold")
+"""What can be dosed: a factor of the profile, the load, a setting of containerd's collector."""
+
+DOSE_COLUMNS = (
+    "dose",
+    "trials",
+    "collected",
+    "failed",
+    "import_errors",
+    "other_failures",
+    "create_ms",
+    "delay_ms",
+    "startup_ms",
+    "collections",
+    "interval_ms",
+    "pause_ms",
+    "first_ms",
+)
+"""The columns of :func:`dose_row`, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseResponse:
+    """One run a dose. ``table`` has the columns :data:`DOSE_COLUMNS`."""
+
+    quantity: str
+    runs: tuple[RunResult, ...]
+    table: pd.DataFrame
+
+
+async def run_doses(
+    profile: Profile,
+    *,
+    quantity: str,
+    doses: Sequence[float],
+    trials: int,
+    seed: int,
+    results: Path,
+    concurrency: int = 4,
+    hold_ms: tuple[int, int] = (0, 0),
+    ready_seconds: float = 60.0,
+    on_trial: Callable[[Trial], None] | None = None,
+    stop: Stop | None = None,
+) -> DoseResponse:
+    """Cold-start ``trials`` containers at each dose, one run after the other.
+
+    A container is removed ``hold_ms`` after it was ready and has answered once: at once by
+    default, so that a collection later in its life is not counted. After ``stop`` is set the run
+    under way ends early and no further dose begins.
+
+    Raises:
+        UsageError: an unknown quantity, no dose, or one out of its range; nothing was started.
+        EnvironmentProblem: the host lacks something.
+    """
+    if quantity not in QUANTITIES:
+        raise UsageError(f"no quantity {quantity!r}; there are: {', '.join(QUANTITIES)}")
+    if not doses:
+        raise UsageError("name at least one dose")
+    settings = [_at(profile, quantity, dose, concurrency) for dose in doses]
+    runs: list[RunResult] = []
+    for chosen, load, threshold in settings:
+        if stop is not None and stop.is_set():
+            break
+        runs.append(
+            await run_cold_start(
+                chosen,
+                trials=trials,
+                concurrency=load,
+                seed=seed,
+                results=results,
+                hold_ms=hold_ms,
+                pause_threshold=threshold,
+                log_collections=True,
+                ready_seconds=ready_seconds,
+                on_trial=on_trial,
+                stop=stop,
+            )
+        )
+    rows = [dose_row(dose, run) for dose, run in zip(doses, runs, strict=False)]
+    table = pd.DataFrame(rows, columns=list(DOSE_COLUMNS))
+    return DoseResponse(quantity=quantity, runs=tuple(runs), table=table)
+
+
+def _at(
+    profile: Profile, quantity: str, dose: float, concurrency: int
+) -> tuple[Profile, int, float | None]:
+    """Profile, load and pause threshold at one dose."""
+    if quantity == "pause_threshold":
+        if not 0 < dose <= 0.5:
+            raise UsageError(f"pause_threshold must lie above 0 and up to 0.5, not {dose:g}")
+        named = change_profile(profile, {}, name=f"{profile.name} pause_threshold={dose:g}")
+        return named, concurrency, dose
+    if dose != int(dose):
+        raise UsageError(f"{quantity} takes whole numbers, not {dose:g}")
+    name = f"{profile.name} {quantity}={dose:g}"
+    if quantity == "concurrency":
+        if dose < 1:
+            raise UsageError(f"concurrency must be at least 1, not {dose:g}")
+        return change_profile(profile, {}, name=name), int(dose), None
+    return change_profile(profile, {quantity: int(dose)}, name=name), concurrency, None
+
+
+def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
+    """One run as a row of :data:`DOSE_COLUMNS`; its collections are those that its log tells of.
+
+    Raises:
+        OSError: the run's folder has no log of containerd.
+    """
+    began, ended = (
+        datetime.fromisoformat(run.manifest[f"{name}_at"]) for name in ("started", "ended")
+    )
+    during = [
+        collection
+        for collection in read_collections(run.folder / "containerd.log")
+        if began <= collection.ended_at <= ended
+    ]
+    return {
+        "dose": dose,
+        **_counts(run.trials),
+        **_windows(run.trials),
+        **_pace(during, 1000 * (ended - began).total_seconds()),
+        "first_ms": _median(first_collections_ms(run.trials, during)),
+    }
+
+
+def was_collected(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Whether the trial's snapshot was proven to be collected, noticed by anybody or not."""
+    collected = str(Mechanism.SNAPSHOT_COLLECTED)
+    unnoticed = trials["evidence"].map(lambda text: json.loads(text).get("latent") == collected)
+    return (trials["mechanism"] == collected) | unnoticed
+
+
+def _counts(trials: pd.DataFrame) -> dict[str, int]:
+    """What became of the snapshots.
+
+    ``failed`` counts the trials that failed because theirs was collected, ``import_errors`` those
+    of them whose symptom was a missing module, ``other_failures`` all that did not end well and
+    are not in ``failed``.
+    """
+    failed = trials["mechanism"] == str(Mechanism.SNAPSHOT_COLLECTED)
+    imports = failed & (trials["bug_class"] == str(BugClass.MISSING_PACKAGES))
+    return {
+        "trials": len(trials),
+        "collected": int(was_collected(trials).sum()),
+        "failed": int(failed.sum()),
+        "import_errors": int(imports.sum()),
+        "other_failures": int(((trials["outcome"] != str(Outcome.OK)) & ~failed).sum()),
+    }
+
+
+def _windows(trials: pd.DataFrame) -> dict[str, float]:
+    """The model's windows, milliseconds: medians over the trials that got so far, NaN for none."""
+    return {
+        "create_ms": _median(trials["task_create_ms"]),
+        "delay_ms": _median(trials["start_delay_ms"]),
+        "startup_ms": _median(trials[["start_ms", "ready_ms"]].sum(axis=1, skipna=False)),
+    }
+
+
+def _pace(collections: Sequence[Collection], span_ms: float) -> dict[str, float]:
+    """How often containerd collected: the mean interval (inf for never) and the median pause."""
+    count = len(collections)
+    pauses = pd.Series([collection.pause_ms for collection in collections], dtype=float)
+    return {
+        "collections": count,
+        "interval_ms": span_ms / count if count else math.inf,
+        "pause_ms": _median(pauses),
+    }
+
+
+def _median(values: pd.Series[float]) -> float:
+    """The median of what there is; NaN for nothing, of which pandas would warn."""
+    known = values.dropna()
+    return float(known.median()) if len(known) else math.nan
+
+
+def first_collections_ms(
+    trials: pd.DataFrame, collections: Sequence[Collection]
+) -> pd.Series[float]:
+    """How long after each trial's Prepare the next collection was over, in milliseconds.
+
+    If collections came at random, its median would be ln 2 times the interval. NaN for a trial
+    without a Prepare, and where no collection came later.
+    """
+    ended = sorted(collection.ended_at.timestamp() for collection in collections)
+
+    def first(trial: pd.Series[Any]) -> float:
+        spans = {span["name"]: span for span in json.loads(trial["spans"])}
+        if "prepare" not in spans:
+            return math.nan
+        submitted = pd.Timestamp(trial["submitted_at"]).timestamp()
+        prepared = submitted + spans["prepare"]["ended_ms"] / 1000
+        later = bisect.bisect_right(ended, prepared)
+        return 1000 * (ended[later] - prepared) if later < len(ended) else math.nan
+
+    return trials.apply(first, axis=1).astype(float)
+
+
+def hit_rate(window_ms: float, interval_ms: float) -> float:
+    """The probability that a collection falls into a window: 1 - exp(-window/interval).
+
+    Raises:
+        ValueError: a negative window, or an interval that is not above 0.
+    """
+    if window_ms < 0 or not interval_ms > 0:
+        raise ValueError(f"no such window and interval: {window_ms} ms, {interval_ms} ms")
+    return -math.expm1(-window_ms / interval_ms)
+
+
+def failure_rate(
+    create_ms: float, delay_ms: float, startup_ms: float, *, interval_ms: float
+) -> float:
+    """The model for failures under ``overlayfs``: hit before the mount, or spared until Start and
+    hit then. ``create_ms`` is all of Tasks.Create, of which the mount is a part.
+
+    Raises:
+        ValueError: a negative window, or an interval that is not above 0.
+    """
+    before_mount = hit_rate(create_ms, interval_ms)
+    spared = 1 - hit_rate(create_ms + delay_ms, interval_ms)
+    return before_mount + spared * hit_rate(startup_ms, interval_ms)
+
+
+def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
+    """The time between two collections that containerd's scheduler aims at.
+
+    Collections may take the share ``pause_threshold`` of the time, so after one of ``pause_ms`` it
+    waits ``pause_ms (1 / threshold - 1)`` (containerd 1.6, gc/scheduler). That is the least: it
+    collects only if something was deleted meanwhile, or 100 changes were made.
+
+    Raises:
+        ValueError: a threshold outside (0, 1), or a pause that is not above 0.
+    """
+    if not 0 < pause_threshold < 1 or not pause_ms > 0:
+        raise ValueError(f"no such threshold and pause: {pause_threshold}, {pause_ms} ms")
+    return pause_ms * (1 / pause_threshold - 1)
+
+
+def with_model(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what the model gives at each dose: ``model_collected``, ``model_failed``.
+
+    The time between collections is the measured one.
+
+    Args:
+        table: the rows of a :class:`DoseResponse`. Where no container of a dose became ready, the
+            windows are the medians over the other doses.
+    """
+    windows = table[["create_ms", "delay_ms", "startup_ms"]]
+    windows = windows.fillna(windows.median())
+    rows = list(zip(windows.itertuples(index=False, name=None), table["interval_ms"], strict=True))
+    return table.assign(
+        model_collected=[hit_rate(sum(row), interval) for row, interval in rows],
+        model_failed=[failure_rate(*row, interval_ms=interval) for row, interval in rows],
+    )

@@ -1,0 +1,304 @@
+"""The root-cause experiment: every combination of some factors, side by side on one containerd.
+
+Cells run interleaved in shuffled blocks (``plans.blocked``), so drift of the host or the daemon
+hits all of them alike. Each cell with a shared cgroup has a cgroup of its own, shared by the
+containers of that cell only; a Kill(all) of one cell cannot reach another's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.profiles.design import Design
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.result import RunResult, open_run
+from iluvatar_bench.runs.runner import Sink, Stop, run_trials
+from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.testbed import Blueprint, Laboratory, open_laboratory
+from iluvatar_bench.runs.trial import Setting
+from iluvatar_bench.stats import Decision, Finding, UntilPrecise, class_effects, findings
+
+REPEATS = 2
+"""Trials of each cell in a block: neighbours of one shared cgroup live beside each other."""
+
+
+READY_SECONDS = 60.0
+"""A start-up that is merely slow must not pass for a silent one: on a host with other work to do,
+eight Pythons that start at once were seen to need more than 20 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """When a cell has had enough trials: see :class:`Tally`.
+
+    ``min_failures`` is for each bug class of 2022 that comes at all, over all cells together. With
+    16 failures that all come at one of two equally frequent levels, the exact p is 2/2¹⁶ = 3e-5,
+    which survives Holm's correction over any design. As the rule looks at their sum, and not at
+    how they fall on the levels, it leaves the conditional test as it is.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+
+    half_width: float = 0.08
+    min_failures: int = 16
+    min_trials: int = 40
+    max_trials: int = 360
+
+    def __post_init__(self) -> None:
+        if not 0 < self.half_width < 0.5:
+            raise UsageError(f"half_width must lie between 0 and 0.5, not {self.half_width}")
+        if not REPEATS <= self.min_trials <= self.max_trials:
+            raise UsageError(
+                f"min_trials must be at least {REPEATS} and at most max_trials, "
+                f"not {self.min_trials} and {self.max_trials}"
+            )
+        if self.min_failures < 0:
+            raise UsageError(f"min_failures must be at least 0, not {self.min_failures}")
+
+    @property
+    def rule(self) -> UntilPrecise:
+        """The rule for the rate of one class."""
+        return UntilPrecise(half_width=self.half_width, max_trials=self.max_trials)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts per cell so far. A cell is done when every class that came in it has a rate of the
+    wanted precision, ``min_trials`` are over, and no class of 2022 is short of failures; see
+    :func:`needed_cells` for when it ends.
+    """
+
+    precision: Precision
+    trials: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, cell: str, bug_class: str | None) -> None:
+        """Count one trial."""
+        self.trials[cell] += 1
+        if bug_class is not None:
+            self.failures.setdefault(cell, Counter())[bug_class] += 1
+
+    def is_done(self, cell: str) -> bool:
+        """Whether the cell needs no further block."""
+        trials = self.trials[cell]
+        if trials >= self.precision.max_trials:
+            return True
+        if trials < self.precision.min_trials or self.is_short_of_failures():
+            return False
+        counts = [0, *self.failures.get(cell, {}).values()]
+        rule = self.precision.rule
+        return all(rule.decide(count, trials) is not Decision.GO_ON for count in counts)
+
+    def is_short_of_failures(self) -> bool:
+        """Whether a class of 2022 came, but too rarely in all for a verdict."""
+        total: Counter[str] = sum(self.failures.values(), Counter())
+        return any(0 < total[name] < self.precision.min_failures for name in CLASSES_OF_2022)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootCause:
+    """The experiment's run and what it says.
+
+    ``cells`` has the rows of ``stats.failure_rates``, one profile a cell; ``effects`` those of
+    ``stats.class_effects``; ``findings`` one verdict a class.
+    """
+
+    run: RunResult
+    design: Design
+    effects: pd.DataFrame
+    findings: tuple[Finding, ...]
+    alpha: float
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The failure rates by cell."""
+        return self.run.rates
+
+    @property
+    def caveat(self) -> str:
+        """What weakens the verdicts; empty mostly."""
+        return self.run.caveat and f"{self.run.caveat}: the verdicts rest on what there is"
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values; what is not a number (NaN) is None."""
+        rows = self.effects.astype(object).mask(self.effects.isna(), other=None)
+        return {
+            "run": str(self.run.folder),
+            "alpha": self.alpha,
+            "caveat": self.caveat,
+            "findings": [
+                {**asdict(f), "mechanisms": dict(f.mechanisms), "sentence": f.sentence}
+                for f in self.findings
+            ],
+            "effects": rows.to_dict(orient="records"),
+        }
+
+
+async def run_root_cause(
+    design: Design,
+    *,
+    seed: int,
+    results: Path,
+    concurrency: int = 8,
+    precision: Precision | None = None,
+    function: str = "hello",
+    hold_ms: tuple[int, int] = (200, 1500),
+    ready_seconds: float = READY_SECONDS,
+    alpha: float = 0.05,
+    address: Path | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+    stop: Stop | None = None,
+) -> RootCause:
+    """Run the cells of the design side by side until each rate is precise, and judge.
+
+    ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
+    ``address`` and ``ready_seconds`` are those of a
+    :class:`~iluvatar_bench.runs.testbed.Blueprint`. After ``stop`` is set no trial
+    begins, those in flight are finished, and the verdicts rest on them.
+
+    Raises:
+        UsageError: a name or number is wrong; nothing was started.
+        EnvironmentProblem: the host lacks something.
+    """
+    _check_alpha(alpha)
+    precision = precision or Precision()
+    blueprint = Blueprint(
+        profiles=design.cells, functions=(function,), address=address, ready_seconds=ready_seconds
+    )
+    (source,) = blueprint.sources
+    plan = blocked(
+        [cell.name for cell in design.cells],
+        blocks=-(-precision.max_trials // REPEATS),
+        repeats=REPEATS,
+        concurrency=concurrency,
+        seed=seed,
+        function=source.container_name,
+        hold_ms=hold_ms,
+    )
+    folder = RunFolder.create(results, profile_name="root-cause")
+    try:
+        async with open_laboratory(blueprint, folder) as laboratory:
+            run = await execute(
+                laboratory,
+                folder,
+                _workload(laboratory, design, plan, precision, stop),
+                manifest={
+                    "profile": {**design.base.model_dump(), "name": "root-cause"},
+                    "function": source.name,
+                    "design": design.as_json(),
+                    "precision": asdict(precision),
+                    "plan": plan.as_json(),
+                },
+                on_trial=on_trial,
+                stop=stop,
+            )
+    finally:
+        folder.discard_if_empty()
+    found = judge(run, alpha=alpha)
+    found.effects.to_csv(run.folder / "effects.csv", index=False)
+    return found
+
+
+def open_root_cause(folder: Path, *, alpha: float = 0.05) -> RootCause:
+    """The experiment from its folder, judged anew.
+
+    Raises:
+        UsageError: it is no such folder, or alpha is not in (0, 1).
+    """
+    _check_alpha(alpha)
+    return judge(open_run(folder), alpha=alpha)
+
+
+def judge(run: RunResult, *, alpha: float) -> RootCause:
+    """Effects and verdicts of a finished experiment.
+
+    Raises:
+        UsageError: the run is no root-cause experiment.
+    """
+    if "design" not in run.manifest:
+        raise UsageError(f"{run.folder} holds no root-cause experiment")
+    chosen = Design.from_json(run.manifest["design"])
+    blocks = {row["index"]: row["block"] for row in run.manifest["plan"]["trials"]}
+    trials = run.trials.assign(block=run.trials["trial"].map(blocks))
+    effects = class_effects(trials, factors=chosen.levels, blocks=("block",), alpha=alpha)
+    return RootCause(
+        run=replace(run, trials=trials),
+        design=chosen,
+        effects=effects,
+        findings=findings(trials, effects, classes=CLASSES_OF_2022),
+        alpha=alpha,
+    )
+
+
+def _workload(
+    laboratory: Laboratory,
+    design: Design,
+    plan: BlockedPlan,
+    precision: Precision,
+    stop: Stop | None,
+) -> Callable[[tuple[Sink, ...]], Any]:
+    function = plan.trials[0].planned.function
+    settings = [laboratory.setting(cell, function) for cell in design.cells]
+    tally = Tally(precision)
+
+    def count(trial: Trial) -> None:
+        tally.add(trial.profile, trial.bug_class)
+
+    async def run(sinks: tuple[Sink, ...]) -> None:
+        await run_trials(
+            _interleaved(plan, settings, tally),
+            concurrency=plan.concurrency,
+            sinks=(*sinks, count),
+            stop=stop,
+        )
+
+    return run
+
+
+def _interleaved(
+    plan: BlockedPlan, settings: Sequence[Setting], tally: Tally
+) -> Iterator[tuple[Setting, PlannedTrial]]:
+    """The trials in their order; a block leaves out the cells that nobody needs any more."""
+    cells = [setting.profile for setting in settings]
+    for _, block in itertools.groupby(plan.trials, key=lambda trial: trial.block):
+        needed = needed_cells(cells, [tally.is_done(cell.name) for cell in cells])
+        if not needed:
+            return
+        for trial in block:
+            if trial.cell in needed:
+                yield settings[trial.cell], trial.planned
+
+
+def needed_cells(cells: Sequence[Profile], done: Sequence[bool]) -> frozenset[int]:
+    """The cells that are not done, and those that differ from one of these in one factor only.
+
+    Trials are compared within their block: those of a cell whose partners have all left tell its
+    rate, and nothing about a factor.
+    """
+    return frozenset(
+        number
+        for number, cell in enumerate(cells)
+        if any(
+            not done[other]
+            and sum(cell.factors[name] != partner.factors[name] for name in cell.factors) <= 1
+            for other, partner in enumerate(cells)
+        )
+    )
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")

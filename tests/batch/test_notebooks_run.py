@@ -1,0 +1,133 @@
+"""Every notebook, run: on recorded data in the fast suite, live on a containerd in the slow one.
+
+nbval runs each of them as pytest would run any test. The notebooks are stored without outputs; of
+the cells tagged ``nbval-check-output`` what they must print stands in ``notebook_outputs.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+from iluvatar_bench.batch.notebook import (
+    NOTEBOOK_HOME,
+    notebook_names,
+    parameter_types,
+    run_notebook,
+)
+from iluvatar_bench.runs import recorded_names
+
+ROOT = NOTEBOOK_HOME.parent
+EXPECTED: dict[str, dict[str, str]] = json.loads(
+    Path(__file__).with_name("notebook_outputs.json").read_text()
+)
+
+
+def recorded_parameters(name: str) -> dict[str, Any]:
+    """What makes the notebook read recorded data instead of starting a daemon."""
+    types = parameter_types(name)
+    if "source" in types:
+        return {"source": "recorded"}
+    if "recorded" not in types:
+        return {}
+    of_its_own = [run for run in recorded_names() if run.startswith((name, name.replace("_", "-")))]
+    return {"recorded": f"../data/runs/{(of_its_own or ['iluvatar-2022-07'])[0]}"}
+
+
+def prepared(name: str, folder: Path) -> Path:
+    """A copy with parameters for recorded data and the outputs that it must have."""
+    (folder / "notebooks").mkdir()
+    (folder / "data").symlink_to(ROOT / "data")
+    copy = folder / "notebooks" / f"{name}.ipynb"
+    papermill.execute_notebook(
+        str(NOTEBOOK_HOME / copy.name),
+        str(copy),
+        parameters={"results": str(folder / "results"), **recorded_parameters(name)},
+        prepare_only=True,
+        progress_bar=False,
+    )
+    notebook = nbformat.read(copy, as_version=4)
+    tagged = {
+        cell.id: cell
+        for cell in notebook.cells
+        if "nbval-check-output" in cell.metadata.get("tags", ())
+    }
+    assert set(tagged) == set(EXPECTED.get(name, {}))
+    for cell_id, text in EXPECTED.get(name, {}).items():
+        # nbval takes a cell without a number for one that never ran.
+        tagged[cell_id].execution_count = 1
+        tagged[cell_id].outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+    nbformat.write(notebook, copy)
+    return copy
+
+
+def nbval(copy: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the notebook as a test, with no containerd, runc or other program to be found."""
+    return subprocess.run(
+        [
+            sys.executable,
+            *("-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=120"),
+            *("-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(copy)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": str(folder / "nothing"),
+            "PYTHONPATH": str(ROOT),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        },
+    )
+
+
+@pytest.mark.parametrize("name", notebook_names())
+def test_a_notebook_runs_on_recorded_data(name: str, tmp_path: Path) -> None:
+    done = nbval(prepared(name, tmp_path), tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def test_another_output_would_have_been_noticed(tmp_path: Path) -> None:
+    copy = prepared("compare", tmp_path)
+    text = copy.read_text()
+    assert "guarded is better" in text
+    copy.write_text(text.replace("guarded is better", "guarded is worse"))
+    done = nbval(copy, tmp_path)
+    assert done.returncode == 1
+    assert "guarded is worse" in done.stdout
+
+
+FEW: dict[str, dict[str, Any]] = {
+    "churn": {"arrivals": 12},
+    "cold_start": {"trials": 4, "concurrency": 2},
+    "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
+    "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
+    "root_cause": {"min_trials": 4, "max_trials": 4},
+    "upstream_12029": {"delays_ms": [0], "trials": 3, "forced_trials": 1},
+}
+"""Parameters that make a live run short; the other notebooks only read."""
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+@pytest.mark.parametrize("name", notebook_names())
+def test_a_notebook_runs_live_with_few_trials(name: str, tmp_path: Path) -> None:
+    live = {"source": "live"} if "source" in parameter_types(name) else {}
+    few = {**live, **FEW.get(name, {}), "results": str(tmp_path)}
+    executed = run_notebook(name, few, results=tmp_path, progress=False, cell_seconds=900)
+    notebook = nbformat.read(executed.notebook, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert outputs
+    assert [output for output in outputs if output.output_type == "error"] == []
+    made = list(tmp_path.rglob("trials.parquet"))
+    assert bool(made) == (name in FEW), "a run where one is due, and nowhere else"

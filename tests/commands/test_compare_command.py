@@ -1,0 +1,88 @@
+"""``compare`` as a gate in continuous integration meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.support.command import command
+from tests.support.run_folders import make_run
+
+
+def test_recorded_runs_are_compared_by_name() -> None:
+    done = command("compare", "iluvatar-2022-07", "guarded")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].split("  ")[0] == "bug class"
+    assert lines[-1] == "verdict: guarded is better than iluvatar-2022-07"
+    # A pipe: one line a class, no colour, no box.
+    assert [line.split()[0] for line in lines[-3:-1]] == ["failed", "unknown"]
+    assert "\x1b" not in done.stdout
+
+
+def test_the_gate_exits_3_only_when_it_is_worse(tmp_path: Path) -> None:
+    good, bad = (str(tmp_path / name) for name in ("good", "bad"))
+    make_run(Path(good), ok=40)
+    make_run(Path(bad), ok=20, process_died=20)
+    assert command("compare", good, bad).returncode == 0
+    assert command("compare", good, bad, "--fail-if-worse").returncode == 3
+    assert command("compare", bad, good, "--fail-if-worse").returncode == 0
+    same = command("compare", bad, bad, "--fail-if-worse")
+    assert same.returncode == 0
+    assert "note: both sides are the same run" in same.stdout
+
+
+def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
+    csv = tmp_path / "table.csv"
+    done = command(
+        "compare", "guarded", "iluvatar-2022-07", "--json", "--csv", str(csv), "--fail-if-worse"
+    )
+    assert done.returncode == 3
+    document = json.loads(done.stdout)
+    assert (document["verdict"], document["alpha"]) == ("worse", 0.05)
+    rows = {row["bug_class"]: row for row in document["classes"]}
+    assert rows["failed"]["difference"] == 0.9
+    assert rows["oom_killed"]["p_holm"] is None
+    pd.testing.assert_frame_equal(
+        pd.read_csv(csv)[["bug_class", "candidate_count"]],
+        pd.DataFrame(document["classes"])[["bug_class", "candidate_count"]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope", "guarded"], "no run 'nope': there is no such folder, and the recorded runs are"),
+        (["{tmp}/empty", "guarded"], "has no manifest.json"),
+        (["{tmp}", "guarded"], "the runs in it are: cut, four, text"),
+        (["{tmp}/text", "guarded"], "cannot be read"),
+        (["{tmp}/cut", "guarded"], "cannot be read"),
+        (["{tmp}/four", "guarded"], "cannot be compared: cpus differs: 4 and 2"),
+        (["guarded", "guarded", "--alpha", "5"], "alpha must lie between 0 and 1"),
+    ],
+)
+def test_bad_input_exits_2_with_one_line(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "manifest.json").write_text("no JSON")
+    make_run(tmp_path / "four", {"host": {"cpus": 4}}, ok=3)
+    cut = make_run(tmp_path / "cut", ok=3).folder / "trials.parquet"
+    cut.write_bytes(cut.read_bytes()[:100])
+    done = command("compare", *(text.format(tmp=tmp_path) for text in arguments))
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_force_compares_and_says_what_does_not_match(tmp_path: Path) -> None:
+    make_run(tmp_path / "four", {"host": {"cpus": 4}}, ok=3)
+    done = command("compare", str(tmp_path / "four"), "guarded", "--force")
+    assert done.returncode == 0
+    assert "note: cpus differs: 4 and 2" in done.stdout

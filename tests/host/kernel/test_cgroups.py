@@ -1,0 +1,59 @@
+"""Control groups of our own, on whatever hierarchy this host has."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from iluvatar_bench.host.kernel import cgroups, processes
+
+pytestmark = pytest.mark.daemon
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
+    for mount in cgroups.hierarchies():
+        # A bare cpuset accepts no process until it is configured, as runc does it.
+        if "cpuset" not in mount.name:
+            (mount / path.lstrip("/") / "inner").mkdir(parents=True)
+    yield path
+    cgroups.remove_tree(path)
+    cgroups.remove_if_empty(cgroups.PARENT)
+
+
+def test_members_are_found_and_the_tree_is_removed(path: str) -> None:
+    assert cgroups.members(path) == frozenset()
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        inner = f"{path}/inner"
+        for directory in cgroups._directories(inner):
+            (directory / "cgroup.procs").write_text(str(child.pid))
+        assert cgroups.members(inner) == {child.pid}
+        assert cgroups.members(path) == frozenset()
+        assert cgroups.members(path, recursive=True) == {child.pid}
+        assert cgroups.remove_tree(path), "an occupied cgroup cannot be removed, and is named"
+    finally:
+        assert processes.end([child.pid]) == ()
+        child.wait()
+    assert cgroups.remove_tree(path) == []
+    assert cgroups.members(path) is None
+
+
+def test_the_oom_counter_starts_at_zero_and_goes_with_the_cgroup(path: str) -> None:
+    assert cgroups.oom_kills(path) == 0
+    assert cgroups.remove_tree(path) == []
+    assert cgroups.oom_kills(path) is None
+
+
+def test_the_root_cgroup_is_never_ours() -> None:
+    for operation in (cgroups.members, cgroups.remove_tree, cgroups.oom_kills):
+        with pytest.raises(ValueError, match="never ours"):
+            operation("/")
+
+
+def test_the_mode_is_one_of_the_known() -> None:
+    assert cgroups.mode() in ("v1", "v2", "hybrid")

@@ -1,0 +1,158 @@
+"""The design of a factorial experiment, its blocks, and the rule that ends a cell. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.plans import blocked
+from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles.design import Design, changed_factors, design
+from iluvatar_bench.studies.root_cause import Precision, Tally, needed_cells
+
+JULY = PRESETS["iluvatar-2022-07"]
+
+
+def test_levels_come_from_the_guarded_and_the_base_profile() -> None:
+    chosen = design(JULY, ["snapshot_reference", "cgroup", "kill", "server"])
+    assert chosen.levels == {
+        "snapshot_reference": ("lease", "none"),
+        "cgroup": ("own", "shared"),
+        "kill": ("init", "all"),
+        # The base agrees with guarded: the one other level is the suspect.
+        "server": ("flask", "gunicorn"),
+    }
+    assert len(chosen.cells) == 16
+    assert len({cell.name for cell in chosen.cells}) == 16
+    assert {cell.removal for cell in chosen.cells} == {"worker_2022"}
+    assert Design.from_json(chosen.as_json()) == chosen
+
+
+def test_levels_can_be_given_for_numbers_too() -> None:
+    chosen = design(JULY, ["start_delay_ms=0,200", "snapshot_reference=container,none"])
+    assert chosen.levels["start_delay_ms"] == (0, 200)
+    assert chosen.levels["snapshot_reference"] == ("container", "none")
+    assert [cell.start_delay_ms for cell in chosen.cells] == [0, 0, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        (["cgruop"], r"no factor 'cgruop' \(did you mean cgroup\?\)"),
+        (["open_files"], "factor open_files takes a number: say which two"),
+        (["collection"], "factor collection has the levels natural, .*: say which two"),
+        (["cgroup=own,mine"], "factor cgroup: Input should be 'shared' or 'own'"),
+        (["cgroup=own"], "not of the form factor=reference,suspect"),
+        (["open_files=9,1024"], "factor open_files: Input should be greater than or equal to 16"),
+        (["cgroup=own,own"], "reference and suspect are both 'own'"),
+        (["cgroup", "cgroup"], "factor cgroup is named twice"),
+        (["cgroup", "kill", "removal", "server", "byte_code"], "32 cells, more than 16"),
+        ([], "name at least one factor"),
+    ],
+)
+def test_wrong_factors_are_refused_in_one_line(factors: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        design(JULY, factors)
+    assert "\n" not in str(caught.value)
+
+
+def test_profiles_that_do_not_differ_are_refused() -> None:
+    assert changed_factors(JULY, PRESETS["guarded"]) == (
+        "snapshot_reference",
+        "cgroup",
+        "kill",
+        "removal",
+    )
+    with pytest.raises(UsageError, match="do not differ in any factor"):
+        changed_factors(JULY, JULY.model_copy(update={"name": "other"}))
+
+
+def test_every_block_holds_every_cell_and_the_order_is_the_seeds() -> None:
+    plan = blocked(["a", "b", "c"], blocks=40, repeats=2, concurrency=4, seed=3)
+    again = blocked(["a", "b", "c"], blocks=40, repeats=2, concurrency=4, seed=3)
+    assert plan == again
+    assert [trial.planned.index for trial in plan.trials] == list(range(240))
+    orders = set()
+    for block in range(40):
+        cells = tuple(trial.cell for trial in plan.trials if trial.block == block)
+        assert Counter(cells) == {0: 2, 1: 2, 2: 2}
+        orders.add(cells)
+    assert len(orders) > 20
+    # No cell has a favourite place: each stands first in about a third of the blocks.
+    first = Counter(plan.trials[6 * block].cell for block in range(40))
+    assert min(first.values()) >= 5
+    assert blocked(["a", "b", "c"], blocks=40, repeats=2, concurrency=4, seed=4) != plan
+
+
+def test_a_plan_needs_cells_blocks_and_repeats() -> None:
+    with pytest.raises(UsageError, match="at least one cell"):
+        blocked([], blocks=1, repeats=1, concurrency=1, seed=1)
+    with pytest.raises(UsageError, match="must be at least 1"):
+        blocked(["a"], blocks=0, repeats=1, concurrency=1, seed=1)
+
+
+def test_a_cell_is_done_when_its_rates_are_precise_and_not_before_its_minimum() -> None:
+    tally = Tally(Precision(half_width=0.1, min_trials=20, max_trials=60))
+    for _ in range(19):
+        tally.add("clean", None)
+    assert not tally.is_done("clean")
+    tally.add("clean", None)
+    assert tally.is_done("clean")
+    for number in range(59):
+        tally.add("noisy", "process_died" if number % 2 else None)
+        assert not tally.is_done("noisy")
+    tally.add("noisy", None)
+    assert tally.is_done("noisy")
+
+
+def test_impossible_precision_is_refused() -> None:
+    for wrong in (
+        {"half_width": 0.5},
+        {"half_width": 0.0},
+        {"min_trials": 1},
+        {"min_trials": 50, "max_trials": 40},
+        {"min_failures": -1},
+    ):
+        with pytest.raises(UsageError):
+            Precision(**wrong)  # type: ignore[arg-type]
+
+
+def test_profiles_share_a_cgroup_only_with_themselves() -> None:
+    other = resolve_profile("iluvatar-2022-07", ["kill=init"])
+    assert JULY.fingerprint != other.fingerprint
+    assert JULY.model_copy(update={"name": "renamed"}).fingerprint == JULY.fingerprint
+
+
+def test_a_cell_that_is_done_goes_on_while_a_partner_needs_it() -> None:
+    cells = design(JULY).cells  # lease own, lease shared, none own, none shared
+    assert needed_cells(cells, [True] * 4) == set()
+    assert needed_cells(cells, [False] * 4) == {0, 1, 2, 3}
+    # Only "none shared" is open: its partners differ in one factor; "lease own" differs in two.
+    assert needed_cells(cells, [True, True, True, False]) == {1, 2, 3}
+    assert needed_cells(cells, [True, False, True, False]) == {0, 1, 2, 3}
+
+
+def test_no_cell_is_done_while_a_class_has_come_too_rarely_for_a_verdict() -> None:
+    tally = Tally(Precision(half_width=0.2, min_failures=5, min_trials=10, max_trials=100))
+    for number in range(50):
+        tally.add("clean", None)
+        tally.add("noisy", "snapshot_overlay" if number < 4 else None)
+    assert not tally.is_done("clean")
+    assert not tally.is_done("noisy")
+    # It is the sum over the cells that counts, wherever the failures fall.
+    tally.add("clean", "snapshot_overlay")
+    assert tally.is_done("clean")
+    assert tally.is_done("noisy")
+    # Classes beyond those of 2022 are not waited for.
+    tally.add("clean", "create_rejected")
+    assert tally.is_done("clean")
+
+
+def test_the_largest_number_of_trials_ends_a_cell_whatever_is_missing() -> None:
+    tally = Tally(Precision(half_width=0.2, min_failures=5, min_trials=10, max_trials=12))
+    for _ in range(12):
+        assert not tally.is_done("rare")
+        tally.add("rare", None if tally.failures else "silent_startup")
+    assert tally.is_done("rare")

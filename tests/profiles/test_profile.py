@@ -1,0 +1,53 @@
+"""Profiles: the presets are what they are named for, and every mistake has a hint."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, QUIET_COLLECTOR
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles.profile import factor_levels, factor_names
+
+
+def test_the_worker_of_july_and_the_guarded_one_differ_where_it_matters() -> None:
+    july, august, guarded = (
+        PRESETS[name].factors for name in ("iluvatar-2022-07", "iluvatar-2022-08", "guarded")
+    )
+    assert {k for k in july if july[k] != august[k]} == {"cgroup"}
+    assert (july["snapshot_reference"], guarded["snapshot_reference"]) == ("none", "lease")
+    assert (july["cgroup"], guarded["cgroup"]) == ("shared", "own")
+
+
+def test_a_profile_is_frozen_and_knows_its_factors() -> None:
+    with pytest.raises(ValidationError):
+        PRESETS["guarded"].cgroup = "shared"
+    assert "name" not in factor_names()
+    assert factor_levels("snapshot_reference") == ("none", "container", "lease")
+    assert factor_levels("start_delay_ms") == ()
+
+
+def test_settings_change_single_factors_and_are_named() -> None:
+    profile = resolve_profile("guarded", ["collection=before_mount", "start_delay_ms=50"])
+    assert (profile.collection, profile.start_delay_ms) == ("before_mount", 50)
+    assert profile.name == "guarded+collection=before_mount,start_delay_ms=50"
+    assert profile.collector == QUIET_COLLECTOR
+    assert resolve_profile("guarded").collector == NATURAL_COLLECTOR
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("guardd", [], r"no profile 'guardd' \(did you mean guarded\?\); there are: iluvatar"),
+        ("guarded", ["cgruop=own"], r"no factor 'cgruop' \(did you mean cgroup\?\)"),
+        ("guarded", ["cgroup=mine"], r"factor cgroup has no level 'mine'.*shared, own"),
+        ("guarded", ["cgroup"], "not of the form factor=level"),
+        ("guarded", ["start_delay_ms=soon"], "factor start_delay_ms"),
+        ("guarded", ["start_delay_ms=-1"], "factor start_delay_ms.*greater than or equal to 0"),
+        ("guarded", ["name=x"], "no factor 'name'"),
+    ],
+)
+def test_mistakes_have_a_hint(name: str, settings: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve_profile(name, settings)

@@ -1,0 +1,289 @@
+"""Churn runs on a real containerd: reuse, eviction, death, stopping, and exact accounts of all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iluvatar_bench import RunResult, open_run, resolve_profile, run_churn
+from iluvatar_bench.batch.demo import CHURN_BUDGET_MIB, CHURN_CLIENTS
+from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.plans import (
+    Arrival,
+    ArrivalProcess,
+    ChurnPlan,
+    PooledFunction,
+    churn,
+)
+from iluvatar_bench.runs.arrivals import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.runs.pool_log import load_pool
+
+HELLO = PooledFunction("hello", "hello", 128)
+THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))
+
+
+def closed(arrivals: int, *, clients: int, seed: int = 1) -> ChurnPlan:
+    """A closed loop: its load follows the machine's speed, so no test depends on it."""
+    return churn(
+        arrivals=arrivals,
+        functions=THREE,
+        budget_mib=128 * (clients + 2),
+        seed=seed,
+        process=ArrivalProcess(pattern="closed", clients=clients),
+    )
+
+
+def one_by_one(*functions: str, keep_alive_ms: int | None = None) -> ChurnPlan:
+    """One client, who asks for these functions in turn."""
+    return ChurnPlan(
+        kind="churn",
+        arrivals=tuple(Arrival(n, name, None) for n, name in enumerate(functions)),
+        functions=THREE,
+        budget_mib=512,
+        keep_alive_ms=keep_alive_ms,
+        seed=0,
+        process=ArrivalProcess(pattern="closed", clients=1),
+    )
+
+
+def check_accounts(result: RunResult, plan: ChurnPlan) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What holds for every run that came to its end, whatever failed in it."""
+    arrivals, pool = result.arrivals, load_pool(result.folder)
+    assert arrivals is not None
+    assert list(arrivals["arrival"]) == list(range(len(plan.arrivals)))
+    assert list(arrivals["function"]) == [arrival.function for arrival in plan.arrivals]
+    assert set(arrivals["outcome"]) <= {"ok", "failed", "unknown"}
+    events = Counter(pool["event"])
+    assert events["arrive"] == len(plan.arrivals)
+    assert events["launch"] + events["serve"] == len(plan.arrivals)
+    assert events["launch"] == events["gone"] == len(result.trials)
+    assert list(result.trials["trial"]) == list(range(len(result.trials)))
+    assert (arrivals["start"] == "cold").sum() == events["launch"]
+    assert pool["resident_mib"].max() <= plan.budget_mib
+    last = pool.iloc[-1]
+    assert (last["busy"], last["idle"], last["leaving"], last["waiting"]) == (0, 0, 0, 0)
+    # A failed arrival's class is that of its container; no other container failed for it.
+    classes = result.trials.set_index("trial")["bug_class"]
+    failed = arrivals[arrivals["outcome"] == "failed"]
+    assert list(failed["bug_class"]) == [classes[trial] for trial in failed["trial"]]
+    assert failed["trial"].is_unique
+    assert list(arrivals["latency_ms"].notna()) == list(arrivals["outcome"] == "ok")
+    invocations = pd.read_parquet(result.folder / "invocations.parquet")
+    assert (invocations["status"] == 200).sum() == (arrivals["outcome"] == "ok").sum()
+    return arrivals, pool
+
+
+@pytest.mark.daemon
+async def test_a_guarded_pool_reuses_evicts_and_fails_nobody(tmp_path: Path) -> None:
+    plan = churn(
+        arrivals=10,
+        functions=THREE,
+        budget_mib=256,
+        seed=3,
+        process=ArrivalProcess(pattern="closed", clients=2),
+    )
+    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    arrivals, pool = check_accounts(result, plan)
+    assert set(arrivals["outcome"]) == set(result.trials["outcome"]) == {"ok"}
+    assert (pool["event"] == "evict").sum() > 0
+    assert (arrivals["start"] == "warm").sum() > 0
+    assert result.leaked == {}
+    assert result.planned == 10
+    assert result.manifest["plan"]["kind"] == "churn"
+    assert arrivals["lateness_ms"].isna().all()
+    assert str(result).startswith("10 arrivals: 10 ok, 0 failed, 0 unknown, 0 dropped (")
+    again = open_run(result.folder)
+    assert again.arrivals is not None
+    pd.testing.assert_frame_equal(again.arrivals, arrivals)
+    (result.folder / "arrivals.parquet").unlink()
+    journaled = open_run(result.folder).arrivals
+    assert journaled is not None
+    pd.testing.assert_frame_equal(journaled, arrivals)
+
+
+@pytest.mark.daemon
+async def test_an_open_loop_keeps_its_schedule_while_the_pool_is_full(tmp_path: Path) -> None:
+    """One container at a time, and eight arrivals before it can be ready."""
+    plan = ChurnPlan(
+        kind="trace",
+        arrivals=tuple(Arrival(n, "hello", 10.0 * n) for n in range(8)),
+        functions=(HELLO,),
+        budget_mib=128,
+        keep_alive_ms=None,
+        seed=0,
+    )
+    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    arrivals, pool = check_accounts(result, plan)
+    assert list(arrivals["start"]) == ["cold"] + ["warm"] * 7
+    assert (arrivals["lateness_ms"] >= 0).all()
+    ready = arrivals["submitted_at_ms"][0] + arrivals["latency_ms"][0]
+    assert (arrivals["submitted_at_ms"] < ready).all(), "nobody waited to be submitted"
+    assert arrivals["queue_ms"][1:].gt(0).all()
+    assert pool["waiting"].max() == 7
+    # Latency counts from the plan, so it holds the wait as well.
+    assert (arrivals["latency_ms"] >= arrivals["queue_ms"] + arrivals["invoke_ms"]).all()
+
+
+@pytest.mark.daemon
+async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arrival(
+    tmp_path: Path,
+) -> None:
+    def kill(record: ArrivalRecord) -> None:
+        if record.arrival == 0:
+            assert record.container_id is not None
+            for procs in Path("/sys/fs/cgroup").glob(f"**/{record.container_id}/cgroup.procs"):
+                for pid in procs.read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
+                return
+            raise AssertionError("no cgroup of the container")
+
+    # The death is noticed while the other function starts.
+    plan = one_by_one("hello", "float_operation", "hello")
+    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, on_arrival=kill)
+    arrivals, pool = check_accounts(result, plan)
+    assert list(result.trials["bug_class"].fillna("")) == ["process_died", "", ""]
+    assert list(arrivals["outcome"]) == ["ok"] * 3
+    assert list(arrivals["start"]) == ["cold"] * 3
+    assert (pool["event"] == "dead").sum() == 1
+
+
+@pytest.mark.daemon
+async def test_idle_containers_go_after_their_keep_alive(tmp_path: Path) -> None:
+    plan = one_by_one("hello", "float_operation", keep_alive_ms=50)
+    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    _, pool = check_accounts(result, plan)
+    assert (pool["event"] == "expire").sum() >= 1
+    assert set(result.trials["outcome"]) == {"ok"}
+
+
+@pytest.mark.daemon
+async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    plan = ChurnPlan(
+        kind="trace",
+        arrivals=tuple(Arrival(n, "hello", 0.0 if n < 5 else 900_000.0) for n in range(9)),
+        functions=(HELLO,),
+        budget_mib=128,
+        keep_alive_ms=None,
+        seed=0,
+    )
+    run = asyncio.create_task(
+        run_churn(resolve_profile("guarded"), plan, results=tmp_path, stop=stop)
+    )
+    async with asyncio.timeout(60):
+        while not list(tmp_path.glob("*/manifest.json")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        # The first five are submitted at once; stopped while the only container starts.
+        stop.set()
+        result = await run
+    assert result.arrivals is not None
+    counts = Counter(result.arrivals["outcome"])
+    assert set(counts) <= {"ok", "dropped"}
+    assert sum(counts.values()) == len(result.arrivals) <= 5
+    assert set(result.trials["outcome"]) == {"ok"}
+    assert result.leaked == {}
+    assert f"stopped after {len(result.arrivals)} of 9 planned arrivals" in str(result)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Path) -> None:
+    plan = closed(200, clients=2)
+    first = asyncio.Event()
+    run = asyncio.create_task(
+        run_churn(
+            resolve_profile("guarded"), plan, results=tmp_path, on_trial=lambda _: first.set()
+        )
+    )
+    async with asyncio.timeout(120):
+        await first.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "arrivals.parquet").exists()
+    result = open_run(folder)
+    assert result.arrivals is not None
+    assert 1 <= len(result.arrivals) < 200
+    assert result.manifest["status"] == "interrupted"
+    assert f"cut off after {len(result.arrivals)} of 200 planned arrivals" in str(result)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_one_plan_shows_every_class_of_2022_and_none_when_guarded(tmp_path: Path) -> None:
+    """The load of the demo: few clients, so that there are ready containers to be killed."""
+    plan = churn(
+        arrivals=300,
+        functions=THREE,
+        budget_mib=CHURN_BUDGET_MIB,
+        seed=1,
+        process=ArrivalProcess(pattern="closed", clients=CHURN_CLIENTS),
+    )
+    old = await run_churn(resolve_profile("iluvatar-2022-07"), plan, results=tmp_path)
+    check_accounts(old, plan)
+    assert {str(name) for name in CLASSES_OF_2022} <= set(old.trials["bug_class"].dropna())
+    guarded = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    arrivals, pool = check_accounts(guarded, plan)
+    assert set(guarded.trials["outcome"]) == set(arrivals["outcome"]) == {"ok"}
+    assert guarded.leaked == {}
+    assert (pool["event"] == "evict").sum() > 30
+    assert (arrivals["start"] == "warm").sum() > 30
+
+
+async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:
+    profile = resolve_profile("guarded")
+    for name, source, message in (
+        ("hello", "nope", "no function 'nope'"),
+        ("not/a name", "hello", "cannot be named after function 'not/a name'"),
+        ("x" * 49, "hello", "cannot be named after"),
+    ):
+        plan = churn(arrivals=1, functions=[PooledFunction(name, source)], budget_mib=128, seed=0)
+        with pytest.raises(UsageError, match=message):
+            await run_churn(profile, plan, results=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def record(arrival: int, **changes: object) -> ArrivalRecord:
+    fields = {
+        "run_id": "r",
+        "arrival": arrival,
+        "function": "hello",
+        "planned_at_ms": 0.0,
+        "submitted_at": "2026-01-01T00:00:00+00:00",
+        "submitted_at_ms": 0.0,
+        "lateness_ms": 0.0,
+        "outcome": ArrivalOutcome.OK,
+    }
+    return ArrivalRecord(**{**fields, **changes})
+
+
+def test_accounts_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
+    from iluvatar_bench.runs.arrivals import ArrivalJournal, load_arrivals
+
+    with pytest.raises(ValueError, match="outcome failed with class None"):
+        record(0, outcome=ArrivalOutcome.FAILED)
+    with pytest.raises(ValueError, match="outcome ok with class"):
+        record(0, bug_class="network")
+    journal = ArrivalJournal(tmp_path)
+    journal.append(record(0))
+    with (tmp_path / "arrivals.jsonl").open("a") as file:
+        file.write(json.dumps({"arrival": 1})[:-4])
+    assert len(load_arrivals(tmp_path)) == 1, "a line cut short is passed over"
+    (tmp_path / "arrivals.jsonl").unlink()
+    journal.close()
+    for _ in range(2):
+        journal.append(record(3))
+    journal.close()
+    with pytest.raises(UsageError, match="an arrival stands in it twice"):
+        load_arrivals(tmp_path)
+    with pytest.raises(UsageError, match=r"has no pool\.parquet"):
+        load_pool(tmp_path)

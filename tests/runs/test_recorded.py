@@ -1,0 +1,56 @@
+"""Recorded runs: found by path or by name, kept with their tables and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.runs import find_run, open_run, record_run, recorded_names
+from iluvatar_bench.runs.recorded import RECORDED_HOME
+from tests.support.run_folders import make_run
+
+
+def test_runs_are_found_by_name_and_a_folder_of_that_name_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_run("guarded") == RECORDED_HOME / "guarded"
+    make_run(tmp_path / "guarded", ok=1)
+    assert find_run("guarded") == Path("guarded")
+    assert {"guarded", "iluvatar-2022-07"} <= set(recorded_names())
+
+
+def test_every_recorded_run_opens_and_was_finished() -> None:
+    for name in recorded_names():
+        run = open_run(find_run(name))
+        assert run.caveat == ""
+        # What the plan counts: arrivals where it has any, else trials.
+        assert len(run.trials if run.arrivals is None else run.arrivals) == run.planned
+
+
+def test_a_run_is_kept_with_its_tables_only(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", ok=2, process_died=1)
+    for clutter in ("journal.jsonl", "containerd.log", "steps.png", "cold_start.ipynb"):
+        (run.folder / clutter).touch()
+    kept = record_run(run.folder, "mine", home=tmp_path / "home")
+    assert sorted(path.name for path in kept.iterdir()) == ["manifest.json", "trials.parquet"]
+    assert open_run(kept).trials.equals(run.trials)
+    with pytest.raises(UsageError, match="already: --replace"):
+        record_run(run.folder, "mine", home=tmp_path / "home")
+    other = make_run(tmp_path / "other", ok=5)
+    record_run(other.folder, "mine", replace=True, home=tmp_path / "home")
+    assert len(open_run(kept).trials) == 5
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["mine"]
+
+
+def test_what_cannot_be_a_recorded_run_is_refused(tmp_path: Path) -> None:
+    cut = make_run(tmp_path / "cut", {"status": "interrupted"}, ok=2)
+    with pytest.raises(UsageError, match="cut off"):
+        record_run(cut.folder, "mine", home=tmp_path / "home")
+    run = make_run(tmp_path / "run", ok=2)
+    for name in ("", "a/b", "..", ".hidden", "a b"):
+        with pytest.raises(UsageError, match="cannot be a recorded run's name"):
+            record_run(run.folder, name, home=tmp_path / "home")
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,150 @@
+"""Outcomes that a healthy daemon never gives: lost answers, refusals, a judge that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node
+from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.plans import PlannedTrial, cold_start
+from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.runs import verdict
+from iluvatar_bench.runs.runner import run_plan
+from iluvatar_bench.runs.store import trials_frame
+from iluvatar_bench.runs.trial import Setting, run_trial
+from iluvatar_bench.stats import check_accounting, failure_rates
+from tests.support.fake_containerd import FakeContainerd, fake_containerd
+
+IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
+REFUSED = (
+    "OCI runtime create failed: runc create failed: unable to start container process: "
+    "unable to apply cgroup configuration: container's cgroup is not empty: 1 process(es) found"
+)
+PLANNED = PlannedTrial(index=0, function="hello", hold_ms=0)
+
+
+async def lived(folder: Path, *, answers: dict[str, grpc.StatusCode], details: str = "") -> Trial:
+    trial, _ = await lived_with_fake(folder, answers=answers, details=details)
+    return trial
+
+
+async def lived_with_fake(
+    folder: Path, *, answers: dict[str, grpc.StatusCode], details: str = ""
+) -> tuple[Trial, FakeContainerd]:
+    socket = folder / "s"
+    async with fake_containerd(socket) as fake, connect(socket) as client:
+        fake.answers, fake.details = answers, details or fake.details
+        node = Node("fake", client, socket, "/iluvatar-bench/fake", None, folder, QUIET_COLLECTOR)
+        setting = Setting("test-fake", node, IMAGE, PRESETS["guarded"], KillLog())
+        return await run_trial(setting, PLANNED), fake
+
+
+async def test_a_lost_answer_is_unknown_never_ok_and_has_no_class(short_folder: Path) -> None:
+    answers = {"Tasks.Create": grpc.StatusCode.UNAVAILABLE}
+    trial = await lived(short_folder, answers=answers, details="error reading from server: EOF")
+    assert (trial.outcome, trial.bug_class) == (Outcome.UNKNOWN, None)
+    assert trial.failed_step == "task_create"
+    assert "EOF" in (trial.error or "")
+    assert "task_create_ms" not in trial.steps
+
+
+async def test_a_task_whose_creation_was_not_answered_is_deleted_all_the_same(
+    short_folder: Path,
+) -> None:
+    answers = {"Tasks.Create": grpc.StatusCode.DEADLINE_EXCEEDED}
+    _, fake = await lived_with_fake(short_folder, answers=answers)
+    calls = [call for call, _, _ in fake.calls]
+    for wanted in ("Tasks.Kill", "Tasks.Delete", "Snapshots.Remove", "Containers.Delete"):
+        assert wanted in calls[calls.index("Tasks.Create") :]
+    assert not fake.snapshots
+    assert not fake.containers
+
+
+async def test_the_lease_covers_prepare_and_goes_once_the_record_holds_the_snapshot(
+    short_folder: Path,
+) -> None:
+    _, fake = await lived_with_fake(short_folder, answers={"Tasks.Create": grpc.StatusCode.UNKNOWN})
+    order = [call for call, _, _ in fake.calls if not call.startswith(("Version", "Namespaces"))]
+    assert order[:5] == [
+        "Leases.Create",
+        "Snapshots.Prepare",
+        "Containers.Create",
+        "Leases.Delete",
+        "Tasks.Create",
+    ]
+    prepare = next(entry for entry in fake.calls if entry[0] == "Snapshots.Prepare")
+    assert prepare[2].startswith("create-")
+
+
+async def test_an_error_that_nobody_knows_is_unclassified_not_dropped(short_folder: Path) -> None:
+    answers = {"Containers.Create": grpc.StatusCode.UNKNOWN}
+    trial = await lived(short_folder, answers=answers, details="the moon is full")
+    assert (trial.outcome, trial.bug_class) == (Outcome.FAILED, "unclassified")
+    assert trial.mechanism == "unknown"
+
+
+async def test_secondary_errors_do_not_hide_the_first(short_folder: Path) -> None:
+    answers = {
+        "Tasks.Create": grpc.StatusCode.UNKNOWN,
+        "Snapshots.Remove": grpc.StatusCode.INTERNAL,
+        "Containers.Delete": grpc.StatusCode.INTERNAL,
+    }
+    trial = await lived(short_folder, answers=answers, details=REFUSED)
+    assert trial.bug_class == "create_rejected"
+    assert (trial.error or "").startswith("Tasks.Create")
+    assert [error.split(" ")[0] for error in trial.cleanup_errors] == [
+        "Snapshots.Remove",
+        "Containers.Delete",
+    ]
+
+
+async def test_a_judge_that_fails_does_not_acquit(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(verdict, "attribute", broken)
+    trial = await lived(short_folder, answers={"Tasks.Create": grpc.StatusCode.UNKNOWN})
+    assert (trial.outcome, trial.bug_class) == (Outcome.FAILED, "unclassified")
+
+
+async def test_a_whole_plan_against_a_daemon_that_loses_answers_still_adds_up(
+    short_folder: Path,
+) -> None:
+    done: list[Trial] = []
+    socket = short_folder / "s"
+    async with fake_containerd(socket) as fake, connect(socket) as client:
+        fake.answers = {"Tasks.Start": grpc.StatusCode.UNAVAILABLE}
+        node = Node(
+            "fake", client, socket, "/iluvatar-bench/fake", None, short_folder, QUIET_COLLECTOR
+        )
+        setting = Setting("test-fake", node, IMAGE, PRESETS["guarded"], KillLog())
+        await run_plan(setting, cold_start(trials=20, concurrency=7, seed=1), sinks=(done.append,))
+    frame = trials_frame(done)
+    check_accounting(frame)
+    rates = failure_rates(frame).set_index("bug_class")
+    assert rates.loc["unknown", "count"] == 20
+    assert rates.loc["ok", "count"] == 0
+
+
+async def test_a_sink_that_fails_ends_the_run(short_folder: Path) -> None:
+    def full_disk(_: Trial) -> None:
+        raise OSError("no space left on device")
+
+    socket = short_folder / "s"
+    async with fake_containerd(socket) as fake, connect(socket) as client:
+        fake.answers = {"Tasks.Create": grpc.StatusCode.UNKNOWN}
+        node = Node(
+            "fake", client, socket, "/iluvatar-bench/fake", None, short_folder, QUIET_COLLECTOR
+        )
+        setting = Setting("test-fake", node, IMAGE, PRESETS["guarded"], KillLog())
+        with pytest.raises(ExceptionGroup) as caught:
+            await run_plan(setting, cold_start(trials=4, concurrency=1, seed=1), sinks=(full_disk,))
+    assert isinstance(caught.value.exceptions[0], OSError)

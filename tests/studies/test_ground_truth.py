@@ -1,0 +1,138 @@
+"""Attribution against causes that were made on purpose: right in every one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.commands.app import app
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.studies.ground_truth import (
+    CASES,
+    COLUMNS,
+    Case,
+    choose,
+    confusion,
+    ground_truth,
+    is_right,
+    mistakes,
+)
+
+STORED = Path(__file__).parents[2] / "data" / "ground_truth.csv"
+
+
+def trial(case: Case, mechanism: str | None) -> Trial:
+    failed = mechanism is not None
+    return Trial(
+        run_id="r",
+        trial=0,
+        container_id="c",
+        profile="p",
+        factors={},
+        function=case.function,
+        submitted_at="2022-07-01T00:00:00+00:00",
+        outcome=Outcome.FAILED if failed else Outcome.OK,
+        bug_class="process_died" if failed else None,
+        mechanism=mechanism,
+    )
+
+
+def test_the_matrix_counts_every_answer_and_names_the_wrong_ones() -> None:
+    undisturbed, killed = choose(["undisturbed", "process_killed_by_us"])
+    lived = [
+        (killed, trial(killed, "own_kill")),
+        (undisturbed, trial(undisturbed, None)),
+        (killed, trial(killed, "unknown")),
+        (killed, trial(killed, "own_kill")),
+    ]
+    assert [is_right(*one) for one in lived] == [True, True, False, True]
+    table = confusion(lived)
+    assert tuple(table.columns) == COLUMNS
+    assert table[["case", "attributed", "trials"]].values.tolist() == [
+        ["undisturbed", "ok", 1],
+        ["process_killed_by_us", "own_kill", 2],
+        ["process_killed_by_us", "unknown", 1],
+    ]
+    assert mistakes(table)["attributed"].tolist() == ["unknown"]
+
+
+def test_every_mechanism_that_can_be_caused_here_has_a_case() -> None:
+    expected = {case.expected for case in CASES}
+    assert expected >= {
+        Mechanism.SNAPSHOT_COLLECTED,
+        Mechanism.COLLATERAL_KILL,
+        Mechanism.OWN_KILL,
+        Mechanism.OOM,
+        Mechanism.SHIM_DEATH,
+        Mechanism.DAEMON_RESTART,
+        Mechanism.OWN_ERROR,
+    }
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+async def test_wrong_requests_start_nothing() -> None:
+    with pytest.raises(UsageError, match="no case 'moon'; there are: undisturbed"):
+        choose(["moon"])
+    with pytest.raises(UsageError, match="repeats must be between 1 and"):
+        await ground_truth(repeats=0)
+    with pytest.raises(UsageError, match="concurrency must be between 1 and"):
+        await ground_truth(concurrency=0)
+    result = CliRunner().invoke(app, ["ground-truth", "--case", "moon"])
+    assert isinstance(result.exception, UsageError)
+
+
+def test_the_stored_matrix_is_of_these_cases_and_without_a_mistake() -> None:
+    table = pd.read_csv(STORED, keep_default_na=False)
+    assert tuple(table.columns) == COLUMNS
+    assert table["case"].tolist() == [case.name for case in CASES]
+    assert table["expected"].tolist() == [str(case.expected) for case in CASES]
+    assert mistakes(table).empty
+    assert (table["trials"] >= 5).all()
+
+
+async def cause(repeats: int) -> None:
+    wrong: list[str] = []
+
+    def note(case: Case, trial: Trial) -> None:
+        if not is_right(case, trial):
+            wrong.append(f"{case.name}: {trial.mechanism}: {trial.error}; {trial.evidence}")
+
+    table = await ground_truth(repeats=repeats, on_trial=note)
+    print(table.to_string(index=False))  # noqa: T201
+    assert not wrong
+    assert table["case"].tolist() == [case.name for case in CASES]
+    assert (table["trials"] == repeats).all()
+
+
+@pytest.mark.daemon
+async def test_the_same_words_about_the_same_module_have_two_causes() -> None:
+    """On a snapshot that is gone in both cases: only the image tells them apart."""
+    cases = choose(["collected_after_ready", "own_missing_module_on_collected"])
+    lived: dict[str, Trial] = {}
+    await ground_truth(
+        cases, repeats=1, on_trial=lambda case, trial: lived.update({case.name: trial})
+    )
+    collected, own = (lived[case.name] for case in cases)
+    words = {(trial.error or "").partition("HTTP 500: ")[2] for trial in (collected, own)}
+    assert words == {"ModuleNotFoundError: No module named 'ib_shipped'"}
+    assert collected.evidence["snapshot_found"] is own.evidence["snapshot_found"] is False
+    assert (collected.bug_class, collected.mechanism) == ("missing_packages", "snapshot_collected")
+    assert (own.bug_class, own.mechanism) == ("invoke_failed", "own_error")
+    verdicts = [trial.evidence["missing"][0]["verdict"] for trial in (collected, own)]
+    assert verdicts == ["lost", "absent_from_image"]
+
+
+@pytest.mark.daemon
+async def test_each_cause_once() -> None:
+    await cause(1)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_each_cause_five_times() -> None:
+    await cause(5)

@@ -1,0 +1,73 @@
+"""Every text that a signature matches contains one of the words derived from the table."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_classify import CASES
+
+from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
+from iluvatar_bench.worker_logs.required_words import failure_needles, required_literals
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("abc", {"abc"}),
+        ("[Ff]ailed x", {"Failed x", "failed x"}),
+        (r"\bOOM(?:Killed)?\b", {"OOM", "OOMKilled"}),
+        (r"failed to (?:start|load) shim", {"failed to start shim", "failed to load shim"}),
+        (r"exec: \d{1,3}+: not found", {": not found"}),
+        (r"(?<!warning )long enough|other", {"long enough", "other"}),
+        (r"(?:abcdef){2,3}x?", {"abcdef"}),
+        (r"a[b-z]longer", {"longer"}),
+    ],
+)
+def test_the_words_a_match_must_contain(pattern: str, words: set[str]) -> None:
+    assert required_literals(re.compile(pattern)) == words
+
+
+@pytest.mark.parametrize("pattern", [r"\d+", "(?:abc)?", "a|.", r"x*"])
+def test_a_pattern_without_fixed_words_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no fixed word"):
+        required_literals(re.compile(pattern))
+
+
+def test_a_pattern_that_ignores_case_is_refused() -> None:
+    with pytest.raises(ValueError, match="ignores case"):
+        required_literals(re.compile("abc", re.IGNORECASE))
+
+
+MATCHES = st.sampled_from(SIGNATURES).flatmap(
+    lambda s: st.tuples(st.just(s), st.from_regex(s.pattern))
+)
+
+
+@given(MATCHES)
+def test_whatever_matches_a_signature_contains_one_of_its_words(
+    case: tuple[Signature, str],
+) -> None:
+    signature, text = case
+    assert any(word in text for word in required_literals(signature.pattern))
+    assert any(word in text for word in failure_needles())
+
+
+@pytest.mark.parametrize(("_class", "text"), CASES)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_every_known_wording_contains_a_needle_at_any_quoting(
+    _class: object, text: str, depth: int
+) -> None:
+    for _ in range(depth):
+        text = json.dumps(text)
+    assert any(word in text for word in failure_needles())
+
+
+def test_needles_are_plain_ascii_and_selective() -> None:
+    """Bytes are searched, so only ASCII is the same in every encoding; short words hit too much."""
+    needles = failure_needles()
+    assert all(needle.isascii() and len(needle) >= 6 and "\n" not in needle for needle in needles)
+    assert not any(a != b and a in b for a in needles for b in needles)
