@@ -1,7 +1,8 @@
 """Reproduce, measure and explain intermittent container failures on a real containerd.
 
-``bugs`` says what can go wrong; ``lifecycle`` does it, right or wrong on purpose; ``monitor``
-watches; ``runs`` keep what happened; ``studies`` repeat and compare; ``explain`` and ``report`` show.
+``plans`` say what to do, ``profiles`` how; ``lifecycle`` does it on ``containerd``; ``monitor``
+watches; ``bugs`` names what went wrong; ``runs`` keep it; ``studies`` repeat and compare; ``audit``
+looks at yours; ``explain`` and ``report`` show it; ``commands`` and ``batch`` are the way in.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         attribute,
         classify_text,
     )
-    from iluvatar_bench.explain import Autopsy, explain
+    from iluvatar_bench.explain import Autopsy, explain_trial
     from iluvatar_bench.profiles import PRESETS, Profile, resolve_profile
     from iluvatar_bench.records import Event, Outcome, Trial
     from iluvatar_bench.runs import RunResult, open_run, run_churn, run_cold_start
@@ -50,7 +51,7 @@ __all__ = [
     "audit_daemon",
     "check_accounting",
     "classify_text",
-    "explain",
+    "explain_trial",
     "failure_rates",
     "open_run",
     "rate",

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuildOptions, BuiltImage, build_image, load_function
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 
 
 def _lacking() -> str | None:

@@ -1,4 +1,4 @@
-"""The case of one container that exists now: what protects it, what can happen to it."""
+"""One container that exists now, as a plain value: what protects it, what can happen to it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.result import Audit
-from iluvatar_bench.audit.rules.broken_rule import Finding
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule
 from iluvatar_bench.audit.rules.context import NamespaceView
 from iluvatar_bench.audit.rules.processes import CGROUP_SHARED, PID_NAMESPACE
 from iluvatar_bench.audit.rules.snapshots import GONE, MISSING, NOT_NAMED
 from iluvatar_bench.containerd.values import ContainerRecord, TaskState
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.explain.case import Actor, Case, Moment, Remedy
+from iluvatar_bench.records import LiveContainer, LiveFix, LiveMoment
 
 _SETTINGS = {
     NOT_NAMED.name: ("snapshot_reference=lease",),
@@ -25,7 +25,7 @@ _SETTINGS = {
 """The choice of a profile that a rule's fix amounts to."""
 
 
-def examine_container(audit: Audit, container: str) -> Case:
+def live_container(audit: Audit, container: str) -> LiveContainer:
     """What the audit has to say about one container, given as ``id`` or ``namespace/id``.
 
     Raises:
@@ -33,35 +33,27 @@ def examine_container(audit: Audit, container: str) -> Case:
     """
     view, record = _find(audit, container)
     name = view.title(record.id)
-    findings = [found for found in audit.findings if name in found.objects]
-    possible = list(dict.fromkeys(str(c) for found in findings for c in found.bug_classes))
+    broken = [found for found in audit.findings if name in found.objects]
+    possible = list(dict.fromkeys(str(c) for found in broken for c in found.bug_classes))
     task = view.state.tasks.get(record.id)
-    verdict = (
-        ("containerd", audit.state.version),
-        ("task", "none" if task is None else f"{task.state}, pid {task.pid}"),
-        ("snapshot", _snapshot_text(view, record)),
-        ("cgroup", cgroup_of(record) or "made by the runtime from the id"),
-        ("can end as", ", ".join(possible) or "nothing that this audit knows"),
-    )
-    summary = (
-        f"{len(findings)} thing{'s' if len(findings) != 1 else ''} can fail this container."
-        if findings
-        else "No rule finds anything wrong with this container."
-    )
-    return Case(
-        title=f"Container {name}, now",
-        summary=summary,
-        verdict=verdict,
-        moments=tuple(sorted(_moments(audit, view, record), key=lambda moment: moment.at)),
-        evidence_for=tuple(_wrong(findings)),
-        heading_for="What can fail it",
-        heading_ruled_out="In order",
-        ruled_out=tuple(_right(view, record, findings)),
-        not_known=audit.state.remarks,
-        remedies=tuple(
-            Remedy(text=found.rule.fix, settings=_SETTINGS.get(found.rule.name, ()))
-            for found in findings
+    return LiveContainer(
+        name=name,
+        facts=(
+            ("containerd", audit.state.version),
+            ("task", "none" if task is None else f"{task.state}, pid {task.pid}"),
+            ("snapshot", _snapshot_text(view, record)),
+            ("cgroup", cgroup_of(record) or "made by the runtime from the id"),
+            ("can end as", ", ".join(possible) or "nothing that this audit knows"),
         ),
+        moments=tuple(sorted(_moments(view, record), key=lambda moment: moment.at)),
+        broken=len(broken),
+        wrong=tuple(_wrong(broken)),
+        in_order=tuple(_right(view, record, broken)),
+        fixes=tuple(
+            LiveFix(text=found.rule.fix, settings=_SETTINGS.get(found.rule.name, ()))
+            for found in broken
+        ),
+        not_known=audit.state.remarks,
     )
 
 
@@ -80,24 +72,24 @@ def _find(audit: Audit, container: str) -> tuple[NamespaceView, ContainerRecord]
     raise UsageError(f"no container {container!r} in the containerd at {audit.state.address}")
 
 
-def _moments(audit: Audit, view: NamespaceView, record: ContainerRecord) -> Iterator[Moment]:
+def _moments(view: NamespaceView, record: ContainerRecord) -> Iterator[LiveMoment]:
     if record.created_at is not None:
         text = "record created"
-        yield Moment(at=record.created_at.timestamp(), actor=Actor.CONTAINERD, text=text)
+        yield LiveMoment(at=record.created_at.timestamp(), told_by="containerd", text=text)
     snapshot = _snapshot(view, record)
     info = view.state.snapshots.get(snapshot) if snapshot else None
     if info is not None and info.created_at is not None:
         text = f"snapshot {info.name} prepared"
-        yield Moment(at=info.created_at.timestamp(), actor=Actor.CONTAINERD, text=text)
+        yield LiveMoment(at=info.created_at.timestamp(), told_by="containerd", text=text)
     task = view.state.tasks.get(record.id)
     if task is not None and task.state is TaskState.STOPPED and task.exited_at is not None:
         text = f"process ended with status {task.exit_status}"
-        yield Moment(at=task.exited_at.timestamp(), actor=Actor.KERNEL, text=text, bad=True)
+        yield LiveMoment(at=task.exited_at.timestamp(), told_by="kernel", text=text, bad=True)
     mount = view.root_mount(record.id)
     if mount is not None and mount.upper_exists is False:
         text = "mountinfo names an upper directory that does not exist"
-        yield Moment(at=view.now.timestamp(), actor=Actor.KERNEL, text=text, bad=True)
-    yield Moment(at=view.now.timestamp(), actor=Actor.CLIENT, text="this audit read the daemon")
+        yield LiveMoment(at=view.now.timestamp(), told_by="kernel", text=text, bad=True)
+    yield LiveMoment(at=view.now.timestamp(), told_by="client", text="this audit read the daemon")
 
 
 def _snapshot(view: NamespaceView, record: ContainerRecord) -> SnapshotId | None:
@@ -115,15 +107,17 @@ def _snapshot_text(view: NamespaceView, record: ContainerRecord) -> str:
     return f"{snapshot}, which the record does not name"
 
 
-def _wrong(findings: list[Finding]) -> Iterator[str]:
-    for found in findings:
+def _wrong(broken: list[BrokenRule]) -> Iterator[str]:
+    for found in broken:
         others = f" (one of {found.count})" if found.count > 1 else ""
         yield f"{found.rule.name}{others}: {found.rule.why}"
         yield from found.details
 
 
-def _right(view: NamespaceView, record: ContainerRecord, findings: list[Finding]) -> Iterator[str]:
-    broken = {found.rule.name for found in findings}
+def _right(
+    view: NamespaceView, record: ContainerRecord, broken_rules: list[BrokenRule]
+) -> Iterator[str]:
+    broken = {found.rule.name for found in broken_rules}
     snapshot = _snapshot(view, record)
     if snapshot is not None and snapshot in view.held:
         holder = "the record" if list(record_roots(record)) else "a lease or a label"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.audit.clients import ClientHabits, observed_clients
 from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
-from iluvatar_bench.audit.rules.broken_rule import Finding, Severity
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
 from iluvatar_bench.audit.rules.leftovers import judge_leftovers
 from iluvatar_bench.audit.rules.processes import judge_processes
@@ -47,7 +47,7 @@ class Audit:
     """
 
     state: DaemonState
-    findings: tuple[Finding, ...]
+    findings: tuple[BrokenRule, ...]
     clients: tuple[ClientHabits, ...]
     context: Context
 

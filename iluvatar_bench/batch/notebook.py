@@ -26,8 +26,8 @@ from iluvatar_bench import errors
 from iluvatar_bench.errors import IluvatarBenchError, UnusablePath, UsageError
 from iluvatar_bench.functions import find_source
 from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.records.run_result import RUN_MIME
 from iluvatar_bench.runs import find_run
-from iluvatar_bench.runs.result import RUN_MIME
 
 NOTEBOOK_HOME = Path(__file__).resolve().parents[2] / "notebooks"
 

@@ -6,12 +6,15 @@ from iluvatar_bench.bugs.evidence import (
     DaemonFact,
     EventFact,
     Evidence,
+    FileKind,
+    FileVerdict,
     KillFact,
+    MissingFact,
     SnapshotFact,
     Target,
 )
-from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact, MissingName
-from iluvatar_bench.bugs.rules.suspicion import Finding
+from iluvatar_bench.bugs.rules.missing_file import MissingName
+from iluvatar_bench.bugs.rules.suspicion import Suspicion
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
 
 __all__ = [
@@ -24,12 +27,12 @@ __all__ = [
     "Evidence",
     "FileKind",
     "FileVerdict",
-    "Finding",
     "KillFact",
     "Mechanism",
     "MissingFact",
     "MissingName",
     "SnapshotFact",
+    "Suspicion",
     "Target",
     "attribute",
     "classify_text",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.rules import deaths, files
-from iluvatar_bench.bugs.rules.suspicion import Finding, finding, ruled_out
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 
@@ -28,8 +28,8 @@ class Attribution:
     bug_class: BugClass
     mechanism: Mechanism
     facts: tuple[str, ...]
-    considered: tuple[Finding, ...] = ()
-    ruled_out: tuple[Finding, ...] = ()
+    considered: tuple[Suspicion, ...] = ()
+    ruled_out: tuple[Suspicion, ...] = ()
 
 
 def attribute(symptom: BugClass, evidence: Evidence) -> Attribution:
@@ -37,9 +37,9 @@ def attribute(symptom: BugClass, evidence: Evidence) -> Attribution:
 
     Never raises: missing or contradictory evidence gives ``unknown``.
     """
-    findings = [found for rule in _RULES if (found := rule(symptom, evidence)) is not None]
-    considered = tuple(found for found in findings if found.supports)
-    against = tuple(found for found in findings if not found.supports)
+    suspicions = [found for rule in _RULES if (found := rule(symptom, evidence)) is not None]
+    considered = tuple(found for found in suspicions if found.supports)
+    against = tuple(found for found in suspicions if not found.supports)
     for found in considered:
         if found.proven:
             mechanism = found.mechanism
@@ -59,7 +59,7 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     return symptom
 
 
-def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """Requests failed because containerd itself was not there, or not the same any more."""
     if symptom not in (BugClass.DAEMON_UNAVAILABLE, BugClass.DEADLINE, BugClass.SHIM_LOST):
         return None
@@ -77,10 +77,10 @@ def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Finding | None:
     # A connection to a shim breaks with the daemon as it does with the shim.
     shim_gone = symptom is BugClass.SHIM_LOST and evidence.shim_alive is not True
     objections = ["the container's shim is not known to live"] if shim_gone else []
-    return finding(Mechanism.DAEMON_RESTART, supports, objections)
+    return suspicion(Mechanism.DAEMON_RESTART, supports, objections)
 
 
-_RULES: tuple[Callable[[BugClass, Evidence], Finding | None], ...] = (
+_RULES: tuple[Callable[[BugClass, Evidence], Suspicion | None], ...] = (
     _daemon_restart,
     deaths.oom,
     deaths.collateral_kill,

@@ -7,7 +7,49 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact
+
+class FileKind(StrEnum):
+    """What is missing."""
+
+    MODULE = "module"
+    """A Python module, by its dotted name."""
+    NAME = "name"
+    """What ``from package import name`` asked for: a submodule, or something else."""
+    FILE = "file"
+    """A path in the container."""
+    LIBRARY = "library"
+    """A shared library, by the name of its file."""
+
+
+class FileVerdict(StrEnum):
+    """What became of a file that a process missed."""
+
+    ABSENT_FROM_IMAGE = "absent_from_image"
+    """The image never had it."""
+    LOST = "lost"
+    """The image has it, and the container does not see it."""
+    LATE = "late"
+    """It is there now, though the process missed it."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFact:
+    """What was found out about a file that an error says is missing. None: not known.
+
+    ``path_in_image`` is where the image has it. ``seen_through`` says whose view of the root was
+    asked: the ``process``'s, or that of the ``bundle`` it was mounted in. ``visible_later`` is a
+    second look after a moment, made only where the first found nothing.
+    """
+
+    kind: FileKind
+    name: str
+    verdict: FileVerdict
+    in_image: bool | None = None
+    path_in_image: str | None = None
+    visible_now: bool | None = None
+    visible_later: bool | None = None
+    seen_through: str | None = None
 
 
 class Target(StrEnum):

@@ -112,20 +112,20 @@ def explain_command(
 
 
 def _recorded(run: str | None, trial: int | None) -> Autopsy:
-    from iluvatar_bench.explain import explain
-    from iluvatar_bench.runs import find_run
+    from iluvatar_bench.explain import explain_trial
+    from iluvatar_bench.runs import find_run, open_run
 
     assert run is not None
     assert trial is not None
-    return explain(find_run(run), trial)
+    return explain_trial(open_run(find_run(run)), trial)
 
 
 def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:
-    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, examine_container
-    from iluvatar_bench.explain import Autopsy
+    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container
+    from iluvatar_bench.explain import explain_container
 
     audit = asyncio.run(audit_daemon(address or SYSTEM_SOCKET, namespace=namespace))
-    return Autopsy(examine_container(audit, container))
+    return explain_container(live_container(audit, container))
 
 
 def _show(audit: Audit) -> None:

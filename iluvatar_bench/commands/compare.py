@@ -36,8 +36,8 @@ def compare_command(
     Runs must agree in containerd, shim, runc, kernel, machine, cgroup mode and processors.
     """
     from iluvatar_bench.report import difference_table
-    from iluvatar_bench.runs import compare_runs, find_run, open_run
-    from iluvatar_bench.stats import Verdict
+    from iluvatar_bench.runs import find_run, open_run
+    from iluvatar_bench.stats import Verdict, compare_runs
 
     runs = [open_run(find_run(name)) for name in (baseline, candidate)]
     compared = compare_runs(*runs, alpha=alpha, force=force)

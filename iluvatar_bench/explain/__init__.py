@@ -1,5 +1,6 @@
 """The story of one failure: what happened when, what proves its cause, what would prevent it."""
 
-from iluvatar_bench.explain.autopsy import Autopsy, explain
+from iluvatar_bench.explain.autopsy import Autopsy, explain_trial
+from iluvatar_bench.explain.live import explain_container
 
-__all__ = ["Autopsy", "explain"]
+__all__ = ["Autopsy", "explain_container", "explain_trial"]

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,7 +20,7 @@ from iluvatar_bench.explain.case_html import case_fragment, case_page
 from iluvatar_bench.explain.case_text import case_text
 from iluvatar_bench.explain.grounds import Grounds, grounds
 from iluvatar_bench.explain.remedy import remedy
-from iluvatar_bench.runs import RunResult, open_run
+from iluvatar_bench.records.run_result import RunResult
 
 _MOST_NEIGHBOURS = 8
 """Neighbours' Kills on a page: the last ones before the failure; a long log would hide them."""
@@ -53,46 +52,37 @@ class Autopsy:
         return case_page(self.case)
 
 
-def explain(run: RunResult | Path, trial: int) -> Autopsy:
-    """What happened to one trial of a run: ``explain(run, 7)``.
+def explain_trial(run: RunResult, trial: int) -> Autopsy:
+    """What happened to one trial of a run: ``explain_trial(run, 7)``.
 
     Raises:
-        UsageError: it is no run folder, or the run has no such trial.
+        UsageError: the run has no such trial.
     """
-    result = run if isinstance(run, RunResult) else open_run(run)
-    rows = result.trials[result.trials["trial"] == trial]
+    rows = run.trials[run.trials["trial"] == trial]
     if rows.empty:
-        known = result.trials["trial"]
+        known = run.trials["trial"]
         raise UsageError(
-            f"run {result.folder.name} has no trial {trial}; "
+            f"run {run.folder.name} has no trial {trial}; "
             f"there are {len(known)}, from {known.min()} to {known.max()}"
         )
     row = _plain(rows.iloc[0].to_dict())
-    events = _events(result.folder, row["container_id"])
-    deaths = _deaths(result.folder, row["container_id"])
-    return Autopsy(_case(row, events, deaths, result.manifest))
+    name = row["container_id"]
+    return Autopsy(
+        _case(row, _events(run.seen["events"], name), _deaths(run.seen["deaths"], name), run)
+    )
 
 
-def _table(folder: Path, name: str) -> pd.DataFrame | None:
-    """A table of the run; None where the run has none, as one that was cut off."""
-    path = folder / f"{name}.parquet"
-    return pd.read_parquet(path) if path.exists() else None
-
-
-def _deaths(folder: Path, container_id: str) -> list[dict[str, Any]]:
+def _deaths(deaths: pd.DataFrame, container_id: str) -> list[dict[str, Any]]:
     """How the end of the container's process came to be known, in runs that kept it."""
-    frame = _table(folder, "deaths")
-    if frame is None:
-        return []
-    return [_plain(row) for row in frame[frame["container_id"] == container_id].to_dict("records")]
+    mine = deaths[deaths["container_id"] == container_id]
+    return [_plain(row) for row in mine.to_dict("records")]
 
 
-def _events(folder: Path, container_id: str) -> list[dict[str, Any]]:
+def _events(events: pd.DataFrame, container_id: str) -> list[dict[str, Any]]:
     """The container's events and its snapshot's, in the order of their times."""
-    frame = _table(folder, "events")
-    if frame is None:
-        return []
-    mine = frame[(frame["container_id"] == container_id) | (frame["snapshot_key"] == container_id)]
+    mine = events[
+        (events["container_id"] == container_id) | (events["snapshot_key"] == container_id)
+    ]
     return [_plain(row) for row in mine.sort_values("timestamp").to_dict("records")]
 
 
@@ -114,8 +104,9 @@ def _case(
     row: dict[str, Any],
     events: list[dict[str, Any]],
     deaths: list[dict[str, Any]],
-    manifest: Mapping[str, Any],
+    run: RunResult,
 ) -> Case:
+    manifest = run.manifest
     stored = json.loads(row.get("evidence") or "{}")
     evidence, unread = _evidence(stored)
     factors = {name: row[name] for name in manifest.get("profile", {}) if name in row}

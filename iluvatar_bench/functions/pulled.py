@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
+from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.oci.image_archive import SPOOL_HOME
 from iluvatar_bench.containerd.oci.pull import export, pull, require_full
 from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.functions.images import StoredImage, store_archive
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 
 log = logging.getLogger(__name__)
 

@@ -2,5 +2,6 @@
 
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.lifecycle.kill_log import KillLog
+from iluvatar_bench.lifecycle.removal import remove
 
-__all__ = ["Container", "KillLog"]
+__all__ = ["Container", "KillLog", "remove"]

@@ -33,7 +33,6 @@ from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.progress import Progress
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
-from iluvatar_bench.lifecycle.removal import remove
 from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.records import COLLECTION_SPAN
 
@@ -47,8 +46,8 @@ DEATH_NEWS_SECONDS = 0.5
 class Container:
     """A container of one profile on one node.
 
-    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, :meth:`remove`; after
-    a failure :meth:`remove` alone. ``close`` releases what belongs to this process.
+    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, then ``removal.remove``;
+    after a failure ``remove`` alone. ``close`` releases what belongs to this process.
     """
 
     def __init__(
@@ -316,18 +315,6 @@ class Container:
             "though this client had not killed it",
             container_id=self.id,
         )
-
-    async def remove(self) -> tuple[str, ...]:
-        """End and remove the container the way the profile says.
-
-        Safe at any point of its life. Returns notes on what went wrong on a way that led to the
-        end all the same; mostly empty.
-
-        Raises:
-            ProcessDied: it turns out that a ready process had ended before this client's Kill.
-            ContainerdError, StepTimedOut: the container could not be removed.
-        """
-        return await remove(self)
 
     def output_tails(self) -> tuple[Tail, Tail]:
         """The ends of stdout and stderr; complete once the task is deleted."""

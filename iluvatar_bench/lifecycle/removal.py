@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 from iluvatar_bench.bugs import KillFact
 from iluvatar_bench.containerd.values import ExitStatus
@@ -19,9 +18,7 @@ from iluvatar_bench.errors import (
     StepTimedOut,
     Unreachable,
 )
-
-if TYPE_CHECKING:
-    from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.lifecycle.container import Container
 
 EXIT_SECONDS = 10.0
 """How long a killed process may take to end, and how long the worker of 2022 polled."""
@@ -30,10 +27,15 @@ POLL_SECONDS = 0.005
 
 
 async def remove(container: Container) -> tuple[str, ...]:
-    """End and remove the container as its profile says; see :meth:`Container.remove`.
+    """End and remove the container the way its profile says.
 
-    Every part is tried even if an earlier one failed; the first error is raised, with the others
-    as its notes.
+    Safe at any point of its life. Every part is tried even if an earlier one failed; the first
+    error is raised, with the others as its notes. Returns notes on what went wrong on a way that
+    led to the end all the same; mostly empty.
+
+    Raises:
+        ProcessDied: it turns out that a ready process had ended before this client's Kill.
+        ContainerdError, StepTimedOut: the container could not be removed.
     """
     errors: list[Exception] = []
     notes: list[str] = []

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
-from iluvatar_bench.containerd.oci.spec import Resources
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
+from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
 
 Collection = Literal[
@@ -102,9 +102,9 @@ class Profile(BaseModel):
         return hashlib.sha256(levels.encode()).hexdigest()[:8]
 
     @property
-    def limits(self) -> Resources:
+    def limits(self) -> Limits:
         """What a container of this profile may use."""
-        return Resources(
+        return Limits(
             memory_limit_bytes=self.memory_limit_mib << 20,
             cpus=self.cpus,
             open_files=self.open_files,

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import pandas as pd
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.churn_table import churn_table
 from iluvatar_bench.report.figures import (
     plot_arrivals,
@@ -13,8 +17,12 @@ from iluvatar_bench.report.figures import (
     side_by_side,
 )
 from iluvatar_bench.report.parts import Part, Text, figure_of, table_of
-from iluvatar_bench.runs import RunResult
-from iluvatar_bench.runs.pool_log import load_pool
+
+
+def _pool_of(run: RunResult) -> pd.DataFrame:
+    if run.pool is None:
+        raise UsageError(f"{run.folder} has no pool.parquet: no workload of arrivals ended there")
+    return run.pool
 
 
 def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:
@@ -26,7 +34,7 @@ def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:
     arrivals = {run.label: run.arrivals for run in runs if run.arrivals is not None}
     if not arrivals:
         return []
-    pools = {run.label: load_pool(run.folder) for run in runs if run.label in arrivals}
+    pools = {run.label: _pool_of(run) for run in runs if run.label in arrivals}
     return [
         Text(
             "Requests for several functions, served from a keep-alive pool: warm by an idle "

@@ -15,6 +15,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from iluvatar_bench.records import STEP_COLUMNS
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_parts import arrival_parts
 from iluvatar_bench.report.figures import (
     plot_differences,
@@ -34,8 +35,7 @@ from iluvatar_bench.report.tables import (
     latency_table,
 )
 from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
-from iluvatar_bench.runs import RunComparison, RunResult, compare_runs, load_observations
-from iluvatar_bench.stats import step_latencies, time_to_death
+from iluvatar_bench.stats import RunComparison, compare_runs, step_latencies, time_to_death
 
 _READING = (
     "A cell: count/trials, rate in percent and its 95 % Wilson interval; for none, the highest "
@@ -213,9 +213,8 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
         if failed.empty or "spans" not in failed:
             continue
         timed = failed[failed["spans"].notna()].drop_duplicates("bug_class")
-        seen = load_observations(run.folder)
         for _, row in timed.head(_MOST_FAILURES).iterrows():
-            timeline = trial_timeline(run.trials, trial=row["trial"], **seen)
+            timeline = trial_timeline(run.trials, trial=row["trial"], **run.seen)
             if timeline["kind"].isin(OWN_KINDS).any():
                 name = f"{run.label}, trial {row['trial']}: {row['bug_class']}, {row['mechanism']}"
                 parts += [Text(name, "heading"), figure_of(partial(timeline_figure, timeline))]
@@ -233,12 +232,10 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
 def _memory(runs: Sequence[RunResult]) -> list[Part]:
     parts: list[Part] = []
     for run in runs:
-        path = run.folder / "samples.parquet"
-        samples = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        samples = run.seen["samples"]
         if samples.empty or samples["round"].nunique() < _FEWEST_ROUNDS:
             continue
-        seen = run.folder / "deaths.parquet"
-        deaths = unwanted_deaths(pd.read_parquet(seen), run.trials) if seen.exists() else None
+        deaths = unwanted_deaths(run.seen["deaths"], run.trials)
         parts += [
             Text(run.label, "heading"),
             figure_of(partial(plot_memory, samples, deaths=deaths)),

@@ -11,8 +11,7 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
-from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.runs.arrivals import ArrivalRecord
+from iluvatar_bench.records import ArrivalRecord, Outcome, Trial
 
 
 @contextmanager

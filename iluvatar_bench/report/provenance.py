@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.parts import Document, Part, Text, table_of
-from iluvatar_bench.runs import RunResult
 
 _NAMES_SHOWN = 3
 

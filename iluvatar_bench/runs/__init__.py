@@ -1,18 +1,16 @@
 """Runs: one plan under one profile on a real containerd, kept as a folder."""
 
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.churn import run_churn
 from iluvatar_bench.runs.cold_start import run_cold_start
-from iluvatar_bench.runs.compare import RunComparison, compare_runs
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.recorded import find_run, record_run, recorded_names
-from iluvatar_bench.runs.result import RunResult, open_run
+from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.store import RunFolder, load_observations, load_run
 
 __all__ = [
-    "RunComparison",
     "RunFolder",
     "RunResult",
-    "compare_runs",
     "find_run",
     "load_observations",
     "load_pool",

@@ -13,11 +13,12 @@ from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
 from iluvatar_bench.profiles import Profile
-from iluvatar_bench.records import Trial
-from iluvatar_bench.runs.arrivals import ArrivalJournal, ArrivalRecord, arrivals_frame
+from iluvatar_bench.records import ArrivalRecord, Trial
+from iluvatar_bench.records.frames import arrivals_frame
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.runs.arrivals import ArrivalJournal
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.pool_worker import PoolWorker
-from iluvatar_bench.runs.result import RunResult
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Blueprint, open_laboratory

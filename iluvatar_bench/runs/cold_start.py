@@ -11,8 +11,8 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
-from iluvatar_bench.runs.result import RunResult
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Blueprint, open_laboratory

@@ -12,15 +12,12 @@ from typing import Any
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.monitor import Monitor
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.frames import Observations, invocations_frame, trials_frame
+from iluvatar_bench.records.run_result import RunResult, RunStatus
 from iluvatar_bench.runs.leaks import take_stock
-from iluvatar_bench.runs.result import RunResult, RunStatus, open_run
+from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop
-from iluvatar_bench.runs.store import (
-    Observations,
-    RunFolder,
-    invocations_frame,
-    trials_frame,
-)
+from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Laboratory
 
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]

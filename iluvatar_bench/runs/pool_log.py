@@ -8,22 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.keep_alive import Occupancy
-
-POOL_COLUMNS = {
-    "at_ms": "float64",
-    "event": "string",
-    "container": "Int64",
-    "busy": "int64",
-    "idle": "int64",
-    "leaving": "int64",
-    "waiting": "int64",
-    "resident_mib": "int64",
-}
-"""``event`` is one of arrive, launch, serve, release, evict, expire, dead (found dead while idle),
-gone, drop, close; the counts are those after it. Decisions that follow from one event are taken at
-once, so rows of the same moment have the same counts."""
+from iluvatar_bench.records.frames import POOL_COLUMNS
 
 
 class PoolLog:
@@ -45,13 +31,7 @@ class PoolLog:
         frame.to_parquet(folder / "pool.parquet", index=False)
 
 
-def load_pool(folder: Path) -> pd.DataFrame:
-    """The pool's history of a run folder.
-
-    Raises:
-        UsageError: it has none: another workload, or a run that was killed.
-    """
+def load_pool(folder: Path) -> pd.DataFrame | None:
+    """The pool's history of a run folder; None where the run was killed before it was written."""
     path = folder / "pool.parquet"
-    if not path.exists():
-        raise UsageError(f"{folder} has no pool.parquet: no workload of arrivals ended there")
-    return pd.read_parquet(path)
+    return pd.read_parquet(path) if path.exists() else None

@@ -15,8 +15,7 @@ from typing import Any
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Decision, Evict, Launch, Serve
-from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.runs.arrivals import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.trial import Setting, live_trial

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -12,15 +11,8 @@ from typing import IO, Any
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.records import (
-    READABLE_VERSIONS,
-    SCHEMA_VERSION,
-    STEP_COLUMNS,
-    Death,
-    Event,
-    Sample,
-    Trial,
-)
+from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
+from iluvatar_bench.records.frames import Observations, trials_frame
 
 
 class RunFolder:
@@ -107,86 +99,6 @@ class RunFolder:
         invocations.to_parquet(self.path / "invocations.parquet", index=False)
         for name, frame in seen.frames().items():
             frame.to_parquet(self.path / f"{name}.parquet", index=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """What a monitor saw over a run."""
-
-    events: Sequence[Event] = ()
-    deaths: Sequence[Death] = ()
-    samples: Sequence[Sample] = ()
-
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """A frame of each kind, one row a record; times are UTC, counts nullable integers."""
-        return {
-            "events": _frame(Event, self.events),
-            "deaths": _frame(Death, self.deaths),
-            "samples": _frame(Sample, self.samples),
-        }
-
-
-def _frame(
-    kind: type[Event | Death | Sample], records: Sequence[Event | Death | Sample]
-) -> pd.DataFrame:
-    columns = list(kind.__dataclass_fields__)
-    frame = pd.DataFrame([record.as_row() for record in records], columns=columns)
-    for column in columns:
-        if column == "timestamp" or column.endswith("_at"):
-            frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
-        elif column in ("pid", "exit_status") or column.endswith("_bytes"):
-            frame[column] = frame[column].astype("Int64")
-    return frame
-
-
-def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
-    """One row a trial, ordered by trial; steps that were not reached are NaN.
-
-    ``submitted_at`` is UTC. ``exit_status`` is a nullable integer.
-    """
-    rows = sorted((trial.as_row() for trial in trials), key=lambda row: row["trial"])
-    frame = pd.DataFrame(rows)
-    if frame.empty:
-        return frame
-    frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
-    frame["exit_status"] = frame["exit_status"].astype("Int64")
-    for column in (*STEP_COLUMNS, "total_ms"):
-        frame[column] = frame[column].astype("float64")
-    return frame
-
-
-INVOCATION_COLUMNS: Mapping[str, str] = {
-    "run_id": "string",
-    "trial": "int64",
-    "container_id": "string",
-    "attachment": "string",
-    "operation": "string",
-    "first": "boolean",
-    "sent_at": "datetime64[ns, UTC]",
-    "duration_ms": "float64",
-    "status": "Int64",
-    "response_bytes": "Int64",
-    "cause": "string",
-    "error": "string",
-}
-"""Columns of ``invocations`` and their types."""
-
-
-def invocations_frame(trials: Iterable[Trial]) -> pd.DataFrame:
-    """One row a request to a container, with its trial, ordered by the time it was sent."""
-    rows = [
-        {
-            "run_id": trial.run_id,
-            "trial": trial.trial,
-            "container_id": trial.container_id,
-            **invocation,
-        }
-        for trial in trials
-        for invocation in trial.invocations
-    ]
-    frame = pd.DataFrame(rows, columns=list(INVOCATION_COLUMNS))
-    frame["sent_at"] = pd.to_datetime(frame["sent_at"], utc=True, format="ISO8601")
-    return frame.astype(INVOCATION_COLUMNS).sort_values("sent_at", ignore_index=True)
 
 
 def load_observations(path: Path) -> dict[str, pd.DataFrame]:

@@ -12,12 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iluvatar_bench.containerd.daemon.private import (
-    Collector,
-    Node,
-    existing_daemon,
-    private_daemon,
-)
+from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import (
@@ -39,6 +34,7 @@ from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
 from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
+from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.trial import Setting
 

@@ -18,7 +18,7 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
-from iluvatar_bench.lifecycle import Container, KillLog
+from iluvatar_bench.lifecycle import Container, KillLog, remove
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import (
@@ -183,7 +183,7 @@ async def _live(
         setting.monitor.expect_end(container.id)
     try:
         async with asyncio.timeout(TRIAL_SECONDS):
-            notes = await container.remove()
+            notes = await remove(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
             return await examine(setting, container, error, before), None, ()

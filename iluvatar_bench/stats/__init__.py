@@ -5,15 +5,15 @@ how often                  :func:`rate`, :func:`failure_rates`, :func:`deaths_pe
 how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
                            :func:`time_to_death`
 which is worse             :func:`rate_difference`, :func:`compare_profiles`,
-                           :func:`overall_verdict`
+                           :func:`overall_verdict`, :func:`compare_runs`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
-                           :func:`class_effects`, :func:`findings`
+                           :func:`class_effects`, :func:`class_verdicts`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
                            :class:`UntilPrecise`, :class:`Sprt`
 =========================  ==================================================================
 """
 
-from iluvatar_bench.stats.causes import Cause, Finding, at_risk, class_effects, findings
+from iluvatar_bench.stats.causes import Cause, ClassVerdict, at_risk, class_effects, class_verdicts
 from iluvatar_bench.stats.comparison import (
     COMPARISON_COLUMNS,
     Verdict,
@@ -51,6 +51,7 @@ from iluvatar_bench.stats.rates import (
     rate,
     zero_failure_upper_bound,
 )
+from iluvatar_bench.stats.run_comparison import RunComparison, compare_runs
 from iluvatar_bench.stats.sprt import Sprt, SprtCharacteristics
 from iluvatar_bench.stats.stopping import Decision, StoppingRule, UntilPrecise
 from iluvatar_bench.stats.stratified import StratifiedEffect, stratified_effect
@@ -72,13 +73,14 @@ __all__ = [
     "FAILURE_RATE_COLUMNS",
     "QUANTILE_COLUMNS",
     "Cause",
+    "ClassVerdict",
     "DeathRate",
     "Decision",
     "EffectVerdict",
-    "Finding",
     "IntervalMethod",
     "Rate",
     "RateDifference",
+    "RunComparison",
     "Sprt",
     "SprtCharacteristics",
     "StoppingRule",
@@ -89,12 +91,13 @@ __all__ = [
     "at_risk",
     "check_accounting",
     "class_effects",
+    "class_verdicts",
     "compare_profiles",
+    "compare_runs",
     "death_rates",
     "deaths_per_hour",
     "factor_effects",
     "failure_rates",
-    "findings",
     "fisher_power",
     "holm",
     "latency_quantiles",

@@ -125,7 +125,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ClassVerdict:
     """The verdict on one bug class.
 
     ``causes`` take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` a part;
@@ -162,9 +162,9 @@ class Finding:
         return f"{self.bug_class} {verdict}{more}; evidence: {proven}"
 
 
-def findings(
+def class_verdicts(
     trials: pd.DataFrame, effects: pd.DataFrame, *, classes: Sequence[BugClass]
-) -> tuple[Finding, ...]:
+) -> tuple[ClassVerdict, ...]:
     """One verdict for each of ``classes``, then for every other class that came.
 
     Args:
@@ -179,7 +179,7 @@ def findings(
     return tuple(_finding(trials, effects, name) for name in names)
 
 
-def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Finding:
+def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> ClassVerdict:
     failed = trials[trials["bug_class"] == name]
     raising = effects[
         (effects["bug_class"] == name) & (effects["verdict"] == EffectVerdict.RAISES)
@@ -197,7 +197,7 @@ def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Fin
         )
         for row in raising.to_dict(orient="records")
     ]
-    return Finding(
+    return ClassVerdict(
         bug_class=name,
         count=len(failed),
         trials_at_risk=len(at_risk(trials, name)),

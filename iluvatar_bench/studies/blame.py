@@ -22,8 +22,8 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import changed_factors
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
-from iluvatar_bench.runs.result import RunResult
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Blueprint, open_laboratory

@@ -13,18 +13,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import ProcessDied, UsageError
 from iluvatar_bench.functions import BuildOptions, find_source, image_of
 from iluvatar_bench.host.kernel.held_process import HeldProcess
-from iluvatar_bench.lifecycle import Container, KillLog
+from iluvatar_bench.lifecycle import Container, KillLog, remove
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Way
-from iluvatar_bench.runs.store import Observations, load_observations
+from iluvatar_bench.records.frames import Observations
+from iluvatar_bench.runs.store import load_observations
 
 WAYS = (Way.PIDFD, Way.WAIT, Way.EVENT, Way.POLL)
 """The ways that tell of every death as long as nothing breaks."""
@@ -151,7 +153,7 @@ async def idle_containers(
 
 async def _remove(container: Container, monitor: Monitor) -> None:
     try:
-        await container.remove()
+        await remove(container)
     except ProcessDied:
         # As intended.
         pass

@@ -29,8 +29,8 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.cold_start import run_cold_start
-from iluvatar_bench.runs.result import RunResult
 from iluvatar_bench.runs.runner import Stop
 
 QUANTITIES = ("start_delay_ms", "concurrency", "pause_threshold")

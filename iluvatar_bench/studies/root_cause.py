@@ -22,13 +22,14 @@ from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
-from iluvatar_bench.runs.result import RunResult, open_run
+from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Blueprint, Laboratory, open_laboratory
 from iluvatar_bench.runs.trial import Setting
-from iluvatar_bench.stats import Decision, Finding, UntilPrecise, class_effects, findings
+from iluvatar_bench.stats import ClassVerdict, Decision, UntilPrecise, class_effects, class_verdicts
 
 REPEATS = 2
 """Trials of each cell in a block: neighbours of one shared cgroup live beside each other."""
@@ -119,7 +120,7 @@ class RootCause:
     run: RunResult
     design: Design
     effects: pd.DataFrame
-    findings: tuple[Finding, ...]
+    findings: tuple[ClassVerdict, ...]
     alpha: float
 
     @property
@@ -238,7 +239,7 @@ def judge(run: RunResult, *, alpha: float) -> RootCause:
         run=replace(run, trials=trials),
         design=chosen,
         effects=effects,
-        findings=findings(trials, effects, classes=CLASSES_OF_2022),
+        findings=class_verdicts(trials, effects, classes=CLASSES_OF_2022),
         alpha=alpha,
     )
 

@@ -15,8 +15,8 @@ from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
-from iluvatar_bench.runs.store import trials_frame
 from iluvatar_bench.runs.testbed import Laboratory
 from iluvatar_bench.stats import Decision, Rate, Sprt, at_risk
 from iluvatar_bench.studies.ddmin import Changes, most_probes

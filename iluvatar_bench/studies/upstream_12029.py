@@ -17,7 +17,7 @@ from signal import SIGKILL
 
 import pandas as pd
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.oci.spec import BindMount, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus
@@ -27,6 +27,7 @@ from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.lifecycle.container import RUNTIME
 from iluvatar_bench.lifecycle.gate import GATE_IN_CONTAINER, WAITING_TEXT, Gate, gate_at
 from iluvatar_bench.lifecycle.readiness import wait_for_text
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, factor_levels, resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.cold_start import run_cold_start

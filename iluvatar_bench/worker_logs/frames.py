@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,10 +13,8 @@ from iluvatar_bench.worker_logs.activity import Activity, Cell
 from iluvatar_bench.worker_logs.collect import OverflowCell
 from iluvatar_bench.worker_logs.failure import Failure
 from iluvatar_bench.worker_logs.names import function_of
+from iluvatar_bench.worker_logs.problems import FileFacts
 from iluvatar_bench.worker_logs.samples import Samples
-
-if TYPE_CHECKING:
-    from iluvatar_bench.worker_logs.scan import FileFacts
 
 FAILURE_COLUMNS = (
     "time",

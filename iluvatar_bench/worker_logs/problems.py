@@ -32,3 +32,13 @@ class Problems:
         self.count += 1
         if len(self.kept) < KEPT_PER_FILE:
             self.kept.append(Unreadable(self.file, line, reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What was read of one file. ``lines`` counts line ends, and a last line without one."""
+
+    file: str
+    bytes: int
+    lines: int
+    problems: Problems

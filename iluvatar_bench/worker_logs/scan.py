@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +23,7 @@ from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
-from iluvatar_bench.worker_logs.problems import Problems
+from iluvatar_bench.worker_logs.problems import FileFacts, Problems
 from iluvatar_bench.worker_logs.samples import Samples
 from iluvatar_bench.worker_logs.source import LogSource, open_sources
 from iluvatar_bench.worker_logs.split import entry_around
@@ -83,16 +83,6 @@ def scan(
         files=scanner.files,
         other_errors=scanner.other_errors,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFacts:
-    """What was read of one file. ``lines`` counts line ends, and a last line without one."""
-
-    file: str
-    bytes: int
-    lines: int
-    problems: Problems
 
 
 class _Scanner:

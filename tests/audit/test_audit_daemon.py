@@ -23,7 +23,7 @@ from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.shims import shim_of
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
@@ -148,7 +148,7 @@ async def test_a_linked_socket_and_the_client_of_a_run(
     assert client.profile() == PRESETS["guarded"].model_copy(
         update={"name": "iluvatar-bench-observed"}
     )
-    await container.remove()
+    await remove(container)
     container.close()
 
 

@@ -25,7 +25,6 @@ from iluvatar_bench.audit.read.state import (
 )
 from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
 from iluvatar_bench.audit.rules.versions import version_notes
-from iluvatar_bench.containerd.daemon.private import Collector
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
     LeaseInfo,
@@ -36,6 +35,7 @@ from iluvatar_bench.containerd.values import (
     TaskState,
 )
 from iluvatar_bench.host.kernel.shims import Shim
+from iluvatar_bench.profiles.collector import Collector
 from tests.audit.clients import named
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

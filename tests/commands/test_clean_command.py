@@ -22,7 +22,7 @@ from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.bridge_use import BridgePlace
 from iluvatar_bench.host.network.network_residue import holdings
 from iluvatar_bench.host.network.ownership import NETWORK_HOME, Owner
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 from tests.containerd.test_daemon import traces_of
@@ -102,7 +102,7 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         assert not place.folder.exists()
         assert not [n for n in holdings().namespaces if owner.owns(n)]
         await bystander.stay_alive(0.2)
-        await bystander.remove()
+        await remove(bystander)
         bystander.close()
 
 

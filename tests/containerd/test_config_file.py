@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.containerd.daemon.config import DEFAULT_STATE, read_config
-from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, QUIET_COLLECTOR, Node
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.host.kernel.processes import command_line, environment
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
 
 
 def arguments(file: Path, *more: str) -> tuple[str, ...]:

@@ -13,22 +13,17 @@ import pytest
 
 from iluvatar_bench.containerd.daemon import private as daemon_module
 from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, abandoned_places
-from iluvatar_bench.containerd.daemon.private import (
-    NATURAL_COLLECTOR,
-    QUIET_COLLECTOR,
-    Node,
-    existing_daemon,
-    private_daemon,
-)
+from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.daemon.teardown import remove_place
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import DaemonStartFailed
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.monitor import who_listens
 from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
 
 pytestmark = pytest.mark.daemon
 
@@ -72,7 +67,7 @@ async def test_a_restart_is_another_process_and_the_containers_live_on(
     (task,) = await quiet_node.client.tasks.list()
     assert (task.container_id, task.pid) == ("one", container.pid)
     # The wait broke with the old daemon; removal makes a new one.
-    assert await container.remove() == ()
+    assert await remove(container) == ()
     container.close()
 
 
@@ -132,7 +127,7 @@ async def test_an_existing_daemon_keeps_what_is_not_ours(
     remaining = [task.container_id for task in await quiet_node.client.tasks.list()]
     assert remaining == ["bystander"]
     assert not traces_of(node.id)
-    await bystander.remove()
+    await remove(bystander)
     bystander.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.daemon.versions import (
     Release,
     announces_collections,
@@ -28,11 +28,12 @@ from iluvatar_bench.host.kernel.shims import shim_of, shim_processes
 from iluvatar_bench.host.network.attachment import NetworkMode
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.leaks import take_stock
 from iluvatar_bench.runs.runner import run_plan
@@ -130,7 +131,7 @@ async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -
         socket = shim_socket(bundle)
         assert socket is not None and socket.is_socket()
         assert shim_processes(node.address) == (shim_of(node.address, "c"),)
-        await container.remove()
+        await remove(container)
     assert not socket.exists()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iluvatar_bench import explain, open_run
+from iluvatar_bench import explain_trial, open_run
 from iluvatar_bench.bugs import BugClass, Evidence, attribute
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import Autopsy
@@ -63,7 +63,7 @@ class Text(HTMLParser):
 def test_every_class_of_2022_is_explained(
     run: RunResult, bug_class: str, mechanism: str, setting: str, words: str
 ) -> None:
-    autopsy = explain(run, trial_of(run, bug_class))
+    autopsy = explain_trial(run, trial_of(run, bug_class))
     case = autopsy.case
     verdict = dict(case.verdict)
     assert (verdict["bug class"], verdict["mechanism"]) == (bug_class, mechanism)
@@ -88,7 +88,7 @@ def test_times_that_are_worked_out_contradict_no_event(run: RunResult) -> None:
     stands before the end that we had not caused."""
     compared = 0
     for trial in run.trials["trial"]:
-        case = explain(run, int(trial)).case
+        case = explain_trial(run, int(trial)).case
         by_text = {moment.text.partition(",")[0]: moment for moment in case.moments}
         for call, event in (("Tasks.Start", "/tasks/start"), ("Tasks.Create", "/tasks/create")):
             made, told = by_text.get(call), by_text.get(event)
@@ -108,7 +108,7 @@ def test_times_that_are_worked_out_contradict_no_event(run: RunResult) -> None:
 
 def test_a_trial_that_went_well_has_no_culprit() -> None:
     run = open_run(GUARDED)
-    case = explain(run, int(run.trials["trial"].iloc[0])).case
+    case = explain_trial(run, int(run.trials["trial"].iloc[0])).case
     assert "nothing failed" in case.summary
     assert (case.remedies, case.evidence_for, case.ruled_out) == ((), (), ())
     assert not any(moment.bad for moment in case.moments)
@@ -120,7 +120,7 @@ def test_the_page_is_self_contained_and_shows_everything_as_text(run: RunResult)
     evidence["stderr_tail"] = "<script>alert(1)</script>"
     row["evidence"] = [json.dumps({**evidence, "a_field_of_tomorrow": {"x": 1}})]
     changed = RunResult(run.folder, run.manifest, row, run.rates)
-    autopsy = explain(changed, int(row["trial"].iloc[0]))
+    autopsy = explain_trial(changed, int(row["trial"].iloc[0]))
     page = Text(autopsy.page())
     assert "script" not in page.tags
     assert {"svg", "table", "style"} <= set(page.tags)
@@ -139,7 +139,7 @@ def test_exact_spans_are_used_where_a_run_has_them(run: RunResult) -> None:
         {"name": "alive", "started_ms": 1500.0, "ended_ms": 1800.0, "completed": False},
     ]
     row["spans"] = [json.dumps(spans)]
-    case = explain(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
     steps = [m for m in case.moments if m.actor is Actor.CLIENT]
     assert [m.text for m in steps] == ["submitted", "Containers.Create", "alive: failed"]
     assert all(m.exact for m in steps)
@@ -160,7 +160,7 @@ def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
         "a_way_of_tomorrow_at": ended_at,
     }
     pd.DataFrame([death]).to_parquet(tmp_path / "deaths.parquet")
-    case = explain(RunResult(tmp_path, run.manifest, row, run.rates), trial).case
+    case = explain_trial(RunResult(tmp_path, run.manifest, row, run.rates), trial).case
     (told,) = [m for m in case.moments if "pidfd" in m.text]
     assert (told.actor, told.at) == (Actor.KERNEL, ended_at.timestamp())
     assert not any("Tasks.Wait" in m.text for m in case.moments)
@@ -171,7 +171,7 @@ def test_damage_that_nobody_noticed_is_told() -> None:
     row = good.trials.iloc[[0]].assign(evidence=json.dumps({"latent": "snapshot_collected"}))
     trials = row.assign(snapshot_reference="none")
     number = int(row["trial"].iloc[0])
-    case = explain(RunResult(good.folder, good.manifest, trials, good.rates), number).case
+    case = explain_trial(RunResult(good.folder, good.manifest, trials, good.rates), number).case
     assert "nothing failed" in case.summary
     assert "its snapshot had been collected" in case.summary
     verdict = dict(case.verdict)
@@ -184,11 +184,11 @@ def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult)
     row = run.trials[run.trials["trial"] == trial].copy()
     stored = json.loads(row["evidence"].iloc[0])
     row["evidence"] = [json.dumps({**stored, "own_kills": [{"of": "tomorrow"}]})]
-    case = explain(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
     assert case.evidence_for == tuple(stored["facts"])
     assert "not in the form of this version" in case.not_known[0]
     row["mechanism"] = "a_mechanism_of_tomorrow"
-    case = explain(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
     assert any("a_mechanism_of_tomorrow" in text for text in case.not_known)
 
 
@@ -202,7 +202,7 @@ def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> No
         assert (verdict.mechanism, verdict.bug_class) == (row["mechanism"], row["bug_class"])
         assert list(verdict.facts) == stored["facts"]
     for trial in recorded.trials.drop_duplicates(["outcome", "bug_class", "mechanism"])["trial"]:
-        case = explain(recorded, int(trial)).case
+        case = explain_trial(recorded, int(trial)).case
         told = bool(case.evidence_for), bool(case.ruled_out or case.not_known)
         assert told == ((True, True) if trial in set(failed["trial"]) else (False, False))
 
@@ -213,7 +213,7 @@ def test_without_events_and_evidence_the_case_says_what_it_knows(
     row = run.trials.iloc[[0]].copy()
     row["evidence"] = ["{}"]
     row["outcome"], row["bug_class"], row["mechanism"] = "failed", "unclassified", "unknown"
-    case = explain(
+    case = explain_trial(
         RunResult(tmp_path, run.manifest, row, run.rates), int(row["trial"].iloc[0])
     ).case
     assert case.evidence_for == ()
@@ -222,7 +222,7 @@ def test_without_events_and_evidence_the_case_says_what_it_knows(
 
 
 def test_a_long_error_is_kept_whole_below(run: RunResult) -> None:
-    case = explain(run, trial_of(run, "snapshot_overlay")).case
+    case = explain_trial(run, trial_of(run, "snapshot_overlay")).case
     outputs = dict(case.outputs)
     assert " … " in case.summary
     assert len(case.summary) < 400
@@ -231,17 +231,17 @@ def test_a_long_error_is_kept_whole_below(run: RunResult) -> None:
 
 def test_a_trial_that_is_not_there_and_the_command(run: RunResult, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no trial 999; there are 40, from 0 to 39"):
-        explain(run, 999)
+        explain_trial(run, 999)
     with pytest.raises(UsageError, match="is no run folder"):
-        explain(tmp_path, 1)
+        explain_trial(tmp_path, 1)
     trial = str(trial_of(run, "process_died"))
     done = command("explain", RUN.name, trial)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == str(explain(run, int(trial)))
+    assert done.stdout == str(explain_trial(run, int(trial)))
     page = tmp_path / "page.html"
     done = command("explain", str(RUN), trial, "--html", str(page))
     assert done.returncode == 0
-    assert page.read_text() == explain(run, int(trial)).page()
+    assert page.read_text() == explain_trial(run, int(trial)).page()
     done = command("explain", str(RUN), trial, "--html", str(tmp_path / "none" / "page.html"))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
@@ -267,7 +267,7 @@ def test_events_are_read_from_the_folder(run: RunResult) -> None:
     topics = set(events.loc[events["container_id"] == container, "topic"]) - {"/tasks/exit"}
     told = {
         m.text.split(",")[0]
-        for m in explain(run, trial).case.moments
+        for m in explain_trial(run, trial).case.moments
         if m.actor is Actor.CONTAINERD
     }
     assert topics <= told

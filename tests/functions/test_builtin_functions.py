@@ -11,18 +11,19 @@ from types import ModuleType
 import pytest
 import pytest_asyncio
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuildOptions, build_image, builtin_names, load_function
 from iluvatar_bench.functions.catalog import BUILTIN_HOME
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.trial import Setting, run_trial
 
@@ -143,7 +144,7 @@ async def test_only_shipped_byte_code_is_not_written_at_the_start(node: Node, se
                 assert upper is not None
                 written[byte_code] = byte_code_below(upper)
             finally:
-                await container.remove()
+                await remove(container)
     assert len(written[False]) > 100
     assert written[True] == []
 

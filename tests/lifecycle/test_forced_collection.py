@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.profiles import Profile, resolve_profile
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting

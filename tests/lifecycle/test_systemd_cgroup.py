@@ -15,7 +15,7 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import EnvironmentProblem
 from iluvatar_bench.host.kernel import cgroups, init_system
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import resolve_profile
@@ -93,7 +93,7 @@ async def test_a_whole_life_in_a_scope_is_seen_and_leaves_nothing(
         assert cgroups.oom_kills(container.cgroup) == 0
         now = await take_stock(node, snapshotters=["overlayfs"])
         assert now.beyond(before)["cgroups"] == ["iluvatar_bench-c.scope"]
-        await container.remove()
+        await remove(container)
     finally:
         container.close()
     assert (await take_stock(node, snapshotters=["overlayfs"])).beyond(before) == {}
@@ -126,7 +126,7 @@ async def test_where_systemd_is_the_init_the_container_runs_in_its_scope(
         await container.create()
         await container.start()
         assert container.pid in (cgroups.members(container.cgroup) or ())
-        await container.remove()
+        await remove(container)
         assert not cgroups.members(container.cgroup)
     finally:
         container.close()

@@ -15,7 +15,7 @@ from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.host.kernel.shims import shim_of
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.monitor import Subject, collect, open_monitor, who_listens
 from iluvatar_bench.monitor.evidence import host as host_facts_module
@@ -151,7 +151,7 @@ async def test_everything_there_is_of_a_living_container(
         (signalled,) = dead.own_kills
         assert (signalled.pid, signalled.signal) == (container.pid, signal.SIGKILL)
         assert signalled.started_at <= (dead.exited_at or 0.0)
-        await container.remove()
+        await remove(container)
 
 
 @pytest.mark.daemon

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, QUIET_COLLECTOR
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
 from iluvatar_bench.profiles.profile import factor_levels, factor_names
 
 

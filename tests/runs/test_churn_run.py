@@ -23,7 +23,7 @@ from iluvatar_bench.plans import (
     PooledFunction,
     churn,
 )
-from iluvatar_bench.runs.arrivals import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.runs.pool_log import load_pool
 
 HELLO = PooledFunction("hello", "hello", 128)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.runs import RunResult, compare_runs
-from iluvatar_bench.runs.compare import HOST_FACTS, mismatches_of
-from iluvatar_bench.stats import Verdict, failure_rates
+from iluvatar_bench.runs import RunResult
+from iluvatar_bench.stats import Verdict, compare_runs, failure_rates
+from iluvatar_bench.stats.run_comparison import HOST_FACTS, mismatches_of
 from tests.support.run_folders import MANIFEST, make_run
 
 pytestmark = pytest.mark.usefixtures("quick_collections")

@@ -20,7 +20,7 @@ from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.network_residue import holdings
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import KillLog, remove
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
@@ -183,4 +183,4 @@ async def test_eight_invocations_of_one_container_at_a_time(
         assert [invocation.first for invocation in found].count(True) == 1
         for number, invocation in enumerate(found):
             assert json.loads(invocation.body)["body"]["greeting"] == f"Hello {number} from python"
-        await container.remove()
+        await remove(container)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench import resolve_profile, run_cold_start
-from iluvatar_bench.containerd.oci.spec import Resources, runtime_spec
+from iluvatar_bench.containerd.oci.spec import runtime_spec
+from iluvatar_bench.profiles.limits import Limits
 
 
-def spec_with(limits: Resources) -> dict[str, object]:
+def spec_with(limits: Limits) -> dict[str, object]:
     return runtime_spec(
         args=["/x"],
         env={},
@@ -24,19 +25,19 @@ def spec_with(limits: Resources) -> dict[str, object]:
 
 def test_limits_stand_where_the_runtime_reads_them() -> None:
     spec = spec_with(
-        Resources(memory_limit_bytes=64 << 20, cpus=0.5, open_files=256, read_only_root=True)
+        Limits(memory_limit_bytes=64 << 20, cpus=0.5, open_files=256, read_only_root=True)
     )
     assert spec["root"] == {"path": "rootfs", "readonly": True}
     assert spec["process"]["rlimits"] == [{"type": "RLIMIT_NOFILE", "hard": 256, "soft": 256}]
     resources = spec["linux"]["resources"]
     assert resources["memory"] == {"limit": 64 << 20}
     assert resources["cpu"] == {"period": 100_000, "quota": 50_000}
-    unlimited = spec_with(Resources())["linux"]["resources"]
+    unlimited = spec_with(Limits())["linux"]["resources"]
     assert set(unlimited) == {"devices"}
 
 
 def test_the_process_has_no_capability_and_gains_no_privilege() -> None:
-    process = spec_with(Resources())["process"]
+    process = spec_with(Limits())["process"]
     assert not any(process["capabilities"].values())
     assert process["noNewPrivileges"] is True
 

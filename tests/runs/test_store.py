@@ -11,13 +11,9 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import STEP_COLUMNS, Event, Outcome, Trial
+from iluvatar_bench.records.frames import Observations, invocations_frame, trials_frame
 from iluvatar_bench.runs import RunFolder, open_run
-from iluvatar_bench.runs.store import (
-    Observations,
-    invocations_frame,
-    load_run,
-    trials_frame,
-)
+from iluvatar_bench.runs.store import load_run
 
 
 def a_trial(number: int, **changes: object) -> Trial:

@@ -8,15 +8,16 @@ import grpc
 import pytest
 
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, Node
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs import verdict
 from iluvatar_bench.runs.runner import run_plan
-from iluvatar_bench.runs.store import trials_frame
 from iluvatar_bench.runs.trial import Setting, run_trial
 from iluvatar_bench.stats import check_accounting, failure_rates
 from tests.support.fake_containerd import FakeContainerd, fake_containerd

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.bugs import BugClass, Mechanism
-from iluvatar_bench.stats import Finding, at_risk, class_effects, findings
+from iluvatar_bench.stats import ClassVerdict, at_risk, class_effects, class_verdicts
 
 FACTORS = {"snapshot_reference": ("lease", "none"), "cgroup": ("own", "shared")}
 CLASSES = (
@@ -75,9 +75,9 @@ def _life(
     return {**failed, "outcome": "ok", "bug_class": None, "mechanism": None}
 
 
-def judged(trials: pd.DataFrame, alpha: float = 0.05) -> dict[BugClass, Finding]:
+def judged(trials: pd.DataFrame, alpha: float = 0.05) -> dict[BugClass, ClassVerdict]:
     effects = class_effects(trials, factors=FACTORS, blocks=("block",), alpha=alpha)
-    return {found.bug_class: found for found in findings(trials, effects, classes=CLASSES)}
+    return {found.bug_class: found for found in class_verdicts(trials, effects, classes=CLASSES)}
 
 
 def test_each_class_is_laid_at_the_door_of_its_own_factor() -> None:

@@ -1,8 +1,8 @@
 """A program for a network namespace of its own: trials on a bridge without a free port.
 
 ``python -m tests.support.full_bridge LAYOUT HOME`` prints a JSON document: how many ports
-the bridge took, and the two trials, one with the bridge full and one after a port was freed. Everything it makes on
-the network goes with its namespace.
+the bridge took, and the two trials, one with the bridge full and one after a port was freed.
+Everything it makes on the network goes with its namespace.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
+from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
@@ -22,6 +22,7 @@ from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.runs.trial import Setting, run_trial
 
 PORTS = 1023

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs import RunResult, open_run
 from iluvatar_bench.runs.recorded import RECORDED_HOME
-from iluvatar_bench.runs.store import trials_frame
 
 MANIFEST = json.loads((RECORDED_HOME / "guarded" / "manifest.json").read_text())
 

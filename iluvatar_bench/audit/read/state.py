@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from iluvatar_bench.containerd.daemon.private import Collector
 from iluvatar_bench.containerd.services.images import ImageRecord
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
@@ -18,6 +17,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
 )
 from iluvatar_bench.host.kernel.shims import Shim
+from iluvatar_bench.profiles.collector import Collector
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -39,7 +39,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class BrokenRule:
     """A rule that was broken.
 
     ``objects`` are ``namespace/id`` (a path or an address for things of the host), all of them.
@@ -79,21 +79,21 @@ class Finding:
         }
 
 
-def finding(
+def broken_rule(
     rule: Rule,
     severity: Severity,
     objects: Iterable[str],
     *,
     details: Iterable[str] = (),
     bug_classes: tuple[BugClass, ...] | None = None,
-) -> list[Finding]:
+) -> list[BrokenRule]:
     """The rule's finding on these objects, sorted; none where there are none."""
     named = tuple(sorted(set(objects)))
     if not named:
         return []
     classes = rule.bug_classes if bug_classes is None else bug_classes
     return [
-        Finding(
+        BrokenRule(
             rule=rule,
             severity=severity,
             objects=named,

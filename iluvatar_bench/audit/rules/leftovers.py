@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iluvatar_bench.audit.read.spec_view import namespaces, sandbox_of
 from iluvatar_bench.audit.read.state import SnapshotId
-from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import ContainerRecord, TaskState
@@ -81,7 +81,7 @@ ADDRESS_UNUSED = Rule(
 )
 
 
-def judge_leftovers(context: Context) -> list[Finding]:
+def judge_leftovers(context: Context) -> list[BrokenRule]:
     """Every rule about what is left behind."""
     found = [*_task_stopped(context), *_record_without_task(context), *_shims(context)]
     if context.state.complete:
@@ -89,17 +89,17 @@ def judge_leftovers(context: Context) -> list[Finding]:
     return found
 
 
-def _task_stopped(context: Context) -> list[Finding]:
+def _task_stopped(context: Context) -> list[BrokenRule]:
     objects = [
         view.title(task.container_id)
         for view in context.views
         for task in view.state.tasks.values()
         if task.state is TaskState.STOPPED and context.older_than_grace(task.exited_at)
     ]
-    return finding(TASK_STOPPED, Severity.LOW, objects)
+    return broken_rule(TASK_STOPPED, Severity.LOW, objects)
 
 
-def _record_without_task(context: Context) -> list[Finding]:
+def _record_without_task(context: Context) -> list[BrokenRule]:
     objects = []
     for view in context.views:
         for record in view.state.records.values():
@@ -109,7 +109,7 @@ def _record_without_task(context: Context) -> list[Finding]:
             if _told_elsewhere(view, record) or not context.older_than_grace(record.created_at):
                 continue
             objects.append(view.title(record.id))
-    return finding(RECORD_WITHOUT_TASK, Severity.LOW, objects)
+    return broken_rule(RECORD_WITHOUT_TASK, Severity.LOW, objects)
 
 
 def _told_elsewhere(view: NamespaceView, record: ContainerRecord) -> bool:
@@ -121,7 +121,7 @@ def _told_elsewhere(view: NamespaceView, record: ContainerRecord) -> bool:
     return dangling or record.id in view.unnamed
 
 
-def _shims(context: Context) -> list[Finding]:
+def _shims(context: Context) -> list[BrokenRule]:
     shims = context.state.host.shims
     if shims is None:
         return []
@@ -146,8 +146,8 @@ def _shims(context: Context) -> list[Finding]:
         and _sandbox(view, id) not in served_sandboxes
     ]
     return [
-        *finding(SHIM_WITHOUT_RECORD, Severity.MEDIUM, stray),
-        *finding(TASK_WITHOUT_SHIM, Severity.HIGH, lost),
+        *broken_rule(SHIM_WITHOUT_RECORD, Severity.MEDIUM, stray),
+        *broken_rule(TASK_WITHOUT_SHIM, Severity.HIGH, lost),
     ]
 
 
@@ -161,7 +161,7 @@ def _sandbox(view: NamespaceView, container_id: str) -> str:
     return sandbox_of(view.state.records.get(container_id))
 
 
-def _mounts(context: Context) -> list[Finding]:
+def _mounts(context: Context) -> list[BrokenRule]:
     known = context.known_containers()
     mounts = context.state.host.root_mounts or {}
     # A shim that is still there is the finding; its mount is only what comes of it.
@@ -171,10 +171,10 @@ def _mounts(context: Context) -> list[Finding]:
         for container, mount in mounts.items()
         if container not in known and container not in shims
     ]
-    return finding(MOUNT_WITHOUT_CONTAINER, Severity.LOW, objects)
+    return broken_rule(MOUNT_WITHOUT_CONTAINER, Severity.LOW, objects)
 
 
-def _networks(context: Context) -> list[Finding]:
+def _networks(context: Context) -> list[BrokenRule]:
     named = {
         str(entry.get("path"))
         for view in context.views
@@ -186,10 +186,10 @@ def _networks(context: Context) -> list[Finding]:
         for namespace in context.state.host.network_namespaces
         if not namespace.in_use and str(namespace.path) not in named
     ]
-    return finding(NETWORK_NAMESPACE_UNUSED, Severity.LOW, objects)
+    return broken_rule(NETWORK_NAMESPACE_UNUSED, Severity.LOW, objects)
 
 
-def _addresses(context: Context) -> list[Finding]:
+def _addresses(context: Context) -> list[BrokenRule]:
     ids = {id for _, id in context.known_containers()}
     ids |= {f"{namespace}-{id}" for namespace, id in context.known_containers()}
     ids |= {shim.container_id for shim in context.state.host.foreign_shims}
@@ -200,4 +200,4 @@ def _addresses(context: Context) -> list[Finding]:
         for lease in context.state.host.addresses
         if lease.container_id not in ids
     ]
-    return finding(ADDRESS_UNUSED, Severity.LOW, objects)
+    return broken_rule(ADDRESS_UNUSED, Severity.LOW, objects)

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from iluvatar_bench.audit.read.host import runtime_program
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, section
-from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
 from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
 from iluvatar_bench.bugs import BugClass
@@ -46,7 +46,7 @@ SPEC_UNREADABLE = Rule(
 )
 
 
-def judge_processes(context: Context) -> list[Finding]:
+def judge_processes(context: Context) -> list[BrokenRule]:
     """Every rule about what containers share."""
     return [
         *_cgroup_shared(context),
@@ -66,7 +66,7 @@ def sharing(context: Context) -> dict[str, list[tuple[NamespaceView, ContainerRe
     return {cgroup: members for cgroup, members in groups.items() if len(members) > 1}
 
 
-def _cgroup_shared(context: Context) -> list[Finding]:
+def _cgroup_shared(context: Context) -> list[BrokenRule]:
     objects, details = [], []
     programs: set[str] = set()
     running_together = False
@@ -82,7 +82,7 @@ def _cgroup_shared(context: Context) -> list[Finding]:
         effect = shared_cgroup_effect(version)
         details.append(f"under {version or f'{program} of unknown version'}, {effect.effect}")
         classes += [name for name in effect.bug_classes if name not in classes]
-    return finding(
+    return broken_rule(
         CGROUP_SHARED,
         Severity.HIGH if running_together else Severity.MEDIUM,
         objects,
@@ -91,17 +91,17 @@ def _cgroup_shared(context: Context) -> list[Finding]:
     )
 
 
-def _pid_namespace(context: Context) -> list[Finding]:
+def _pid_namespace(context: Context) -> list[BrokenRule]:
     objects = [
         view.title(record.id)
         for view in context.views
         for record in view.state.records.values()
         if section(record.spec, "linux") and not has_own_pid_namespace(record)
     ]
-    return finding(PID_NAMESPACE, Severity.MEDIUM, objects)
+    return broken_rule(PID_NAMESPACE, Severity.MEDIUM, objects)
 
 
-def _spec_unreadable(context: Context) -> list[Finding]:
+def _spec_unreadable(context: Context) -> list[BrokenRule]:
     problems = {
         view.title(record.id): record.spec_problem
         for view in context.views
@@ -109,4 +109,4 @@ def _spec_unreadable(context: Context) -> list[Finding]:
         if record.spec_problem
     }
     details = [f"{name}: {problem}" for name, problem in sorted(problems.items())[:3]]
-    return finding(SPEC_UNREADABLE, Severity.LOW, problems, details=details)
+    return broken_rule(SPEC_UNREADABLE, Severity.LOW, problems, details=details)

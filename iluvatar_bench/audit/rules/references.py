@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iluvatar_bench.audit.read.held import held_by_images, held_snapshots
 from iluvatar_bench.audit.read.state import HeldLease
-from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import SnapshotKind
@@ -44,12 +44,12 @@ LEASE_EXPIRING = Rule(
 )
 
 
-def judge_references(context: Context) -> list[Finding]:
+def judge_references(context: Context) -> list[BrokenRule]:
     """Every rule about labels and leases."""
     return [*_images(context), *_expired(context), *_expiring(context)]
 
 
-def _images(context: Context) -> list[Finding]:
+def _images(context: Context) -> list[BrokenRule]:
     objects, losing = [], 0
     for view in context.views:
         by_images = held_by_images(view.state)
@@ -63,10 +63,10 @@ def _images(context: Context) -> list[Finding]:
                 objects.append(view.title(image))
                 losing += any(id not in view.held for id in unheld)
     details = [f"the next collection removes the layers of {losing} of them"]
-    return finding(IMAGE_NOT_HELD, Severity.MEDIUM, objects, details=details)
+    return broken_rule(IMAGE_NOT_HELD, Severity.MEDIUM, objects, details=details)
 
 
-def _expired(context: Context) -> list[Finding]:
+def _expired(context: Context) -> list[BrokenRule]:
     objects, losing = [], 0
     for view in context.views:
         for lease in view.state.leases:
@@ -75,7 +75,7 @@ def _expired(context: Context) -> list[Finding]:
                 losing += sum(snapshot in view.loose for snapshot in lease.snapshots())
     details = [f"the next collection removes {losing} active snapshots that they held"]
     severity = Severity.HIGH if losing else Severity.LOW
-    return finding(
+    return broken_rule(
         LEASE_EXPIRED,
         severity,
         objects,
@@ -84,7 +84,7 @@ def _expired(context: Context) -> list[Finding]:
     )
 
 
-def _expiring(context: Context) -> list[Finding]:
+def _expiring(context: Context) -> list[BrokenRule]:
     objects, soonest = [], []
     for view in context.views:
         for lease in view.state.leases:
@@ -93,7 +93,7 @@ def _expiring(context: Context) -> list[Finding]:
                 assert lease.info.expires_at is not None
                 soonest.append(age_seconds(context.now, lease.info.expires_at))
     details = [f"the first in {age_text(min(soonest))}"] if soonest else []
-    return finding(LEASE_EXPIRING, Severity.MEDIUM, objects, details=details)
+    return broken_rule(LEASE_EXPIRING, Severity.MEDIUM, objects, details=details)
 
 
 def _ends_soon(lease: HeldLease, view: NamespaceView) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from iluvatar_bench.audit.read.state import SnapshotId
-from iluvatar_bench.audit.rules.broken_rule import Finding, Rule, Severity, finding
+from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
 from iluvatar_bench.bugs import BugClass
-from iluvatar_bench.containerd.daemon.private import Collector
+from iluvatar_bench.profiles.collector import Collector
 
 _GC = "https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (scanRoots)"
 
@@ -73,7 +73,7 @@ ORPHANED = Rule(
 )
 
 
-def judge_snapshots(context: Context) -> list[Finding]:
+def judge_snapshots(context: Context) -> list[BrokenRule]:
     """Every rule about snapshots."""
     return [
         *_not_named(context),
@@ -84,7 +84,7 @@ def judge_snapshots(context: Context) -> list[Finding]:
     ]
 
 
-def _not_named(context: Context) -> list[Finding]:
+def _not_named(context: Context) -> list[BrokenRule]:
     objects, at_risk, in_use = [], 0, 0
     for view in context.views:
         unnamed = view.unnamed
@@ -93,10 +93,10 @@ def _not_named(context: Context) -> list[Finding]:
         at_risk += len(theirs)
         in_use += len(theirs & view.in_use)
     details = [f"the next collection removes {at_risk} of their snapshots, {in_use} of them in use"]
-    return finding(NOT_NAMED, Severity.HIGH, objects, details=[*details, _pace(context)])
+    return broken_rule(NOT_NAMED, Severity.HIGH, objects, details=[*details, _pace(context)])
 
 
-def _missing(context: Context) -> list[Finding]:
+def _missing(context: Context) -> list[BrokenRule]:
     objects = []
     for view in context.views:
         known = view.state.snapshots.keys() | view.state.passing_snapshots
@@ -109,10 +109,10 @@ def _missing(context: Context) -> list[Finding]:
             )
             if SnapshotId(record.snapshotter, record.snapshot_key) not in known and not young:
                 objects.append(view.title(record.id))
-    return finding(MISSING, Severity.MEDIUM, objects)
+    return broken_rule(MISSING, Severity.MEDIUM, objects)
 
 
-def _gone(context: Context) -> list[Finding]:
+def _gone(context: Context) -> list[BrokenRule]:
     objects, uppers = [], []
     for view in context.views:
         for id in view.state.tasks:
@@ -121,10 +121,10 @@ def _gone(context: Context) -> list[Finding]:
                 objects.append(view.title(id))
                 uppers.append(str(mount.upper_directory))
     details = [f"mountinfo names {uppers[0]}, which does not exist"] if uppers else []
-    return finding(GONE, Severity.HIGH, objects, details=details)
+    return broken_rule(GONE, Severity.HIGH, objects, details=details)
 
 
-def _unreferenced(context: Context) -> list[Finding]:
+def _unreferenced(context: Context) -> list[BrokenRule]:
     objects: list[str] = []
     ages: list[float] = []
     used = 0
@@ -144,7 +144,7 @@ def _unreferenced(context: Context) -> list[Finding]:
         _pace(context),
     ]
     severity = Severity.HIGH if used else Severity.MEDIUM
-    return finding(UNREFERENCED, severity, objects, details=details)
+    return broken_rule(UNREFERENCED, severity, objects, details=details)
 
 
 def _of_expired_leases(view: NamespaceView) -> set[SnapshotId]:
@@ -160,7 +160,7 @@ _DOCKERS_NAMESPACE = "moby"
 """Docker deletes the record of a container that has stopped, and keeps its layer by a lease."""
 
 
-def _orphaned(context: Context) -> list[Finding]:
+def _orphaned(context: Context) -> list[BrokenRule]:
     objects = []
     for view in context.views:
         if view.state.name == _DOCKERS_NAMESPACE:
@@ -176,7 +176,7 @@ def _orphaned(context: Context) -> list[Finding]:
             used = snapshot in named | for_a_time or snapshot.name in view.state.records
             if kept and not used and context.older_than_grace(info.created_at):
                 objects.append(view.title(snapshot))
-    return finding(ORPHANED, Severity.LOW, objects)
+    return broken_rule(ORPHANED, Severity.LOW, objects)
 
 
 def _leased(view: NamespaceView) -> tuple[set[SnapshotId], set[SnapshotId]]:

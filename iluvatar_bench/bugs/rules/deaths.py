@@ -10,7 +10,7 @@ import math
 import re
 
 from iluvatar_bench.bugs.evidence import Evidence, KillFact, Target
-from iluvatar_bench.bugs.rules.suspicion import Finding, finding, ruled_out
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 SIGNALLED = 128
@@ -28,7 +28,7 @@ _KILLABLE = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.
 _DEATHS = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP})
 
 
-def collateral_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """A neighbour's Kill(all) in the same cgroup."""
     if symptom not in _KILLABLE:
         return None
@@ -43,10 +43,10 @@ def collateral_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
     ]
     if not objections:
         supports.append("this container had not been killed by this client before")
-    return finding(Mechanism.COLLATERAL_KILL, supports, objections)
+    return suspicion(Mechanism.COLLATERAL_KILL, supports, objections)
 
 
-def own_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """This client's own Kill of this container, or its own signal to the process."""
     if symptom not in _DEATHS:
         return None
@@ -66,10 +66,10 @@ def own_kill(symptom: BugClass, evidence: Evidence) -> Finding | None:
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if kill.pid is not None and evidence.pid is not None and kill.pid != evidence.pid:
         objections.append(f"the container's process is {evidence.pid}")
-    return finding(Mechanism.OWN_KILL, supports, objections)
+    return suspicion(Mechanism.OWN_KILL, supports, objections)
 
 
-def oom(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def oom(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The kernel, at the memory limit."""
     if symptom is BugClass.DAEMON_UNAVAILABLE:
         return None
@@ -96,7 +96,7 @@ def oom(symptom: BugClass, evidence: Evidence) -> Finding | None:
         objections.append("a neighbour's Kill(all) fell into the same moment")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fell into the same moment")
-    return finding(Mechanism.OOM, supports, objections)
+    return suspicion(Mechanism.OOM, supports, objections)
 
 
 _OOM_LINE = re.compile(r"oom-kill:|[Oo]ut of memory: Killed process")
@@ -112,7 +112,7 @@ def _names_victim(line: str, evidence: Evidence) -> bool:
     )
 
 
-def shim_death(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def shim_death(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The shim is gone; containerd then ends the container that it served."""
     if symptom is not BugClass.SHIM_LOST and symptom not in _DEATHS:
         return None
@@ -135,7 +135,7 @@ def shim_death(symptom: BugClass, evidence: Evidence) -> Finding | None:
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fits this moment as well")
-    return finding(Mechanism.SHIM_DEATH, supports, objections)
+    return suspicion(Mechanism.SHIM_DEATH, supports, objections)
 
 
 def signalled_by_us(evidence: Evidence) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.evidence import Evidence, FileKind, FileVerdict, MissingFact
 from iluvatar_bench.bugs.rules.deaths import SIGNALLED, signalled_by_us
-from iluvatar_bench.bugs.rules.missing_file import FileKind, FileVerdict, MissingFact
-from iluvatar_bench.bugs.rules.suspicion import Finding, finding, ruled_out
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 _FILE_CLASSES = frozenset(
@@ -38,7 +37,7 @@ _PROCESS_CLASSES = frozenset(
 """Failures with many causes: it takes a lost file to tie them to the snapshot."""
 
 
-def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """Containerd's garbage collector took the snapshot, though nobody asked it to."""
     if symptom not in _FILE_CLASSES | _PROCESS_CLASSES:
         return None
@@ -63,7 +62,7 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Finding | None:
     absent = _all_absent(evidence)
     if absent:
         objections += [_described(fact) for fact in absent]
-    return finding(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
+    return suspicion(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
 
 
 def _speaks_of_files(symptom: BugClass, evidence: Evidence) -> bool:
@@ -121,7 +120,7 @@ _ANSWERED = re.compile(r"\(http_error\): (?:invoke of \S{1,100}: )?HTTP 5\d\d: "
 """A complete answer of the agent, which holds the function's own exception."""
 
 
-def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The function failed by itself, and everything under it was in order."""
     status = evidence.exit_status
     if symptom not in _OWN_CLASSES:
@@ -154,15 +153,15 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Finding | None:
             if evidence.snapshot_found is None
             else "its snapshot was not intact"
         )
-    return finding(Mechanism.OWN_ERROR, supports, objections)
+    return suspicion(Mechanism.OWN_ERROR, supports, objections)
 
 
-def by_text(symptom: BugClass, evidence: Evidence) -> Finding | None:
+def by_text(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """What the error itself proves."""
     said = f"{evidence.error}\n{evidence.stderr_tail}".lower()
     for mechanism, text in _TEXTS.items():
         if found := text.search(said):
-            return finding(mechanism, [f"the error says {found.group()!r}"])
+            return suspicion(mechanism, [f"the error says {found.group()!r}"])
     return None
 
 

@@ -9,7 +9,7 @@ from iluvatar_bench.bugs.taxonomy import Mechanism
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Suspicion:
     """The case for one mechanism.
 
     ``supports`` are facts that speak for it, ``objections`` those that speak against it, and what
@@ -26,13 +26,13 @@ class Finding:
         return bool(self.supports) and not self.objections
 
 
-def finding(
+def suspicion(
     mechanism: Mechanism, supports: Sequence[str], objections: Sequence[str] = ()
-) -> Finding | None:
+) -> Suspicion | None:
     """The finding, or None where nothing speaks for the mechanism: then nobody needs to object."""
-    return Finding(mechanism, tuple(supports), tuple(objections)) if supports else None
+    return Suspicion(mechanism, tuple(supports), tuple(objections)) if supports else None
 
 
-def ruled_out(mechanism: Mechanism, *facts: str) -> Finding | None:
+def ruled_out(mechanism: Mechanism, *facts: str) -> Suspicion | None:
     """What speaks against a mechanism that nothing speaks for; None where nothing is known."""
-    return Finding(mechanism, (), facts) if facts else None
+    return Suspicion(mechanism, (), facts) if facts else None

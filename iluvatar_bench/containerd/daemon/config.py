@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.containerd.daemon.private import NATURAL_COLLECTOR, Collector
 from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, Collector
 
 DEFAULT_CONFIG = Path("/etc/containerd/config.toml")
 """What containerd reads unless it is told otherwise; it starts without one too."""

@@ -32,6 +32,7 @@ from iluvatar_bench.errors import (
     Unreachable,
     UnusablePath,
 )
+from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, Collector
 
 log = logging.getLogger(__name__)
 
@@ -39,29 +40,6 @@ LogLevel = Literal["info", "debug"]
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Collector:
-    """Settings of containerd's garbage collector (its plugin ``gc.v1.scheduler``).
-
-    ``pause_threshold`` is the largest share of time that collections may take; 0 means a tick
-    every second. ``deletion_threshold`` and ``mutation_threshold`` trigger a collection after so
-    many deletes or changes (0: never). Delays are Go durations. The defaults are containerd's.
-    """
-
-    pause_threshold: float = 0.02
-    deletion_threshold: int = 0
-    mutation_threshold: int = 100
-    schedule_delay: str = "0s"
-    startup_delay: str = "100ms"
-
-
-NATURAL_COLLECTOR = Collector()
-"""Containerd's own defaults."""
-
-QUIET_COLLECTOR = Collector(pause_threshold=0.0000001, mutation_threshold=0, startup_delay="24h")
-"""No collection but the forced ones (CONTAINERD.md, section 1)."""
 
 
 @dataclass(frozen=True, slots=True)

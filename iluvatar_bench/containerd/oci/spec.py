@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.profiles.limits import NO_LIMITS, Limits
+
 _MASKED_PATHS = (
     "/proc/acpi",
     "/proc/asound",
@@ -32,20 +34,6 @@ class BindMount:
     source: str
     destination: str
     read_only: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a container may use; 0 means no limit.
-
-    ``cpus`` is a share of processor time (0.5: half of one processor), ``open_files`` the soft and
-    hard RLIMIT_NOFILE. Raising that above the daemon's own needs CAP_SYS_RESOURCE.
-    """
-
-    memory_limit_bytes: int = 0
-    cpus: float = 0.0
-    open_files: int = 1024
-    read_only_root: bool = False
 
 
 _CPU_PERIOD_MICROSECONDS = 100_000
@@ -74,7 +62,7 @@ def runtime_spec(
     cgroup_v2: bool,
     binds: Sequence[BindMount] = (),
     network: NetworkNamespace = NetworkNamespace(),
-    limits: Resources = Resources(),
+    limits: Limits = NO_LIMITS,
 ) -> dict[str, Any]:
     """The spec as JSON-ready values.
 
@@ -117,7 +105,7 @@ def runtime_spec(
     }
 
 
-def _cgroup_limits(limits: Resources) -> dict[str, Any]:
+def _cgroup_limits(limits: Limits) -> dict[str, Any]:
     found: dict[str, Any] = {"devices": [{"allow": False, "access": "rwm"}]}
     if limits.memory_limit_bytes:
         found["memory"] = {"limit": limits.memory_limit_bytes}

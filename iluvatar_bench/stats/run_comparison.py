@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.runs.result import RunResult
-from iluvatar_bench.stats import Verdict, compare_profiles, overall_verdict
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.stats.comparison import Verdict, compare_profiles, overall_verdict
 
 HOST_FACTS = ("containerd", "shim", "runc", "kernel", "machine", "cgroup_mode", "cpus")
 """Facts that must be equal on both sides.

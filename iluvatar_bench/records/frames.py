@@ -1,0 +1,149 @@
+"""Records as pandas frames: which columns, of which types. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.records.arrival import ArrivalOutcome
+from iluvatar_bench.records.observations import Death, Event, Sample
+from iluvatar_bench.records.trial import STEP_COLUMNS, Trial
+
+ARRIVAL_COLUMNS = {
+    "run_id": "string",
+    "arrival": "int64",
+    "function": "string",
+    "planned_at_ms": "float64",
+    "submitted_at": "datetime64[ns, UTC]",
+    "submitted_at_ms": "float64",
+    "lateness_ms": "float64",
+    "queue_ms": "float64",
+    "start": "string",
+    "trial": "Int64",
+    "container_id": "string",
+    "outcome": "string",
+    "bug_class": "string",
+    "invoke_ms": "float64",
+    "latency_ms": "float64",
+}
+"""Columns of ``arrivals`` and their types; see ``records.ArrivalRecord``."""
+
+POOL_COLUMNS = {
+    "at_ms": "float64",
+    "event": "string",
+    "container": "Int64",
+    "busy": "int64",
+    "idle": "int64",
+    "leaving": "int64",
+    "waiting": "int64",
+    "resident_mib": "int64",
+}
+"""``event`` is one of arrive, launch, serve, release, evict, expire, dead (found dead while idle),
+gone, drop, close; the counts are those after it. Decisions that follow from one event are taken at
+once, so rows of the same moment have the same counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What a monitor saw over a run."""
+
+    events: Sequence[Event] = ()
+    deaths: Sequence[Death] = ()
+    samples: Sequence[Sample] = ()
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """A frame of each kind, one row a record; times are UTC, counts nullable integers."""
+        return {
+            "events": _frame(Event, self.events),
+            "deaths": _frame(Death, self.deaths),
+            "samples": _frame(Sample, self.samples),
+        }
+
+
+def _frame(
+    kind: type[Event | Death | Sample], records: Sequence[Event | Death | Sample]
+) -> pd.DataFrame:
+    columns = list(kind.__dataclass_fields__)
+    frame = pd.DataFrame([record.as_row() for record in records], columns=columns)
+    for column in columns:
+        if column == "timestamp" or column.endswith("_at"):
+            frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
+        elif column in ("pid", "exit_status") or column.endswith("_bytes"):
+            frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row a trial, ordered by trial; steps that were not reached are NaN.
+
+    ``submitted_at`` is UTC. ``exit_status`` is a nullable integer.
+    """
+    rows = sorted((trial.as_row() for trial in trials), key=lambda row: row["trial"])
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
+    frame["exit_status"] = frame["exit_status"].astype("Int64")
+    for column in (*STEP_COLUMNS, "total_ms"):
+        frame[column] = frame[column].astype("float64")
+    return frame
+
+
+INVOCATION_COLUMNS: Mapping[str, str] = {
+    "run_id": "string",
+    "trial": "int64",
+    "container_id": "string",
+    "attachment": "string",
+    "operation": "string",
+    "first": "boolean",
+    "sent_at": "datetime64[ns, UTC]",
+    "duration_ms": "float64",
+    "status": "Int64",
+    "response_bytes": "Int64",
+    "cause": "string",
+    "error": "string",
+}
+"""Columns of ``invocations`` and their types."""
+
+
+def invocations_frame(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row a request to a container, with its trial, ordered by the time it was sent."""
+    rows = [
+        {
+            "run_id": trial.run_id,
+            "trial": trial.trial,
+            "container_id": trial.container_id,
+            **invocation,
+        }
+        for trial in trials
+        for invocation in trial.invocations
+    ]
+    frame = pd.DataFrame(rows, columns=list(INVOCATION_COLUMNS))
+    frame["sent_at"] = pd.to_datetime(frame["sent_at"], utc=True, format="ISO8601")
+    return frame.astype(INVOCATION_COLUMNS).sort_values("sent_at", ignore_index=True)
+
+
+def arrivals_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """One row an arrival, ordered by arrival; the columns of ``ARRIVAL_COLUMNS``."""
+    frame = pd.DataFrame(list(rows), columns=list(ARRIVAL_COLUMNS))
+    frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
+    return frame.astype(ARRIVAL_COLUMNS).sort_values("arrival", ignore_index=True)
+
+
+def arrivals_counts(arrivals: pd.DataFrame) -> dict[str, int]:
+    """Outcome to the count of arrivals; every outcome is there."""
+    counts = arrivals["outcome"].value_counts()
+    return {str(outcome): int(counts.get(str(outcome), 0)) for outcome in ArrivalOutcome}
+
+
+def arrivals_text(arrivals: pd.DataFrame) -> str:
+    """The count of each outcome, and of cold and warm starts among the served, in one line."""
+    outcomes = ", ".join(f"{count} {name}" for name, count in arrivals_counts(arrivals).items())
+    served = arrivals.loc[arrivals["outcome"] == "ok", "start"].value_counts()
+    return (
+        f"{len(arrivals)} arrivals: {outcomes} "
+        f"({served.get('cold', 0)} served cold, {served.get('warm', 0)} warm)"
+    )

@@ -1,0 +1,140 @@
+"""A finished run as a plain value: what every table, figure and explanation is made from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
+
+RUN_MIME = "application/vnd.iluvatar-bench.run+json"
+"""Under this type a notebook's output says which run folder it made."""
+
+
+class RunStatus(StrEnum):
+    """How far a run has come, as its manifest says."""
+
+    RUNNING = "running"
+    """Under way, or cut off by a kill that let it write nothing more."""
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """Ended early by request, with every trial that had begun lived to its end."""
+    INTERRUPTED = "interrupted"
+    """Cancelled, with the trials in flight lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run: its folder, its manifest, its trials, the failure rate of each bug class.
+
+    ``trials`` has one row a trial (see ``records.Trial.as_row``), ``rates`` the rows of
+    ``stats.failure_rates``.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    trials: pd.DataFrame
+    rates: pd.DataFrame
+    recorded: bool = False
+    """Whether it was read from a folder, not made just now."""
+    arrivals: pd.DataFrame | None = None
+    """One row an arrival (``frames.ARRIVAL_COLUMNS``); None for workloads without any."""
+    pool: pd.DataFrame | None = None
+    """The keep-alive pool's history (``frames.POOL_COLUMNS``); None where none was kept."""
+    seen: Mapping[str, pd.DataFrame] = field(default_factory=lambda: Observations().frames())
+    """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept."""
+
+    @property
+    def label(self) -> str:
+        """The profile's name: what a table calls the run."""
+        return str(self.manifest["profile"]["name"])
+
+    @property
+    def workload(self) -> str:
+        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
+        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+
+    @property
+    def planned(self) -> int:
+        """How many trials the plan had; in a workload of arrivals, how many arrivals.
+
+        There the plan does not say how many containers it takes.
+        """
+        plan = self.manifest["plan"]
+        return len(plan["trials"] if self.arrivals is None else plan["arrivals"])
+
+    @property
+    def _progress(self) -> str:
+        if self.arrivals is None:
+            return f"{len(self.trials)} of {self.planned} planned trials"
+        return f"{len(self.arrivals)} of {self.planned} planned arrivals"
+
+    @property
+    def caveat(self) -> str:
+        """Why the rates are not those of the plan; empty for a finished run.
+
+        Trials that fail end early and those that go well late, so a run that was cut off has lost
+        mostly good ones.
+        """
+        status = self.manifest.get("status")
+        if status == RunStatus.FINISHED:
+            return ""
+        if status == RunStatus.STOPPED:
+            return f"this run was stopped after {self._progress}"
+        return (
+            f"this run was cut off after {self._progress}; "
+            "those under way were mostly good ones, so its failure rates are too high"
+        )
+
+    @property
+    def leaked(self) -> dict[str, list[str]]:
+        """What the run left on its node until the node itself was removed, by kind; mostly empty.
+
+        Under ``removal=worker_2022`` these are snapshots that wait for the collector.
+        """
+        return (self.manifest.get("ledger") or {}).get("leaked") or {}
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values for scripts: the folder, the counts of outcomes, what failed.
+
+        ``arrivals`` counts their outcomes; it is there for a workload of arrivals only.
+        """
+        counts = self.rates.set_index(["kind", "bug_class"])["count"]
+        return {
+            "run": self.manifest["run_id"],
+            "folder": str(self.folder.resolve()),
+            "profile": self.label,
+            **({} if self.arrivals is None else {"arrivals": arrivals_counts(self.arrivals)}),
+            "trials": len(self.trials),
+            "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
+            "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
+            "leaked": self.leaked,
+            "caveat": self.caveat or None,
+        }
+
+    def __str__(self) -> str:
+        # Of all profiles together: a root-cause experiment has several.
+        rows = self.rates[self.rates["kind"] == "outcome"]
+        outcomes = rows.groupby("bug_class", sort=False)["count"].sum()
+        counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+        caveat = f" ({self.caveat})" if self.caveat else ""
+        left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
+        leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
+        arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
+        return f"{arrived}{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """For notebooks: the same text, and for the notebook runner the folder."""
+        bundle: dict[str, Any] = {
+            "text/plain": str(self),
+            "text/html": f"<p><b>{html.escape(str(self))}</b></p>",
+        }
+        if not self.recorded:
+            bundle[RUN_MIME] = {"folder": str(self.folder.resolve())}
+        return bundle
