@@ -46,7 +46,7 @@ DEATH_NEWS_SECONDS = 0.5
 class Container:
     """A container of one profile on one node.
 
-    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, then ``removal.remove``;
+    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, ``removal.remove``;
     after a failure ``remove`` alone. ``close`` releases what belongs to this process.
     """
 

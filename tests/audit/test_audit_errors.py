@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from iluvatar_bench.audit import HostPlaces, audit_daemon, examine_container, watch_daemon
+from iluvatar_bench.audit import HostPlaces, audit_daemon, live_container, watch_daemon
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.errors import (
@@ -139,7 +139,7 @@ async def test_an_empty_daemon_and_names_that_do_not_exist(quiet_node: Node) -> 
     with pytest.raises(UsageError, match=r"no namespace 'moby' .*there are: iluvatar-bench"):
         await audited(quiet_node, namespace="moby")
     with pytest.raises(UsageError, match="no container 'x' in the containerd at"):
-        examine_container(audit, "x")
+        live_container(audit, "x")
     with pytest.raises(UsageError, match="no namespace 'moby'"):
         await anext(watch_daemon(quiet_node.address, namespace="moby"))
     async with connect(quiet_node.address, namespace="second"):

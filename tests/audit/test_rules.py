@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.audit import Audit, DaemonState, examine_container, judge
+from iluvatar_bench.audit import Audit, DaemonState, judge, live_container
 from iluvatar_bench.audit.clients import client_of, id_pattern
 from iluvatar_bench.audit.read.held import FLAT_LABEL, held_snapshots
 from iluvatar_bench.audit.read.state import (
@@ -344,4 +344,4 @@ def test_no_spec_of_any_form_ends_the_audit(specs: list[dict[str, Any]]) -> None
     for client in audit.clients:
         client.profile()
     for one in records:
-        assert examine_container(audit, one.id).title == f"Container ns/{one.id}, now"
+        assert live_container(audit, one.id).name == f"ns/{one.id}"

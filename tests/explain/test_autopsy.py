@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -17,6 +18,7 @@ from iluvatar_bench.bugs import BugClass, Evidence, attribute
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import Autopsy
 from iluvatar_bench.explain.case import Actor, Case, Moment
+from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.runs import RunResult, find_run
 from iluvatar_bench.runs.recorded import recorded_names
 from tests.commands.test_app import ROOT
@@ -119,7 +121,7 @@ def test_the_page_is_self_contained_and_shows_everything_as_text(run: RunResult)
     evidence = json.loads(row["evidence"].iloc[0])
     evidence["stderr_tail"] = "<script>alert(1)</script>"
     row["evidence"] = [json.dumps({**evidence, "a_field_of_tomorrow": {"x": 1}})]
-    changed = RunResult(run.folder, run.manifest, row, run.rates)
+    changed = replace(run, trials=row)
     autopsy = explain_trial(changed, int(row["trial"].iloc[0]))
     page = Text(autopsy.page())
     assert "script" not in page.tags
@@ -139,7 +141,7 @@ def test_exact_spans_are_used_where_a_run_has_them(run: RunResult) -> None:
         {"name": "alive", "started_ms": 1500.0, "ended_ms": 1800.0, "completed": False},
     ]
     row["spans"] = [json.dumps(spans)]
-    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(replace(run, trials=row), trial).case
     steps = [m for m in case.moments if m.actor is Actor.CLIENT]
     assert [m.text for m in steps] == ["submitted", "Containers.Create", "alive: failed"]
     assert all(m.exact for m in steps)
@@ -148,7 +150,7 @@ def test_exact_spans_are_used_where_a_run_has_them(run: RunResult) -> None:
 
 
 def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
-    run: RunResult, tmp_path: Path
+    run: RunResult,
 ) -> None:
     trial = trial_of(run, "process_died")
     row = run.trials[run.trials["trial"] == trial]
@@ -159,8 +161,8 @@ def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
         "wait_at": pd.NaT,
         "a_way_of_tomorrow_at": ended_at,
     }
-    pd.DataFrame([death]).to_parquet(tmp_path / "deaths.parquet")
-    case = explain_trial(RunResult(tmp_path, run.manifest, row, run.rates), trial).case
+    seen = {**run.seen, "deaths": pd.DataFrame([death])}
+    case = explain_trial(replace(run, trials=row, seen=seen), trial).case
     (told,) = [m for m in case.moments if "pidfd" in m.text]
     assert (told.actor, told.at) == (Actor.KERNEL, ended_at.timestamp())
     assert not any("Tasks.Wait" in m.text for m in case.moments)
@@ -171,7 +173,7 @@ def test_damage_that_nobody_noticed_is_told() -> None:
     row = good.trials.iloc[[0]].assign(evidence=json.dumps({"latent": "snapshot_collected"}))
     trials = row.assign(snapshot_reference="none")
     number = int(row["trial"].iloc[0])
-    case = explain_trial(RunResult(good.folder, good.manifest, trials, good.rates), number).case
+    case = explain_trial(replace(good, trials=trials), number).case
     assert "nothing failed" in case.summary
     assert "its snapshot had been collected" in case.summary
     verdict = dict(case.verdict)
@@ -184,11 +186,11 @@ def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult)
     row = run.trials[run.trials["trial"] == trial].copy()
     stored = json.loads(row["evidence"].iloc[0])
     row["evidence"] = [json.dumps({**stored, "own_kills": [{"of": "tomorrow"}]})]
-    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(replace(run, trials=row), trial).case
     assert case.evidence_for == tuple(stored["facts"])
     assert "not in the form of this version" in case.not_known[0]
     row["mechanism"] = "a_mechanism_of_tomorrow"
-    case = explain_trial(RunResult(run.folder, run.manifest, row, run.rates), trial).case
+    case = explain_trial(replace(run, trials=row), trial).case
     assert any("a_mechanism_of_tomorrow" in text for text in case.not_known)
 
 
@@ -207,15 +209,12 @@ def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> No
         assert told == ((True, True) if trial in set(failed["trial"]) else (False, False))
 
 
-def test_without_events_and_evidence_the_case_says_what_it_knows(
-    run: RunResult, tmp_path: Path
-) -> None:
+def test_without_events_and_evidence_the_case_says_what_it_knows(run: RunResult) -> None:
     row = run.trials.iloc[[0]].copy()
     row["evidence"] = ["{}"]
     row["outcome"], row["bug_class"], row["mechanism"] = "failed", "unclassified", "unknown"
-    case = explain_trial(
-        RunResult(tmp_path, run.manifest, row, run.rates), int(row["trial"].iloc[0])
-    ).case
+    bare = replace(run, trials=row, seen=Observations().frames())
+    case = explain_trial(bare, int(row["trial"].iloc[0])).case
     assert case.evidence_for == ()
     assert "no change can be promised" in case.remedies[0].text
     assert any("snapshot" in text for text in case.not_known)
@@ -232,8 +231,8 @@ def test_a_long_error_is_kept_whole_below(run: RunResult) -> None:
 def test_a_trial_that_is_not_there_and_the_command(run: RunResult, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no trial 999; there are 40, from 0 to 39"):
         explain_trial(run, 999)
-    with pytest.raises(UsageError, match="is no run folder"):
-        explain_trial(tmp_path, 1)
+    done = command("explain", str(tmp_path), "1")
+    assert (done.returncode, "is no run folder" in done.stderr) == (2, True)
     trial = str(trial_of(run, "process_died"))
     done = command("explain", RUN.name, trial)
     assert (done.returncode, done.stderr) == (0, "")

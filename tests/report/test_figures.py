@@ -37,15 +37,14 @@ from iluvatar_bench.report import (
     trial_timeline,
 )
 from iluvatar_bench.report.figures.style import Theme
-from iluvatar_bench.runs import find_run, load_observations, open_run
-from iluvatar_bench.runs.pool_log import load_pool
+from iluvatar_bench.runs import find_run, open_run
 from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates, time_to_death
 from iluvatar_bench.studies import open_detection
 
 WRONG, RIGHT = (open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded"))
 TRIALS = pd.concat([WRONG.trials, RIGHT.trials], ignore_index=True)
 CHURN = open_run(find_run("churn-iluvatar-2022-07"))
-POOL = load_pool(CHURN.folder)
+POOL = CHURN.pool
 MOMENTS = pd.date_range("2026-01-01", periods=8, freq="500ms", tz="UTC")
 SAMPLES = pd.DataFrame(
     [
@@ -66,7 +65,7 @@ DOSES = pd.DataFrame(
 
 MONITORED = open_run(find_run("monitored"))
 DETECTED = open_detection(find_run("monitored").parents[1] / "detection")
-SEEN = load_observations(MONITORED.folder)
+SEEN = MONITORED.seen
 
 PLOTS: dict[str, Callable[..., Axes]] = {
     "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),

@@ -23,7 +23,6 @@ from iluvatar_bench.report import (
     trial_timeline,
     unwanted_deaths,
 )
-from iluvatar_bench.runs import load_observations
 from iluvatar_bench.studies import open_detection
 
 DATA = NOTEBOOK_HOME.parent / "data"
@@ -189,7 +188,7 @@ def test_a_life_without_samples_or_a_death_can_be_drawn() -> None:
 
 def test_every_trial_of_the_recorded_run_has_a_time_line_that_agrees_with_itself() -> None:
     run = open_run(DATA / "runs" / "monitored")
-    seen = load_observations(run.folder)
+    seen = run.seen
     killed_by_neighbours = run.trials["mechanism"] == "collateral_kill"
     assert killed_by_neighbours.any()
     for _, trial in run.trials.iterrows():

@@ -24,7 +24,6 @@ from iluvatar_bench.plans import (
     churn,
 )
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
-from iluvatar_bench.runs.pool_log import load_pool
 
 HELLO = PooledFunction("hello", "hello", 128)
 THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))
@@ -56,7 +55,7 @@ def one_by_one(*functions: str, keep_alive_ms: int | None = None) -> ChurnPlan:
 
 def check_accounts(result: RunResult, plan: ChurnPlan) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What holds for every run that came to its end, whatever failed in it."""
-    arrivals, pool = result.arrivals, load_pool(result.folder)
+    arrivals, pool = result.arrivals, result.pool
     assert arrivals is not None
     assert list(arrivals["arrival"]) == list(range(len(plan.arrivals)))
     assert list(arrivals["function"]) == [arrival.function for arrival in plan.arrivals]
@@ -285,5 +284,3 @@ def test_accounts_that_contradict_themselves_are_refused(tmp_path: Path) -> None
     journal.close()
     with pytest.raises(UsageError, match="an arrival stands in it twice"):
         load_arrivals(tmp_path)
-    with pytest.raises(UsageError, match=r"has no pool\.parquet"):
-        load_pool(tmp_path)

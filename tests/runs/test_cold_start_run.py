@@ -18,7 +18,7 @@ import pytest
 from iluvatar_bench import open_run, resolve_profile, run_cold_start
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import Trial
-from iluvatar_bench.runs.store import RunFolder, load_observations
+from iluvatar_bench.runs.store import RunFolder
 from tests.containerd.test_daemon import traces_of
 
 
@@ -65,7 +65,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     invocations = pd.read_parquet(result.folder / "invocations.parquet")
     assert sorted(invocations["trial"]) == list(range(6))
     assert set(invocations["status"]) == {200}
-    observed = load_observations(result.folder)
+    observed = result.seen
     deaths = observed["deaths"].set_index("container_id")
     # Each container's end is one death, told by the kernel and by containerd.
     assert sorted(deaths.index) == sorted(result.trials["container_id"])
