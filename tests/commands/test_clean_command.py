@@ -38,8 +38,9 @@ from iluvatar_bench.containerd.daemon.private import existing_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.host.network.attachment import NetworkSettings
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.profiles import PRESETS
 
 async def main(address, layout, bridge):
     settings = NetworkSettings(subnet=IPv4Network("10.208.3.0/26"), bridge=bridge)

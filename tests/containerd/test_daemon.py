@@ -136,10 +136,12 @@ async def test_what_a_killed_process_left_is_found_and_removed(hello: object) ->
     script = f"""
 import asyncio, sys
 from pathlib import Path
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
+from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 
 async def main():
     async with private_daemon(collector=QUIET_COLLECTOR) as node:
