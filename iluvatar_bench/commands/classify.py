@@ -21,7 +21,7 @@ def classify_command(
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
     from iluvatar_bench.worker_logs import scan
-    from iluvatar_bench.worker_logs.output import class_table, remarks, save_failures
+    from iluvatar_bench.worker_logs.class_table import class_table, remarks, save_failures
 
     report = scan(files, zone=zone)
     if len(report.failures):

@@ -15,9 +15,9 @@ def doctor_command(
     as_json: AsJson = False,
 ) -> None:
     """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
-    from iluvatar_bench.host.doctor import examine
+    from iluvatar_bench.host.doctor import check_host
 
-    checks = examine()
+    checks = check_host()
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -34,9 +34,9 @@ def require_working_host() -> None:
     Raises:
         EnvironmentProblem: something that a run needs is missing.
     """
-    from iluvatar_bench.host.doctor import examine
+    from iluvatar_bench.host.doctor import check_host
 
-    missing = [check for check in examine() if check.required and not check.ok]
+    missing = [check for check in check_host() if check.required and not check.ok]
     if missing:
         remedies = "; ".join(f"{c.name}: {c.found} -> {c.remedy}" for c in missing)
         raise EnvironmentProblem(f"this host cannot run containers: {remedies}")

@@ -68,7 +68,7 @@ def cold_start_command(
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress import progress_bar
+    from iluvatar_bench.report.progress_bar import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
     chosen = resolve_profile(profile, settings or ())
@@ -250,10 +250,10 @@ def trace_command(
     )
 
 
-def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any) -> None:
-    """``laboratory`` is what ``run_churn`` takes about where the run happens."""
+def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
+    """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress import arrivals_bar
+    from iluvatar_bench.report.progress_bar import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
     quiet = not sys.stderr.isatty()
@@ -262,7 +262,7 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any)
             lambda stop: run_churn(
                 profile,
                 plan,
-                **laboratory,
+                **testbed,
                 on_trial=bar.trial,
                 on_arrival=bar.arrival,
                 stop=stop,

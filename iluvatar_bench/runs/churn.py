@@ -21,7 +21,7 @@ from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.pool_worker import PoolWorker
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 
 
 async def run_churn(
@@ -43,7 +43,7 @@ async def run_churn(
     The run's folder has ``arrivals.parquet`` (a row an arrival; ``arrivals.jsonl`` is its journal)
     and ``pool.parquet`` (the pool's history) beside the tables of every run. ``pool_size``
     (of networks), ``network``, ``address``, ``ready_seconds`` and ``sample_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.Blueprint`. ``on_trial`` and ``on_arrival`` are
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` and ``on_arrival`` are
     called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
     are dropped, and those being served are finished.
 
@@ -58,7 +58,7 @@ async def run_churn(
                 f"containers cannot be named after function {function.name!r}: at most "
                 f"{LONGEST_NAME} letters and digits, with single . _ or - between them"
             )
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=(profile,),
         functions=sources,
         address=address,
@@ -72,15 +72,15 @@ async def run_churn(
         raise UsageError(f"two different functions are named alike: {', '.join(names)}")
     folder = RunFolder.create(results, profile_name=f"{plan.kind}-{profile.name}")
     try:
-        async with open_laboratory(blueprint, folder) as laboratory:
-            settings = {
-                f.name: laboratory.setting(profile, names[f.source]) for f in plan.functions
+        async with open_testbed(settings, folder) as testbed:
+            by_function = {
+                f.name: testbed.setting(profile, names[f.source]) for f in plan.functions
             }
             journal = ArrivalJournal(folder.path)
 
             async def workload(sinks: tuple[Sink, ...]) -> None:
                 worker = PoolWorker(
-                    settings=settings,
+                    settings=by_function,
                     plan=plan,
                     sinks=sinks,
                     arrival_sinks=(journal.append, *((on_arrival,) if on_arrival else ())),
@@ -95,7 +95,7 @@ async def run_churn(
                     worker.log.write(folder.path)
 
             return await execute(
-                laboratory,
+                testbed,
                 folder,
                 workload,
                 manifest={

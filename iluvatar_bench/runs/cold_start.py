@@ -15,7 +15,7 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 
 
 async def run_cold_start(
@@ -41,7 +41,7 @@ async def run_cold_start(
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``pause_threshold`` and ``log_collections`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.Blueprint`.
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -49,7 +49,7 @@ async def run_cold_start(
         UsageError: a name or number is wrong; nothing was started.
         EnvironmentProblem: the host lacks something.
     """
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=(profile,),
         functions=(function,),
         address=address,
@@ -60,24 +60,24 @@ async def run_cold_start(
         log_collections=log_collections,
         sample_seconds=sample_seconds,
     )
-    (source,) = blueprint.sources
+    (source,) = settings.sources
     name = source.container_name
     plan = cold_start(
         trials=trials, concurrency=concurrency, seed=seed, function=name, hold_ms=hold_ms
     )
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
-        async with open_laboratory(blueprint, folder) as laboratory:
-            setting = laboratory.setting(profile, name)
+        async with open_testbed(settings, folder) as testbed:
+            setting = testbed.setting(profile, name)
             return await execute(
-                laboratory,
+                testbed,
                 folder,
                 lambda sinks: run_plan(setting, plan, sinks=sinks, stop=stop),
                 manifest={
                     "profile": profile.model_dump(),
                     "function": source.name,
                     "plan": plan.as_json(),
-                    "pause_threshold": blueprint.collector.pause_threshold,
+                    "pause_threshold": settings.collector.pause_threshold,
                 },
                 on_trial=on_trial,
                 stop=stop,

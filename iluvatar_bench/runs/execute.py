@@ -1,4 +1,4 @@
-"""Lives a workload through in an open laboratory and keeps what happened in the run's folder."""
+"""Lives a workload through in an open testbed and keeps what happened in the run's folder."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from iluvatar_bench.monitor import Monitor
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import Observations, invocations_frame, trials_frame
 from iluvatar_bench.records.run_result import RunResult, RunStatus
-from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Laboratory
+from iluvatar_bench.runs.testbed import Testbed
 
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
 """Runs every trial and hands each to every sink as it ends."""
 
 
 async def execute(
-    laboratory: Laboratory,
+    testbed: Testbed,
     folder: RunFolder,
     workload: Workload,
     *,
@@ -44,18 +44,18 @@ async def execute(
         ContainerdError: the ledger could not be taken.
     """
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
-    document = {**await _surroundings(laboratory), **manifest}
+    document = {**await _surroundings(testbed), **manifest}
     folder.write_manifest({**document, "status": RunStatus.RUNNING})
     status = RunStatus.INTERRUPTED
     stock = partial(
-        take_stock,
-        laboratory.node,
-        snapshotters=laboratory.blueprint.snapshotters,
-        pools=[pool for pool, _ in laboratory.networks.values()],
+        take_inventory,
+        testbed.node,
+        snapshotters=testbed.settings.snapshotters,
+        pools=[pool for pool, _ in testbed.networks.values()],
     )
     before = await stock()
     leaked: dict[str, list[str]] | None = None
-    monitor = laboratory.monitor
+    monitor = testbed.monitor
     try:
         await workload(sinks)
         status = RunStatus.STOPPED if stop is not None and stop.is_set() else RunStatus.FINISHED
@@ -88,16 +88,19 @@ def _observations(monitor: Monitor, run_id: str) -> Observations:
     )
 
 
-async def _surroundings(laboratory: Laboratory) -> dict[str, Any]:
-    blueprint = laboratory.blueprint
-    network: dict[str, Any] = {"pool_size": blueprint.pool_size}
-    if blueprint.bridged:
-        network |= {"subnet": str(blueprint.network.subnet), "bridge": blueprint.network.bridge}
-    version = await laboratory.node.client.introspection.version()
+async def _surroundings(testbed: Testbed) -> dict[str, Any]:
+    settings = testbed.settings
+    network: dict[str, Any] = {"pool_size": settings.pool_size}
+    if settings.bridged:
+        network |= {
+            "subnet": str(settings.network.subnet),
+            "bridge": settings.network.bridge,
+        }
+    version = await testbed.node.client.introspection.version()
     return {
         "started_at": datetime.now(UTC).isoformat(),
         "containerd": {"version": version.version, "revision": version.revision},
-        "private_daemon": laboratory.node.collector is not None,
+        "private_daemon": testbed.node.collector is not None,
         "network": network,
         "host": await asyncio.to_thread(host_facts),
     }

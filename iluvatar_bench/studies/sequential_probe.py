@@ -17,7 +17,7 @@ from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
-from iluvatar_bench.runs.testbed import Laboratory
+from iluvatar_bench.runs.testbed import Testbed
 from iluvatar_bench.stats import Decision, Rate, Sprt, at_risk
 from iluvatar_bench.studies.ddmin import Changes, most_probes
 
@@ -77,9 +77,9 @@ class _InOrder:
 
 @dataclass(slots=True)
 class Prober:
-    """Runs the trials of one probe after another in an open laboratory."""
+    """Runs the trials of one probe after another in an open testbed."""
 
-    laboratory: Laboratory
+    testbed: Testbed
     failing: Profile
     clean: Profile
     bug_class: BugClass
@@ -96,7 +96,7 @@ class Prober:
         names = tuple(n for n in self.clean.factors if n in changed)
         levels = {name: self.clean.factors[name] for name in names}
         profile = change_profile(self.failing, levels, name="+".join(names) or self.failing.name)
-        setting = self.laboratory.setting(profile, self.function)
+        setting = self.testbed.setting(profile, self.function)
         counted = _InOrder(self.bug_class, self.begun)
         first, decision = self.begun, Decision.GO_ON
         plan = cold_start(
