@@ -19,13 +19,14 @@ def clean_command() -> None:
 
 
 async def _clean() -> list[str]:
+    from iluvatar_bench.containerd.daemon.abandoned import (
+        remove_abandoned_networks,
+        remove_abandoned_place,
+    )
     from iluvatar_bench.containerd.daemon.place import abandoned_places
-    from iluvatar_bench.containerd.daemon.teardown import end_guests, remove_place
-    from iluvatar_bench.host.network.network_residue import remove_abandoned
 
     left: list[str] = []
     for place in abandoned_places():
-        left += await end_guests(place)
-        left += remove_place(place)
+        left += await remove_abandoned_place(place)
         print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
-    return [*left, *await remove_abandoned()]
+    return [*left, *await remove_abandoned_networks()]
