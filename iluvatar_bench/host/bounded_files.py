@@ -19,6 +19,9 @@ _KEEP_SIZE = 0x01
 _PUNCH_HOLE = 0x02
 
 _BLOCK_BYTES = 4096
+NOT_KEPT = b"bytes were not kept"
+"""What a copy says in the place of a hole."""
+
 _CHUNK_BYTES = 1024**2
 
 _STAT_BLOCK_BYTES = 512
@@ -72,7 +75,7 @@ def copy_kept(descriptor: int, target: str | os.PathLike[str]) -> None:
         position = 0
         for start, end in _kept_parts(descriptor):
             if start > position:
-                output.write(b"\n[%d bytes were not kept]\n" % (start - position))
+                output.write(b"\n[%d %s]\n" % (start - position, NOT_KEPT))
             position = start
             while position < end:
                 chunk = os.pread(descriptor, min(_CHUNK_BYTES, end - position), position)
