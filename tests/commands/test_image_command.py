@@ -32,7 +32,7 @@ def test_import_list_remove_on_disk(tmp_path: Path) -> None:
     (line,) = image(tmp_path, "list").stdout.splitlines()
     assert line.split()[0] == "team/tiny:1"
     assert "2 layers" in line
-    assert "removed" in image(tmp_path, "remove_container", "team/tiny:1").stdout
+    assert "removed" in image(tmp_path, "remove", "team/tiny:1").stdout
     assert image(tmp_path, "list").stdout.strip() == "no image"
 
 
@@ -44,7 +44,7 @@ async def test_import_list_remove_in_a_daemon(quiet_node: Node, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert image_process(tmp_path, "list", *address).stdout.split()[0] == "team/tiny:1"
     assert image_process(tmp_path, "list").stdout.strip() == "no image"
-    assert image_process(tmp_path, "remove_container", "team/tiny:1", *address).returncode == 0
+    assert image_process(tmp_path, "remove", "team/tiny:1", *address).returncode == 0
     assert image_process(tmp_path, "list", *address).stdout.strip() == "no image"
     assert await quiet_node.client.content.digests() == ()
 
@@ -70,7 +70,7 @@ def test_mistakes_and_damage_give_one_line(tmp_path: Path) -> None:
         (1, f"is for linux/{FOREIGN}; this host", ["import", str(tmp_path / "foreign.tar")]),
         (1, "is cut off or damaged", ["import", str(tmp_path / "cut.tar")]),
         (1, "No such file", ["import", str(tmp_path / "absent.tar")]),
-        (2, "no image 'x:1' on disk", ["remove_container", "x:1"]),
+        (2, "no image 'x:1' on disk", ["remove", "x:1"]),
         (2, "no full reference", ["pull", "busybox", "--address", str(tmp_path / "no")]),
         (1, "is not there", ["list", "--address", str(tmp_path / "none.sock")]),
     ]
