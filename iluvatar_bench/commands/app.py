@@ -16,6 +16,7 @@ from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
+from iluvatar_bench.commands.daemon import daemon_app
 from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
 from iluvatar_bench.commands.dose import dose_command
@@ -131,8 +132,9 @@ app.add_typer(function_app, name="function", short_help="the functions that are 
 app.command(
     "clean",
     short_help="remove what killed runs left on this host",
-    epilog=example("clean"),
+    epilog=example("clean", "clean --all"),
 )(clean_command)
+app.add_typer(daemon_app, name="daemon", short_help="a private containerd that lives on")
 
 app.command(
     "ground-truth",

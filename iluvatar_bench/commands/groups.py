@@ -11,7 +11,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Look at yours": ("doctor", "classify", "audit", "explain"),
     "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
     "Compare and publish": ("compare", "report", "notebook", "record"),
-    "Keep house": ("image", "function", "clean"),
+    "Keep house": ("image", "function", "clean", "daemon"),
     "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""

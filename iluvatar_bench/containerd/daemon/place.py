@@ -103,6 +103,11 @@ class Place:
         return self.state / "guest-of.json"
 
     @property
+    def supervisor(self) -> Path:
+        """What the supervisor of a daemon that lives on says of it, if there is one."""
+        return self.state / "supervisor.json"
+
+    @property
     def cgroup(self) -> str:
         """The cgroup that holds every container of this place."""
         return f"{PARENT}/{self.id}"

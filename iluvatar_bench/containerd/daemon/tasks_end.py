@@ -37,7 +37,7 @@ async def end_tasks(client: Client, place_id: str | None = None) -> None:
 async def end_every_task(client: Client) -> None:
     """The same in every namespace of a daemon that is wholly ours, whoever made the containers."""
     for namespace in await client.namespaces.list():
-        await end_tasks(Client(client.channel.under(namespace)))
+        await end_tasks(client.under(namespace))
 
 
 async def end_guests(place: Place) -> list[str]:

@@ -24,7 +24,7 @@ FAREWELL = b"\n"
 Bounds = tuple[tuple[str, str, str], ...]
 
 
-def main(place_id: str, log_path: str, farewell: str, owner: str, *, bounds: Bounds) -> int:
+def _main(place_id: str, log_path: str, farewell: str, owner: str, *, bounds: Bounds) -> int:
     """Wait for the owner's farewell, or for its end without one; then remove the place.
 
     ``farewell`` and ``owner`` are descriptors; ``bounds`` are files and folders of files, each with
@@ -87,4 +87,4 @@ if __name__ == "__main__":
     _, *settings = sys.argv
     files = settings[4:]
     bounds = tuple(zip(files[::3], files[1::3], files[2::3], strict=True))
-    sys.exit(main(*settings[:4], bounds=bounds))
+    sys.exit(_main(*settings[:4], bounds=bounds))
