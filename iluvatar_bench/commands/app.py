@@ -17,6 +17,7 @@ import typer
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.compare import compare_command
 from iluvatar_bench.commands.dose import dose_command
+from iluvatar_bench.commands.extras import missing_extra
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.image import image_app
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
@@ -362,10 +363,22 @@ def _require_working_host() -> None:
         raise EnvironmentProblem(f"this host cannot run containers: {remedies}")
 
 
+def _run_app() -> None:
+    try:
+        app(prog_name="iluvatar-bench")
+    except ModuleNotFoundError as error:
+        # No option before the command takes a value.
+        command = next(word for word in sys.argv[1:] if not word.startswith("-"))
+        known = missing_extra(command, error)
+        if known is None:
+            raise
+        raise known from error
+
+
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app(prog_name="iluvatar-bench")
+        _run_app()
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         err.print(f"error: {error}", soft_wrap=True, markup=False)
