@@ -19,9 +19,15 @@ from iluvatar_bench.commands.compare import compare_command
 from iluvatar_bench.commands.dose import dose_command
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.image import image_app
-from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.commands.interrupt import (
+    INTERRUPTED_STATUS,
+    exit_status,
+    run_stoppable,
+    signals_as_interrupts,
+    stop_notebooks,
+)
 from iluvatar_bench.commands.network_benchmark import network_benchmark
-from iluvatar_bench.commands.notebook import notebook_command
+from iluvatar_bench.commands.notebook import notebook_command, say_what_is_kept
 from iluvatar_bench.commands.options import (
     Address,
     AsJson,
@@ -190,21 +196,28 @@ def demo(
     )
     _require_working_host()
     from iluvatar_bench.batch.demo import PROFILES, run_demo
+    from iluvatar_bench.batch.notebook import NotebookStopped
 
     print_plain(
         f"On a private containerd, under each of {' and '.join(PROFILES)}: {trials} cold starts of "
         f"a Python function, {concurrency} at a time; then {arrivals} requests for three functions "
         "to a keep-alive pool. Three to eight minutes."
     )
-    done = run_demo(
-        trials=trials,
-        concurrency=concurrency,
-        arrivals=arrivals,
-        seed=seed,
-        results=results,
-        progress=sys.stderr.isatty(),
-        say=print_plain,
-    )
+    try:
+        with stop_notebooks() as stop:
+            done = run_demo(
+                trials=trials,
+                concurrency=concurrency,
+                arrivals=arrivals,
+                seed=seed,
+                results=results,
+                progress=sys.stderr.isatty(),
+                say=print_plain,
+                stop=stop,
+            )
+    except NotebookStopped as stopped:
+        say_what_is_kept(stopped)
+        raise typer.Exit(INTERRUPTED_STATUS) from stopped
     for workload, table in done.tables.items():
         print_plain(f"\n{workload}:")
         print_table(table)
@@ -364,6 +377,14 @@ def _require_working_host() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    with signals_as_interrupts():
+        try:
+            _run_app()
+        except SystemExit as end:
+            sys.exit(exit_status(end.code) if isinstance(end.code, int) else end.code)
+
+
+def _run_app() -> None:
     try:
         app(prog_name="iluvatar-bench")
     except IluvatarBenchError as error:
@@ -372,4 +393,4 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("interrupted: trials that had ended are kept in the run's folder")
-        sys.exit(130)
+        sys.exit(INTERRUPTED_STATUS)

@@ -10,6 +10,8 @@ from iluvatar_bench.report.figures import (
     plot_differences,
     plot_dose_response,
     plot_effects,
+    plot_failures_by_function,
+    plot_failures_over_time,
     plot_lifecycles,
     plot_memory,
     plot_occupancy,
@@ -22,7 +24,10 @@ from iluvatar_bench.report.figures import (
     side_by_side,
 )
 from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+from iluvatar_bench.report.log_text import as_html
+from iluvatar_bench.report.output_folder import OutputFolder, output_folder
 from iluvatar_bench.report.page import report_page
+from iluvatar_bench.report.progress_bar import arrivals_bar, progress_bar
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
@@ -43,7 +48,10 @@ from iluvatar_bench.report.timeline import (
 __all__ = [
     "DARK",
     "LIGHT",
+    "OutputFolder",
     "alt_text",
+    "arrivals_bar",
+    "as_html",
     "churn_table",
     "comparison_table",
     "detection_latencies",
@@ -54,10 +62,13 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
+    "output_folder",
     "plot_arrivals",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
+    "plot_failures_by_function",
+    "plot_failures_over_time",
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",
@@ -65,6 +76,7 @@ __all__ = [
     "plot_start_latency",
     "plot_steps",
     "plot_survival",
+    "progress_bar",
     "rate_text",
     "report_page",
     "save_figure",

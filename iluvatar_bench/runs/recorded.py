@@ -1,4 +1,4 @@
-"""Run folders by path, and the recorded runs by name."""
+"""What is recorded with the project, by name: runs, folders of tables, logs; and runs by path."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from pathlib import Path
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.runs.result import open_run
 
-RECORDED_HOME = Path(__file__).resolve().parents[2] / "data" / "runs"
-"""Runs that a source checkout carries, so that every analysis works without root or containerd."""
+DATA_HOME = Path(__file__).resolve().parents[2] / "data"
+"""What a source checkout carries, so that every analysis works without root or containerd."""
+
+RECORDED_HOME = DATA_HOME / "runs"
+"""The recorded runs."""
+
+TABLES_HOME = DATA_HOME / "tables"
+"""Recorded tables of studies that make many runs, a folder a notebook."""
 
 
 def recorded_names() -> tuple[str, ...]:
@@ -37,6 +43,40 @@ def find_run(name: str | Path) -> Path:
         f"no run {str(name)!r}: there is no such folder, "
         f"and the recorded runs are: {', '.join(recorded_names()) or 'none'}"
     )
+
+
+def find_tables(name: str | Path) -> Path:
+    """A folder of a study's tables: a path, or the name of recorded ones; a path that exists wins.
+
+    Raises:
+        UsageError: neither of them; the message says what there is.
+    """
+    path = Path(name)
+    if _tables(path):
+        return path
+    names = sorted(home.name for home in TABLES_HOME.glob("*") if _tables(home))
+    if str(name) in names:
+        return TABLES_HOME / name
+    what = "has neither CSV nor Parquet files" if path.is_dir() else "is no folder"
+    raise UsageError(
+        f"no tables {str(name)!r}: it {what}, and the recorded ones are: {', '.join(names)}"
+    )
+
+
+def recorded_logs() -> Path:
+    """The folder of the error texts that were noted in 2022."""
+    return DATA_HOME / "seed"
+
+
+def is_live(source: str) -> bool:
+    """Whether a notebook is to run its workload now (``live``) or to read a run (``recorded``).
+
+    Raises:
+        UsageError: it is neither word.
+    """
+    if source not in ("live", "recorded"):
+        raise UsageError(f"source must be live or recorded, not {source!r}")
+    return source == "live"
 
 
 def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:
