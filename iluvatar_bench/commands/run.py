@@ -68,7 +68,7 @@ def cold_start_command(
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress_bar import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
     chosen = resolve_profile(profile, settings or ())
@@ -253,7 +253,7 @@ def trace_command(
 def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress_bar import arrivals_bar
+    from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
     quiet = not sys.stderr.isatty()
