@@ -6,9 +6,10 @@ For what a real daemon cannot be made to do on demand: lose an answer, answer wi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from iluvatar_bench.containerd._api import (
     version_pb2,
     version_pb2_grpc,
 )
+from iluvatar_bench.containerd.transport_words import target
 
 Answers = dict[str, grpc.StatusCode]
 
@@ -73,6 +75,8 @@ class FakeContainerd:
         self.accepting = asyncio.Event()
         """Unset: a subscription is answered, and hears nothing yet."""
         self.accepting.set()
+        self.stop: Callable[[], Awaitable[None]]
+        """Ends the daemon at once, in the middle of whatever it was asked."""
         self._streams: list[asyncio.Queue[Any]] = []
 
     async def note(self, call: str, subject: str, context: Any) -> None:
@@ -316,8 +320,9 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
     ):
         add(_service(fake, base), server)
-    server.add_insecure_port(f"unix:{socket}")
+    server.add_insecure_port(target(socket))
     await server.start()
+    fake.stop = partial(server.stop, None)
     try:
         yield fake
     finally:

@@ -43,7 +43,7 @@ class Content:
         labels = dict(labels or {})
         ref = f"iluvatar-bench-{descriptor.digest}-{secrets.token_hex(4)}"
         try:
-            with self._channel.gate("Content.Write", descriptor.digest):
+            with self._channel.gate("Content.Write", descriptor.digest, seconds=CHANGE_SECONDS):
                 stream = self._stub.Write(
                     metadata=self._channel.metadata(lease=lease), timeout=CHANGE_SECONDS
                 )
@@ -109,14 +109,11 @@ class Content:
     async def all_labels(self) -> dict[str, dict[str, str]]:
         """The labels of every blob of the namespace, by digest."""
         found: dict[str, dict[str, str]] = {}
-        with self._channel.gate("Content.List"):
-            stream = self._stub.List(
-                content_pb2.ListContentRequest(),
-                metadata=self._channel.metadata(),
-                timeout=READ_SECONDS,
-            )
-            async for answer in stream:
-                found.update((info.digest, dict(info.labels)) for info in answer.info)
+        stream = self._channel.stream(
+            self._stub.List, content_pb2.ListContentRequest(), operation="Content.List"
+        )
+        async for answer in stream:
+            found.update((info.digest, dict(info.labels)) for info in answer.info)
         return found
 
     async def read(self, digest: str) -> bytes:
@@ -125,16 +122,13 @@ class Content:
         Raises:
             NotFound: no such blob in this namespace.
         """
-        parts: list[bytes] = []
-        with self._channel.gate("Content.Read", digest):
-            stream = self._stub.Read(
-                content_pb2.ReadContentRequest(digest=digest),
-                metadata=self._channel.metadata(),
-                timeout=READ_SECONDS,
-            )
-            async for answer in stream:
-                parts.append(answer.data)
-        return b"".join(parts)
+        stream = self._channel.stream(
+            self._stub.Read,
+            content_pb2.ReadContentRequest(digest=digest),
+            operation="Content.Read",
+            subject=digest,
+        )
+        return b"".join([answer.data async for answer in stream])
 
 
 def _write_requests(

@@ -146,14 +146,10 @@ class Snapshots:
     async def list(self) -> tuple[SnapshotInfo, ...]:
         """Every snapshot of this snapshotter in this namespace."""
         request = snapshots_pb2.ListSnapshotsRequest(snapshotter=self.snapshotter)
-        found: list[SnapshotInfo] = []
-        with self._channel.gate("Snapshots.List", self.snapshotter):
-            stream = self._stub.List(
-                request, metadata=self._channel.metadata(), timeout=READ_SECONDS
-            )
-            async for answer in stream:
-                found.extend(_info(info) for info in answer.info)
-        return tuple(found)
+        stream = self._channel.stream(
+            self._stub.List, request, operation="Snapshots.List", subject=self.snapshotter
+        )
+        return tuple([_info(info) async for answer in stream for info in answer.info])
 
 
 def mount_value(message: Any) -> Mount:
