@@ -25,6 +25,12 @@ CONNECT_SECONDS = 10.0
 """How long a daemon that listens may take until its first answer. One that is stopped or overloaded
 takes the connection (the kernel does that) and says nothing."""
 
+MOST_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The largest answer that is taken. Containerd itself sends at most 16 MiB at a time unless its
+configuration says otherwise (``max_send_message_size``): lists that can grow beyond that come in
+many messages (containers, snapshots, content); images, leases and tasks, which have no such call,
+take about 150 bytes each."""
+
 BY_STATUS: dict[grpc.StatusCode, type[errors.ContainerdError]] = {
     grpc.StatusCode.CANCELLED: errors.Cancelled,
     grpc.StatusCode.UNKNOWN: errors.DaemonFault,
@@ -69,7 +75,7 @@ class Channel:
                 # authority must be valid whatever the socket's path is.
                 ("grpc.enable_http_proxy", 0),
                 ("grpc.default_authority", "localhost"),
-                ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+                ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
                 # Two clients in one process must not share a connection that one of them closes.
                 ("grpc.use_local_subchannel_pool", 1),
                 ("grpc.initial_reconnect_backoff_ms", 50),

@@ -43,7 +43,7 @@ _OTHER = re.compile(r"Failed parsing HTTP/2|Trying to connect an http1\.x server
 _BROKEN = re.compile(
     r"Stream removed|Socket closed|GOAWAY received|^recvmsg:|^sendmsg:|Broken pipe|endpoint closing"
 )
-_TOO_LARGE = re.compile(r"(?:Received message|received message|trying to send message) larger than")
+_TOO_LARGE = re.compile(r"message larger than max \(\d+ vs\. \d+\)")
 
 
 def said_by_library(code: grpc.StatusCode, detail: str, address: Path) -> Said | None:

@@ -140,6 +140,11 @@ async def test_a_socket_may_have_any_name(short_folder: Path) -> None:
         (grpc.StatusCode.UNAVAILABLE, "ttrpc: closed", None),
         (grpc.StatusCode.UNKNOWN, "Deadline Exceeded", None),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "no space left on device", None),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "CLIENT: Received message larger than max (70000000 vs. 67108864)",
+            Said.TOO_LARGE,
+        ),
     ],
 )
 def test_whose_words_they_are(code: grpc.StatusCode, words: str, said: Said | None) -> None:

@@ -68,6 +68,7 @@ class FakeContainerd:
         self.calls: list[tuple[str, str, str]] = []
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
+        self.images: list[Any] = []
         self.specs: list[bytes] = []
         self.created_tasks: dict[str, Any] = {}
         self.tasks: dict[str, FakeTask] = {}
@@ -165,9 +166,10 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
-    async def List(self, request: Any, context: Any) -> Any:
+    async def ListStream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Containers.List", "", context)
-        return containers_pb2.ListContainersResponse(containers=self.fake.containers.values())
+        for container in list(self.fake.containers.values()):
+            yield containers_pb2.ListContainerMessage(container=container)
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Delete", request.id, context)
@@ -282,7 +284,7 @@ class _Images(images_pb2_grpc.ImagesServicer):
 
     async def List(self, request: Any, context: Any) -> Any:
         await self.fake.note("Images.List", "", context)
-        return images_pb2.ListImagesResponse()
+        return images_pb2.ListImagesResponse(images=self.fake.images)
 
 
 class _Content(content_pb2_grpc.ContentServicer):
@@ -306,7 +308,9 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
 async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
     """Serve a fake at the socket for the length of the block."""
     fake = FakeContainerd()
-    server = grpc.aio.server()
+    # Containerd's own limit (its package defaults, DefaultMaxSendMsgSize).
+    limit = ("grpc.max_send_message_length", 16 << 20)
+    server = grpc.aio.server(options=[limit])
     for add, base in (
         (version_pb2_grpc.add_VersionServicer_to_server, _Version),
         (namespaces_pb2_grpc.add_NamespacesServicer_to_server, _Namespaces),
