@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ class Channel:
         operation: str,
         subject: str = "",
         seconds: float | None = READ_SECONDS,
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any]:
         """One request, and its answers as they come; ``seconds`` bounds all of them together.
 
         Raises:

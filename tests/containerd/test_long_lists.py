@@ -65,7 +65,7 @@ async def test_a_real_daemon_with_8500_records_is_audited_and_explained(quiet_no
     async with asyncio.TaskGroup() as group:
         for _ in range(16):
             group.create_task(work())
-    with pytest.raises(errors.ResourceExhausted, match="is too large .*vs. 16777216"):
+    with pytest.raises(errors.ResourceExhausted, match=r"is too large .*vs\. 16777216"):
         await client.channel.call(
             containers_pb2_grpc.ContainersStub(client.channel.grpc_channel).List,
             containers_pb2.ListContainersRequest(),

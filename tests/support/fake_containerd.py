@@ -69,6 +69,8 @@ class FakeContainerd:
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
         self.images: list[Any] = []
+        self.content: dict[str, bytes] = {}
+        self.snapshot_kind: int = snapshots_pb2.ACTIVE
         self.specs: list[bytes] = []
         self.created_tasks: dict[str, Any] = {}
         self.tasks: dict[str, FakeTask] = {}
@@ -96,6 +98,10 @@ class FakeContainerd:
         envelope = events_pb2.Envelope(namespace="iluvatar-bench", topic=topic)
         envelope.event.type_url = payload.DESCRIPTOR.full_name
         envelope.event.value = payload.SerializeToString()
+        self.send(envelope)
+
+    def send(self, envelope: Any) -> None:
+        """Send an event as it is to whoever is subscribed."""
         for stream in self._streams:
             stream.put_nowait(envelope)
 
@@ -198,7 +204,7 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
 
     async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Snapshots.List", "", context)
-        kind = snapshots_pb2.ACTIVE
+        kind = self.fake.snapshot_kind
         infos = [snapshots_pb2.Info(name=name, kind=kind) for name in self.fake.snapshots]
         yield snapshots_pb2.ListSnapshotsResponse(info=infos)
 
@@ -292,7 +298,14 @@ class _Content(content_pb2_grpc.ContentServicer):
 
     async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Content.List", "", context)
-        yield content_pb2.ListContentResponse()
+        infos = [content_pb2.Info(digest=digest) for digest in self.fake.content]
+        yield content_pb2.ListContentResponse(info=infos)
+
+    async def Read(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Content.Read", request.digest, context)
+        content = self.fake.content[request.digest]
+        for start in range(0, len(content), 1 << 20):
+            yield content_pb2.ReadContentResponse(data=content[start : start + (1 << 20)])
 
 
 class _Introspection(introspection_pb2_grpc.IntrospectionServicer):

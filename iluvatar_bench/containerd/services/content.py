@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from iluvatar_bench.containerd._api import content_pb2, content_pb2_grpc
 from iluvatar_bench.containerd.channel import CHANGE_SECONDS, READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import Descriptor
-from iluvatar_bench.errors import AlreadyExists, NotFound
+from iluvatar_bench.errors import AlreadyExists, NotFound, ResourceExhausted
 
 CHUNK_BYTES = 1 << 20
 """gRPC's default message limit is 4 MiB; containerd's own client writes 1 MiB at a time."""
+
+DOCUMENT_BYTES = 8 << 20
+"""No manifest or configuration is larger; containerd's own limit for one is 8 MiB."""
 
 
 class Content:
@@ -117,10 +121,11 @@ class Content:
         return found
 
     async def read(self, digest: str) -> bytes:
-        """A whole blob; meant for manifests and configurations.
+        """A whole manifest or configuration.
 
         Raises:
             NotFound: no such blob in this namespace.
+            ResourceExhausted: it has more bytes than any document.
         """
         stream = self._channel.stream(
             self._stub.Read,
@@ -128,7 +133,18 @@ class Content:
             operation="Content.Read",
             subject=digest,
         )
-        return b"".join([answer.data async for answer in stream])
+        content = bytearray()
+        async with aclosing(stream):
+            async for answer in stream:
+                content += answer.data
+                if len(content) > DOCUMENT_BYTES:
+                    raise ResourceExhausted(
+                        operation="Content.Read",
+                        subject=digest,
+                        namespace=self._channel.namespace,
+                        detail=f"it has more than {DOCUMENT_BYTES} bytes, too many for a document",
+                    )
+        return bytes(content)
 
 
 def _write_requests(

@@ -11,6 +11,8 @@ from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import Mount, SnapshotInfo, SnapshotKind, utc
 from iluvatar_bench.errors import NotFound
 
+_KINDS = {number: SnapshotKind(name.lower()) for name, number in snapshots_pb2.Kind.items()}
+
 
 class Snapshots:
     """Snapshots of one snapshotter in the channel's namespace."""
@@ -173,7 +175,7 @@ def _info(message: Any) -> SnapshotInfo:
     return SnapshotInfo(
         name=message.name,
         parent=message.parent,
-        kind=SnapshotKind(snapshots_pb2.Kind.Name(message.kind).lower()),
+        kind=_KINDS.get(message.kind, SnapshotKind.UNKNOWN),
         labels=dict(message.labels),
         created_at=utc(message.created_at),
     )
