@@ -14,6 +14,7 @@
     ├── ContainerdError             containerd answered a request with an error
     │   ├── NotFound, AlreadyExists, InvalidArgument, FailedPrecondition, ...
     │   ├── Unreachable             nothing was sent: the request surely did not happen
+    │   │   └── NotConnected        something listens, and took no connection: it may do so later
     │   └── AnswerLost              the request may have happened (outcome ``unknown``)
     │       ├── Unavailable, DeadlineExceeded, Cancelled
     ├── LifecycleError              a step of a container's life failed
@@ -129,6 +130,10 @@ class DaemonFault(ContainerdError):
 
 class Unreachable(ContainerdError):
     """No connection could be made, so nothing was sent."""
+
+
+class NotConnected(Unreachable):
+    """Something is behind the socket and no connection came about; a later try may succeed."""
 
 
 class AnswerLost(ContainerdError):

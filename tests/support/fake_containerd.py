@@ -6,9 +6,10 @@ For what a real daemon cannot be made to do on demand: lose an answer, answer wi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from iluvatar_bench.containerd._api import (
     version_pb2,
     version_pb2_grpc,
 )
+from iluvatar_bench.containerd.transport_words import target
 
 Answers = dict[str, grpc.StatusCode]
 
@@ -66,6 +68,9 @@ class FakeContainerd:
         self.calls: list[tuple[str, str, str]] = []
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
+        self.images: list[Any] = []
+        self.content: dict[str, bytes] = {}
+        self.snapshot_kind: int = snapshots_pb2.ACTIVE
         self.specs: list[bytes] = []
         self.created_tasks: dict[str, Any] = {}
         self.tasks: dict[str, FakeTask] = {}
@@ -73,6 +78,8 @@ class FakeContainerd:
         self.accepting = asyncio.Event()
         """Unset: a subscription is answered, and hears nothing yet."""
         self.accepting.set()
+        self.stop: Callable[[], Awaitable[None]]
+        """Ends the daemon at once, in the middle of whatever it was asked."""
         self._streams: list[asyncio.Queue[Any]] = []
 
     async def note(self, call: str, subject: str, context: Any) -> None:
@@ -91,6 +98,10 @@ class FakeContainerd:
         envelope = events_pb2.Envelope(namespace="iluvatar-bench", topic=topic)
         envelope.event.type_url = payload.DESCRIPTOR.full_name
         envelope.event.value = payload.SerializeToString()
+        self.send(envelope)
+
+    def send(self, envelope: Any) -> None:
+        """Send an event as it is to whoever is subscribed."""
         for stream in self._streams:
             stream.put_nowait(envelope)
 
@@ -161,9 +172,10 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
-    async def List(self, request: Any, context: Any) -> Any:
+    async def ListStream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Containers.List", "", context)
-        return containers_pb2.ListContainersResponse(containers=self.fake.containers.values())
+        for container in list(self.fake.containers.values()):
+            yield containers_pb2.ListContainerMessage(container=container)
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Delete", request.id, context)
@@ -192,7 +204,7 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
 
     async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Snapshots.List", "", context)
-        kind = snapshots_pb2.ACTIVE
+        kind = self.fake.snapshot_kind
         infos = [snapshots_pb2.Info(name=name, kind=kind) for name in self.fake.snapshots]
         yield snapshots_pb2.ListSnapshotsResponse(info=infos)
 
@@ -278,7 +290,7 @@ class _Images(images_pb2_grpc.ImagesServicer):
 
     async def List(self, request: Any, context: Any) -> Any:
         await self.fake.note("Images.List", "", context)
-        return images_pb2.ListImagesResponse()
+        return images_pb2.ListImagesResponse(images=self.fake.images)
 
 
 class _Content(content_pb2_grpc.ContentServicer):
@@ -286,7 +298,14 @@ class _Content(content_pb2_grpc.ContentServicer):
 
     async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Content.List", "", context)
-        yield content_pb2.ListContentResponse()
+        infos = [content_pb2.Info(digest=digest) for digest in self.fake.content]
+        yield content_pb2.ListContentResponse(info=infos)
+
+    async def Read(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self.fake.note("Content.Read", request.digest, context)
+        content = self.fake.content[request.digest]
+        for start in range(0, len(content), 1 << 20):
+            yield content_pb2.ReadContentResponse(data=content[start : start + (1 << 20)])
 
 
 class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
@@ -302,7 +321,9 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
 async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
     """Serve a fake at the socket for the length of the block."""
     fake = FakeContainerd()
-    server = grpc.aio.server()
+    # Containerd's own limit (its package defaults, DefaultMaxSendMsgSize).
+    limit = ("grpc.max_send_message_length", 16 << 20)
+    server = grpc.aio.server(options=[limit])
     for add, base in (
         (version_pb2_grpc.add_VersionServicer_to_server, _Version),
         (namespaces_pb2_grpc.add_NamespacesServicer_to_server, _Namespaces),
@@ -316,8 +337,9 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
     ):
         add(_service(fake, base), server)
-    server.add_insecure_port(f"unix:{socket}")
+    server.add_insecure_port(target(socket))
     await server.start()
+    fake.stop = partial(server.stop, None)
     try:
         yield fake
     finally:

@@ -235,7 +235,7 @@ async def _first_answer(
             )
         try:
             return await stack.enter_async_context(connect(place.socket))
-        except (UnusablePath, Unreachable) as error:
+        except (UnusablePath, Unreachable, AnswerLost) as error:
             # The socket's file is there a moment before anybody listens on it: bind(2) makes
             # the one, listen(2) the other, and nothing announces either.
             if time.monotonic() > deadline:
