@@ -153,7 +153,7 @@ class Container:
 
     async def _create_record(self) -> None:
         protected = self.profile.snapshot_reference != "none"
-        with self.progress.measure("create_ms"):
+        with self.progress.measure("create_ms"), self.progress.asking_for("record"):
             await self.node.client.containers.create(
                 ContainerRecord(
                     id=self.id,
@@ -191,7 +191,7 @@ class Container:
         )
 
     async def _prepare_snapshot(self, lease: str | None) -> None:
-        with self.progress.measure("prepare_ms"):
+        with self.progress.measure("prepare_ms"), self.progress.asking_for("snapshot"):
             self.mounts = await self.snapshots.prepare(
                 self.snapshot_key, parent=self.image.chain_id, lease=lease
             )

@@ -15,7 +15,7 @@ from iluvatar_bench.bugs import DaemonFact, Evidence, Mechanism
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
-from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
+from iluvatar_bench.errors import AnswerLost, ContainerdError, IluvatarBenchError, NetworkError
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, remove
@@ -199,9 +199,14 @@ async def _latent_damage(container: Container) -> Mechanism | None:
     """What is wrong with a container that nobody has a complaint about.
 
     A function that has loaded all that it needs does not notice that its files are gone.
+
+    Raises:
+        AnswerLost: the daemon went away: as with every other request, the outcome is not known.
     """
     try:
         intact = await container.snapshots.exists(container.snapshot_key)
+    except AnswerLost:
+        raise
     except ContainerdError as error:
         log.debug("%s: %s", container.id, error)
         return None
