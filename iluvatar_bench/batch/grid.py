@@ -24,6 +24,7 @@ from iluvatar_bench.batch.notebook import (
     run_notebook,
 )
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.runs import open_run
 
 
@@ -121,7 +122,8 @@ def run_grid(
         ended.append(point)
         # After each point: a grid that is stopped leaves a table of what it had.
         table = _table(folder, ended)
-        table.to_csv(folder / "grid.csv", index=False)
+        with whole_file(folder / "grid.csv") as draft:
+            table.to_csv(draft, index=False)
     return Grid(folder=folder, points=tuple(ended), table=table)
 
 
@@ -161,9 +163,7 @@ def _finished(record: Path) -> Point | None:
 
 def _write(record: Path, point: Point) -> None:
     """Whole or not at all, whenever this process ends."""
-    draft = record.with_suffix(".new")
-    draft.write_text(json.dumps(asdict(point), indent=2) + "\n")
-    draft.replace(record)
+    write_whole(record, json.dumps(asdict(point), indent=2) + "\n")
 
 
 def _table(folder: Path, points: Sequence[Point]) -> pd.DataFrame:

@@ -46,6 +46,7 @@ from iluvatar_bench.commands.output import (
     print_table,
 )
 from iluvatar_bench.commands.report import record_command, report_command
+from iluvatar_bench.commands.resume import run_options
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import churn_command, trace_command
 from iluvatar_bench.errors import EnvironmentProblem, IluvatarBenchError
@@ -104,6 +105,9 @@ app.command(
     ),
 )(notebook_command)
 
+run_app.callback(invoke_without_command=True, epilog=example("run --resume results/RUN"))(
+    run_options
+)
 run_app.command(
     "churn",
     epilog=example(

@@ -3,10 +3,12 @@
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.churn import run_churn
 from iluvatar_bench.runs.cold_start import run_cold_start
+from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.recorded import find_run, record_run, recorded_names
 from iluvatar_bench.runs.result import open_run
-from iluvatar_bench.runs.store import RunFolder, load_observations, load_run
+from iluvatar_bench.runs.resume import resume_run
+from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [
     "RunFolder",
@@ -18,6 +20,7 @@ __all__ = [
     "open_run",
     "record_run",
     "recorded_names",
+    "resume_run",
     "run_churn",
     "run_cold_start",
 ]

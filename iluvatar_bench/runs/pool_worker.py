@@ -18,6 +18,7 @@ from iluvatar_bench.plans.keep_alive import Decision, Evict, Launch, Serve
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.runner import Sink, Stop
+from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.trial import Setting, live_trial
 
 ArrivalSink = Callable[[ArrivalRecord], None]
@@ -60,7 +61,9 @@ class PoolWorker:
     plan: ChurnPlan
     sinks: tuple[Sink, ...]
     arrival_sinks: tuple[ArrivalSink, ...]
-    log: PoolLog = field(default_factory=PoolLog)
+    log: PoolLog
+    so_far: Standing = field(default_factory=Standing)
+    """Where the plan is taken up; by default at its beginning."""
     _pool: KeepAlivePool = field(init=False)
     _group: asyncio.TaskGroup = field(init=False, default_factory=asyncio.TaskGroup)
     _open: dict[int, _Open] = field(init=False, default_factory=dict)
@@ -69,21 +72,27 @@ class PoolWorker:
     _began: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._pool = KeepAlivePool(budget_mib=self.plan.budget_mib, memory_mib=self.plan.memory_mib)
+        self._pool = KeepAlivePool(
+            budget_mib=self.plan.budget_mib,
+            memory_mib=self.plan.memory_mib,
+            first_container=self.so_far.next_container,
+        )
 
     async def run(self, stop: Stop | None = None) -> None:
-        """Submit every arrival in its time, see each to its end, then remove what is idle.
+        """Submit every arrival that has not ended, see each to its end, then remove what is idle.
 
         After ``stop`` is set nothing is submitted, what waits for memory is dropped, and what is
         being served is finished.
         """
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self.so_far.clock_ms / 1000
+        if self.so_far != Standing():
+            self._note("resume")
         async with self._group:
             watch = self._group.create_task(self._watch(stop))
             if self.plan.clients is None:
                 await self._submit_on_schedule()
             else:
-                waiting = iter(self.plan.arrivals)
+                waiting = iter(self._arrivals)
                 async with asyncio.TaskGroup() as clients:
                     for _ in range(self.plan.clients):
                         clients.create_task(self._client(waiting))
@@ -93,6 +102,10 @@ class PoolWorker:
             for evicted in self._pool.empty():
                 self._hand_over(evicted.container, None)
                 self._note("close", evicted.container)
+
+    @property
+    def _arrivals(self) -> tuple[Arrival, ...]:
+        return tuple(a for a in self.plan.arrivals if a.index not in self.so_far.ended)
 
     async def _watch(self, stop: Stop | None) -> None:
         while stop is not None and not stop.is_set():  # noqa: ASYNC110  (it can only be asked)
@@ -105,7 +118,7 @@ class PoolWorker:
         self._note("drop")
 
     async def _submit_on_schedule(self) -> None:
-        for arrival in self.plan.arrivals:
+        for arrival in self._arrivals:
             assert arrival.at_ms is not None
             left = arrival.at_ms / 1000 - (time.monotonic() - self._began)
             if left > 0:

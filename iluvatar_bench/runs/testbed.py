@@ -35,6 +35,8 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
+from iluvatar_bench.runs.journal import SYNC_SECONDS
+from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.trial import Setting
 
@@ -69,6 +71,8 @@ class Blueprint:
     """Another one for the collector of a private containerd; None: the profile's collector."""
     log_collections: bool = False
     """Whether the log of a private containerd is to tell of every collection."""
+    journal_sync_seconds: float = SYNC_SECONDS
+    """How much of the run's journals the end of the host may take."""
 
     def __post_init__(self) -> None:
         if not self.ready_seconds > 0:
@@ -77,6 +81,11 @@ class Blueprint:
             raise UsageError(
                 f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "
                 f"not {self.sample_seconds:g}"
+            )
+        if not 0.01 <= self.journal_sync_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"journal_sync_seconds must be between 0.01 and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.journal_sync_seconds:g}"
             )
         collectors = {profile.collector for profile in self.profiles}
         if len(collectors) != 1:
@@ -144,6 +153,10 @@ class Laboratory:
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
     networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
     monitor: Monitor
+    observations: ObservationJournals
+    """Where what the monitor sees is written down."""
+    session: int = 1
+    """How often the run was begun; see ``RunFolder``."""
 
     def setting(self, profile: Profile, function: str) -> Setting:
         """What the trials of one function under one profile have in common.
@@ -164,6 +177,7 @@ class Laboratory:
             invoker=invoker,
             ready_seconds=self.blueprint.ready_seconds,
             monitor=self.monitor,
+            session=self.session,
         )
 
 
@@ -195,6 +209,7 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
             )
             for key, built in layouts.items()
         }
+        observations = ObservationJournals(folder)
         yield Laboratory(
             run_id=folder.run_id,
             blueprint=blueprint,
@@ -204,8 +219,12 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
             networks=networks,
             # Last, so that it sees the workload and nothing of what came before.
             monitor=await stack.enter_async_context(
-                open_monitor(node.client, sample_seconds=blueprint.sample_seconds)
+                open_monitor(
+                    node.client, sample_seconds=blueprint.sample_seconds, sink=observations
+                )
             ),
+            observations=observations,
+            session=folder.session,
         )
 
 

@@ -66,6 +66,13 @@ class Setting:
     monitor: Monitor | None = None
     """What watches the containers; without one nobody does."""
     layers: ImageLayers = field(default_factory=ImageLayers)
+    session: int = 1
+    """How often the run was begun: containers of a resumed run have names of their own."""
+
+    def container_id(self, function: str, index: int) -> str:
+        """What the container of a trial is called."""
+        again = f"-{self.session}" if self.session > 1 else ""
+        return f"{function}-{self.run_id[-8:]}-{index:05d}{again}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ async def live_trial(
 
     Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
     """
-    container_id = f"{function}-{setting.run_id[-8:]}-{index:05d}"
+    container_id = setting.container_id(function, index)
     submitted_at = datetime.now(UTC).isoformat()
     started = time.monotonic()
     async with open_container(
