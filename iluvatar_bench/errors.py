@@ -15,6 +15,7 @@
     │   ├── Unreachable             nothing was sent: the request surely did not happen
     │   └── AnswerLost              the request may have happened (outcome ``unknown``)
     │       ├── Unavailable, DeadlineExceeded, Cancelled
+    │       └── DaemonLost          containerd went away and did not come back in time
     ├── LifecycleError              a step of a container's life failed
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
@@ -140,6 +141,10 @@ class DeadlineExceeded(AnswerLost):
 
 class Cancelled(AnswerLost):
     """CANCELLED by the other side."""
+
+
+class DaemonLost(AnswerLost):
+    """Containerd went away, and did not come back before the deadline that the run had for it."""
 
 
 class LifecycleError(IluvatarBenchError):

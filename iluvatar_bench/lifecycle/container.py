@@ -109,6 +109,7 @@ class Container:
         self._prepare_folder()
         if self.profile.snapshot_reference == "lease":
             async with self.node.client.leases.hold(f"create-{self.id}") as lease:
+                self.progress.leased = True
                 await self._prepare_snapshot(lease)
                 await self._create_record()
         else:

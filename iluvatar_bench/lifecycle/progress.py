@@ -23,6 +23,7 @@ class Progress:
     snapshot_prepared: bool = False
     snapshot_removed: bool = False
     record_created: bool = False
+    leased: bool = False
     asked_in_vain: set[str] = field(default_factory=set)
     """What was asked for without an answer (``snapshot``, ``record``): it may be there."""
     task_created: bool = False
@@ -32,6 +33,12 @@ class Progress:
     shield: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
     _submitted: float = field(default_factory=time.monotonic)
+
+    @property
+    def begun(self) -> bool:
+        """Whether containerd has been asked for anything, as far as is known."""
+        made = self.leased or self.record_created or self.snapshot_prepared or self.task_created
+        return made or bool(self.asked_in_vain)
 
     def end_life(self, ended_at: float) -> None:
         """Note how long the ready container lived, up to its death or to our first Kill.

@@ -17,6 +17,7 @@ from iluvatar_bench.plans import ChurnPlan
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.pool_log import PoolLog
@@ -38,6 +39,7 @@ async def run_churn(
     sample_seconds: float = PERIOD_SECONDS,
     network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
+    away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
@@ -47,8 +49,8 @@ async def run_churn(
 
     The run's folder has ``arrivals.parquet`` (a row an arrival) and ``pool.parquet`` (the pool's
     history) beside the tables of every run, each with its journal. ``pool_size``
-    (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds`` and
-    ``journal_sync_seconds`` are those of a
+    (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
+    ``away_seconds`` and ``journal_sync_seconds`` are those of a
     :class:`~iluvatar_bench.runs.testbed.Blueprint`. ``on_trial`` and ``on_arrival`` are
     called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
     are dropped, and those being served are finished.
@@ -72,6 +74,7 @@ async def run_churn(
         network=network,
         ready_seconds=ready_seconds,
         sample_seconds=sample_seconds,
+        away_seconds=away_seconds,
         journal_sync_seconds=journal_sync_seconds,
     )
     names = {source: find_source(source).container_name for source in sources}

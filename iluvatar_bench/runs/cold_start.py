@@ -14,6 +14,7 @@ from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.request import request_of
@@ -38,6 +39,7 @@ async def run_cold_start(
     address: Path | None = None,
     pause_threshold: float | None = None,
     log_collections: bool = False,
+    away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
@@ -45,8 +47,8 @@ async def run_cold_start(
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
-    ``pause_threshold``, ``log_collections`` and ``journal_sync_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.Blueprint`.
+    ``pause_threshold``, ``log_collections``, ``away_seconds`` and ``journal_sync_seconds`` are
+    those of a :class:`~iluvatar_bench.runs.testbed.Blueprint`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -64,6 +66,7 @@ async def run_cold_start(
         pause_threshold=pause_threshold,
         log_collections=log_collections,
         sample_seconds=sample_seconds,
+        away_seconds=away_seconds,
         journal_sync_seconds=journal_sync_seconds,
     )
     plan = cold_start(

@@ -82,9 +82,12 @@ async def execute(
         seconds = laboratory.blueprint.journal_sync_seconds
         async with kept_synced(folder.journals, seconds=seconds):
             await workload(sinks)
-        stopped = stop is not None and stop.is_set()
-        ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
-        leaked = (await stock()).beyond(before)
+        if laboratory.daemon.lost:
+            ended["status"] = RunStatus.DAEMON_LOST
+        else:
+            stopped = stop is not None and stop.is_set()
+            ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
+            leaked = (await stock()).beyond(before)
     return replace(open_run(folder.path), recorded=False)
 
 
@@ -107,6 +110,7 @@ def _watched(laboratory: Laboratory) -> dict[str, Any]:
     return {
         "events_complete": events.complete,
         "event_gaps": [gap.as_dict() for gap in events.gaps],
+        "daemon_gaps": [gap.as_dict() for gap in laboratory.daemon.gaps],
         "observations_broken": laboratory.observations.broken,
     }
 

@@ -19,6 +19,7 @@ _PLAIN = (
     "sample_seconds",
     "pause_threshold",
     "log_collections",
+    "away_seconds",
     "journal_sync_seconds",
 )
 

@@ -35,6 +35,7 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, watch_daemon
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
@@ -71,6 +72,8 @@ class Blueprint:
     """Another one for the collector of a private containerd; None: the profile's collector."""
     log_collections: bool = False
     """Whether the log of a private containerd is to tell of every collection."""
+    away_seconds: float = AWAY_SECONDS
+    """How long containerd may be away before the run gives it up."""
     journal_sync_seconds: float = SYNC_SECONDS
     """How much of the run's journals the end of the host may take."""
 
@@ -81,6 +84,11 @@ class Blueprint:
             raise UsageError(
                 f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "
                 f"not {self.sample_seconds:g}"
+            )
+        if not 0 <= self.away_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"away_seconds must be between 0 and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.away_seconds:g}"
             )
         if not 0.01 <= self.journal_sync_seconds <= MAX_SAMPLE_SECONDS:
             raise UsageError(
@@ -153,6 +161,7 @@ class Laboratory:
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
     networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
     monitor: Monitor
+    daemon: DaemonWatch
     observations: ObservationJournals
     """Where what the monitor sees is written down."""
     session: int = 1
@@ -177,6 +186,7 @@ class Laboratory:
             invoker=invoker,
             ready_seconds=self.blueprint.ready_seconds,
             monitor=self.monitor,
+            daemon=self.daemon,
             session=self.session,
         )
 
@@ -222,6 +232,9 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
                 open_monitor(
                     node.client, sample_seconds=blueprint.sample_seconds, sink=observations
                 )
+            ),
+            daemon=await stack.enter_async_context(
+                watch_daemon(node.client, node.address, away_seconds=blueprint.away_seconds)
             ),
             observations=observations,
             session=folder.session,
