@@ -29,7 +29,7 @@ class Check:
     required: bool = True
 
 
-def examine() -> tuple[Check, ...]:
+def check_host() -> tuple[Check, ...]:
     """Every check, in the order in which a user would mend things."""
     return tuple(_checks())
 

@@ -25,14 +25,14 @@ from iluvatar_bench.errors import (
 )
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
-from iluvatar_bench.lifecycle import Container, KillLog, remove
+from iluvatar_bench.lifecycle import Container, KillLog, remove_container
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import (
     EventLog,
+    FailingContainer,
     ImageLayers,
     Monitor,
-    Subject,
     collect,
     events_of,
     who_listens,
@@ -99,7 +99,7 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class TrialFailure:
     """What went wrong, and the evidence collected at that moment."""
 
     error: Exception
@@ -185,13 +185,13 @@ async def live_trial(
 
 async def _live(
     setting: Setting, live: Life, seconds: float, container: Container
-) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
+) -> tuple[TrialFailure | None, Mechanism | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed.
 
     Returns the failure, damage that nobody has noticed, and notes on the removal.
     """
     before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
-    failure: Failure | None = None
+    failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
         async with _bounded(setting, TRIAL_SECONDS + seconds):
@@ -207,15 +207,15 @@ async def _live(
         if setting.daemon is not None and isinstance(error, (AnswerLost, Unreachable)):
             # Nothing is to begin until it has answered again.
             setting.daemon.suspect()
-        failure = await examine(setting, container, error, before)
+        failure = await collect_evidence(setting, container, error, before)
     if setting.monitor is not None:
         setting.monitor.expect_end(container.id)
     try:
         async with _bounded(setting, TRIAL_SECONDS):
-            notes = await remove(container)
+            notes = await remove_container(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
-            return await examine(setting, container, error, before), None, ()
+            return await collect_evidence(setting, container, error, before), None, ()
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, None, (str(error) or type(error).__name__, *notes)
     finally:
@@ -281,16 +281,16 @@ async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
     return ()
 
 
-async def examine(
+async def collect_evidence(
     setting: Setting, container: Container, error: Exception, before: Before
-) -> Failure:
+) -> TrialFailure:
     """Collect the evidence of a failure; call it before anything of the container is removed."""
     progress = container.progress
     ended_at = time.time()
     kills = setting.kills
     events = None if setting.monitor is None else setting.monitor.events
     text = str(error) or f"the trial did not end in its time, in step {progress.step}"
-    subject = Subject(
+    failing = FailingContainer(
         container_id=container.id,
         step=progress.step,
         step_started_at=progress.step_started_at,
@@ -325,9 +325,9 @@ async def examine(
     )
     log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
     evidence = await collect(
-        setting.node.client, setting.node.address, subject, layers=setting.layers
+        setting.node.client, setting.node.address, failing, layers=setting.layers
     )
-    return Failure(error, evidence)
+    return TrialFailure(error, evidence)
 
 
 def _why_incomplete(events: EventLog) -> str | None:
