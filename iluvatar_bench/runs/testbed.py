@@ -35,7 +35,7 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
-from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, watch_daemon
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
@@ -232,7 +232,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
                 open_monitor(node.client, sample_seconds=settings.sample_seconds, sink=observations)
             ),
             daemon=await stack.enter_async_context(
-                watch_daemon(node.client, node.address, away_seconds=settings.away_seconds)
+                follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)
             ),
             observations=observations,
             session=folder.session,
