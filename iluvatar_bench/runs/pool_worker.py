@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
@@ -62,7 +63,7 @@ class PoolWorker:
     arrival_sinks: tuple[ArrivalSink, ...]
     log: PoolLog = field(default_factory=PoolLog)
     _pool: KeepAlivePool = field(init=False)
-    _group: asyncio.TaskGroup = field(init=False, default_factory=asyncio.TaskGroup)
+    _group: asyncio.TaskGroup = field(init=False)
     _open: dict[int, _Open] = field(init=False, default_factory=dict)
     _tenancies: dict[int, _Tenancy] = field(init=False, default_factory=dict)
     _stopped: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -78,13 +79,13 @@ class PoolWorker:
         being served is finished.
         """
         self._began = time.monotonic()
-        async with self._group:
+        async with task_group() as self._group:
             watch = self._group.create_task(self._watch(stop))
             if self.plan.clients is None:
                 await self._submit_on_schedule()
             else:
                 waiting = iter(self.plan.arrivals)
-                async with asyncio.TaskGroup() as clients:
+                async with task_group() as clients:
                     for _ in range(self.plan.clients):
                         clients.create_task(self._client(waiting))
             while self._open:
