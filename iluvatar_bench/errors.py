@@ -17,6 +17,7 @@
     │   │   └── NotConnected        something listens, and took no connection: it may do so later
     │   └── AnswerLost              the request may have happened (outcome ``unknown``)
     │       ├── Unavailable, DeadlineExceeded, Cancelled
+    │       └── DaemonLost          containerd went away and did not come back in time
     ├── LifecycleError              a step of a container's life failed
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
@@ -150,6 +151,10 @@ class DeadlineExceeded(AnswerLost):
 
 class Cancelled(AnswerLost):
     """CANCELLED by the other side."""
+
+
+class DaemonLost(AnswerLost):
+    """Containerd went away, and did not come back before the deadline that the run had for it."""
 
 
 class LifecycleError(IluvatarBenchError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
-from iluvatar_bench.audit.read.daemon import SYSTEM_SOCKET, open_reader, read_state
 from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces
+from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader, read_state
 from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 
 
@@ -18,7 +18,7 @@ async def audit_daemon(
     places: HostPlaces = CONVENTIONAL_PLACES,
     connect_seconds: float = CONNECT_SECONDS,
 ) -> Audit:
-    """Read a running containerd and judge how its clients use it. Nothing is written to it.
+    """Read a running containerd and apply_rules how its clients use it. Nothing is written to it.
 
     All namespaces are audited unless one is named. ``grace_seconds`` is how long something may lie
     about before it counts as left behind, ``connect_seconds`` how long the daemon may take until

@@ -25,6 +25,11 @@ from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
 from iluvatar_bench.commands.image import image_app
+from iluvatar_bench.commands.interrupt import (
+    INTERRUPTED_STATUS,
+    exit_status,
+    signals_as_interrupts,
+)
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
@@ -181,22 +186,18 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
-def _run_app() -> None:
-    try:
-        app(prog_name="iluvatar-bench")
-    except ModuleNotFoundError as error:
-        # No option before the command takes a value.
-        command = next(word for word in sys.argv[1:] if not word.startswith("-"))
-        known = missing_extra(command, error)
-        if known is None:
-            raise
-        raise known from error
-
-
 def main() -> None:
     """Entry point of the console script."""
+    with signals_as_interrupts():
+        try:
+            _run_app()
+        except SystemExit as end:
+            sys.exit(exit_status(end.code) if isinstance(end.code, int) else end.code)
+
+
+def _run_app() -> None:
     try:
-        _run_app()
+        _call_app()
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         _say_error(" ".join(str(error).splitlines()))
@@ -210,7 +211,19 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted: trials that had ended are kept in the run's folder")
-        sys.exit(130)
+        sys.exit(INTERRUPTED_STATUS)
+
+
+def _call_app() -> None:
+    try:
+        app(prog_name="iluvatar-bench")
+    except ModuleNotFoundError as error:
+        # No option before the command takes a value.
+        command = next(word for word in sys.argv[1:] if not word.startswith("-"))
+        known = missing_extra(command, error)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _say_error(words: str) -> None:

@@ -20,7 +20,7 @@ from iluvatar_bench.containerd.oci import media_types as m
 from iluvatar_bench.containerd.oci.archive_spool import unpack
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
 from iluvatar_bench.containerd.oci.image_import import import_layout
-from iluvatar_bench.containerd.oci.tar_stream import Limits
+from iluvatar_bench.containerd.oci.tar_stream import TarBounds
 from iluvatar_bench.errors import ImageError, Unreachable
 from iluvatar_bench.functions.images import list_images
 from tests.support.archives import TWO_LAYERS, OciDraft, digest, docker_files, platform_of, write
@@ -28,7 +28,7 @@ from tests.support.archives import TWO_LAYERS, OciDraft, digest, docker_files, p
 BIG = 64 << 20
 
 
-def refused(archive: Path, *, limits: Limits | None = None) -> str:
+def refused(archive: Path, *, limits: TarBounds | None = None) -> str:
     """The error's text: one line, of a readable length; nothing may be left of the attempt."""
     target = archive.parent / "out"
     with pytest.raises(ImageError) as caught:
@@ -141,7 +141,7 @@ def test_what_the_disk_has_no_room_for_is_refused_before_it_is_written(tmp_path:
     """16 TiB: below no limit of the archive's, were they higher, and beyond any disk of ours."""
     archive = tmp_path / "a.tar"
     archive.write_bytes(header("big", tarfile.REGTYPE, 1 << 44))
-    limits = Limits(file=1 << 50, total=1 << 50)
+    limits = TarBounds(file=1 << 50, total=1 << 50)
     assert "has room for" in refused(archive, limits=limits)
 
 
@@ -149,9 +149,9 @@ def test_total_count_and_trailer_have_limits(tmp_path: Path) -> None:
     three = write(tmp_path / "a.tar", dict.fromkeys("abc", b"1" * 600))
     for number, (limits, words) in enumerate(
         (
-            (Limits(total=1500), "it has 1800 bytes in its files; 1500 are the most"),
-            (Limits(members=2), "it has 3 members; 2 are the most"),
-            (Limits(trailer=1000), "more than 1000 bytes follow its end"),
+            (TarBounds(total=1500), "it has 1800 bytes in its files; 1500 are the most"),
+            (TarBounds(members=2), "it has 3 members; 2 are the most"),
+            (TarBounds(trailer=1000), "more than 1000 bytes follow its end"),
         )
     ):
         home = tmp_path / str(number)
@@ -171,7 +171,7 @@ def test_a_long_chain_of_headers_is_followed_and_counted(tmp_path: Path) -> None
     copy = tmp_path / "two"
     copy.mkdir()
     (copy / "a.tar").write_bytes(archive.read_bytes())
-    text = refused(copy / "a.tar", limits=Limits(headers=1 << 20))
+    text = refused(copy / "a.tar", limits=TarBounds(headers=1 << 20))
     assert "bytes in long names and pax headers" in text
     archive.write_bytes(chain)
     assert "it ends after the header of a member" in refused(archive)

@@ -21,12 +21,12 @@ from typing import IO
 
 from iluvatar_bench.containerd.oci.documents import D, parse_document, read_bounded
 from iluvatar_bench.containerd.oci.media_types import GZIP_MAGIC, ZSTD_MAGIC
-from iluvatar_bench.containerd.oci.tar_stream import Entry, Kind, Limits, TarStream
+from iluvatar_bench.containerd.oci.tar_stream import Kind, TarBounds, TarEntry, TarStream
 from iluvatar_bench.errors import ImageError
 
 MOST_LINKS = 16
 
-LIMITS = Limits()
+LIMITS = TarBounds()
 
 _Opener = Callable[[Path], IO[bytes]]
 
@@ -110,7 +110,7 @@ class Spool:
         return f"{self.archive}: {member.name}"
 
 
-def unpack(archive: Path, folder: Path, *, limits: Limits = LIMITS) -> Spool:
+def unpack(archive: Path, folder: Path, *, limits: TarBounds = LIMITS) -> Spool:
     """Write every file of the archive into ``folder``, whose content is the caller's to remove.
 
     Raises:
@@ -145,7 +145,7 @@ def _opened(archive: Path) -> IO[bytes]:
     return _plain(archive)
 
 
-def _take(spool: Spool, members: TarStream, entry: Entry, folder: Path) -> None:
+def _take(spool: Spool, members: TarStream, entry: TarEntry, folder: Path) -> None:
     name = _inside(spool.archive, entry.name, entry.name)
     match entry.kind:
         case Kind.FILE:

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from iluvatar_bench.containerd.client import Client
@@ -33,9 +34,9 @@ from iluvatar_bench.errors import (
     DaemonFault,
     ImageError,
     InvalidArgument,
-    NotFound,
     NotImplementedByDaemon,
 )
+from iluvatar_bench.host.first_error import cleaned_up
 
 CONTENT_LABEL = "containerd.io/gc.ref.content"
 SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot"
@@ -154,24 +155,19 @@ async def _unpack(
     for layer, diff_id, name in zip(layout.layers, layout.config.diff_ids, chain, strict=True):
         if not await snapshots.exists(name):
             key = f"extract-{secrets.token_hex(6)} {name}"
-            mounts = await snapshots.prepare(key, parent=parent, lease=lease)
             try:
-                applied = await _apply(client, layer, mounts, lease=lease)
-                if applied.digest != diff_id:
-                    raise ImageError(
-                        f"layer {layer.digest} unpacks to {applied.digest}, "
-                        f"but the image's configuration says {diff_id}; build the image again"
-                    )
-                await snapshots.commit(name, key=key, lease=lease)
+                async with cleaned_up(partial(snapshots.remove, key), only_after_failure=True):
+                    mounts = await snapshots.prepare(key, parent=parent, lease=lease)
+                    applied = await _apply(client, layer, mounts, lease=lease)
+                    if applied.digest != diff_id:
+                        raise ImageError(
+                            f"layer {layer.digest} unpacks to {applied.digest}, "
+                            f"but the image's configuration says {diff_id}; build the image again"
+                        )
+                    await snapshots.commit(name, key=key, lease=lease)
             except AlreadyExists:
                 # Another import of the same layers was quicker: its snapshot serves us both.
-                await snapshots.remove(key)
-            except BaseException:
-                try:
-                    await snapshots.remove(key)
-                except NotFound:
-                    pass
-                raise
+                pass
         parent = name
 
 

@@ -31,7 +31,7 @@ _RECORD = re.compile(rb"(\d{1,9}) ([^=\n]+)=")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TarBounds:
     """How much of what an archive may hold; sizes in bytes.
 
     Far above what images are made of, and far below what harms the host.
@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TarEntry:
     """A member's header; ``link`` is what a link aims at, ``size`` a file's bytes."""
 
     number: int
@@ -77,7 +77,7 @@ class TarStream:
 
     archive: Path
     source: IO[bytes]
-    limits: Limits
+    limits: TarBounds
     _members: int = 0
     _headers: int = 0
     _total: int = 0
@@ -87,7 +87,7 @@ class TarStream:
     _common: dict[str, str] = field(default_factory=dict)
     """What a global pax header says of all members."""
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[TarEntry]:
         """The members in the archive's order.
 
         Raises:
@@ -151,7 +151,7 @@ class TarStream:
             raise tarfile.ReadError("a member's size is negative")
         return info
 
-    def _entry(self, info: tarfile.TarInfo, fields: dict[str, str]) -> Entry:
+    def _entry(self, info: tarfile.TarInfo, fields: dict[str, str]) -> TarEntry:
         name = fields.get("path") or info.name
         self._require_name(name)
         if info.type == tarfile.GNUTYPE_SPARSE or _SPARSE in fields:
@@ -166,7 +166,7 @@ class TarStream:
         self._require(size, self.limits.file, f"bytes in {name!r}")
         self._require(self._total, self.limits.total, "bytes in its files")
         self._size, self._left = size, _padded(size)
-        return Entry(self._members, name, kind, link, size)
+        return TarEntry(self._members, name, kind, link, size)
 
     def _kind(self, info: tarfile.TarInfo, name: str) -> Kind:
         if info.type in _REGULAR:
