@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.errors import Unreachable
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.plans import ColdStartPlan, PlannedTrial
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.trial import Setting, run_trial
