@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from iluvatar_bench.batch.notebook import NotebookFailed, NotebookStopped, run_notebook
 from iluvatar_bench.batch.parameters import check_parameters, parameter_types
@@ -33,6 +34,9 @@ class Point:
     error: str | None
     notebook: str | None
     runs: tuple[str, ...]
+
+
+_POINT = TypeAdapter(Point)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +172,12 @@ def _finished(record: Path) -> Point | None:
     """The point as it was written down, if it finished."""
     if not record.exists():
         return None
-    document = json.loads(record.read_text())
-    return None if document["error"] else Point(**{**document, "runs": tuple(document["runs"])})
+    try:
+        point = _POINT.validate_json(record.read_bytes())
+    except ValueError:
+        # Not written by this version, or damaged since: the point is run again.
+        return None
+    return None if point.error else point
 
 
 def _write(record: Path, point: Point) -> None:

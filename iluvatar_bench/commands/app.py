@@ -200,8 +200,15 @@ def _run_app() -> None:
         _call_app()
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
-        err.print(f"error: {error}", soft_wrap=True, markup=False)
+        _say_error(" ".join(str(error).splitlines()))
         sys.exit(error.exit_code)
+    except OSError as error:
+        # What no code of ours had words for: a full disk, a path that may not be read.
+        logging.getLogger(__name__).debug("where it happened", exc_info=error)
+        what = error.strerror or str(error) or type(error).__name__
+        where = "" if error.filename is None else f": {error.filename}"
+        _say_error(f"{what}{where} (iluvatar-bench --verbose says where it happened)")
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted: trials that had ended are kept in the run's folder")
         sys.exit(INTERRUPTED_STATUS)
@@ -217,3 +224,7 @@ def _call_app() -> None:
         if known is None:
             raise
         raise known from error
+
+
+def _say_error(words: str) -> None:
+    err.print(f"error: {words}", soft_wrap=True, markup=False)

@@ -93,7 +93,13 @@ def build_image(
             library, or the cache cannot be written.
     """
     recipe = _Recipe(function, options, host_interpreter(), home or image_home())
-    key = recipe.key
+    try:
+        key = recipe.key
+    except OSError as error:
+        raise ImageError(
+            f"cannot build the image of {function.name}: {error.filename} cannot be read: "
+            f"{error.strerror}"
+        ) from error
     layout = recipe.home / f"{function.name}{options.tag}-{key[:16]}"
     name = f"iluvatar-bench/{function.name}{options.tag}:{key[:12]}"
 

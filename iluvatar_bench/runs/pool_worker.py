@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iluvatar_bench.errors import Unreachable
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
@@ -66,7 +67,7 @@ class PoolWorker:
     so_far: Standing = field(default_factory=Standing)
     """Where the plan is taken up; by default at its beginning."""
     _pool: KeepAlivePool = field(init=False)
-    _group: asyncio.TaskGroup = field(init=False, default_factory=asyncio.TaskGroup)
+    _group: asyncio.TaskGroup = field(init=False)
     _open: dict[int, _Open] = field(init=False, default_factory=dict)
     _tenancies: dict[int, _Tenancy] = field(init=False, default_factory=dict)
     _stopped: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -88,13 +89,13 @@ class PoolWorker:
         self._began = time.monotonic() - self.so_far.clock_ms / 1000
         if self.so_far != Standing():
             self._note("resume")
-        async with self._group:
+        async with task_group() as self._group:
             watch = self._group.create_task(self._watch(stop))
             if self.plan.clients is None:
                 await self._submit_on_schedule()
             else:
                 waiting = iter(self._arrivals)
-                async with asyncio.TaskGroup() as clients:
+                async with task_group() as clients:
                     for _ in range(self.plan.clients):
                         clients.create_task(self._client(waiting))
             while self._open:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from iluvatar_bench.errors import Unreachable
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.plans import ColdStartPlan, PlannedTrial
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.trial import Setting, run_trial
@@ -51,7 +51,7 @@ async def run_trials(
     trial that cannot be written down must not be lost silently.
     """
     waiting = iter(trials)
-    async with asyncio.TaskGroup() as group:
+    async with task_group() as group:
         for _ in range(concurrency):
             group.create_task(_work(waiting, sinks, stop))
 

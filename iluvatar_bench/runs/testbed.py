@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import UsageError
@@ -201,6 +202,8 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
         EnvironmentProblem: the host lacks something.
         ImageError, NetworkError: an image or a network could not be made.
     """
+    # Building the images takes its time, and is for nothing where containers cannot be run.
+    require_root("running containers")
     async with AsyncExitStack() as stack:
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)

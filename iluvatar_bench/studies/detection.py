@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import ProcessDied, UsageError
 from iluvatar_bench.functions import BuildOptions, find_source, image_of
 from iluvatar_bench.host.kernel.held_process import HeldProcess
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container, KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.monitor import Monitor, open_monitor
@@ -66,7 +68,12 @@ def open_detection(folder: Path) -> Detection:
     """
     if not (folder / "deaths.parquet").exists():
         raise UsageError(f"{folder} holds no recorded detection: it has no deaths.parquet")
-    seen = load_observations(folder)
+    try:
+        seen = load_observations(folder)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the recorded detection in {folder} is damaged: {type(error).__name__}"
+        ) from error
     order = seen["deaths"].sort_values("first_seen_at")["container_id"]
     return Detection(seen["deaths"], seen["samples"], tuple(order))
 
@@ -92,6 +99,7 @@ async def measure_detection(
         raise UsageError(f"containers must be between 1 and {MAX_CONTAINERS}, not {containers}")
     if not 0 < sample_seconds <= 60:
         raise UsageError(f"sample_seconds must be above 0 and at most 60, not {sample_seconds:g}")
+    require_root("running containers")
     built = await asyncio.to_thread(image_of, find_source(function), BuildOptions())
     reported: list[str] = []
     async with private_daemon(collector=QUIET_COLLECTOR) as node:
@@ -145,7 +153,7 @@ async def idle_containers(
             )
             stack.push_async_callback(_remove, container, monitor)
             alive.append(container)
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             for container in alive:
                 group.create_task(start(container))
         yield alive

@@ -15,7 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.records import Trial
@@ -202,6 +204,8 @@ async def ground_truth(
         raise UsageError(f"repeats must be between 1 and {MOST_REPEATS}, not {repeats}")
     if not 1 <= concurrency <= 64:
         raise UsageError(f"concurrency must be between 1 and 64, not {concurrency}")
+    # Here already, for all the testbeds: each would say so for itself, in a folder that is made.
+    require_root("running containers")
     lived: list[tuple[KnownCause, Trial]] = []
     limit = asyncio.Semaphore(concurrency)
 
@@ -217,13 +221,13 @@ async def ground_truth(
         folder.mkdir()
         async with (
             open_testbed(_testbed_settings(group, folder), RunFolder(folder)) as testbed,
-            asyncio.TaskGroup() as tasks,
+            task_group() as tasks,
         ):
             for case in group:
                 tasks.create_task(repeat(case, testbed))
 
     with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as home:
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             for number, group in enumerate(_groups(cases)):
                 tasks.create_task(share(group, Path(home, f"truth-{number}")))
     return confusion(lived)

@@ -64,6 +64,8 @@ def test_a_grid_keeps_what_failed_and_resumes_only_that(tiny: Path) -> None:
     with pytest.raises(UsageError, match="begun before: --resume goes on in"):
         run_grid("tiny", points, results=tiny / "r", progress=False)
 
+    # A record that something else wrote over is that of a point to be run.
+    (first.folder / "point-1.json").write_text('{"parameters": 7}')
     (tiny / "allow").touch()
     again = run_grid("tiny", points, results=tiny / "r", resume=True, progress=False)
     assert (tiny / "log").read_text().split() == ["blue-1", "blue-2", "red-1", "red-2"]

@@ -221,13 +221,19 @@ class _Daemon:
         async with AsyncExitStack() as stack:
             await _first_answer(stack, self.process, self._place)
         # A channel that has lost its connection tries anew after a pause of its own.
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                try:
-                    await client.introspection.version()
-                    return
-                except (AnswerLost, Unreachable):
-                    await asyncio.sleep(0.005)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while True:
+                    try:
+                        await client.introspection.version()
+                        return
+                    except (AnswerLost, Unreachable):
+                        await asyncio.sleep(0.005)
+        except TimeoutError as error:
+            raise DaemonStartFailed(
+                f"containerd did not answer within {START_SECONDS:g} s of its restart; "
+                f"its last words: {self._place.log_tail()}"
+            ) from error
 
 
 async def _first_answer(

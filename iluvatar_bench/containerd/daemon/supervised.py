@@ -129,6 +129,11 @@ def supervised_daemons() -> tuple[SupervisedDaemon, ...]:
         except FileNotFoundError:
             # Stopped since.
             continue
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise EnvironmentProblem(
+                f"{file} cannot be read: what is said there of a private daemon is torn or of "
+                "another version; iluvatar-bench clean removes the daemon once its owner is gone"
+            ) from error
     return tuple(sorted(found, key=lambda daemon: daemon.started_at))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.place import PLACE_LABEL, Place
@@ -18,8 +19,12 @@ from iluvatar_bench.errors import (
     NotFound,
     UnusablePath,
 )
+from iluvatar_bench.host.task_group import task_group
 
 log = logging.getLogger(__name__)
+
+_GUEST_OF = TypeAdapter(tuple[str, str])
+"""Socket and namespace; a process that was killed as it wrote them left less."""
 
 
 async def end_tasks(client: Client, place_id: str | None = None) -> None:
@@ -29,7 +34,7 @@ async def end_tasks(client: Client, place_id: str | None = None) -> None:
     """
     records = await client.containers.list()
     chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
-    async with asyncio.TaskGroup() as group:
+    async with task_group() as group:
         for record in chosen:
             group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
 
@@ -46,9 +51,13 @@ async def end_guests(place: Place) -> list[str]:
     Returns what could not be ended, with the reason.
     """
     try:
-        address, namespace = json.loads(place.guest_of.read_text())
+        address, namespace = _GUEST_OF.validate_json(place.guest_of.read_bytes())
     except (OSError, ValueError) as error:
-        return [f"containers of {place.id}: {place.guest_of} cannot be read: {error}"]
+        reason = error.strerror if isinstance(error, OSError) else "it is torn"
+        return [
+            f"containers of {place.id}: {place.guest_of} cannot be read ({reason}); end those with "
+            f"the label {PLACE_LABEL}={place.id} on the containerd that they were started on"
+        ]
     try:
         async with connect(Path(address), namespace=namespace) as client:
             await end_tasks(client, place.id)

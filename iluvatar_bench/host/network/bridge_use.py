@@ -130,14 +130,24 @@ def _enter(
         place.config.write_text(json.dumps(config))
         bridge.create_bridge(place.name, gateway(settings.subnet))
     else:
-        used = json.loads(place.config.read_text())["ipam"]["ranges"]
-        if used != config["ipam"]["ranges"]:
+        used = _used_subnet(place)
+        if used != str(settings.subnet):
             raise NetworkConflict(
-                f"bridge {place.name} is in use with subnet {used[0][0]['subnet']}; choose that "
-                f"subnet, or another bridge name for {settings.subnet}"
+                f"bridge {place.name} is in use with subnet {used}; choose that subnet, or another "
+                f"bridge name for {settings.subnet}"
             )
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return config
+
+
+def _used_subnet(place: BridgePlace) -> str:
+    try:
+        return str(json.loads(place.config.read_text())["ipam"]["ranges"][0][0]["subnet"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise NetworkConflict(
+            f"bridge {place.name} is in use, and {place.config} does not say with which subnet; "
+            "choose another bridge name"
+        ) from error
 
 
 def _leave(place: BridgePlace, descriptor: int) -> None:

@@ -6,12 +6,14 @@ address of anybody else is ever looked at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from iluvatar_bench.errors import IluvatarBenchError
+from pydantic import TypeAdapter
+
+from iluvatar_bench.errors import IluvatarBenchError, NetworkError
 from iluvatar_bench.host.facts import plugin_homes
 from iluvatar_bench.host.kernel import netns
 from iluvatar_bench.host.network import bridge
@@ -25,6 +27,8 @@ from iluvatar_bench.host.network.ownership import (
     owners,
     remove_owner,
 )
+
+_CONFIGURATION = TypeAdapter(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ async def _give_addresses_back(owner: Owner, home: Path, homes: Sequence[Path]) 
         for container_id in held:
             try:
                 await _delete(place, owner, container_id, plugin_homes(homes))
-            except (IluvatarBenchError, OSError, ValueError) as error:
+            except (IluvatarBenchError, OSError) as error:
                 problems.append(f"address of {container_id}: {error}")
     return problems
 
@@ -106,9 +110,16 @@ async def _delete(
     place: BridgePlace, owner: Owner, container_id: str, homes: tuple[Path, ...]
 ) -> None:
     program, _ = find_plugins(homes, "bridge", "host-local")
-    plugin = Plugin(program, json.loads(place.config.read_text()), homes=homes)
+    plugin = Plugin(program, _configuration(place), homes=homes)
     path = owner.folder / container_id
     await plugin.delete(Endpoint(container_id, path if netns.exists_namespace(path) else None))
+
+
+def _configuration(place: BridgePlace) -> dict[str, Any]:
+    try:
+        return _CONFIGURATION.validate_json(place.config.read_bytes())
+    except ValueError as error:
+        raise NetworkError(f"{place.config} is torn: it holds no configuration") from error
 
 
 def _remove_namespaces(owner: Owner) -> list[str]:
