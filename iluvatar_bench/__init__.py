@@ -62,7 +62,7 @@ __all__ = [
 
 _HOMES = ("bugs", "records", "profiles", "stats", "runs", "audit", "explain")
 """Where the public names live, cheapest import first. They are imported when first used: pandas,
-statsmodels and gRPC take seconds, which ``iluvatar-bench --help`` must not."""
+scipy and gRPC take seconds, which ``iluvatar-bench --help`` must not."""
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@
     ├── UsageError                  your mistake: a name, a level, a number (exit 2)
     ├── EnvironmentProblem          the host lacks something a run needs (exit 1)
     │   ├── MissingProgram          containerd, runc, a CNI plugin
+    │   ├── MissingExtra            a part of this package that was not installed
     │   ├── InsufficientPrivilege   not root
     │   ├── UnusablePath            a folder or socket that cannot be used
     │   ├── DaemonStartFailed       the private containerd did not come up
@@ -52,6 +53,10 @@ class EnvironmentProblem(IluvatarBenchError):
 
 class MissingProgram(EnvironmentProblem):
     """A program that a run needs is not installed."""
+
+
+class MissingExtra(EnvironmentProblem):
+    """A command needs an extra of this package that is not installed."""
 
 
 class InsufficientPrivilege(EnvironmentProblem):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -42,14 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("daemon"):
             item.add_marker(pytest.mark.skip(reason=lacking))
-
-
-@pytest.fixture(scope="module")
-def quick_collections() -> Iterator[None]:
-    """statsmodels' Holm calls gc.collect() every time: 0.1 s with all of pytest alive."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

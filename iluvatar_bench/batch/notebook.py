@@ -28,8 +28,9 @@ from iluvatar_bench.functions import find_source
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records.run_result import RUN_MIME
 from iluvatar_bench.runs import find_run
+from iluvatar_bench.shipped import NOTEBOOKS
 
-NOTEBOOK_HOME = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOK_HOME = NOTEBOOKS
 
 _TYPES: dict[str, Any] = {
     "int": int,

@@ -20,6 +20,7 @@ from iluvatar_bench.commands.daemon import daemon_app
 from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
 from iluvatar_bench.commands.dose import dose_command
+from iluvatar_bench.commands.extras import missing_extra
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
@@ -180,10 +181,22 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
+def _run_app() -> None:
+    try:
+        app(prog_name="iluvatar-bench")
+    except ModuleNotFoundError as error:
+        # No option before the command takes a value.
+        command = next(word for word in sys.argv[1:] if not word.startswith("-"))
+        known = missing_extra(command, error)
+        if known is None:
+            raise
+        raise known from error
+
+
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app(prog_name="iluvatar-bench")
+        _run_app()
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         err.print(f"error: {error}", soft_wrap=True, markup=False)

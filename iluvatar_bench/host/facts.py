@@ -38,7 +38,7 @@ def program_version(*command: str) -> str | None:
 
 def package_versions() -> dict[str, str]:
     """The versions of this package and of those that a result can depend on."""
-    names = ("iluvatar-bench", "grpcio", "numpy", "pandas", "scipy", "statsmodels")
+    names = ("iluvatar-bench", "grpcio", "numpy", "pandas", "scipy")
     return {name: metadata.version(name) for name in names}
 
 

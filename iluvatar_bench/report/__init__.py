@@ -1,44 +1,54 @@
-"""Tables, figures and HTML. Takes frames; knows no containerd."""
+"""Tables, figures and HTML. Takes frames; knows no containerd.
 
-from iluvatar_bench.report.churn_table import churn_table
-from iluvatar_bench.report.figures import (
-    DARK,
-    LIGHT,
-    alt_text,
-    drawn_in,
-    plot_arrivals,
-    plot_differences,
-    plot_dose_response,
-    plot_effects,
-    plot_lifecycles,
-    plot_memory,
-    plot_occupancy,
-    plot_rates,
-    plot_start_latency,
-    plot_steps,
-    plot_survival,
-    save_figure,
-    show_figure,
-    side_by_side,
-)
-from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
-from iluvatar_bench.report.page import report_page
-from iluvatar_bench.report.tables import (
-    comparison_table,
-    difference_table,
-    dose_table,
-    effect_table,
-    failure_examples,
-    rate_text,
-    styled,
-)
-from iluvatar_bench.report.timeline import (
-    detection_latencies,
-    latency_table,
-    trial_facts,
-    trial_timeline,
-    unwanted_deaths,
-)
+The tables are part of the core; figures and pages need the extra ``report``, and ``show_figure`` a
+notebook.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iluvatar_bench.report.churn_table import churn_table
+    from iluvatar_bench.report.figures import (
+        DARK,
+        LIGHT,
+        alt_text,
+        drawn_in,
+        plot_arrivals,
+        plot_differences,
+        plot_dose_response,
+        plot_effects,
+        plot_lifecycles,
+        plot_memory,
+        plot_occupancy,
+        plot_rates,
+        plot_start_latency,
+        plot_steps,
+        plot_survival,
+        save_figure,
+        show_figure,
+        side_by_side,
+    )
+    from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+    from iluvatar_bench.report.page import report_page
+    from iluvatar_bench.report.tables import (
+        comparison_table,
+        difference_table,
+        dose_table,
+        effect_table,
+        failure_examples,
+        rate_text,
+        styled,
+    )
+    from iluvatar_bench.report.timeline import (
+        detection_latencies,
+        latency_table,
+        trial_facts,
+        trial_timeline,
+        unwanted_deaths,
+    )
 
 __all__ = [
     "DARK",
@@ -76,3 +86,16 @@ __all__ = [
     "trial_timeline",
     "unwanted_deaths",
 ]
+
+_HOMES = ("tables", "timeline", "figures", "figures.monitor", "churn_table", "page")
+"""Where the public names live, without matplotlib first. They are imported when first used: a table
+is printed where there is no matplotlib."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
     from pandas.io.formats.style_render import CSSDict
 
 from iluvatar_bench.bugs import CLASSES_OF_2022

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.runs.result import open_run
+from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
-RECORDED_HOME = Path(__file__).resolve().parents[2] / "data" / "runs"
-"""Runs that a source checkout carries, so that every analysis works without root or containerd."""
+RECORDED_HOME = DATA / "runs"
+"""Runs that travel with the package, so that every analysis works without root or containerd."""
 
 
 def recorded_names() -> tuple[str, ...]:
-    """The recorded runs; none outside a source checkout."""
+    """The recorded runs."""
     return tuple(sorted(path.parent.name for path in RECORDED_HOME.glob("*/manifest.json")))
 
 
@@ -47,10 +48,12 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
     recorded runs.
 
     Raises:
-        UsageError: it is no finished run, the name is no plain file name, or it is taken and
-            ``replace`` is not set.
+        UsageError: it is no finished run, the name is no plain file name, it is taken and
+            ``replace`` is not set, or without ``home`` there is no source checkout.
         UnusablePath: the folder cannot be written to.
     """
+    if home is None and not IN_CHECKOUT:
+        raise UsageError("recorded runs are kept in a source checkout, and this is none")
     home = home or RECORDED_HOME
     run = open_run(find_run(folder))
     if run.caveat:

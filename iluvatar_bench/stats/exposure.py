@@ -11,7 +11,7 @@ import operator
 from dataclasses import dataclass
 
 import pandas as pd
-from statsmodels.stats.rates import confint_poisson
+from scipy.stats import gamma
 
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.stats._checks import check_confidence, refuse_missing, require_columns
@@ -54,7 +54,7 @@ def deaths_per_hour(deaths: int, container_hours: float, *, confidence: float = 
     """A Poisson rate with its exact central interval (Garwood, Biometrika 28, 1936).
 
     With d deaths in T hours and alpha = 1 - confidence, the bounds are gamma quantiles
-    (statsmodels)::
+    (scipy)::
 
         low = Gamma(d).ppf(alpha/2) / T,   high = Gamma(d + 1).isf(alpha/2) / T
 
@@ -82,8 +82,9 @@ def deaths_per_hour(deaths: int, container_hours: float, *, confidence: float = 
     estimate, low, high, zero_bound = math.nan, 0.0, math.inf, math.inf
     if hours > 0:
         estimate = deaths / hours
-        bounds = confint_poisson(deaths, hours, method="exact-c", alpha=1 - confidence)
-        low, high = (float(bound) for bound in bounds)
+        tail = (1 - confidence) / 2
+        low = float(gamma.ppf(tail, deaths)) / hours if deaths > 0 else 0.0
+        high = float(gamma.isf(tail, deaths + 1)) / hours
         zero_bound = -math.log1p(-confidence) / hours
     return DeathRate(
         deaths=deaths,

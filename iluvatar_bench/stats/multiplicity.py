@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 
 def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -18,7 +17,7 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
 
     Rejecting where q <= alpha keeps the probability of *any* false alarm among the m questions
     at or below alpha, whatever the dependence between them; it never does worse than
-    Bonferroni. The computation is statsmodels'.
+    Bonferroni.
 
     Args:
         p_values: shape (m,). NaN means that the question was not asked: it stays NaN and does
@@ -37,6 +36,7 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     if ((values[asked] < 0) | (values[asked] > 1)).any():
         raise ValueError("p-values must lie in 0..1")
     corrected = np.full(values.shape, np.nan)
-    if asked.any():
-        corrected[asked] = multipletests(values[asked], method="holm")[1]
+    order = np.argsort(values)[: asked.sum()]  # NaN sorts to the end
+    still_open = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(still_open * values[order]))
     return corrected

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
+from scipy.stats import beta, norm
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome
@@ -25,9 +25,6 @@ from iluvatar_bench.stats._checks import (
 )
 
 IntervalMethod = Literal["wilson", "clopper_pearson"]
-
-# statsmodels' names for the two methods offered here.
-_STATSMODELS_METHOD = {"wilson": "wilson", "clopper_pearson": "beta"}
 
 FAILURE_RATE_COLUMNS = (
     "profile",
@@ -81,7 +78,8 @@ def rate(
     Its coverage is close to nominal on average, also at rates near 0 and 1 and for small n,
     which is why Brown, Cai and DasGupta (Statistical Science 16, 2001) recommend it.
     ``clopper_pearson`` (Biometrika 26, 1934) takes beta quantiles; its coverage is never below
-    nominal, and often well above. Both come from statsmodels.
+    nominal, and often well above. The quantiles are scipy's, and not its ``binomtest``, which takes
+    five times as long because it computes a p-value first.
 
     Edges: 0 of n has ``low`` exactly 0; n of n has ``high`` exactly 1; 0 of 0 has estimate NaN
     and the interval [0, 1].
@@ -102,12 +100,11 @@ def rate(
     check_confidence(confidence)
     low, high = 0.0, 1.0
     if total > 0:
-        bounds = proportion_confint(
-            count, total, alpha=1 - confidence, method=_STATSMODELS_METHOD[method]
-        )
+        interval = _wilson if method == "wilson" else _clopper_pearson
+        bounds = interval(count, total, (1 - confidence) / 2)
         # Both intervals touch 0 and 1 exactly in theory; rounding would leave 1e-17 there.
-        low = 0.0 if count == 0 else float(bounds[0])
-        high = 1.0 if count == total else float(bounds[1])
+        low = 0.0 if count == 0 else bounds[0]
+        high = 1.0 if count == total else bounds[1]
     return Rate(
         count=count,
         total=total,
@@ -120,6 +117,20 @@ def rate(
         confidence=confidence,
         method=method,
     )
+
+
+def _wilson(count: int, total: int, tail: float) -> tuple[float, float]:
+    z, p = float(norm.isf(tail)), count / total
+    middle = p + z**2 / (2 * total)
+    reach = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))
+    scale = 1 + z**2 / total
+    return (middle - reach) / scale, (middle + reach) / scale
+
+
+def _clopper_pearson(count: int, total: int, tail: float) -> tuple[float, float]:
+    # NaN where a parameter is 0: at 0 of n below and at n of n above.
+    others = total - count
+    return float(beta.ppf(tail, count, others + 1)), float(beta.isf(tail, count + 1, others))
 
 
 def zero_failure_upper_bound(total: int, *, confidence: float = 0.95) -> float:

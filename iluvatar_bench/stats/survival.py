@@ -8,13 +8,14 @@ than it is; the Kaplan-Meier estimate takes them for what they are (censored).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
 from numpy.typing import NDArray
+from scipy.stats import CensoredData, ecdf
 
 from iluvatar_bench.records import Outcome
 from iluvatar_bench.stats._checks import check_confidence, refuse_rows, require_columns
@@ -58,7 +59,7 @@ def survival_curve(
     confidence: float = 0.95,
     excluded: int = 0,
 ) -> SurvivalCurve:
-    """The Kaplan-Meier estimate (JASA 53, 1958), from lifelines.
+    """The Kaplan-Meier estimate (JASA 53, 1958), from scipy.
 
     With d events among n at risk at each event time, S(t) is the product of (1 - d/n) over the
     times up to t. The interval is Greenwood's on the log(-log S) scale (Kalbfleisch and
@@ -169,21 +170,25 @@ def _curve(
     if len(durations) == 0:
         return pd.DataFrame({name: [] for name in CURVE_COLUMNS}, dtype=np.float64)
     alpha = 1 - confidence
-    fitter = KaplanMeierFitter(alpha=alpha).fit(durations, seen)
-    counts = fitter.event_table
-    band = fitter.confidence_interval_
+    times = np.union1d(durations, [0.0])
+    events, censored = (_counts_at(times, durations[kind]) for kind in (seen, ~seen))
+    estimate = ecdf(CensoredData(durations[seen], right=durations[~seen])).sf
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        # NaN, with a warning, before the first event and once nobody is left: amended below.
+        band = estimate.confidence_interval(confidence, method="log-log")
     curve = pd.DataFrame(
         {
-            "time_ms": counts.index.to_numpy(dtype=np.float64),
-            "at_risk": counts["at_risk"].to_numpy(),
-            "events": counts["observed"].to_numpy(),
-            "censored": counts["censored"].to_numpy(),
-            "survival": fitter.survival_function_.iloc[:, 0].to_numpy(),
-            "low": band.iloc[:, 0].to_numpy(),
-            "high": band.iloc[:, 1].to_numpy(),
+            "time_ms": times,
+            "at_risk": len(durations) - np.searchsorted(np.sort(durations), times),
+            "events": events,
+            "censored": censored,
+            "survival": estimate.evaluate(times),
+            "low": band.low.evaluate(times),
+            "high": band.high.evaluate(times),
         }
     )
     untouched = curve["events"].cumsum() == 0
+    curve.loc[untouched, ["low", "high"]] = 1.0
     watched = untouched & (curve["time_ms"] > 0)
     curve.loc[watched, "low"] = (alpha / 2) ** (1 / curve.loc[watched, "at_risk"])
     # Rounding can leave the product at 1e-17 once everybody had the event.
@@ -191,6 +196,10 @@ def _curve(
     curve.loc[exhausted, ["survival", "low"]] = 0.0
     curve["high"] = curve["high"].mask(exhausted, curve["high"].shift(fill_value=1.0))
     return curve
+
+
+def _counts_at(times: NDArray[np.float64], durations: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.bincount(np.searchsorted(times, durations), minlength=len(times))
 
 
 def _first_at_half(table: pd.DataFrame, column: str) -> float:

@@ -112,7 +112,7 @@ def report_of(
 def _failures(failures: Iterable[LogFailure]) -> pd.DataFrame:
     rows = [tuple(getattr(failure, name) for name in FAILURE_COLUMNS) for failure in failures]
     frame = _frame(rows, FAILURE_COLUMNS)
-    frame["last_seen"] = pd.to_datetime(frame["last_seen"], utc=True)
+    frame["last_seen"] = _times(frame["last_seen"])
     frame["bug_class"] = frame["bug_class"].map(str).astype(object)
     return frame.astype({"line": "int64", "entries": "int64"})
 
@@ -145,11 +145,16 @@ def _activity(containers: Counter[Cell], invocations: Counter[Cell]) -> pd.DataF
         for function, version, hour in [cell]
     ]
     frame = pd.DataFrame(rows, columns=list(ACTIVITY_COLUMNS))
-    frame["hour"] = pd.to_datetime(frame["hour"], utc=True)
+    frame["hour"] = _times(frame["hour"])
     return frame.astype({"containers": "int64", "invocations": "int64"})
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(columns))
-    frame["time"] = pd.to_datetime(frame["time"], utc=True)
+    frame["time"] = _times(frame["time"])
     return frame
+
+
+def _times(column: pd.Series[Any]) -> pd.Series[Any]:
+    """In nanoseconds, which logs carry; pandas would choose by what happens to be there."""
+    return pd.to_datetime(column, utc=True).dt.as_unit("ns")

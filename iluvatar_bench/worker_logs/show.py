@@ -33,7 +33,7 @@ def as_html(frame: pd.DataFrame, *, longest: int = 300) -> str:
     """
     shown = frame.copy()
     for name in shown.columns:
-        if shown[name].dtype == object:
+        if shown[name].dtype.kind == "O":  # text, or anything
             shown[name] = shown[name].map(lambda value: _cell(value, longest))
     with pd.option_context("display.html.use_mathjax", False, "display.max_colwidth", None):
         table = shown.to_html(escape=True, na_rep="", border=0, index=False, render_links=False)

@@ -16,8 +16,6 @@ from iluvatar_bench.stats import Verdict, compare_runs, failure_rates
 from iluvatar_bench.stats.run_comparison import HOST_FACTS, mismatches_of
 from tests.support.run_folders import MANIFEST, make_run
 
-pytestmark = pytest.mark.usefixtures("quick_collections")
-
 CLASSES = ("ok", "snapshot_overlay", "missing_packages", "process_died", "unknown")
 
 

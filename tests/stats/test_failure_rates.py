@@ -89,7 +89,7 @@ def test_enum_members_csv_and_categories_give_the_same_table(trials):
     expected = failure_rates(trials)
     as_enum = trials.assign(
         outcome=[Outcome(v) for v in trials["outcome"]],
-        bug_class=[None if v is None else BugClass(v) for v in trials["bug_class"]],
+        bug_class=[None if pd.isna(v) else BugClass(v) for v in trials["bug_class"]],
     )
     as_csv = pd.read_csv(io.StringIO(trials.to_csv(index=False)))
     pd.testing.assert_frame_equal(failure_rates(as_enum), expected)

@@ -13,8 +13,6 @@ from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.runs import find_run, open_run, run_cold_start
 from iluvatar_bench.stats import Verdict, compare_profiles
 
-pytestmark = pytest.mark.usefixtures("quick_collections")
-
 RECORDED = find_run("iluvatar-2022-07")
 
 

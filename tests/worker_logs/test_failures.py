@@ -130,7 +130,7 @@ def test_a_container_named_after_the_error_or_in_another_file_is_found(tmp_path:
     )
     found = report.failures.set_index("transaction_id")["container_id"]
     assert found["t10"] == HELLO
-    assert found["t1"] is None
+    assert pd.isna(found["t1"])
 
 
 def test_a_background_task_joins_nothing(tmp_path: Path) -> None:

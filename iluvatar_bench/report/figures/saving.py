@@ -6,7 +6,6 @@ import base64
 from io import BytesIO
 from pathlib import Path
 
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -19,6 +18,8 @@ def show_figure(figure: Axes | Figure, description: str = "") -> None:
 
     Without ``description`` it is the one that the figure carries.
     """
+    from IPython.display import display  # there in every notebook; a page or a file needs none
+
     alt = description or alt_text(figure)
     display(figure_of(figure), metadata={"image/png": {"alt": alt}})  # type: ignore[no-untyped-call]
 
