@@ -84,12 +84,6 @@ def test_a_module_name_stands_twice_only_for_one_subject_on_two_layers() -> None
             assert one.parent != other.parent, name
 
 
-def test_a_package_and_a_public_name_of_its_parent_do_not_shadow_each_other() -> None:
-    """``from package import name`` must not give a function once and a module another time."""
-    packages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    assert packages & set(iluvatar_bench.__all__) == set()
-
-
 def test_every_module_is_one_idea_by_its_length() -> None:
     lengths = {str(path.relative_to(PACKAGE)): path.read_text().count("\n") for path in modules()}
     assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}

@@ -25,6 +25,11 @@ from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
 from iluvatar_bench.commands.image import image_app
+from iluvatar_bench.commands.interrupt import (
+    INTERRUPTED_STATUS,
+    exit_status,
+    signals_as_interrupts,
+)
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
@@ -181,7 +186,28 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
+def main() -> None:
+    """Entry point of the console script."""
+    with signals_as_interrupts():
+        try:
+            _run_app()
+        except SystemExit as end:
+            sys.exit(exit_status(end.code) if isinstance(end.code, int) else end.code)
+
+
 def _run_app() -> None:
+    try:
+        _call_app()
+    except IluvatarBenchError as error:
+        logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
+        err.print(f"error: {error}", soft_wrap=True, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted: trials that had ended are kept in the run's folder")
+        sys.exit(INTERRUPTED_STATUS)
+
+
+def _call_app() -> None:
     try:
         app(prog_name="iluvatar-bench")
     except ModuleNotFoundError as error:
@@ -191,16 +217,3 @@ def _run_app() -> None:
         if known is None:
             raise
         raise known from error
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    try:
-        _run_app()
-    except IluvatarBenchError as error:
-        logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
-        err.print(f"error: {error}", soft_wrap=True, markup=False)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("interrupted: trials that had ended are kept in the run's folder")
-        sys.exit(130)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from iluvatar_bench.commands.doctor import require_working_host
+from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, stop_notebooks
+from iluvatar_bench.commands.notebook import say_what_is_kept
 from iluvatar_bench.commands.options import Concurrency, Results, Seed, Trials
 from iluvatar_bench.commands.output import print_plain, print_table
 
@@ -29,21 +31,28 @@ def demo_command(
     )
     require_working_host()
     from iluvatar_bench.batch.demo import PROFILES, run_demo
+    from iluvatar_bench.batch.notebook import NotebookStopped
 
     print_plain(
         f"On a private containerd, under each of {' and '.join(PROFILES)}: {trials} cold starts of "
         f"a Python function, {concurrency} at a time; then {arrivals} requests for three functions "
         "to a keep-alive pool. Three to eight minutes."
     )
-    done = run_demo(
-        trials=trials,
-        concurrency=concurrency,
-        arrivals=arrivals,
-        seed=seed,
-        results=results,
-        progress=sys.stderr.isatty(),
-        say=print_plain,
-    )
+    try:
+        with stop_notebooks() as stop:
+            done = run_demo(
+                trials=trials,
+                concurrency=concurrency,
+                arrivals=arrivals,
+                seed=seed,
+                results=results,
+                progress=sys.stderr.isatty(),
+                say=print_plain,
+                stop=stop,
+            )
+    except NotebookStopped as stopped:
+        say_what_is_kept(stopped)
+        raise typer.Exit(INTERRUPTED_STATUS) from stopped
     for workload, table in done.tables.items():
         print_plain(f"\n{workload}:")
         print_table(table)

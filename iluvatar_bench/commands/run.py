@@ -26,6 +26,7 @@ from iluvatar_bench.commands.options import (
     network_settings,
 )
 from iluvatar_bench.commands.output import example, print_json, print_plain, print_table
+from iluvatar_bench.commands.resume import run_options
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ Memory = Annotated[int, typer.Option(help="what a container counts for in the po
 
 
 run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
+run_app.callback(invoke_without_command=True, epilog=example("run --resume results/RUN"))(
+    run_options
+)
 
 
 @run_app.command(
@@ -68,7 +72,7 @@ def cold_start_command(
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress_bar import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
     chosen = resolve_profile(profile, settings or ())
@@ -253,7 +257,7 @@ def trace_command(
 def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress_bar import arrivals_bar
+    from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
     quiet = not sys.stderr.isatty()

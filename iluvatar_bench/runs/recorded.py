@@ -1,4 +1,4 @@
-"""Run folders by path, and the recorded runs by name."""
+"""What is recorded with the project, by name: runs, folders of tables, logs; and runs by path."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import shutil
 from pathlib import Path
 
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.whole_files import replace_folder
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 RECORDED_HOME = DATA / "runs"
 """Runs that travel with the package, so that every analysis works without root or containerd."""
+
+TABLES_HOME = DATA / "tables"
+"""Recorded tables of studies that make many runs, a folder a notebook."""
 
 
 def recorded_names() -> tuple[str, ...]:
@@ -40,6 +44,40 @@ def find_run(name: str | Path) -> Path:
     )
 
 
+def find_tables(name: str | Path) -> Path:
+    """A folder of a study's tables: a path, or the name of recorded ones; a path that exists wins.
+
+    Raises:
+        UsageError: neither of them; the message says what there is.
+    """
+    path = Path(name)
+    if _tables(path):
+        return path
+    names = sorted(home.name for home in TABLES_HOME.glob("*") if _tables(home))
+    if str(name) in names:
+        return TABLES_HOME / name
+    what = "has neither CSV nor Parquet files" if path.is_dir() else "is no folder"
+    raise UsageError(
+        f"no tables {str(name)!r}: it {what}, and the recorded ones are: {', '.join(names)}"
+    )
+
+
+def recorded_logs() -> Path:
+    """The folder of the error texts that were noted in 2022."""
+    return DATA / "seed"
+
+
+def is_live(source: str) -> bool:
+    """Whether a notebook is to run its workload now (``live``) or to read a run (``recorded``).
+
+    Raises:
+        UsageError: it is neither word.
+    """
+    if source not in ("live", "recorded"):
+        raise UsageError(f"source must be live or recorded, not {source!r}")
+    return source == "live"
+
+
 def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:
     """Keep a finished run as the recorded run ``name``; gives its new folder.
 
@@ -56,7 +94,8 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
         raise UsageError("recorded runs are kept in a source checkout, and this is none")
     home = home or RECORDED_HOME
     run = open_run(find_run(folder))
-    if run.caveat:
+    if run.caveat or run.trials.empty:
+        run.require_trials()
         raise UsageError(run.caveat)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise UsageError(
@@ -67,12 +106,13 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
         raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
     draft = home / f".{name}.new"
     try:
+        shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         for source in [run.folder / "manifest.json", *_tables(run.folder)]:
             shutil.copyfile(source, draft / source.name)
-        if target.exists():
-            shutil.rmtree(target)
-        draft.rename(target)
+        # It has no journal to fall back on.
+        open_run(draft)
+        replace_folder(draft, target)
     except OSError as error:
         raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
     finally:
