@@ -25,6 +25,7 @@ SAME_SUBJECT = {
     "churn": "plans, runs: the workload of a keep-alive pool",
     "classify": "bugs, commands: texts and logs put into bug classes",
     "cold_start": "plans, runs: the workload of cold starts",
+    "daemon": "audit.read, commands: one containerd, read, or started and stopped",
     "demo": "batch, commands: the main job in one call",
     "doctor": "host, commands: what this host has and lacks",
     "dose": "studies, commands, report.figures: one quantity at several doses",
