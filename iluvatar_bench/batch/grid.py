@@ -17,12 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from iluvatar_bench.batch.notebook import (
-    NotebookFailed,
-    check_parameters,
-    parameter_types,
-    run_notebook,
-)
+from iluvatar_bench.batch.notebook import NotebookFailed, NotebookStopped, run_notebook
+from iluvatar_bench.batch.parameters import check_parameters, parameter_types
+from iluvatar_bench.batch.stop import NotebookStop
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.runs import open_run
 
@@ -40,6 +37,8 @@ class Point:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """A grid that was gone through: its folder, its points in order, and its table.
+
+    Stopped early, it lacks the points that had not begun; ``resume`` makes up for them.
 
     ``table`` has a row for each point and row of its runs' failure rates: ``point`` (from 0),
     ``param_<name>`` for each parameter given, ``error``, ``notebook``, ``run``, then the columns
@@ -91,11 +90,13 @@ def run_grid(
     progress: bool = True,
     cell_seconds: int | None = None,
     say: Callable[[str], None] = lambda _: None,
+    stop: NotebookStop | None = None,
 ) -> Grid:
     """Execute the notebook at each point and write ``grid.csv``; a point that fails is recorded.
 
     With ``resume`` the points of the same grid that finished before are not run again; those that
-    failed are. ``say`` is called with a line as each point ends.
+    failed, or were stopped, are. ``say`` is called with a line as each point ends. After ``stop``
+    is asked for, the point under way ends in good order and no further one begins.
 
     Raises:
         UsageError: the grid was begun before and ``resume`` is not set, or as ``run_notebook``.
@@ -109,10 +110,13 @@ def run_grid(
     except OSError as error:
         raise UnusablePath(f"cannot write results to {results}: {error.strerror}") from error
     ended: list[Point] = []
+    wish = stop or NotebookStop()
     for number, parameters in enumerate(points, start=1):
+        if wish.is_set():
+            break
         record = folder / f"point-{number - 1:04}.json"
         found = _finished(record)
-        point = found or _run_point(name, parameters, folder, progress, cell_seconds)
+        point = found or _run_point(name, parameters, folder, progress, cell_seconds, wish)
         if found is None:
             _write(record, point)
         state = "found" if found else point.error or "finished"
@@ -120,9 +124,8 @@ def run_grid(
         say(f"{number}/{len(points)} {told}: {state}")
         ended.append(point)
         # After each point: a grid that is stopped leaves a table of what it had.
-        table = _table(folder, ended)
-        table.to_csv(folder / "grid.csv", index=False)
-    return Grid(folder=folder, points=tuple(ended), table=table)
+        _table(folder, ended).to_csv(folder / "grid.csv", index=False)
+    return Grid(folder=folder, points=tuple(ended), table=_table(folder, ended))
 
 
 def _run_point(
@@ -131,23 +134,30 @@ def _run_point(
     folder: Path,
     progress: bool,
     cell_seconds: int | None,
+    stop: NotebookStop,
 ) -> Point:
-    inside = {"results": str(folder)} if "results" in parameter_types(name) else {}
+    error = None
+    executed = None
     try:
         executed = run_notebook(
             name,
-            {**parameters, **inside},
+            parameters,
             results=folder,
             progress=progress,
             cell_seconds=cell_seconds,
+            stop=stop,
         )
-    except NotebookFailed as error:
-        return Point(parameters=dict(parameters), error=str(error), notebook=None, runs=())
+    except NotebookStopped as stopped:
+        error, executed = str(stopped), stopped.executed
+    except NotebookFailed as failed:
+        error = str(failed)
     return Point(
         parameters=dict(parameters),
-        error=None,
-        notebook=os.path.relpath(executed.notebook, folder),
-        runs=tuple(os.path.relpath(run, folder) for run in executed.run_folders),
+        error=error,
+        notebook=os.path.relpath(executed.notebook, folder) if executed else None,
+        runs=tuple(os.path.relpath(run, folder) for run in executed.run_folders)
+        if executed
+        else (),
     )
 
 
@@ -167,7 +177,7 @@ def _write(record: Path, point: Point) -> None:
 
 
 def _table(folder: Path, points: Sequence[Point]) -> pd.DataFrame:
-    parts = []
+    parts = [pd.DataFrame()] if not points else []
     for number, point in enumerate(points):
         about = {
             "point": number,

@@ -1,47 +1,31 @@
 """Runs one notebook through papermill, strictly: a wrong parameter is an error before anything
-starts (papermill itself only warns), and a failure inside is one line, not a page.
+starts, a failure inside is one line, not a page, and a stop ends it in good order.
 """
 
 from __future__ import annotations
 
-import ast
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
-from jupyter_core.paths import jupyter_runtime_dir
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from pydantic import TypeAdapter, ValidationError
-from traitlets.config import Config
 
 from iluvatar_bench import errors
-from iluvatar_bench.errors import IluvatarBenchError, UnusablePath, UsageError
-from iluvatar_bench.functions import find_source
-from iluvatar_bench.profiles import resolve_profile
-from iluvatar_bench.records.run_result import RUN_MIME
-from iluvatar_bench.runs import find_run
-from iluvatar_bench.shipped import NOTEBOOKS
-
-NOTEBOOK_HOME = NOTEBOOKS
-
-_TYPES: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "list[str]": list[str],
-    "list[int]": list[int],
-    "list[float]": list[float],
-}
-"""The types that a notebook's parameters may be annotated with."""
+from iluvatar_bench.batch import parameters as known
+from iluvatar_bench.batch.engine import ENGINE
+from iluvatar_bench.batch.filing import Executed, file_notebook, mark_cut
+from iluvatar_bench.batch.kernel import PrivateKernelManager, private_kernel
+from iluvatar_bench.batch.stop import CellStopper, NotebookStop
+from iluvatar_bench.errors import (
+    EnvironmentProblem,
+    IluvatarBenchError,
+    UnusablePath,
+    UsageError,
+)
 
 
 class NotebookFailed(IluvatarBenchError):
@@ -52,129 +36,15 @@ class NotebookFailed(IluvatarBenchError):
         self.exit_code = exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """An executed notebook, its HTML, and the folders of the runs it made."""
+class NotebookStopped(NotebookFailed):
+    """It was asked to stop before its last cell; what it had until then is kept.
 
-    notebook: Path
-    html: Path
-    run_folders: tuple[Path, ...]
-
-
-def _path(value: str) -> str:
-    return str(Path(value).resolve()) if Path(value).exists() else value
-
-
-def _run(value: str) -> str:
-    return str(find_run(value).resolve()) if value else value
-
-
-def _recorded(value: str) -> str:
-    """A recorded run, or a folder of tables such as those of the dose notebooks."""
-    folder = Path(value)
-    tables = (
-        folder.is_dir() and any(folder.glob("*.csv")) and not (folder / "manifest.json").exists()
-    )
-    return str(folder.resolve()) if tables else _run(value)
-
-
-def _function(value: str) -> str:
-    find_source(value)
-    return _path(value)
-
-
-def _profile(value: str) -> str:
-    resolve_profile(value, ())
-    return value
-
-
-_MEANINGS: dict[str, Callable[[Any], Any]] = {
-    "profile": _profile,
-    "profiles": _profile,
-    "function": _function,
-    "functions": _function,
-    "recorded": _recorded,
-    "wrong": _run,
-    "right": _run,
-    "baseline": _run,
-    "candidate": _run,
-    "results": lambda value: str(Path(value).resolve()),
-    "paths": _path,
-    "address": _path,
-}
-"""What a parameter of this name means in every notebook: checked before a kernel starts. Where a
-notebook declares a list, each value in it has the meaning.
-
-Relative paths are the caller's: the kernel runs elsewhere.
-"""
-
-
-def notebook_names() -> tuple[str, ...]:
-    """Every notebook there is, by name."""
-    return tuple(sorted(path.stem for path in NOTEBOOK_HOME.glob("*.ipynb")))
-
-
-def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given parameters, converted to the types that the notebook declares.
-
-    Text is converted (``"40"`` to 40); a list may be given as text with commas. Profiles,
-    functions and runs must exist; relative paths become absolute.
-
-    Raises:
-        UsageError: no such notebook or parameter, a value that is not of its type, or the name
-            of something that there is not.
+    ``executed`` says where, None where nothing of the notebook could be kept.
     """
-    declared = parameter_types(name)
-    checked: dict[str, Any] = {}
-    for key, value in given.items():
-        if key not in declared:
-            raise UsageError(
-                f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
-            )
-        converted = _converted(key, value, declared[key])
-        meaning = _MEANINGS.get(key, lambda value: value)
-        several = isinstance(converted, list)
-        checked[key] = [meaning(one) for one in converted] if several else meaning(converted)
-    return checked
 
-
-def parameter_types(name: str) -> dict[str, str]:
-    """Parameter to type, from the cell tagged ``parameters``, in order.
-
-    Read with ``ast``: papermill's own inspection passes over lines that it cannot read.
-
-    Raises:
-        UsageError: no such notebook, or one without exactly one readable cell of parameters.
-    """
-    path = NOTEBOOK_HOME / f"{name}.ipynb"
-    if not path.is_file():
-        raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
-    if len(cells) != 1:
-        raise UsageError(f"notebook {path.stem} has {len(cells)} cells tagged 'parameters', not 1")
-    declared: dict[str, str] = {}
-    for statement in ast.parse(cells[0].source).body:
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            raise UsageError(
-                f"notebook {path.stem}: {ast.unparse(statement)!r} in its parameters cell is not "
-                "of the form name: type = value"
-            )
-        declared[statement.target.id] = ast.unparse(statement.annotation)
-    return declared
-
-
-def _converted(key: str, value: Any, type_name: str) -> Any:
-    wanted = _TYPES.get(type_name)
-    if wanted is None:
-        raise UsageError(f"parameter {key} declares the type {type_name!r}, which is not supported")
-    is_list = type_name.startswith("list")
-    if is_list and isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    try:
-        return TypeAdapter(wanted).validate_python(value)
-    except ValidationError as error:
-        raise UsageError(f"parameter {key} must be {type_name}, not {value!r}") from error
+    def __init__(self, message: str, *, executed: Executed | None) -> None:
+        super().__init__(message, exit_code=130)
+        self.executed = executed
 
 
 def run_notebook(
@@ -184,45 +54,70 @@ def run_notebook(
     results: Path,
     progress: bool = True,
     cell_seconds: int | None = None,
+    stop: NotebookStop | None = None,
 ) -> Executed:
-    """Execute a notebook and keep it, with its HTML, in the folder of the run it made.
+    """Execute a notebook and keep it, with its HTML, in the folder that it wrote to.
 
-    A notebook that makes no run, several, or that fails is kept in a folder of its own below
-    ``results``; one that refuses its parameters is not kept. ``cell_seconds`` bounds each cell.
+    That is the folder of its tables and figures, or of the one run that it made; else, and where a
+    cell fails, a new one below ``results``. A notebook that refuses its parameters is not kept.
+    ``results`` is its parameter of this name too, unless that is given.
+
+    ``cell_seconds`` bounds each cell. A cell that takes longer, or is under way as ``stop`` is
+    asked for, ends in good order: its run finishes the trials in flight and writes everything.
+    No cell follows.
 
     Raises:
         UsageError: no such notebook or parameter; nothing was started.
         UnusablePath: ``results`` cannot be written to; nothing was started.
+        NotebookStopped: ``stop`` was asked for before the last cell had ended.
         NotebookFailed: a cell raised, took too long, or its kernel died.
     """
     if cell_seconds is not None and cell_seconds < 1:
         raise UsageError(f"a cell needs at least 1 second, not {cell_seconds}")
-    checked = check_parameters(name, parameters)
+    checked = known.check_parameters(name, parameters)
+    if "results" in known.parameter_types(name):
+        checked.setdefault("results", str(results.resolve()))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
     output = _new_folder(results, f"notebook-{name}-{stamp}") / f"{name}.ipynb"
+    wish = stop or NotebookStop()
+    with private_kernel() as manager:
+        stopper = CellStopper(manager, cell_seconds=cell_seconds)
+        with wish.heard_by(stopper.press):
+            if wish.is_set():
+                stopper.press()
+            failure = _execute(name, checked, output, progress, manager, stopper)
+    if stopper.cut:
+        raise _cut(name, output, stopper, cell_seconds) from failure
+    if failure is not None:
+        raise _failure(name, failure, output) from failure
+    return file_notebook(output)
+
+
+def _execute(
+    name: str,
+    checked: Mapping[str, Any],
+    output: Path,
+    progress: bool,
+    manager: PrivateKernelManager,
+    stopper: CellStopper,
+) -> Exception | None:
+    """Execute the cells; what ended them too early is given back."""
     try:
         papermill.execute_notebook(
-            str(NOTEBOOK_HOME / f"{name}.ipynb"),
+            str(known.NOTEBOOK_HOME / f"{name}.ipynb"),
             str(output),
-            parameters=checked,
+            parameters=dict(checked),
             kernel_name="python3",
-            cwd=str(NOTEBOOK_HOME),
+            engine_name=ENGINE,
             progress_bar=progress,
-            log_output=False,
-            execution_timeout=cell_seconds,
-            config=_kernel_configuration(),
+            manager=manager,
+            stopper=stopper,
         )
-    except PapermillExecutionError as error:
-        failure = _failure(name, error, output)
-        if failure.exit_code == UsageError.exit_code:
-            # A mistake in the request, found by the first cell: nothing was run, nothing is kept.
-            shutil.rmtree(output.parent)
-        raise failure from error
-    except (CellTimeoutError, DeadKernelError) as error:
-        what = f"a cell took longer than {cell_seconds} s" if cell_seconds else "the kernel died"
-        what = "the kernel died" if isinstance(error, DeadKernelError) else what
-        raise NotebookFailed(f"{what} (notebook {name}, kept at {output})", exit_code=1) from error
-    return _filed(output)
+    except (PapermillExecutionError, DeadKernelError) as error:
+        return error
+    finally:
+        stopper.close()
+    return None
 
 
 def _new_folder(results: Path, name: str) -> Path:
@@ -236,50 +131,35 @@ def _new_folder(results: Path, name: str) -> Path:
     return folder
 
 
-def _kernel_configuration() -> Config:
-    """Talk to the kernel over sockets in a folder that only its user can open, not over TCP.
+def _cut(name: str, output: Path, stopper: CellStopper, cell_seconds: int | None) -> NotebookFailed:
+    """The error of a notebook that was ended on purpose; what there is of it is filed."""
+    why = f"a cell took longer than {cell_seconds} s" if stopper.timed_out else "it was stopped"
+    executed = None
+    if output.exists():
+        mark_cut(output, why)
+        executed = file_notebook(output)
+    else:
+        shutil.rmtree(output.parent)
+    where = f", kept at {executed.notebook}" if executed else ""
+    message = f"{why} (notebook {name}{where})"
+    if stopper.timed_out:
+        return NotebookFailed(message, exit_code=1)
+    return NotebookStopped(message, executed=executed)
 
-    Their paths (``kernel-<uuid>-ipc-<n>``) must stay under 108 bytes (unix(7)); in a deeper
-    runtime folder Jupyter's default, signed messages on loopback, has to do.
-    """
-    short_enough = len(jupyter_runtime_dir()) + len("/kernel--ipc-5") + 36 < 108
-    return Config({"KernelManager": {"transport": "ipc" if short_enough else "tcp"}})
 
-
-def _failure(name: str, error: PapermillExecutionError, output: Path) -> NotebookFailed:
+def _failure(name: str, error: Exception, output: Path) -> NotebookFailed:
     """The cell's error in one line, with the exit code it has on the command line."""
+    if not isinstance(error, PapermillExecutionError):
+        return NotebookFailed(f"the kernel died (notebook {name}, kept at {output})", exit_code=1)
     kind = getattr(errors, error.ename, None)
-    known = isinstance(kind, type) and issubclass(kind, IluvatarBenchError)
-    exit_code = kind.exit_code if known and kind is not None else 1
+    ours = kind if isinstance(kind, type) and issubclass(kind, IluvatarBenchError) else None
     first_line = (error.evalue.strip().splitlines() or ["no message"])[0]
-    reason = first_line if known else f"{error.ename}: {first_line}"
-    where = "" if exit_code == UsageError.exit_code else f", kept at {output}"
-    return NotebookFailed(f"{reason} (notebook {name}{where})", exit_code=exit_code)
-
-
-def _filed(output: Path) -> Executed:
-    """Render the HTML and move both files to the run they belong to."""
-    notebook = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
-    # A progress bar's earlier states, each in an output of its own, are of no use afterwards.
-    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})  # type: ignore[no-untyped-call]
-    nbformat.write(notebook, output)  # type: ignore[no-untyped-call]
-    folders = _run_folders(notebook)
-    home = folders[0] if len(folders) == 1 else output.parent
-    exporter = HTMLExporter(template_name="lab")  # type: ignore[no-untyped-call]
-    html, _ = exporter.from_notebook_node(notebook)
-    html_path = home / f"{output.stem}.html"
-    html_path.write_text(html)
-    if home != output.parent:
-        shutil.move(output, home / output.name)
-        output.parent.rmdir()
-    return Executed(home / output.name, html_path, folders)
-
-
-def _run_folders(notebook: Any) -> tuple[Path, ...]:
-    found = [
-        Path(output["data"][RUN_MIME]["folder"])
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if RUN_MIME in output.get("data", {})
-    ]
-    return tuple(dict.fromkeys(found))
+    reason = first_line if ours else f"{error.ename}: {first_line}"
+    if ours and issubclass(ours, EnvironmentProblem) and "source" in known.parameter_types(name):
+        reason += "; -p source=recorded reads what was recorded and needs none of it"
+    if ours and ours.exit_code == UsageError.exit_code:
+        # A mistake in the request, found by the first cell: nothing was run, nothing is kept.
+        shutil.rmtree(output.parent)
+        return NotebookFailed(f"{reason} (notebook {name})", exit_code=ours.exit_code)
+    exit_code = ours.exit_code if ours else 1
+    return NotebookFailed(f"{reason} (notebook {name}, kept at {output})", exit_code=exit_code)

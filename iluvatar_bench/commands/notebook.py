@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, stop_notebooks
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from iluvatar_bench.batch.notebook import NotebookStopped
 
 
 def notebook_command(
@@ -32,7 +36,7 @@ def notebook_command(
     of all of them. Where the notebook declares a list, give the parameter several times instead.
     """
     from iluvatar_bench.batch.grid import grid_points
-    from iluvatar_bench.batch.notebook import run_notebook
+    from iluvatar_bench.batch.notebook import NotebookStopped, run_notebook
 
     given: dict[str, list[str]] = {}
     for text in parameters or ():
@@ -44,17 +48,29 @@ def notebook_command(
         return
     if resume:
         raise UsageError("--resume goes on with a grid, and these parameters are a single point")
-    executed = run_notebook(
-        name,
-        {"results": str(results.resolve()), **points[0]},
-        results=results,
-        progress=sys.stderr.isatty(),
-        cell_seconds=cell_timeout,
-    )
-    print_plain(f"notebook: {executed.notebook}")
-    print_plain(f"HTML: {executed.html}")
-    for folder in executed.run_folders:
-        print_plain(f"run: {folder}")
+    try:
+        with stop_notebooks() as stop:
+            executed = run_notebook(
+                name,
+                points[0],
+                results=results,
+                progress=sys.stderr.isatty(),
+                cell_seconds=cell_timeout,
+                stop=stop,
+            )
+    except NotebookStopped as stopped:
+        say_what_is_kept(stopped)
+        raise typer.Exit(INTERRUPTED_STATUS) from stopped
+    for what, path in executed.paths():
+        print_plain(f"{what}: {path}")
+
+
+def say_what_is_kept(stopped: NotebookStopped) -> None:
+    """Where a stopped notebook is, and the run that it had begun."""
+    if stopped.executed is not None:
+        for what, path in stopped.executed.paths():
+            print_plain(f"{what}: {path}")
+    print_plain(str(stopped))
 
 
 def _grid(
@@ -66,16 +82,26 @@ def _grid(
 ) -> None:
     from iluvatar_bench.batch.grid import run_grid
 
-    grid = run_grid(
-        name,
-        points,
-        results=results,
-        resume=resume,
-        progress=sys.stderr.isatty(),
-        cell_seconds=cell_timeout,
-        say=print_plain,
-    )
-    print_plain(f"table: {grid.folder / 'grid.csv'}")
+    with stop_notebooks() as stop:
+        grid = run_grid(
+            name,
+            points,
+            results=results,
+            resume=resume,
+            progress=sys.stderr.isatty(),
+            cell_seconds=cell_timeout,
+            say=print_plain,
+            stop=stop,
+        )
+    for point in grid.points:
+        for path in (point.notebook, *point.runs):
+            if path is not None:
+                print_plain(f"{'run' if path in point.runs else 'notebook'}: {grid.folder / path}")
+    if grid.points:
+        print_plain(f"table: {grid.folder / 'grid.csv'}")
+    if stop.is_set():
+        print_plain(f"stopped after {len(grid.points)} of {len(points)} points; --resume goes on")
+        raise typer.Exit(INTERRUPTED_STATUS)
     if grid.failed:
         print_plain(f"{len(grid.failed)} of {len(points)} points failed; --resume runs them again")
         raise typer.Exit(1)

@@ -24,6 +24,7 @@ Address = Annotated[
     typer.Option(help="socket of a running containerd; default: a private one is started"),
 ]
 Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
+Trials = Annotated[int, typer.Option(help="containers to cold-start")]
 Concurrency = Annotated[int, typer.Option(help="containers at a time")]
 AsJson = Annotated[bool, typer.Option("--json", help="for scripts")]
 Subnet = Annotated[

@@ -61,7 +61,7 @@ def root_cause_command(
     """
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.profiles.design import DEFAULT_FACTORS, design
-    from iluvatar_bench.report.progress_bar import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.studies.root_cause import Precision, run_root_cause
 
     chosen = design(resolve_profile(profile, settings or ()), factors or DEFAULT_FACTORS)

@@ -1,4 +1,4 @@
-"""The workloads of arrivals: ``run churn`` and ``run trace``."""
+"""``run``: one workload under one profile, on a containerd of its own or one that runs already."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from iluvatar_bench.commands.options import (
     Address,
     AsJson,
     Bridge,
+    Concurrency,
+    Function,
     Plugins,
     PoolSize,
     ProfileName,
@@ -20,9 +22,10 @@ from iluvatar_bench.commands.options import (
     Seed,
     Sets,
     Subnet,
+    Trials,
     network_settings,
 )
-from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.commands.output import example, print_json, print_plain, print_table
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +40,71 @@ KeepAlive = Annotated[
 Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
 
 
+run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
+
+
+@run_app.command(
+    "cold-start",
+    epilog=example(
+        "run cold-start --profile guarded --trials 100",
+        "run cold-start --profile guarded --set snapshot_reference=none --json",
+    ),
+)
+def cold_start_command(
+    profile: ProfileName = "iluvatar-2022-07",
+    settings: Sets = None,
+    trials: Trials = 40,
+    concurrency: Concurrency = 4,
+    seed: Seed = 1,
+    function: Function = "hello",
+    address: Address = None,
+    subnet: Subnet = None,
+    bridge: Bridge = None,
+    plugins: Plugins = None,
+    pool_size: PoolSize = 0,
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Cold-start containers under one profile and print the failure rate of each bug class."""
+    from iluvatar_bench.profiles import resolve_profile
+    from iluvatar_bench.report import comparison_table
+    from iluvatar_bench.report.progress_bars import progress_bar
+    from iluvatar_bench.runs import run_cold_start
+
+    chosen = resolve_profile(profile, settings or ())
+    network = network_settings(subnet, bridge, plugins)
+    with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
+        result, stopped = run_stoppable(
+            lambda stop: run_cold_start(
+                chosen,
+                trials=trials,
+                concurrency=concurrency,
+                seed=seed,
+                results=results,
+                function=function,
+                address=address,
+                pool_size=pool_size,
+                network=network,
+                on_trial=on_trial,
+                stop=stop,
+            )
+        )
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_table(comparison_table(result.rates))
+        print_plain(str(result))
+    if stopped:
+        raise typer.Exit(INTERRUPTED_STATUS)
+
+
+@run_app.command(
+    "churn",
+    epilog=example(
+        "run churn --profile guarded --arrivals 300",
+        "run churn --pattern closed --clients 4 --keep-alive-ms 2000 --json",
+    ),
+)
 def churn_command(
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
@@ -102,6 +170,13 @@ def churn_command(
     )
 
 
+@run_app.command(
+    "trace",
+    epilog=example(
+        "run trace FILE --function hello",
+        "run trace FILE --map f1=hello",
+    ),
+)
 def trace_command(
     file: Annotated[
         Path, typer.Argument(help="func_name,invoke_time_ms, or minute counts as Azure's of 2019")
@@ -178,7 +253,7 @@ def trace_command(
 def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress_bar import arrivals_bar
+    from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
     quiet = not sys.stderr.isatty()

@@ -45,6 +45,10 @@ class Client:
         """The containerd namespace every request is made under."""
         return self.channel.namespace
 
+    def under(self, namespace: str) -> Client:
+        """The same connection under another namespace; it is closed with this one."""
+        return Client(self.channel.under(namespace))
+
     def snapshots(self, snapshotter: str) -> Snapshots:
         """The snapshots of one snapshotter."""
         return self._snapshots.of(snapshotter)

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+from iluvatar_bench.containerd.daemon.place import PLACE_LABEL
 from iluvatar_bench.containerd.daemon.private import Node
-from iluvatar_bench.containerd.daemon.teardown import PLACE_LABEL
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import BindMount, NetworkNamespace, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iluvatar_bench.report.churn_table import churn_table
+    from iluvatar_bench.report.arrival_table import churn_table
     from iluvatar_bench.report.figures import (
         DARK,
         LIGHT,
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         plot_differences,
         plot_dose_response,
         plot_effects,
+        plot_failures_by_function,
+        plot_failures_over_time,
         plot_lifecycles,
         plot_memory,
         plot_occupancy,
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
         side_by_side,
     )
     from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+    from iluvatar_bench.report.log_text import as_html
+    from iluvatar_bench.report.output_folders import OutputFolder, output_folder
     from iluvatar_bench.report.page import report_page
+    from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
     from iluvatar_bench.report.tables import (
         comparison_table,
         difference_table,
@@ -53,7 +58,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DARK",
     "LIGHT",
+    "OutputFolder",
     "alt_text",
+    "arrivals_bar",
+    "as_html",
     "churn_table",
     "comparison_table",
     "detection_latencies",
@@ -64,10 +72,13 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
+    "output_folder",
     "plot_arrivals",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
+    "plot_failures_by_function",
+    "plot_failures_over_time",
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",
@@ -75,6 +86,7 @@ __all__ = [
     "plot_start_latency",
     "plot_steps",
     "plot_survival",
+    "progress_bar",
     "rate_text",
     "report_page",
     "save_figure",
@@ -87,7 +99,17 @@ __all__ = [
     "unwanted_deaths",
 ]
 
-_HOMES = ("tables", "timeline", "figures", "figures.monitor", "churn_table", "page")
+_HOMES = (
+    "tables",
+    "timeline",
+    "progress_bars",
+    "log_text",
+    "output_folders",
+    "figures",
+    "figures.monitor",
+    "arrival_table",
+    "page",
+)
 """Where the public names live, without matplotlib first. They are imported when first used: a table
 is printed where there is no matplotlib."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.report.churn_table import churn_table
+from iluvatar_bench.report.arrival_table import churn_table
 from iluvatar_bench.report.figures import (
     plot_arrivals,
     plot_occupancy,

@@ -15,10 +15,10 @@ _NAMES_SHOWN = 3
 
 
 def residue_parts(runs: Sequence[RunResult]) -> list[Part]:
-    """The leak ledgers side by side: what each run left on its node, by kind."""
+    """The leaks side by side: what each run left on its node, by kind."""
     kinds = list(dict.fromkeys(kind for run in runs for kind in _kinds(run)))
     if not kinds:
-        return [Text("No ledger was kept: the run was cut off, or is of an older version.")]
+        return [Text("No inventory was kept: the run was cut off, or is of an older version.")]
     table = pd.DataFrame(
         {run.label: [_left(run, kind) for kind in kinds] for run in runs},
         index=pd.Index([kind.replace("_", " ") for kind in kinds], name="left behind"),

@@ -4,20 +4,32 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.churn import run_churn
 from iluvatar_bench.runs.cold_start import run_cold_start
 from iluvatar_bench.runs.pool_log import load_pool
-from iluvatar_bench.runs.recorded import find_run, record_run, recorded_names
+from iluvatar_bench.runs.recorded import (
+    find_run,
+    find_tables,
+    is_live,
+    record_run,
+    recorded_logs,
+    recorded_names,
+)
 from iluvatar_bench.runs.result import open_run
+from iluvatar_bench.runs.stop_signals import stop_on_signals
 from iluvatar_bench.runs.store import RunFolder, load_observations, load_run
 
 __all__ = [
     "RunFolder",
     "RunResult",
     "find_run",
+    "find_tables",
+    "is_live",
     "load_observations",
     "load_pool",
     "load_run",
     "open_run",
     "record_run",
+    "recorded_logs",
     "recorded_names",
     "run_churn",
     "run_cold_start",
+    "stop_on_signals",
 ]

@@ -1,4 +1,4 @@
-"""Lives a workload through in an open testbed and keeps what happened in the run's folder."""
+"""Runs a workload in an open testbed and keeps what happened in the run's folder."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ async def execute(
     """Run the workload; write journal, tables, rates and manifest; give back the run.
 
     ``manifest`` holds what is particular to the run (profile, function, plan); versions, host
-    facts, times, status and the leak ledger are added. ``stop``, once set, has let the workload
+    facts, times, status and the leaks are added. ``stop``, once set, has let the workload
     end early: its trials in flight were finished, and the run's status is ``stopped``. Cancelled,
     the run keeps what had ended and its status is ``interrupted``.
 
     Raises:
-        ContainerdError: the ledger could not be taken.
+        ContainerdError: the inventory could not be taken.
     """
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
     document = {**await _surroundings(testbed), **manifest}

@@ -1,4 +1,4 @@
-"""The leak ledger: what is on the node before a run and after it, by name.
+"""Leaks: what is on the node before a run and after it, by name.
 
 Of the networks those that wait in a warm pool are left out: they outlive the trials on purpose.
 """
@@ -30,7 +30,7 @@ class Inventory:
     addresses: tuple[str, ...] = ()
 
     def beyond(self, before: Inventory) -> dict[str, list[str]]:
-        """What this ledger has and ``before`` had not, by kind; kinds without any are left out."""
+        """What is here and was not in ``before``, by kind; kinds without any are left out."""
         earlier = asdict(before)
         new = {
             kind: sorted(set(names) - set(earlier[kind])) for kind, names in asdict(self).items()
@@ -41,7 +41,7 @@ class Inventory:
 async def take_inventory(
     node: Node, *, snapshotters: Sequence[str], pools: Sequence[NetworkPool] = ()
 ) -> Inventory:
-    """The ledger at this moment, between trials. Changes nothing.
+    """The inventory at this moment, between trials. Changes nothing.
 
     Raises:
         ContainerdError: containerd did not answer.

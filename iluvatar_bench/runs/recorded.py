@@ -1,4 +1,4 @@
-"""Run folders by path, and the recorded runs by name."""
+"""What is recorded with the project, by name: runs, folders of tables, logs; and runs by path."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 RECORDED_HOME = DATA / "runs"
 """Runs that travel with the package, so that every analysis works without root or containerd."""
+
+TABLES_HOME = DATA / "tables"
+"""Recorded tables of studies that make many runs, a folder a notebook."""
 
 
 def recorded_names() -> tuple[str, ...]:
@@ -38,6 +41,40 @@ def find_run(name: str | Path) -> Path:
         f"no run {str(name)!r}: there is no such folder, "
         f"and the recorded runs are: {', '.join(recorded_names()) or 'none'}"
     )
+
+
+def find_tables(name: str | Path) -> Path:
+    """A folder of a study's tables: a path, or the name of recorded ones; a path that exists wins.
+
+    Raises:
+        UsageError: neither of them; the message says what there is.
+    """
+    path = Path(name)
+    if _tables(path):
+        return path
+    names = sorted(home.name for home in TABLES_HOME.glob("*") if _tables(home))
+    if str(name) in names:
+        return TABLES_HOME / name
+    what = "has neither CSV nor Parquet files" if path.is_dir() else "is no folder"
+    raise UsageError(
+        f"no tables {str(name)!r}: it {what}, and the recorded ones are: {', '.join(names)}"
+    )
+
+
+def recorded_logs() -> Path:
+    """The folder of the error texts that were noted in 2022."""
+    return DATA / "seed"
+
+
+def is_live(source: str) -> bool:
+    """Whether a notebook is to run its workload now (``live``) or to read a run (``recorded``).
+
+    Raises:
+        UsageError: it is neither word.
+    """
+    if source not in ("live", "recorded"):
+        raise UsageError(f"source must be live or recorded, not {source!r}")
+    return source == "live"
 
 
 def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:

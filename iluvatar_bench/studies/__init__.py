@@ -2,18 +2,39 @@
 
 from iluvatar_bench.studies.blame import Blame, run_blame
 from iluvatar_bench.studies.detection import Detection, measure_detection, open_detection
-from iluvatar_bench.studies.dose import DoseResponse, run_doses
-from iluvatar_bench.studies.root_cause import RootCause, open_root_cause, run_root_cause
+from iluvatar_bench.studies.dose import (
+    DoseResponse,
+    run_doses,
+    scheduled_interval_ms,
+    with_model,
+)
+from iluvatar_bench.studies.root_cause import (
+    Precision,
+    RootCause,
+    open_root_cause,
+    run_root_cause,
+)
+from iluvatar_bench.studies.upstream_12029 import (
+    RUNS_A_SNAPSHOTTER,
+    report_calls,
+    run_forced_steps,
+)
 
 __all__ = [
+    "RUNS_A_SNAPSHOTTER",
     "Blame",
     "Detection",
     "DoseResponse",
+    "Precision",
     "RootCause",
     "measure_detection",
     "open_detection",
     "open_root_cause",
+    "report_calls",
     "run_blame",
     "run_doses",
+    "run_forced_steps",
     "run_root_cause",
+    "scheduled_interval_ms",
+    "with_model",
 ]

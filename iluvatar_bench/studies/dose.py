@@ -140,6 +140,7 @@ def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
 
     Raises:
         OSError: the run's folder has no log of containerd.
+        UnusablePath: the log was too long to be kept whole.
     """
     began, ended = (
         datetime.fromisoformat(run.manifest[f"{name}_at"]) for name in ("started", "ended")

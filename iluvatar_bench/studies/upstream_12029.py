@@ -36,6 +36,7 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, factor_levels, resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.cold_start import run_cold_start
+from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.studies.dose import was_collected
 
 IMPORTED = "calendar"
@@ -101,11 +102,13 @@ async def run_forced_steps(
     seed: int,
     results: Path,
     on_trial: Callable[[Trial], None] | None = None,
+    stop: Stop | None = None,
 ) -> pd.DataFrame:
     """Force a collection at each step of a start in turn, with the report's order of calls.
 
     Args:
         trials: containers a step, snapshotter and reference, each removed once it has answered.
+        stop: once set, the step under way ends early and no further one begins.
 
     Returns:
         A row a step (``collection``), ``snapshotter``, ``snapshot_reference`` and what became of
@@ -116,10 +119,13 @@ async def run_forced_steps(
         UsageError: a name or number is wrong.
         EnvironmentProblem: the host lacks something.
     """
+    columns = ["collection", "snapshotter", "snapshot_reference", "outcome", "snapshot", "count"]
     rows = []
     for snapshotter, reference, step in itertools.product(
         snapshotters, REFERENCES, FORCED_COLLECTIONS
     ):
+        if stop is not None and stop.is_set():
+            break
         factors = {
             "snapshotter": snapshotter,
             "snapshot_reference": reference,
@@ -134,13 +140,13 @@ async def run_forced_steps(
             results=results,
             hold_ms=(0, 0),
             on_trial=on_trial,
+            stop=stop,
         )
         named = run.trials["bug_class"].fillna(run.trials["outcome"])
         snapshot = was_collected(run.trials).map({True: "collected", False: "kept"})
         counts = pd.DataFrame({"outcome": named, "snapshot": snapshot}).value_counts()
         rows.append(counts.reset_index().assign(**factors))
-    columns = ["collection", "snapshotter", "snapshot_reference", "outcome", "snapshot", "count"]
-    return pd.concat(rows, ignore_index=True)[columns]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
 
 
 @contextmanager

@@ -1,7 +1,4 @@
-"""Worker and containerd logs into failures: for a site that has logs and no experiment.
-
-Figures and HTML are in :mod:`iluvatar_bench.worker_logs.show`, apart because of what they import.
-"""
+"""Worker and containerd logs into failures: for a site that has logs and no experiment."""
 
 from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.scan import read, scan

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from iluvatar_bench.batch.notebook import (
+from iluvatar_bench.batch.notebook import NotebookFailed, run_notebook
+from iluvatar_bench.batch.parameters import (
     NOTEBOOK_HOME,
-    NotebookFailed,
     check_parameters,
     notebook_names,
-    run_notebook,
 )
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles.profile_file import write_profile
+from tests.support.command import PROGRAM
 
 RECORDED = NOTEBOOK_HOME.parent / "data" / "runs"
 
@@ -39,7 +43,11 @@ def test_parameters_are_converted_to_their_declared_types() -> None:
     ("name", "given", "message"),
     [
         ("cold_strat", {}, r"no notebook 'cold_strat'; there are: .*cold_start"),
-        ("cold_start", {"trails": 1}, r"no parameter 'trails'; there are: profile, settings"),
+        (
+            "cold_start",
+            {"trails": 1},
+            r"no parameter 'trails'; there are: source, profile, settings",
+        ),
         ("cold_start", {"trials": "many"}, r"parameter trials must be int, not 'many'"),
         ("cold_start", {"trials": 2.5}, r"parameter trials must be int"),
         ("cold_start", {"hold_ms": "a,b"}, r"parameter hold_ms must be list\[int\]"),
@@ -79,7 +87,7 @@ def test_notebooks_are_stored_without_outputs_and_with_one_parameters_cell(name:
 def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: Path) -> None:
     executed = run_notebook(
         "cold_start",
-        {"recorded": str(RECORDED / run), "results": str(tmp_path)},
+        {"source": "recorded", "recorded": str(RECORDED / run)},
         results=tmp_path,
         progress=False,
     )
@@ -105,11 +113,15 @@ def test_values_are_checked_by_their_meaning_and_paths_are_the_callers(
         run_notebook("cold_start", {"profile": "guardd"}, results=tmp_path)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.chdir(RECORDED.parent)
-    assert check_parameters("cold_start", {"recorded": "runs/guarded", "results": "r"}) == {
+    read = {"source": "recorded", "recorded": "runs/guarded"}
+    assert check_parameters("cold_start", {**read, "results": "r"}) == {
+        "source": "recorded",
         "recorded": str(RECORDED / "guarded"),
         "results": str(RECORDED.parent / "r"),
     }
-    assert check_parameters("cold_start", {"recorded": "guarded"})["recorded"].endswith("guarded")
+    assert check_parameters("cold_start", {**read, "recorded": "guarded"})["recorded"] == str(
+        RECORDED / "guarded"
+    )
     assert check_parameters("worker_logs", {"paths": "seed"})["paths"] == [
         str(RECORDED.parent / "seed")
     ]
@@ -134,9 +146,9 @@ def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: 
 
 
 def test_the_monitor_notebook_knows_two_sources(tmp_path: Path) -> None:
-    with pytest.raises(NotebookFailed, match="source must be") as caught:
+    with pytest.raises(UsageError, match="source must be"):
         run_notebook("monitor", {"source": "dead"}, results=tmp_path, progress=False)
-    assert caught.value.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.daemon
@@ -177,7 +189,7 @@ def notebook_home(folder: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) ->
     folder.mkdir()
     notebook = nbformat.v4.new_notebook(cells=made, metadata={"language_info": {"name": "python"}})
     nbformat.write(notebook, folder / "tiny.ipynb")
-    monkeypatch.setattr("iluvatar_bench.batch.notebook.NOTEBOOK_HOME", folder)
+    monkeypatch.setattr("iluvatar_bench.batch.parameters.NOTEBOOK_HOME", folder)
 
 
 def test_an_error_in_a_cell_says_where_the_notebook_is_kept(
@@ -260,6 +272,7 @@ def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: 
         ({"source": "recoded"}, "source must be live or recorded, not 'recoded'"),
         ({"source": "recorded", "recorded": ["/nowhere"]}, "no run '/nowhere'"),
         ({"source": "recorded", "recorded": ["guarded"]}, "has no pool.parquet"),
+        ({"recorded": ["churn-guarded"]}, "add -p source=recorded, or leave recorded away"),
         ({"functions": ["nope"]}, "no function 'nope'"),
         ({"budget_mib": 1}, "never fits into a budget of 1 MiB"),
         ({"profiles": ["guarded", "guardd"]}, "did you mean guarded?"),
@@ -275,11 +288,87 @@ def test_a_wrong_request_of_the_churn_notebook_starts_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_recorded_is_a_run_or_a_folder_of_tables() -> None:
-    tables = RECORDED.parent / "experiments"
-    checked = check_parameters("dose_response", {"recorded": str(tables)})
-    assert checked == {"recorded": str(tables)}
-    with pytest.raises(UsageError, match="no run"):
-        check_parameters("dose_response", {"recorded": "nowhere"})
+def test_what_is_read_is_a_run_or_a_folder_of_tables(tmp_path: Path) -> None:
+    home = RECORDED.parent / "tables" / "dose_response"
+    for name in (str(home), "dose_response"):
+        checked = check_parameters("dose_response", {"source": "recorded", "tables": name})
+        assert checked == {"source": "recorded", "tables": str(home)}
+    with pytest.raises(UsageError, match=r"no tables 'nowhere': .* detection, dose_response"):
+        check_parameters("dose_response", {"source": "recorded", "tables": "nowhere"})
     with pytest.raises(UsageError, match=r"has no manifest\.json"):
-        check_parameters("cold_start", {"recorded": str(NOTEBOOK_HOME)})
+        check_parameters("cold_start", {"source": "recorded", "recorded": str(NOTEBOOK_HOME)})
+
+
+def test_a_profiles_file_is_found_from_where_the_user_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_profile(PRESETS["guarded"].model_dump(), tmp_path / "mine.toml")
+    for name in ("cold_start", "root_cause", "monitor"):
+        found = check_parameters(name, {"profile": "mine.toml"})
+        assert found == {"profile": str(tmp_path / "mine.toml")}
+    (tmp_path / "guarded").mkdir()
+    assert check_parameters("churn", {"profiles": "mine.toml,guarded"}) == {
+        "profiles": [str(tmp_path / "mine.toml"), "guarded"]
+    }
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """The parameters of a notebook with the values that they have in it."""
+    notebook = nbformat.read(NOTEBOOK_HOME / f"{name}.ipynb", as_version=4)
+    (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    values: dict[str, Any] = {}
+    for statement in ast.parse(cell.source).body:
+        assert isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+        assert statement.value is not None
+        values[statement.target.id] = ast.literal_eval(statement.value)
+    return values
+
+
+@pytest.mark.parametrize("name", notebook_names())
+def test_the_parameters_that_notebooks_share_mean_the_same_in_all(name: str) -> None:
+    values = defaults(name)
+    assert values["results"] == "results"
+    if "source" in values:
+        assert values["source"] == "live"
+        assert {"recorded", "tables"} & set(values)
+    else:
+        assert not {"recorded", "tables"} & set(values)
+    for key in values:
+        assert not key.startswith("recorded_")
+    read = {key: values[key] for key in ("recorded", "tables") if key in values}
+    checked = check_parameters(name, {"source": "recorded", **read} if read else {})
+    for key in read:
+        one = checked[key] if isinstance(checked[key], list) else [checked[key]]
+        assert all(Path(path).is_dir() for path in one)
+
+
+def test_what_a_notebook_wrote_is_told_whole_and_never_written_over(tmp_path: Path) -> None:
+    first, second = (
+        run_notebook("compare", {}, results=tmp_path, progress=False) for _ in range(2)
+    )
+    told = [path for executed in (first, second) for _, path in executed.paths()]
+    assert sorted(told) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert len(set(told)) == 10
+    assert first.notebook.parent != second.notebook.parent
+
+
+def test_two_notebooks_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Started from one folder: Jupyter's own sockets would be the same files there."""
+    begun = [
+        subprocess.Popen(
+            [*PROGRAM, "notebook", "compare", "--out", str(tmp_path / str(number))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+        for number in range(2)
+    ]
+    ended = [process.communicate(timeout=120) for process in begun]
+    assert [process.returncode for process in begun] == [0, 0], ended
+    assert [errors for _, errors in ended] == ["", ""]
+    for number in range(2):
+        (kept,) = (tmp_path / str(number)).glob("*/compare.ipynb")
+        assert "guarded is better than iluvatar-2022-07" in kept.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]

@@ -17,13 +17,12 @@ import nbformat
 import papermill
 import pytest
 
-from iluvatar_bench.batch.notebook import (
+from iluvatar_bench.batch.notebook import run_notebook
+from iluvatar_bench.batch.parameters import (
     NOTEBOOK_HOME,
     notebook_names,
     parameter_types,
-    run_notebook,
 )
-from iluvatar_bench.runs import recorded_names
 
 ROOT = NOTEBOOK_HOME.parent
 EXPECTED: dict[str, dict[str, str]] = json.loads(
@@ -33,19 +32,12 @@ EXPECTED: dict[str, dict[str, str]] = json.loads(
 
 def recorded_parameters(name: str) -> dict[str, Any]:
     """What makes the notebook read recorded data instead of starting a daemon."""
-    types = parameter_types(name)
-    if "source" in types:
-        return {"source": "recorded"}
-    if "recorded" not in types:
-        return {}
-    of_its_own = [run for run in recorded_names() if run.startswith((name, name.replace("_", "-")))]
-    return {"recorded": f"../data/runs/{(of_its_own or ['iluvatar-2022-07'])[0]}"}
+    return {"source": "recorded"} if "source" in parameter_types(name) else {}
 
 
 def prepared(name: str, folder: Path) -> Path:
     """A copy with parameters for recorded data and the outputs that it must have."""
     (folder / "notebooks").mkdir()
-    (folder / "data").symlink_to(ROOT / "data")
     copy = folder / "notebooks" / f"{name}.ipynb"
     papermill.execute_notebook(
         str(NOTEBOOK_HOME / copy.name),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +15,7 @@ from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
 from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.bridge_use import BridgePlace
@@ -25,8 +24,9 @@ from iluvatar_bench.host.network.ownership import NETWORK_HOME, Owner
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
-from tests.containerd.test_daemon import traces_of
 from tests.support.networks import needs_root
+from tests.support.traces import traces_of
+from tests.support.watchdogs import watchdogs_of
 
 pytestmark = [pytest.mark.daemon, *needs_root(bridge=True)]
 
@@ -38,8 +38,9 @@ from iluvatar_bench.containerd.daemon.private import existing_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.host.network.attachment import NetworkSettings
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import PRESETS, KillLog
+from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.profiles import PRESETS
 
 async def main(address, layout, bridge):
     settings = NetworkSettings(subnet=IPv4Network("10.208.3.0/26"), bridge=bridge)
@@ -116,6 +117,10 @@ def _hold_and_die(address: Path, layout: Path, bridge_name: str) -> str:
     with child.stdout:
         place_id = child.stdout.readline().strip()
     assert place_id
-    os.kill(child.pid, signal.SIGKILL)
+    # Without its watchdog, which would do the same.
+    ((watchdog, watched),) = watchdogs_of(child.pid).items()
+    assert watched == place_id
+    assert processes.end([watchdog]) == ()
+    child.kill()
     child.wait()
     return place_id

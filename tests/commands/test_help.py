@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from iluvatar_bench.commands.groups import GROUPS
 from tests.support.command import command, own_process
 from tests.support.command_lines import all_commands, mistakes
 from tests.support.run_folders import make_run
@@ -46,6 +47,20 @@ def test_the_help_says_the_exit_codes_and_keeps_its_lines() -> None:
     ):
         assert f"\n  {line}" in text
     assert "\n    iluvatar-bench compare iluvatar-2022-07 guarded" in text
+
+
+def test_every_command_stands_in_one_group_with_a_whole_line() -> None:
+    """In the order of need; a line that is cut off says nothing."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted({words.split()[0] for words in all_commands()})
+    lines = command("--help").stdout.splitlines()
+    places = [lines.index(f"{title}:") for title in GROUPS]
+    assert places == sorted(places)
+    for title, names in GROUPS.items():
+        start = lines.index(f"{title}:") + 1
+        shown = lines[start : start + len(names)]
+        assert [line.split()[0] for line in shown] == list(names)
+        assert not [line for line in shown if line.endswith("...") or len(line) > 80]
 
 
 def test_a_shell_completes_commands() -> None:

@@ -12,6 +12,8 @@ from iluvatar_bench.containerd.daemon.collection_log import (
     milliseconds,
     read_collections,
 )
+from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.host.bounded_files import bound_file, copy_kept
 
 LINES = """\
 time="2026-11-25T19:50:08.480626700Z" level=info msg="loading plugin" type=io.containerd.gc.v1
@@ -29,6 +31,16 @@ def test_collections_of_metadata_are_read_and_nothing_else(tmp_path: Path) -> No
         Collection(datetime(2026, 11, 25, 19, 50, 8, 561000, UTC), 1.085006),
         Collection(datetime(2026, 11, 25, 19, 50, 9, 500000, UTC), pytest.approx(0.996898)),
     )
+
+
+def test_a_log_without_its_middle_is_refused(tmp_path: Path) -> None:
+    whole, log = tmp_path / "whole", tmp_path / "containerd.log"
+    whole.write_text(LINES * 1000, encoding="utf-8")
+    bound_file(str(whole), head_bytes=8192, tail_bytes=8192)
+    with whole.open("rb") as source:
+        copy_kept(source.fileno(), log)
+    with pytest.raises(UnusablePath, match="grew too long to be kept whole"):
+        read_collections(log)
 
 
 @pytest.mark.parametrize(

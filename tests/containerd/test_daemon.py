@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from iluvatar_bench.containerd.daemon import private as daemon_module
-from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, abandoned_places
 from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
-from iluvatar_bench.containerd.daemon.teardown import remove_place
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import DaemonStartFailed
 from iluvatar_bench.host.kernel import cgroups, processes
-from iluvatar_bench.host.kernel.mounts import read_mountinfo
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.monitor import who_listens
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
+from tests.support.traces import traces_of
 
 pytestmark = pytest.mark.daemon
-
-
-def traces_of(place_id: str) -> list[str]:
-    """Everything on this host that carries the place's id."""
-    found = [f"mount {m.mount_point}" for m in read_mountinfo() if place_id in m.mount_point]
-    found += [
-        str(home / place_id) for home in (STATE_HOME, DATA_HOME) if (home / place_id).exists()
-    ]
-    if cgroups.members(f"{cgroups.PARENT}/{place_id}", recursive=True) is not None:
-        found.append("cgroup")
-    found += [
-        f"process {pid}"
-        for pid in processes.all_pids()
-        if any(place_id in argument for argument in processes.command_line(pid))
-    ]
-    return found
 
 
 async def started_container(node: Node, image: ImportedImage, name: str) -> Container:
@@ -129,48 +106,3 @@ async def test_an_existing_daemon_keeps_what_is_not_ours(
     assert not traces_of(node.id)
     await remove_container(bystander)
     bystander.close()
-
-
-async def test_what_a_killed_process_left_is_found_and_removed(hello: object) -> None:
-    """Its daemon, shim, container, mounts, cgroups and folders; a living owner's stay."""
-    script = f"""
-import asyncio, sys
-from pathlib import Path
-from iluvatar_bench.containerd.daemon.private import QUIET_COLLECTOR, private_daemon
-from iluvatar_bench.containerd.oci.image_import import import_layout
-from iluvatar_bench.lifecycle import PRESETS, KillLog
-from iluvatar_bench.lifecycle.container import Container
-
-async def main():
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
-        image = await import_layout(
-            node.client, Path({str(hello.layout)!r}), name="x", snapshotters=["overlayfs"])
-        container = Container(
-            "orphan", node=node, image=image, profile=PRESETS["guarded"], kills=KillLog())
-        await container.create()
-        await container.start()
-        print(node.id, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-    child = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    place_id = (await asyncio.to_thread(child.stdout.readline)).strip()
-    child.stdout.close()
-    assert place_id
-    async with private_daemon(collector=QUIET_COLLECTOR) as living:
-        assert place_id not in [place.id for place in abandoned_places()]
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        found = []
-        for place in abandoned_places():
-            assert place.id != living.id
-            if place.id == place_id:
-                found.append(place.id)
-                assert remove_place(place) == []
-        assert found == [place_id]
-        assert await living.client.introspection.version()
-    assert not traces_of(place_id)

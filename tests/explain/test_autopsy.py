@@ -194,15 +194,25 @@ def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult)
     assert any("a_mechanism_of_tomorrow" in text for text in case.not_known)
 
 
+# The rules have grown since: runs with failures that had no mechanism then and have one now.
+LEARNED = {"root-cause": ["cgroup_removed"]}
+
+
 @pytest.mark.parametrize("name", recorded_names())
 def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> None:
     recorded = open_run(find_run(name))
     failed = recorded.trials[recorded.trials["outcome"] == "failed"]
+    learned = []
     for _, row in failed.iterrows():
         stored = json.loads(row["evidence"])
         verdict = attribute(BugClass(row["bug_class"]), Evidence.from_dict(stored))
-        assert (verdict.mechanism, verdict.bug_class) == (row["mechanism"], row["bug_class"])
+        assert verdict.bug_class == row["bug_class"]
+        if row["mechanism"] == "unknown" != verdict.mechanism:
+            learned.append(str(verdict.mechanism))
+            continue
+        assert verdict.mechanism == row["mechanism"]
         assert list(verdict.facts) == stored["facts"]
+    assert learned == LEARNED.get(name, [])
     for trial in recorded.trials.drop_duplicates(["outcome", "bug_class", "mechanism"])["trial"]:
         case = explain_trial(recorded, int(trial)).case
         told = bool(case.evidence_for), bool(case.ruled_out or case.not_known)

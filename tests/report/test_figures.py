@@ -64,7 +64,7 @@ DOSES = pd.DataFrame(
 ).assign(model_collected=[0.0, 0.3, 0.95], model_failed=[0.0, 0.2, 0.9])
 
 MONITORED = open_run(find_run("monitored"))
-DETECTED = open_detection(find_run("monitored").parents[1] / "detection")
+DETECTED = open_detection(find_run("monitored").parents[1] / "tables" / "detection")
 SEEN = MONITORED.seen
 
 PLOTS: dict[str, Callable[..., Axes]] = {

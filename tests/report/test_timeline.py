@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from iluvatar_bench import open_run
-from iluvatar_bench.batch.notebook import NOTEBOOK_HOME
+from iluvatar_bench.batch.parameters import NOTEBOOK_HOME
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.report import (
     detection_latencies,
@@ -205,7 +205,7 @@ def test_every_trial_of_the_recorded_run_has_a_time_line_that_agrees_with_itself
 
 
 def test_the_recorded_detection_tells_each_death_in_four_ways() -> None:
-    detection = open_detection(DATA / "detection")
+    detection = open_detection(DATA / "tables" / "detection")
     assert len(detection.reported) == len(set(detection.reported)) == len(detection.deaths) == 20
     table = latency_table(detection_latencies(detection.deaths)).set_index("way")
     assert table["count"].to_dict() == {"pidfd": 20, "wait": 20, "event": 20, "poll": 20}

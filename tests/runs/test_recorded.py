@@ -27,7 +27,9 @@ def test_every_recorded_run_opens_and_was_finished() -> None:
         run = open_run(find_run(name))
         assert run.caveat == ""
         # What the plan counts: arrivals where it has any, else trials.
-        assert len(run.trials if run.arrivals is None else run.arrivals) == run.planned
+        lived = len(run.trials if run.arrivals is None else run.arrivals)
+        # A root-cause experiment plans the most that a cell may need, and stops when it is sure.
+        assert lived < run.planned if "design" in run.manifest else lived == run.planned
 
 
 def test_a_run_is_kept_with_its_tables_only(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
 from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.report import as_html
 from iluvatar_bench.worker_logs import LogReport, failure_counts, scan, timeline
 from iluvatar_bench.worker_logs.class_table import class_table, remarks
 from iluvatar_bench.worker_logs.prefilter import search_words
-from iluvatar_bench.worker_logs.show import as_html
 
 Mutation = Callable[[bytes, random.Random], bytes]
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.host.bounded_files import NOT_KEPT
+
 _LINE = re.compile(r'^time="([^"]+)" level=debug msg="garbage collected" d="?([^"\s]+)"?')
+_CUT = re.compile(rf"\[\d+ {NOT_KEPT.decode()}\]\n")
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|µs|ns)")
 _MILLISECONDS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1000.0, "ms": 1.0, "µs": 1e-3, "ns": 1e-6}
 
@@ -29,10 +33,15 @@ def read_collections(log: Path) -> tuple[Collection, ...]:
 
     Raises:
         OSError: the log cannot be read.
+        UnusablePath: its middle was not kept, so that there are collections it does not tell of.
     """
     found = []
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
+            if _CUT.fullmatch(line):
+                raise UnusablePath(
+                    f"{log} grew too long to be kept whole; run fewer trials at once"
+                )
             if match := _LINE.match(line):
                 ended_at = datetime.fromisoformat(match[1]).astimezone(UTC)
                 found.append(Collection(ended_at, milliseconds(match[2])))

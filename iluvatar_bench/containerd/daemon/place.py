@@ -23,7 +23,17 @@ STATE_HOME = Path("/run/iluvatar-bench")
 """Sockets and the daemon's state: a socket's path must stay under 108 bytes (unix(7))."""
 
 DATA_HOME = Path("/var/lib/iluvatar-bench")
-"""Image content and snapshots: overlay needs a real file system below."""
+"""Image content and snapshots (overlay needs a real file system below), the daemon's log and what
+containers print: on disk, because /run is memory."""
+
+PLACE_LABEL = "iluvatar-bench/place"
+"""Label of every container record: the id of the place that made it."""
+
+LOG_HEAD_BYTES, LOG_TAIL_BYTES = 8 * 1024**2, 24 * 1024**2
+"""What is kept of a daemon's log that takes twice as much as both."""
+
+OUTPUT_HEAD_BYTES = OUTPUT_TAIL_BYTES = 256 * 1024
+"""The same of each of a container's output files."""
 
 _LOG_TAIL_LINES = 5
 
@@ -43,9 +53,14 @@ class Place:
         return STATE_HOME / self.id
 
     @property
+    def data(self) -> Path:
+        """The folder of everything that takes space, mode 0700."""
+        return DATA_HOME / self.id
+
+    @property
     def root(self) -> Path:
         """Containerd's root: content, snapshots, metadata."""
-        return DATA_HOME / self.id
+        return self.data / "r"
 
     @property
     def daemon_state(self) -> Path:
@@ -65,7 +80,7 @@ class Place:
     @property
     def log(self) -> Path:
         """Containerd's log."""
-        return self.state / "containerd.log"
+        return self.data / "containerd.log"
 
     @property
     def runc_root(self) -> Path:
@@ -74,8 +89,8 @@ class Place:
 
     @property
     def scratch(self) -> Path:
-        """Output files and gates of running containers."""
-        return self.state / "x"
+        """Output files and barriers of running containers."""
+        return self.data / "x"
 
     @property
     def lock(self) -> Path:
@@ -86,6 +101,11 @@ class Place:
     def guest_of(self) -> Path:
         """Names the containerd that is not ours but runs this place's containers, if any."""
         return self.state / "guest-of.json"
+
+    @property
+    def supervisor(self) -> Path:
+        """What the supervisor of a daemon that lives on says of it, if there is one."""
+        return self.state / "supervisor.json"
 
     @property
     def cgroup(self) -> str:
@@ -101,25 +121,31 @@ class Place:
         return " | ".join(lines[-_LOG_TAIL_LINES:]) or "(the log is empty)"
 
 
+def fresh_place() -> Place:
+    """A place of which nothing exists yet but its name."""
+    return Place(secrets.token_hex(4))
+
+
 @contextmanager
-def claim_place() -> Iterator[Place]:
-    """A fresh place, locked for the length of the block. Its content is the caller's to remove.
+def claim_place(place: Place) -> Iterator[None]:
+    """Make a fresh place's folders and hold its lock for the length of the block.
+
+    Its content is the caller's to remove.
 
     Raises:
         InsufficientPrivilege: not root.
         UnusablePath: the folders cannot be made.
     """
     require_root("running containers")
-    place = Place(secrets.token_hex(4))
     try:
-        for directory in (place.state, place.root, place.daemon_state, place.scratch):
+        for directory in (place.state, place.daemon_state, place.data, place.root, place.scratch):
             _make_folder(directory)
         descriptor = os.open(place.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UnusablePath(f"cannot make the folders of a private containerd: {error}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield place
+        yield
     finally:
         os.close(descriptor)
 
@@ -161,7 +187,7 @@ def abandoned_places() -> Iterator[Place]:
             place = Place(directory.name)
             if home is DATA_HOME and place.state.exists():
                 continue
-            with _try_lock(place) as held:
+            with try_lock_place(place) as held:
                 if held:
                     yield place
 
@@ -174,7 +200,11 @@ def _age_seconds(path: Path) -> float:
 
 
 @contextmanager
-def _try_lock(place: Place) -> Iterator[bool]:
+def try_lock_place(place: Place) -> Iterator[bool]:
+    """Whether nobody owns the place; if so, it is held against others for the length of the block.
+
+    A place without folders is nobody's.
+    """
     try:
         descriptor = os.open(place.lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -22,8 +22,10 @@ import tomli_w
 
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.daemon import versions
-from iluvatar_bench.containerd.daemon.place import Place, claim_place
-from iluvatar_bench.containerd.daemon.teardown import end_tasks, remove_place, remove_runc_folder
+from iluvatar_bench.containerd.daemon.place import Place
+from iluvatar_bench.containerd.daemon.tasks_end import end_every_task, end_tasks
+from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
+from iluvatar_bench.containerd.daemon.watchdog import own_place
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonStartFailed,
@@ -78,8 +80,9 @@ async def private_daemon(
     """Run a containerd for the length of a block, and leave nothing of it behind.
 
     Leaving the block ends every task, stops the daemon, ends shims that are left and removes
-    mounts, cgroups and folders. The daemon's log is kept at ``log_path`` if one is given; at the
-    level ``debug`` it tells of every collection (``collection_log``).
+    mounts, cgroups and folders; where this process is killed, its watchdog does. The daemon's log
+    is kept at ``log_path`` if one is given; at the level ``debug`` it tells of every collection
+    (``collection_log``).
 
     Raises:
         MissingProgram: containerd or runc is not installed.
@@ -88,8 +91,7 @@ async def private_daemon(
     """
     program = _require_programs()
     async with AsyncExitStack() as stack:
-        place = stack.enter_context(claim_place())
-        stack.callback(_clear, place, log_path)
+        place = stack.enter_context(own_place(log_path=log_path))
         daemon = _Daemon(program, place, configuration(place, collector, log_level))
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
@@ -121,9 +123,8 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
     """
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(address, namespace=namespace))
-        place = stack.enter_context(claim_place())
-        stack.callback(_clear, place, None)
-        # For `clean`, should this process be killed: the containers live in that daemon.
+        place = stack.enter_context(own_place())
+        # For the watchdog and `clean`, should this process be killed: the containers live there.
         place.guest_of.write_text(json.dumps([str(address.absolute()), namespace]))
         stack.callback(remove_runc_folder, namespace)
         stack.push_async_callback(end_tasks, client, place.id)
@@ -258,11 +259,11 @@ async def _require_plugins(client: Client, place: Place) -> None:
 
 
 async def _stop(process: asyncio.subprocess.Process, place: Place) -> None:
-    """End our tasks, then the daemon. Errors are logged: what is left is removed by path."""
+    """End every task, then the daemon. Errors are logged: what is left is removed by path."""
     if process.returncode is None:
         try:
             async with asyncio.timeout(STOP_SECONDS), connect(place.socket) as client:
-                await end_tasks(client)
+                await end_every_task(client)
         except (IluvatarBenchError, TimeoutError) as error:
             log.warning("tasks could not be ended in order: %s", error)
     await _end(process)
@@ -277,10 +278,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             log.warning("containerd %d ignored SIGTERM; killing it", process.pid)
             process.kill()
     await process.wait()
-
-
-def _clear(place: Place, log_path: Path | None) -> None:
-    if log_path is not None and place.log.exists():
-        shutil.copyfile(place.log, log_path)
-    for problem in remove_place(place):
-        log.warning("left behind: %s", problem)

@@ -1,113 +1,58 @@
-"""Taking apart what a private containerd made: tasks in order, then whatever is left by its path.
+"""Taking apart what a private containerd made, by its paths: what has to work without the daemon.
 
 Nothing here looks for "containerd things": only for this place's socket, folders and cgroup.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import shutil
-import signal
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
-from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, Place
 from iluvatar_bench.containerd.daemon.versions import shim_socket
-from iluvatar_bench.errors import (
-    ContainerdError,
-    DaemonFault,
-    FailedPrecondition,
-    NotFound,
-    UnusablePath,
-)
+from iluvatar_bench.host.bounded_files import copy_kept
 from iluvatar_bench.host.kernel import cgroups, mounts, processes
 from iluvatar_bench.host.kernel.cgroup_names import all_parents
 from iluvatar_bench.host.kernel.shims import shim_processes
 
 log = logging.getLogger(__name__)
 
-PLACE_LABEL = "iluvatar-bench/place"
-"""Label of every container record: the id of the place that made it."""
+_LOOKS = 20
+"""How often a teardown looks for processes that were started while it was killing others."""
 
+_RUNTIME_OPTIONS = ("--bundle", "--log")
+"""By these a shim tells the OCI runtime of the container's bundle."""
 
 RUNC_HOME = Path("/run/containerd/runc")
 """Where the shim lets runc keep its state unless it is told otherwise."""
 
 
-async def end_tasks(client: Client, place_id: str | None = None) -> None:
-    """Kill, await and delete every task of the client's namespace, and the records of them.
+def clear_place(place: Place, *, log_path: Path | None = None) -> list[str]:
+    """Remove what is left of a place, then keep its log at ``log_path``.
 
-    With ``place_id`` only those containers that carry it as their label.
+    In this order: a full disk must not keep the place from going, and its going makes room.
+
+    Returns:
+        what could not be done, with the reason.
     """
-    records = await client.containers.list()
-    chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
-    async with asyncio.TaskGroup() as group:
-        for record in chosen:
-            group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
-
-
-def remove_runc_folder(namespace: str) -> None:
-    """Remove the folder that runc made for our namespace, unless somebody's state is in it."""
-    try:
-        (RUNC_HOME / namespace).rmdir()
-    except OSError as error:
-        log.debug("%s", error)
-
-
-async def end_guests(place: Place) -> list[str]:
-    """End what an abandoned place runs on a containerd that is not ours; nothing else on it.
-
-    Returns what could not be ended, with the reason.
-    """
-    if not place.guest_of.exists():
-        return []
-    address, namespace = json.loads(place.guest_of.read_text())
-    try:
-        async with connect(Path(address), namespace=namespace) as client:
-            await end_tasks(client, place.id)
-        remove_runc_folder(namespace)
-    except (ContainerdError, UnusablePath) as error:
-        return [f"containers on {address}: {error}"]
-    return []
-
-
-async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:
-    try:
-        await _end_task(client, container_id)
-    except NotFound:
-        pass
-    except ContainerdError as error:
-        log.warning("%s", error)
-    try:
-        if snapshot_key:
-            await client.snapshots(snapshotter).remove(snapshot_key)
-    except NotFound:
-        pass
-    except ContainerdError as error:
-        log.warning("%s", error)
-    try:
-        await client.containers.delete(container_id)
-    except NotFound:
-        pass
-    except ContainerdError as error:
-        log.warning("%s", error)
-
-
-async def _end_task(client: Client, container_id: str) -> None:
-    exit_seen = asyncio.create_task(client.tasks.wait_exit(container_id))
-    try:
-        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=True)
-        async with asyncio.timeout(10):
-            await exit_seen
-    except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
-        # It had ended already, or was created and never started: deleting is what is left.
-        pass
-    finally:
-        exit_seen.cancel()
-        await asyncio.gather(exit_seen, return_exceptions=True)
-    await client.tasks.delete(container_id)
+    with ExitStack() as stack:
+        source = None
+        if log_path is not None:
+            try:
+                source = stack.enter_context(place.log.open("rb"))
+            except FileNotFoundError:
+                # The daemon was never started.
+                pass
+        left = remove_place(place)
+        if source is not None and log_path is not None:
+            try:
+                copy_kept(source.fileno(), log_path)
+            except OSError as error:
+                left.append(f"the log of {place.id}, to be kept as {log_path}: {error.strerror}")
+    return left
 
 
 def remove_place(place: Place) -> list[str]:
@@ -117,20 +62,19 @@ def remove_place(place: Place) -> list[str]:
     """
     left = []
     shim_sockets = _shim_sockets(place)
-    left += [f"process {pid}" for pid in processes.end(_daemon_and_shims(place))]
-    parents = all_parents(place.cgroup)
-    for parent in parents:
-        in_cgroup = cgroups.members(parent, recursive=True) or frozenset()
-        left += [f"process {pid}" for pid in processes.end(in_cgroup)]
+    bundles = _bundles(place)
+    left += _end_processes(place)
     for socket in shim_sockets:
         socket.unlink(missing_ok=True)
-    for directory in (place.state, place.root):
+    for directory in (place.state, place.data):
         left += mounts.unmount_below(directory)
+    for bundle in bundles:
+        _remove_traces_of_other_clients(place, bundle)
     # The state goes last: it has the lock, and data without a state looks abandoned to others.
-    for directory in (place.root, place.state):
+    for directory in (place.data, place.state):
         if not mounts.mounts_below(directory):
             left += _remove_folder(directory)
-    for parent in parents:
+    for parent in all_parents(place.cgroup):
         left += cgroups.remove_tree(parent)
         # The one that all places share.
         cgroups.remove_if_empty(str(Path(parent).parent))
@@ -143,22 +87,70 @@ def remove_place(place: Place) -> list[str]:
     return left
 
 
-def _daemon_and_shims(place: Place) -> tuple[int, ...]:
-    """The place's own daemon, where its owner was killed, and its shims."""
-    wanted = str(place.config)
-    daemons = tuple(
-        pid
-        for pid in processes.all_pids()
-        if processes.command_line(pid)[1:] == ("--config", wanted)
-    )
+def _end_processes(place: Place) -> list[str]:
+    """Kill the daemon, its helpers and its containers, until none is left.
+
+    One that was about to start another when it was looked for has started it by the time it is
+    killed; what such a one has started is found at the next look.
+    """
+    for _ in range(_LOOKS):
+        found = _daemon_and_helpers(place) or _container_processes(place)
+        if not found:
+            return []
+        stuck = processes.end(found)
+        if stuck:
+            return [f"process {pid}" for pid in stuck]
+    return [f"process {pid}" for pid in _container_processes(place)]
+
+
+def _daemon_and_helpers(place: Place) -> tuple[int, ...]:
+    """The place's own daemon, where its owner was killed, its shims, and the runtime in action."""
+    config, bundles = str(place.config), f"{place.daemon_state}/"
+    daemons, runtimes = [], []
+    for pid in processes.all_pids():
+        arguments = processes.command_line(pid)
+        if arguments[1:] == ("--config", config):
+            daemons.append(pid)
+        elif any(o in _RUNTIME_OPTIONS and v.startswith(bundles) for o, v in pairwise(arguments)):
+            runtimes.append(pid)
     # The daemon first: it would start nothing new, but it would report every lost shim.
-    return daemons + shim_processes(place.socket)
+    return (*daemons, *shim_processes(place.socket), *runtimes)
+
+
+def _container_processes(place: Place) -> frozenset[int]:
+    """By cgroup, and by root file system where another client has chosen the cgroup."""
+    found = frozenset(processes.rooted_below(place.root))
+    for parent in all_parents(place.cgroup):
+        found |= cgroups.members(parent, recursive=True) or frozenset()
+    return found
+
+
+def _bundles(place: Place) -> list[Path]:
+    """A folder for each container that has a task: ``<namespace>/<id>``."""
+    return sorted(place.daemon_state.glob("io.containerd.runtime.v2.task/*/*"))
+
+
+def _remove_traces_of_other_clients(place: Place, bundle: Path) -> None:
+    """What ``ctr`` and others let runc keep outside the place: its state, and an empty cgroup.
+
+    A private daemon is used by hand as well (``daemon start``), and these clients do not say where.
+    """
+    namespace, container_id = bundle.parts[-2:]
+    state = RUNC_HOME / namespace / container_id
+    try:
+        if f"{place.daemon_state}/" in (state / "state.json").read_text():
+            shutil.rmtree(state, ignore_errors=True)
+            remove_runc_folder(namespace)
+    except FileNotFoundError:
+        pass
+    # Only what is empty goes, and only by the name that these clients give: /<namespace>/<id>.
+    cgroups.remove_if_empty(f"/{namespace}/{container_id}")
+    cgroups.remove_if_empty(f"/{namespace}")
 
 
 def _shim_sockets(place: Place) -> list[Path]:
     """Sockets of shims that are still up; they live outside the place, in containerd's folder."""
-    bundles = place.daemon_state.glob("io.containerd.runtime.v2.task/*/*")
-    return [found for bundle in bundles if (found := shim_socket(bundle)) is not None]
+    return [found for b in _bundles(place) if (found := shim_socket(b)) is not None]
 
 
 def _remove_folder(directory: Path) -> list[str]:
@@ -171,3 +163,11 @@ def _remove_folder(directory: Path) -> list[str]:
 
     shutil.rmtree(directory, onerror=note)
     return problems
+
+
+def remove_runc_folder(namespace: str) -> None:
+    """Remove the folder that runc made for our namespace, unless somebody's state is in it."""
+    try:
+        (RUNC_HOME / namespace).rmdir()
+    except OSError as error:
+        log.debug("%s", error)

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from iluvatar_bench.host.kernel.mounts import read_mountinfo
+
 
 def command_line(pid: int) -> tuple[str, ...]:
     """The arguments a process was started with; empty for one that has ended."""
@@ -62,6 +64,22 @@ def shares_our_mounts(pid: int) -> bool:
         return Path(f"/proc/{pid}/ns/mnt").samefile("/proc/self/ns/mnt")
     except OSError:
         return True
+
+
+def rooted_below(folder: Path) -> tuple[int, ...]:
+    """Processes whose root file system comes from a folder: containers of one containerd.
+
+    The folder is to have a name and a parent that are nobody else's: of a mount the kernel knows
+    the path below its own file system only. A process that merely sees such a mount is none.
+    """
+    part = f"/{folder.parent.name}/{folder.name}/"
+    return tuple(
+        pid
+        for pid in all_pids()
+        if not shares_our_mounts(pid)
+        for entry in read_mountinfo(pid)
+        if entry.mount_point == "/" and part in entry.line
+    )
 
 
 def send_signal(pid: int, number: int) -> None:

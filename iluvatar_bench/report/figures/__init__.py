@@ -16,6 +16,10 @@ from iluvatar_bench.report.figures.saving import save_figure, show_figure, svg_a
 from iluvatar_bench.report.figures.steps import plot_steps
 from iluvatar_bench.report.figures.style import DARK, LIGHT, alt_text, drawn_in
 from iluvatar_bench.report.figures.survival import plot_survival
+from iluvatar_bench.report.figures.worker_logs import (
+    plot_failures_by_function,
+    plot_failures_over_time,
+)
 
 __all__ = [
     "DARK",
@@ -26,6 +30,8 @@ __all__ = [
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
+    "plot_failures_by_function",
+    "plot_failures_over_time",
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",

@@ -10,9 +10,16 @@ import nbformat
 import pandas as pd
 import pytest
 
-from iluvatar_bench.batch.notebook import NOTEBOOK_HOME, run_notebook
-from iluvatar_bench.worker_logs import LogReport, failure_counts, scan
-from iluvatar_bench.worker_logs.show import as_html, class_figure, timeline_figure, visible
+from iluvatar_bench.batch.notebook import run_notebook
+from iluvatar_bench.batch.parameters import NOTEBOOK_HOME
+from iluvatar_bench.report import (
+    as_html,
+    plot_failures_by_function,
+    plot_failures_over_time,
+    save_figure,
+)
+from iluvatar_bench.report.log_text import visible
+from iluvatar_bench.worker_logs import LogReport, failure_counts, scan, timeline
 
 NOTEBOOK = NOTEBOOK_HOME / "worker_logs.ipynb"
 EVIL = '<script>alert("x")</script><img src=x onerror=y> $\\frac{1}{2}$ & http://x.example'
@@ -71,29 +78,33 @@ def test_long_texts_are_cut_and_control_characters_shown() -> None:
 
 def test_figures_draw_hostile_names_as_they_are(report: LogReport, tmp_path: Path) -> None:
     counts = failure_counts(report, ["function", "bug_class"])
-    for number, figure in enumerate((class_figure(counts), timeline_figure(report))):
-        figure.savefig(tmp_path / f"{number}.svg")
-        assert (tmp_path / f"{number}.svg").stat().st_size > 1000
+    over_time = plot_failures_over_time(timeline(report), every="1h")
+    for number, axes in enumerate((plot_failures_by_function(counts), over_time)):
+        _, svg = save_figure(axes, tmp_path / f"{number}")
+        assert svg.stat().st_size > 1000
 
 
 def test_figures_of_nothing_say_so(tmp_path: Path) -> None:
     (tmp_path / "fine.log").write_text("fine\n")
     report = scan([tmp_path])
-    assert timeline_figure(report).axes[0].texts[0].get_text() == "no failure with a time"
-    class_figure(failure_counts(report, ["function", "bug_class"])).savefig(tmp_path / "x.png")
+    axes = plot_failures_over_time(timeline(report), every="1h")
+    assert axes.texts[0].get_text() == "no failure with a time"
+    counts = failure_counts(report, ["function", "bug_class"])
+    save_figure(plot_failures_by_function(counts), tmp_path / "x")
 
 
 def test_the_notebook_runs_on_the_notes_of_2022(tmp_path: Path) -> None:
     done = run_notebook("worker_logs", {"results": str(tmp_path)}, results=tmp_path, progress=False)
     page = done.html.read_text(encoding="utf-8")
     assert "snapshot_overlay" in page and "chameleon" in page
-    table = pd.read_csv(tmp_path / "worker_logs" / "by_class.csv").set_index("bug_class")
+    table = pd.read_csv(done.notebook.parent / "by_class.csv").set_index("bug_class")
     assert table["failures"].to_dict() == {
         "missing_packages": 2,
         "process_died": 1,
         "snapshot_overlay": 1,
     }
-    assert (tmp_path / "worker_logs" / "timeline.svg").exists()
+    assert done.notebook.parent / "timeline.svg" in done.files
+    assert all(path.is_file() for path in done.files)
 
 
 def test_the_notebook_shows_a_hostile_log_as_text(evil_log: Path, tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""Notebooks by name, and their parameters, checked before anything starts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from pydantic import TypeAdapter, ValidationError
+
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.functions import find_source
+from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.runs import find_run, find_tables, is_live
+from iluvatar_bench.shipped import NOTEBOOKS
+
+NOTEBOOK_HOME = NOTEBOOKS
+
+_TYPES: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "list[str]": list[str],
+    "list[int]": list[int],
+    "list[float]": list[float],
+}
+"""The types that a notebook's parameters may be annotated with."""
+
+
+def _path(value: str) -> str:
+    return str(Path(value).resolve()) if Path(value).exists() else value
+
+
+def _run(value: str) -> str:
+    return str(find_run(value).resolve())
+
+
+def _function(value: str) -> str:
+    find_source(value)
+    return _path(value)
+
+
+def _profile(value: str) -> str:
+    resolve_profile(value, ())
+    return value if value in PRESETS else _path(value)
+
+
+def _source(value: str) -> str:
+    is_live(value)
+    return value
+
+
+def _tables(value: str) -> str:
+    return str(find_tables(value).resolve())
+
+
+_MEANINGS: dict[str, Callable[[Any], Any]] = {
+    "profile": _profile,
+    "profiles": _profile,
+    "function": _function,
+    "functions": _function,
+    "source": _source,
+    "recorded": _run,
+    "tables": _tables,
+    "wrong": _run,
+    "right": _run,
+    "baseline": _run,
+    "candidate": _run,
+    "results": lambda value: str(Path(value).resolve()),
+    "paths": _path,
+    "address": _path,
+}
+"""What a parameter of this name means in every notebook: checked before a kernel starts. Where a
+notebook declares a list, each value in it has the meaning.
+
+Paths are relative to where the caller stands; the executed notebook says which they were.
+"""
+
+_READ = ("recorded", "tables")
+"""Parameters that say what is read: of no use to a notebook that is to run live."""
+
+
+def notebook_names() -> tuple[str, ...]:
+    """Every notebook there is, by name."""
+    return tuple(sorted(path.stem for path in NOTEBOOK_HOME.glob("*.ipynb")))
+
+
+def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given parameters, converted to the types that the notebook declares.
+
+    Text is converted (``"40"`` to 40); a list may be given as text with commas. Profiles,
+    functions and runs must exist; relative paths become absolute.
+
+    Raises:
+        UsageError: no such notebook or parameter, a value that is not of its type, or the name
+            of something that there is not.
+    """
+    declared = parameter_types(name)
+    checked: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in declared:
+            raise UsageError(
+                f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
+            )
+        converted = _converted(key, value, declared[key])
+        meaning = _MEANINGS.get(key, lambda value: value)
+        several = isinstance(converted, list)
+        checked[key] = [meaning(one) for one in converted] if several else meaning(converted)
+    if "source" in declared and checked.get("source") != "recorded":
+        for key in _READ:
+            if key in checked:
+                raise UsageError(
+                    f"{key} is read where source is recorded: add -p source=recorded, or leave "
+                    f"{key} away"
+                )
+    return checked
+
+
+def parameter_types(name: str) -> dict[str, str]:
+    """Parameter to type, from the cell tagged ``parameters``, in order.
+
+    Read with ``ast``: papermill's own inspection passes over lines that it cannot read.
+
+    Raises:
+        UsageError: no such notebook, or one without exactly one readable cell of parameters.
+    """
+    path = NOTEBOOK_HOME / f"{name}.ipynb"
+    if not path.is_file():
+        raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise UsageError(f"notebook {path.stem} has {len(cells)} cells tagged 'parameters', not 1")
+    declared: dict[str, str] = {}
+    for statement in ast.parse(cells[0].source).body:
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            raise UsageError(
+                f"notebook {path.stem}: {ast.unparse(statement)!r} in its parameters cell is not "
+                "of the form name: type = value"
+            )
+        declared[statement.target.id] = ast.unparse(statement.annotation)
+    return declared
+
+
+def _converted(key: str, value: Any, type_name: str) -> Any:
+    wanted = _TYPES.get(type_name)
+    if wanted is None:
+        raise UsageError(f"parameter {key} declares the type {type_name!r}, which is not supported")
+    is_list = type_name.startswith("list")
+    if is_list and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return TypeAdapter(wanted).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"parameter {key} must be {type_name}, not {value!r}") from error

@@ -1,0 +1,42 @@
+"""``doctor``: what this host has and lacks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from iluvatar_bench.commands.options import AsJson
+from iluvatar_bench.commands.output import print_json, print_rows
+from iluvatar_bench.errors import EnvironmentProblem
+
+
+def doctor_command(
+    as_json: AsJson = False,
+) -> None:
+    """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
+    from iluvatar_bench.host.doctor import check_host
+
+    checks = check_host()
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        marks = ["ok" if c.ok else ("MISSING" if c.required else "limited") for c in checks]
+        rows = [(m, c.name, c.found, c.remedy) for m, c in zip(marks, checks, strict=True)]
+        print_rows(("", "what", "found", "what to do"), rows)
+    if any(check.required and not check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def require_working_host() -> None:
+    """Refuse, with every remedy, a host on which no run can work.
+
+    Raises:
+        EnvironmentProblem: something that a run needs is missing.
+    """
+    from iluvatar_bench.host.doctor import check_host
+
+    missing = [check for check in check_host() if check.required and not check.ok]
+    if missing:
+        remedies = "; ".join(f"{c.name}: {c.found} -> {c.remedy}" for c in missing)
+        raise EnvironmentProblem(f"this host cannot run containers: {remedies}")

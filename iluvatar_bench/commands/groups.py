@@ -1,0 +1,40 @@
+"""The commands in groups, in the order in which a user comes to need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Look at yours": ("doctor", "classify", "audit", "explain"),
+    "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
+    "Compare and publish": ("compare", "report", "notebook", "record"),
+    "Keep house": ("image", "function", "clean", "daemon"),
+    "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
+}
+"""Every command stands in one group; a test holds that."""
+
+
+class GroupedCommands(TyperGroup):
+    """Lists its commands by ``GROUPS``.
+
+    Typer's own groups (``rich_help_panel``) come with rich's help only, which joins the lines of
+    the examples and exit codes at the end of a help text into one.
+    """
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The names, in the order of the groups."""
+        return [name for names in GROUPS.values() for name in names]
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """A section a group."""
+        width = max(map(len, self.commands))
+        limit = formatter.width - 6 - width
+        for title, names in GROUPS.items():
+            rows = [
+                (name.ljust(width), self.commands[name].get_short_help_str(limit)) for name in names
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)

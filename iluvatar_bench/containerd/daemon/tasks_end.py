@@ -1,0 +1,95 @@
+"""The end of containers in good order, by a containerd that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from pathlib import Path
+
+from iluvatar_bench.containerd.client import Client, connect
+from iluvatar_bench.containerd.daemon.place import PLACE_LABEL, Place
+from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
+from iluvatar_bench.errors import (
+    ContainerdError,
+    DaemonFault,
+    FailedPrecondition,
+    NotFound,
+    UnusablePath,
+)
+
+log = logging.getLogger(__name__)
+
+
+async def end_tasks(client: Client, place_id: str | None = None) -> None:
+    """Kill, await and delete every task of the client's namespace, and the records of them.
+
+    With ``place_id`` only those containers that carry it as their label.
+    """
+    records = await client.containers.list()
+    chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
+    async with asyncio.TaskGroup() as group:
+        for record in chosen:
+            group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
+
+
+async def end_every_task(client: Client) -> None:
+    """The same in every namespace of a daemon that is wholly ours, whoever made the containers."""
+    for namespace in await client.namespaces.list():
+        await end_tasks(client.under(namespace))
+
+
+async def end_guests(place: Place) -> list[str]:
+    """End what an abandoned place runs on a containerd that is not ours; nothing else on it.
+
+    Returns what could not be ended, with the reason.
+    """
+    try:
+        address, namespace = json.loads(place.guest_of.read_text())
+    except (OSError, ValueError) as error:
+        return [f"containers of {place.id}: {place.guest_of} cannot be read: {error}"]
+    try:
+        async with connect(Path(address), namespace=namespace) as client:
+            await end_tasks(client, place.id)
+        remove_runc_folder(namespace)
+    except (ContainerdError, UnusablePath) as error:
+        return [f"containers on {address}: {error}"]
+    return []
+
+
+async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:
+    try:
+        await _end_task(client, container_id)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+    try:
+        if snapshot_key:
+            await client.snapshots(snapshotter).remove(snapshot_key)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+    try:
+        await client.containers.delete(container_id)
+    except NotFound:
+        pass
+    except ContainerdError as error:
+        log.warning("%s", error)
+
+
+async def _end_task(client: Client, container_id: str) -> None:
+    exit_seen = asyncio.create_task(client.tasks.wait_exit(container_id))
+    try:
+        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=True)
+        async with asyncio.timeout(10):
+            await exit_seen
+    except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
+        # It had ended already, or was created and never started: deleting is what is left.
+        pass
+    finally:
+        exit_seen.cancel()
+        await asyncio.gather(exit_seen, return_exceptions=True)
+    await client.tasks.delete(container_id)
