@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -31,7 +33,7 @@ OF_AN_EXTRA = {
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
     "report/arrival_parts.py": "report",
-    "report/churn_table.py": "report",
+    "report/arrival_table.py": "report",
     "report/figures": "report",
     "report/page.py": "report",
     "report/page_parts.py": "report",
@@ -170,6 +172,15 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = {"matplotlib", "IPython", "grpc", "pandas", "scipy", "numpy", "pydantic"}
     code = "import sys, iluvatar_bench; print([m for m in sys.modules if m in HEAVY])"
     assert without(set(), code.replace("HEAVY", repr(heavy))).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("package", ["iluvatar_bench", "iluvatar_bench.report"])
+def test_no_name_imported_when_first_used_is_a_module_of_its_package(package: str) -> None:
+    """Or ``from package import name`` would give the module, once that was imported."""
+    home = importlib.import_module(package)
+    assert {found.name for found in pkgutil.iter_modules(home.__path__)} & set(
+        home.__all__
+    ) == set()
 
 
 def locked() -> dict[str, str]:
