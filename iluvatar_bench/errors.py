@@ -14,8 +14,10 @@
     ├── ContainerdError             containerd answered a request with an error
     │   ├── NotFound, AlreadyExists, InvalidArgument, FailedPrecondition, ...
     │   ├── Unreachable             nothing was sent: the request surely did not happen
+    │   │   └── NotConnected        something listens, and took no connection: it may do so later
     │   └── AnswerLost              the request may have happened (outcome ``unknown``)
     │       ├── Unavailable, DeadlineExceeded, Cancelled
+    │       └── DaemonLost          containerd went away and did not come back in time
     ├── LifecycleError              a step of a container's life failed
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
@@ -131,6 +133,10 @@ class Unreachable(ContainerdError):
     """No connection could be made, so nothing was sent."""
 
 
+class NotConnected(Unreachable):
+    """Something is behind the socket and no connection came about; a later try may succeed."""
+
+
 class AnswerLost(ContainerdError):
     """The request was sent and no answer came: it may or may not have happened."""
 
@@ -145,6 +151,10 @@ class DeadlineExceeded(AnswerLost):
 
 class Cancelled(AnswerLost):
     """CANCELLED by the other side."""
+
+
+class DaemonLost(AnswerLost):
+    """Containerd went away, and did not come back before the deadline that the run had for it."""
 
 
 class LifecycleError(IluvatarBenchError):

@@ -7,6 +7,7 @@ from pathlib import Path
 from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
 from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces
 from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader, read_state
+from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 
 
 async def audit_daemon(
@@ -15,18 +16,20 @@ async def audit_daemon(
     namespace: str | None = None,
     grace_seconds: float = GRACE_SECONDS,
     places: HostPlaces = CONVENTIONAL_PLACES,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> Audit:
     """Read a running containerd and apply_rules how its clients use it. Nothing is written to it.
 
     All namespaces are audited unless one is named. ``grace_seconds`` is how long something may lie
-    about before it counts as left behind.
+    about before it counts as left behind, ``connect_seconds`` how long the daemon may take until
+    its first answer.
 
     Raises:
         UnusablePath: there is no socket, it may not be used, or no containerd is behind it.
-        Unreachable: nothing listens there.
+        Unreachable: nothing listens there, or nothing that speaks gRPC.
         UsageError: there is no such namespace.
         ContainerdError: containerd did not answer.
     """
-    async with open_reader(address) as client:
+    async with open_reader(address, seconds=connect_seconds) as client:
         state = await read_state(client, namespace=namespace, places=places)
     return apply_rules(state, grace_seconds=grace_seconds)

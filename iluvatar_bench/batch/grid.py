@@ -21,6 +21,7 @@ from iluvatar_bench.batch.notebook import NotebookFailed, NotebookStopped, run_n
 from iluvatar_bench.batch.parameters import check_parameters, parameter_types
 from iluvatar_bench.batch.stop import NotebookStop
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.runs import open_run
 
 
@@ -124,8 +125,10 @@ def run_grid(
         say(f"{number}/{len(points)} {told}: {state}")
         ended.append(point)
         # After each point: a grid that is stopped leaves a table of what it had.
-        _table(folder, ended).to_csv(folder / "grid.csv", index=False)
-    return Grid(folder=folder, points=tuple(ended), table=_table(folder, ended))
+        table = _table(folder, ended)
+        with whole_file(folder / "grid.csv") as draft:
+            table.to_csv(draft, index=False)
+    return Grid(folder=folder, points=tuple(ended), table=table)
 
 
 def _run_point(
@@ -171,9 +174,7 @@ def _finished(record: Path) -> Point | None:
 
 def _write(record: Path, point: Point) -> None:
     """Whole or not at all, whenever this process ends."""
-    draft = record.with_suffix(".new")
-    draft.write_text(json.dumps(asdict(point), indent=2) + "\n")
-    draft.replace(record)
+    write_whole(record, json.dumps(asdict(point), indent=2) + "\n")
 
 
 def _table(folder: Path, points: Sequence[Point]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from iluvatar_bench.commands.options import (
     network_settings,
 )
 from iluvatar_bench.commands.output import example, print_json, print_plain, print_table
+from iluvatar_bench.commands.resume import run_options
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ Memory = Annotated[int, typer.Option(help="what a container counts for in the po
 
 
 run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
+run_app.callback(invoke_without_command=True, epilog=example("run --resume results/RUN"))(
+    run_options
+)
 
 
 @run_app.command(

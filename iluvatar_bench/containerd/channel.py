@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from iluvatar_bench import errors
+from iluvatar_bench.containerd.transport_words import Said, reason, said_by_library, target
 
 READ_SECONDS = 15.0
 """Deadline of requests that only read the metadata database."""
@@ -19,6 +20,16 @@ CHANGE_SECONDS = 120.0
 """Deadline of requests that change something. Containerd hands a client's deadline on to the
 shim and to runc, where a short one leaves a stuck ``runc init`` behind; this one only bounds a
 daemon that hangs."""
+
+CONNECT_SECONDS = 10.0
+"""How long a daemon that listens may take until its first answer. One that is stopped or overloaded
+takes the connection (the kernel does that) and says nothing."""
+
+MOST_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The largest answer that is taken. Containerd itself sends at most 16 MiB at a time unless its
+configuration says otherwise (``max_send_message_size``): lists that can grow beyond that come in
+many messages (containers, snapshots, content); images, leases and tasks, which have no such call,
+take about 150 bytes each."""
 
 BY_STATUS: dict[grpc.StatusCode, type[errors.ContainerdError]] = {
     grpc.StatusCode.CANCELLED: errors.Cancelled,
@@ -40,7 +51,12 @@ BY_STATUS: dict[grpc.StatusCode, type[errors.ContainerdError]] = {
 }
 """Every status but OK; a test holds it complete."""
 
-_NEVER_SENT = ("failed to connect to all addresses", "connection refused")
+_BY_WORDS: dict[Said, type[errors.ContainerdError]] = {
+    Said.NOBODY_LISTENS: errors.Unreachable,
+    Said.OTHER_PROTOCOL: errors.Unreachable,
+    Said.NOT_CONNECTED: errors.NotConnected,
+}
+"""Where nothing was sent: a status would leave that open."""
 
 
 class Channel:
@@ -53,17 +69,19 @@ class Channel:
         self.address = address
         self.namespace = namespace
         self.grpc_channel = grpc.aio.insecure_channel(
-            f"unix:{address}",
+            target(address),
             options=[
                 # The proxy settings of the environment are not for a local socket, and the
                 # authority must be valid whatever the socket's path is.
                 ("grpc.enable_http_proxy", 0),
                 ("grpc.default_authority", "localhost"),
-                ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+                ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
                 # Two clients in one process must not share a connection that one of them closes.
                 ("grpc.use_local_subchannel_pool", 1),
                 ("grpc.initial_reconnect_backoff_ms", 50),
-                ("grpc.min_reconnect_backoff_ms", 50),
+                # In spite of its name it bounds an attempt to connect, which lasts until the daemon
+                # has greeted back. The requests that wait for it have deadlines of their own.
+                ("grpc.min_reconnect_backoff_ms", int(CHANGE_SECONDS * 1000)),
                 ("grpc.max_reconnect_backoff_ms", 1000),
             ],
         )
@@ -90,24 +108,48 @@ class Channel:
         return (*headers, ("containerd-lease", lease)) if lease else headers
 
     @contextmanager
-    def gate(self, operation: str, subject: str = "") -> Iterator[None]:
-        """Turn a gRPC error raised inside into the project's own, chained to it."""
+    def gate(
+        self, operation: str, subject: str = "", *, seconds: float | None = None
+    ) -> Iterator[None]:
+        """Turn a gRPC error raised inside into the project's own, chained to it.
+
+        ``seconds`` is the deadline of the request inside, for the message.
+        """
         try:
             yield
         except grpc.aio.AioRpcError as error:
             detail = error.details() or error.code().name
             kind = BY_STATUS.get(error.code(), errors.DaemonFault)
-            never_sent = any(text in detail.lower() for text in _NEVER_SENT)
-            if kind is errors.Unavailable and never_sent:
-                raise errors.Unreachable(
-                    operation=operation,
-                    subject=subject,
-                    namespace=self.namespace,
-                    detail=f"no containerd answers at {self.address}; start it, or use another",
-                ) from error
+            said = said_by_library(error.code(), detail, self.address)
+            if said is not None:
+                kind = _BY_WORDS.get(said, kind)
+                detail = self._in_words(said, detail, seconds)
             raise kind(
                 operation=operation, subject=subject, namespace=self.namespace, detail=detail
             ) from error
+
+    def _in_words(self, said: Said, detail: str, seconds: float | None) -> str:
+        why = reason(detail, self.address)
+        match said:
+            case Said.NOBODY_LISTENS:
+                return f"no containerd answers at {self.address}; start it, or use another"
+            case Said.OTHER_PROTOCOL:
+                return (
+                    f"what listens at {self.address} is no containerd ({why}); "
+                    "name the socket of a running containerd"
+                )
+            case Said.NOT_CONNECTED:
+                return f"containerd at {self.address} took no connection ({why})"
+            case Said.NO_ANSWER:
+                within = "in time" if seconds is None else f"within {round(seconds, 1):g} s"
+                return (
+                    f"containerd at {self.address} does not answer {within}: "
+                    "it is stopped, hangs or has too much to do"
+                )
+            case Said.BROKEN:
+                return f"the connection to containerd at {self.address} broke ({why})"
+            case Said.TOO_LARGE:
+                return f"the answer of containerd at {self.address} is too large ({why})"
 
     async def call(
         self,
@@ -124,5 +166,23 @@ class Channel:
         Raises:
             ContainerdError: the subclass for the gRPC status.
         """
-        with self.gate(operation, subject):
+        with self.gate(operation, subject, seconds=seconds):
             return await method(request, metadata=self.metadata(lease=lease), timeout=seconds)
+
+    async def stream(
+        self,
+        method: Any,
+        request: Any,
+        *,
+        operation: str,
+        subject: str = "",
+        seconds: float | None = READ_SECONDS,
+    ) -> AsyncGenerator[Any]:
+        """One request, and its answers as they come; ``seconds`` bounds all of them together.
+
+        Raises:
+            ContainerdError: the subclass for the gRPC status.
+        """
+        with self.gate(operation, subject, seconds=seconds):
+            async for answer in method(request, metadata=self.metadata(), timeout=seconds):
+                yield answer

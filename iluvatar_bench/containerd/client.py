@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from iluvatar_bench.containerd.channel import Channel
+from iluvatar_bench.containerd.channel import CONNECT_SECONDS, Channel
 from iluvatar_bench.containerd.services.containers import Containers
 from iluvatar_bench.containerd.services.content import Content
 from iluvatar_bench.containerd.services.diff import Diff
@@ -18,10 +20,12 @@ from iluvatar_bench.containerd.services.namespaces import Namespaces
 from iluvatar_bench.containerd.services.snapshots import Snapshots
 from iluvatar_bench.containerd.services.tasks import Tasks
 from iluvatar_bench.containerd.services.version import Introspection
-from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.errors import NotConnected, UnusablePath
 
 NAMESPACE = "iluvatar-bench"
 """The containerd namespace of our own, on private daemons and existing ones alike."""
+
+_RETRY_SECONDS = 0.05
 
 
 class Client:
@@ -55,25 +59,31 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(address: Path, *, namespace: str = NAMESPACE) -> AsyncIterator[Client]:
+async def connect(
+    address: Path, *, namespace: str = NAMESPACE, seconds: float = CONNECT_SECONDS
+) -> AsyncIterator[Client]:
     """A client for the containerd that listens at ``address``; the namespace is made if needed.
+
+    ``seconds`` is how long a daemon that listens may take until its first answer.
 
     Raises:
         UnusablePath: there is no socket, or it may not be used.
-        Unreachable: the socket is there and nothing listens (a stale socket).
+        Unreachable: the socket is there and nothing listens (a stale socket), or no containerd.
+        DeadlineExceeded: the daemon did not answer in time: it is stopped, or has too much to do.
     """
-    async with connect_unchanged(address, namespace=namespace) as client:
+    async with connect_unchanged(address, namespace=namespace, seconds=seconds) as client:
         await client.namespaces.ensure(namespace)
         yield client
 
 
 @asynccontextmanager
-async def connect_unchanged(address: Path, *, namespace: str) -> AsyncIterator[Client]:
+async def connect_unchanged(
+    address: Path, *, namespace: str, seconds: float = CONNECT_SECONDS
+) -> AsyncIterator[Client]:
     """The same, without making the namespace: nothing is written to the daemon.
 
     Raises:
-        UnusablePath: there is no socket, or it may not be used.
-        Unreachable: the socket is there and nothing listens (a stale socket).
+        UnusablePath, Unreachable, DeadlineExceeded: as :func:`connect`.
     """
     try:
         if not address.is_socket():
@@ -87,5 +97,24 @@ async def connect_unchanged(address: Path, *, namespace: str) -> AsyncIterator[C
         raise UnusablePath(f"no permission to use {address}; run as root")
     async with Channel(address, namespace=namespace) as channel:
         client = Client(channel)
-        await client.introspection.version(seconds=5.0)
+        await _first_answer(client, seconds)
         yield client
+
+
+async def _first_answer(client: Client, seconds: float) -> None:
+    """Return once the daemon has said what it is.
+
+    A connection that something behind the socket did not take is tried again: the queue of a busy
+    daemon may have been full, or one that ends may have given way to the next.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await client.introspection.version(
+                seconds=max(deadline - time.monotonic(), _RETRY_SECONDS)
+            )
+            return
+        except NotConnected:
+            if time.monotonic() + _RETRY_SECONDS > deadline:
+                raise
+            await asyncio.sleep(_RETRY_SECONDS)

@@ -159,11 +159,15 @@ class PluginInfo:
     """What it tells of itself, as a snapshotter its ``root`` folder."""
 
 
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, up to which protobuf's Timestamp is defined."""
+
+
 def utc(timestamp: Timestamp) -> datetime | None:
-    """The time in UTC, or None where containerd left it unset.
+    """The time in UTC, or None where containerd left it unset, or gave one that is none.
 
     Go's zero time arrives as the year 1, which no process exits in.
     """
-    if timestamp.seconds <= 0:
+    if not 0 < timestamp.seconds <= _LAST_SECOND or not 0 <= timestamp.nanos < 10**9:
         return None
     return timestamp.ToDatetime(tzinfo=UTC)

@@ -20,6 +20,7 @@ from iluvatar_bench.explain.case_html import case_fragment, case_page
 from iluvatar_bench.explain.case_text import case_text
 from iluvatar_bench.explain.grounds import Grounds, grounds
 from iluvatar_bench.explain.remedy import remedy
+from iluvatar_bench.records import UnknownClass
 from iluvatar_bench.records.run_result import RunResult
 
 _MOST_NEIGHBOURS = 8
@@ -56,8 +57,9 @@ def explain_trial(run: RunResult, trial: int) -> Autopsy:
     """What happened to one trial of a run: ``explain_trial(run, 7)``.
 
     Raises:
-        UsageError: the run has no such trial.
+        UsageError: the run has no such trial, or none at all.
     """
+    run.require_trials()
     rows = run.trials[run.trials["trial"] == trial]
     if rows.empty:
         known = run.trials["trial"]
@@ -174,6 +176,8 @@ def _summary(row: Mapping[str, Any], latent: str | None) -> str:
         well = "This container was created, became ready, lived and was removed: nothing failed."
         return f"{well} {_LATENT.get(latent, f'Yet there was {latent}.')}" if latent else well
     if row["outcome"] == "unknown":
+        if row.get("unknown_class") == UnknownClass.HARNESS_ERROR:
+            return f"This program itself failed in step {row.get('failed_step')}: {_error(row)}"
         return f"An answer was lost in step {row.get('failed_step')}: {_error(row)}"
     return f"It failed in step {row.get('failed_step')}: {_error(row)}"
 
@@ -194,6 +198,8 @@ def _verdict(
     shown = [("outcome", row["outcome"])]
     if row["outcome"] == "failed":
         shown += [("bug class", row["bug_class"]), ("mechanism", row["mechanism"])]
+    if row["outcome"] == "unknown":
+        shown.append(("unknown because", row.get("unknown_class") or UnknownClass.ANSWER_LOST))
     if latent:
         shown.append(("unnoticed", latent))
     if row.get("exit_status") is not None:

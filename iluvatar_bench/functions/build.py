@@ -14,6 +14,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from iluvatar_bench.containerd.oci.image_import import read_layout
 from iluvatar_bench.containerd.oci.media_types import (
     LAYER_TAR,
     NAME_ANNOTATION,
@@ -101,12 +102,10 @@ def build_image(
 
     try:
         cached = make_once(layout, build)
-        index = json.loads((layout / "index.json").read_bytes())
-        digest = index["manifests"][0]["digest"]
-        manifest = json.loads((layout / "blobs" / digest.replace(":", "/")).read_bytes())
     except OSError as error:
         raise ImageError(f"cannot build the image of {function.name}: {error}") from error
-    return BuiltImage(name, layout, digest, len(manifest["layers"]), cached)
+    image = read_layout(layout)
+    return BuiltImage(name, layout, image.stated.digest, len(image.layers), cached)
 
 
 def _build_into(draft: Path, recipe: _Recipe, name: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
-from iluvatar_bench.containerd.oci.image_import import blob_path
+from iluvatar_bench.containerd.oci.image_import import read_layout
 from iluvatar_bench.containerd.oci.media_types import NAME_ANNOTATION
 from iluvatar_bench.errors import ImageError, UsageError
 from iluvatar_bench.functions.build import DEFAULT_OPTIONS, BuiltImage, build_image
@@ -52,18 +51,17 @@ def list_images(home: Path | None = None) -> tuple[StoredImage, ...]:
 
 def _stored(layout: Path) -> StoredImage | None:
     try:
-        entry = json.loads((layout / "index.json").read_bytes())["manifests"][0]
-        manifest = json.loads(blob_path(layout, entry["digest"]).read_bytes())
-        parts = [manifest["config"], *manifest["layers"]]
-        return StoredImage(
-            name=(entry.get("annotations") or {}).get(NAME_ANNOTATION, layout.name),
-            layout=layout,
-            digest=entry["digest"],
-            layer_count=len(manifest["layers"]),
-            size=entry["size"] + sum(int(part["size"]) for part in parts),
-        )
-    except (OSError, ValueError, LookupError, TypeError):
+        image = read_layout(layout)
+    except ImageError:
         return None
+    parts = (image.stated, image.manifest.config, *image.manifest.layers)
+    return StoredImage(
+        name=image.stated.annotation(NAME_ANNOTATION) or layout.name,
+        layout=layout,
+        digest=image.stated.digest,
+        layer_count=len(image.layers),
+        size=sum(part.size for part in parts),
+    )
 
 
 def find_image(name: str, home: Path | None = None) -> StoredImage | None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
-from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
+from iluvatar_bench.containerd.client import NAMESPACE, connect
 from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.oci.image_archive import SPOOL_HOME
 from iluvatar_bench.containerd.oci.pull import export, pull, require_full
-from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.functions.images import StoredImage, store_archive
+from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
-
-log = logging.getLogger(__name__)
 
 
 async def pull_into(
@@ -30,7 +29,12 @@ async def pull_into(
     require_full(reference)
     async with connect(address) as client:
         known = reference in {image.name for image in await client.images.list()}
-        try:
+        async with AsyncExitStack() as stack:
+            if not known:
+                # ctr names the image before it unpacks it: a name that stays would hold what it
+                # has fetched so far for ever.
+                forget = partial(client.images.delete, reference)
+                await stack.enter_async_context(cleaned_up(forget, only_after_failure=True))
             await pull(
                 address,
                 reference,
@@ -38,21 +42,7 @@ async def pull_into(
                 snapshotter=snapshotter,
                 plain_http=plain_http,
             )
-        except BaseException:
-            # ctr names the image before it unpacks it: a name that stays would hold what it has
-            # fetched so far for ever.
-            if not known:
-                await _forget(client, reference)
-            raise
         return (await client.images.get(reference)).target.digest
-
-
-async def _forget(client: Client, reference: str) -> None:
-    try:
-        await client.images.delete(reference)
-    except ContainerdError as error:
-        if not isinstance(error, NotFound):
-            log.warning("%s stays half pulled: %s", reference, error)
 
 
 async def pull_onto_disk(

@@ -47,8 +47,8 @@ class Container:
     """A container of one profile on one node.
 
     Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, then
-    ``remove_container``; after a failure that one alone. ``close`` releases what belongs to
-    this process.
+    ``remove_container``; after a failure that one alone. ``close`` releases what belongs to this
+    process.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Container:
         self._prepare_folder()
         if self.profile.snapshot_reference == "lease":
             async with self.node.client.leases.hold(f"create-{self.id}") as lease:
+                self.progress.leased = True
                 await self._prepare_snapshot(lease)
                 await self._create_record()
         else:
@@ -154,7 +155,7 @@ class Container:
 
     async def _create_record(self) -> None:
         protected = self.profile.snapshot_reference != "none"
-        with self.progress.measure("create_ms"):
+        with self.progress.measure("create_ms"), self.progress.asking_for("record"):
             await self.node.client.containers.create(
                 ContainerRecord(
                     id=self.id,
@@ -192,7 +193,7 @@ class Container:
         )
 
     async def _prepare_snapshot(self, lease: str | None) -> None:
-        with self.progress.measure("prepare_ms"):
+        with self.progress.measure("prepare_ms"), self.progress.asking_for("snapshot"):
             self.mounts = await self.snapshots.prepare(
                 self.snapshot_key, parent=self.image.chain_id, lease=lease
             )

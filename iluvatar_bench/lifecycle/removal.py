@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 from iluvatar_bench.bugs import KillFact
 from iluvatar_bench.containerd.values import ExitStatus
@@ -18,7 +20,10 @@ from iluvatar_bench.errors import (
     StepTimedOut,
     Unreachable,
 )
+from iluvatar_bench.host.first_error import FirstError
 from iluvatar_bench.lifecycle.container import Container
+
+T = TypeVar("T")
 
 EXIT_SECONDS = 10.0
 """How long a killed process may take to end, and how long the worker of 2022 polled."""
@@ -35,61 +40,64 @@ async def remove_container(container: Container) -> tuple[str, ...]:
 
     Raises:
         ProcessDied: it turns out that a ready process had ended before this client's Kill.
+        AnswerLost: nobody knows whether a part was done, also where the later ones were.
         ContainerdError, StepTimedOut: the container could not be removed.
     """
-    errors: list[Exception] = []
+    tried = FirstError()
     notes: list[str] = []
     own_kill: KillFact | None = None
     status: ExitStatus | None = None
-    progress = container.progress
-    if progress.task_created:
+    if container.progress.task_created:
         own_kill, kill_error = await _kill(container)
-        try:
-            status = await _delete_task(container)
-        except (ContainerdError, StepTimedOut) as error:
-            errors += [kill_error, error] if kill_error else [error]
+        if isinstance(kill_error, AnswerLost):
+            # Perhaps it never came there, and the process lives.
+            await _kill(container)
+        deletion = FirstError()
+        status = await deletion.attempt(_delete_task(container, deletion))
+        if kill_error is None:
+            pass
+        elif deletion.errors or isinstance(kill_error, AnswerLost):
+            tried.errors.append(kill_error)
         else:
             # The task is gone, so the Kill's end was reached. With a shared cgroup the Kill often
             # fails in that very moment, because a neighbour's removal took the cgroup along.
-            notes += [str(kill_error)] if kill_error else []
-    await _drop_metadata(container, errors)
+            notes.append(str(kill_error))
+        tried.errors += deletion.errors
+    await _drop_metadata(container, tried)
     if _died_unasked(container, own_kill, status):
         # The death is what happened; that removing a dead container went wrong as well is
         # secondary.
         assert status is not None
-        errors.insert(0, container.death(status))
-    if errors:
-        for note in (*map(str, errors[1:]), *notes):
-            errors[0].add_note(note)
-        raise errors[0]
+        tried.errors.insert(0, container.death(status))
+    if tried.errors:
+        for note in notes:
+            tried.errors[0].add_note(note)
+    tried.raise_first()
     return tuple(notes)
 
 
-async def _drop_metadata(container: Container, errors: list[Exception]) -> None:
+async def _drop_metadata(container: Container, tried: FirstError) -> None:
     progress = container.progress
+    lost = progress.asked_in_vain
     # The record must outlive the task; the ordered way lets it outlive the snapshot as well,
     # because a collection between the two would remove the snapshot first.
-    if container.profile.removal == "ordered" and progress.snapshot_prepared:
-        await _attempt(errors, container.snapshots.remove(container.snapshot_key))
+    if container.profile.removal == "ordered" and (
+        progress.snapshot_prepared or "snapshot" in lost
+    ):
+        await _part(tried, partial(container.snapshots.remove, container.snapshot_key))
         progress.snapshot_removed = True
     if progress.step_lease is not None:
-        await _attempt(errors, container.node.client.leases.delete(progress.step_lease))
+        await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None
-    if progress.record_created:
-        await _attempt(errors, container.node.client.containers.delete(container.id))
+    if progress.record_created or "record" in lost:
+        await _part(tried, partial(container.node.client.containers.delete, container.id))
 
 
-async def _attempt(errors: list[Exception], request: Awaitable[None]) -> None:
-    try:
-        await request
-    except NotFound:
-        # Already gone, which is what was wanted.
-        pass
-    except ContainerdError as error:
-        errors.append(error)
+async def _part(tried: FirstError, request: Callable[[], Awaitable[None]]) -> None:
+    await tried.attempt(_ask_twice(tried, request))
 
 
-async def _kill(container: Container) -> tuple[KillFact, ContainerdError | None]:
+async def _kill(container: Container) -> tuple[KillFact, Exception | None]:
     """Send the Kill; an error other than *already gone* is handed back for the caller to weigh."""
     progress = container.progress
     if not progress.death_seen:
@@ -106,41 +114,61 @@ async def _kill(container: Container) -> tuple[KillFact, ContainerdError | None]
         except (NotFound, FailedPrecondition):
             # There was nothing to kill: the process has ended, or was created and never started.
             pass
-        except ContainerdError as error:
+        except Exception as error:
             return kill, error
     return kill, None
 
 
-async def _delete_task(container: Container) -> ExitStatus | None:
+async def _ask_twice(tried: FirstError, request: Callable[[], Awaitable[T]]) -> T | None:
+    """Make the request; once more where its answer is lost, so that nothing is left behind.
+
+    The loss is one of the errors all the same: what was lost stays unknown.
+    """
     try:
-        with container.progress.measure("delete_ms"):
-            if container.profile.removal == "worker_2022":
-                return await _poll_delete(container)
-            await _await_exit(container)
-            return await container.node.client.tasks.delete(container.id)
-    except NotFound:
-        return None
+        return await request()
+    except AnswerLost as error:
+        tried.errors.append(error)
+    return await tried.attempt(request())
 
 
-async def _await_exit(container: Container) -> None:
+async def _delete_task(container: Container, deletion: FirstError) -> ExitStatus | None:
+    with container.progress.measure("delete_ms"):
+        if container.profile.removal == "worker_2022":
+            return await _poll_delete(container)
+        await _await_exit(container, deletion)
+        return await _ask_twice(deletion, partial(container.node.client.tasks.delete, container.id))
+
+
+async def _await_exit(container: Container, deletion: FirstError) -> None:
+    """Return when the process has ended.
+
+    An answer that the wait lost is asked for once more, so that the task can be deleted all the
+    same; the loss is the deletion's first error.
+    """
     if container.exited is None:
         return
-    if container.exited.done() and isinstance(container.exited.exception(), AnswerLost):
-        # That wait broke with the daemon; the one that is there now knows the task as well.
-        container.watch_exit()
-    done, _ = await asyncio.wait((container.exited,), timeout=EXIT_SECONDS)
-    if not done:
-        raise StepTimedOut(
-            f"container {container.id} did not end within {EXIT_SECONDS:g} s of its Kill",
-            container_id=container.id,
-        )
-    try:
-        container.exited.result()
-    except (AnswerLost, Unreachable):
-        raise
-    except ContainerdError:
-        # The wait itself was refused (no such task): deleting will say what is the matter.
-        pass
+    for again in (False, True):
+        done, _ = await asyncio.wait((container.exited,), timeout=EXIT_SECONDS)
+        if not done:
+            raise StepTimedOut(
+                f"container {container.id} did not end within {EXIT_SECONDS:g} s of its Kill",
+                container_id=container.id,
+            )
+        try:
+            container.exited.result()
+        except AnswerLost as error:
+            if again:
+                raise
+            deletion.errors.append(error)
+            # That wait broke with the daemon; the one that is there now knows the task as well.
+            container.watch_exit()
+        except Unreachable:
+            raise
+        except ContainerdError:
+            # The wait itself was refused (no such task): deleting will say what is the matter.
+            return
+        else:
+            return
 
 
 async def _poll_delete(container: Container) -> ExitStatus:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from iluvatar_bench.errors import AnswerLost
 from iluvatar_bench.records import Span
 
 
@@ -22,6 +23,9 @@ class Progress:
     snapshot_prepared: bool = False
     snapshot_removed: bool = False
     record_created: bool = False
+    leased: bool = False
+    asked_in_vain: set[str] = field(default_factory=set)
+    """What was asked for without an answer (``snapshot``, ``record``): it may be there."""
     task_created: bool = False
     ready_at: float | None = None
     """When the function said that it was ready, in seconds since the epoch."""
@@ -29,6 +33,12 @@ class Progress:
     step_lease: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
     _submitted: float = field(default_factory=time.monotonic)
+
+    @property
+    def begun(self) -> bool:
+        """Whether containerd has been asked for anything, as far as is known."""
+        made = self.leased or self.record_created or self.snapshot_prepared or self.task_created
+        return made or bool(self.asked_in_vain)
 
     def end_life(self, ended_at: float) -> None:
         """Note how long the ready container lived, up to its death or to our first Kill.
@@ -69,6 +79,15 @@ class Progress:
             started = time.monotonic()
             yield
             self.steps[column] = (time.monotonic() - started) * 1000
+
+    @contextmanager
+    def asking_for(self, what: str) -> Iterator[None]:
+        """Note where a request's answer is lost: what it was to make has to be removed as well."""
+        try:
+            yield
+        except AnswerLost:
+            self.asked_in_vain.add(what)
+            raise
 
     def _elapsed_ms(self) -> float:
         return (time.monotonic() - self._submitted) * 1000

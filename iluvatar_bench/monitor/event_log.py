@@ -51,6 +51,19 @@ class Gap:
         return asdict(self)
 
 
+def event_record(event: DaemonEvent, run_id: str) -> Event:
+    """The event as a record of a run."""
+    return Event(
+        run_id=run_id,
+        timestamp=event.timestamp.isoformat() if event.timestamp else "",
+        topic=event.topic,
+        container_id=event.container_id,
+        pid=event.pid,
+        exit_status=event.exit_status,
+        snapshot_key=event.snapshot_key,
+    )
+
+
 class EventLog:
     """The events of one namespace since the log was opened.
 
@@ -86,18 +99,7 @@ class EventLog:
 
     def records(self, run_id: str) -> list[Event]:
         """The events as records of a run."""
-        return [
-            Event(
-                run_id=run_id,
-                timestamp=event.timestamp.isoformat() if event.timestamp else "",
-                topic=event.topic,
-                container_id=event.container_id,
-                pid=event.pid,
-                exit_status=event.exit_status,
-                snapshot_key=event.snapshot_key,
-            )
-            for event in self.events
-        ]
+        return [event_record(event, run_id) for event in self.events]
 
     async def _follow(self) -> None:
         """Keep a stream open, whatever becomes of the daemon."""

@@ -65,13 +65,23 @@ class _Watched:
 class ExitWatcher:
     """The deaths of the containers it is told to watch.
 
-    ``on_death`` is called once for each, with the container's id, by the first way that tells it.
+    ``on_death`` is called once for each, with the container's id, by the first way that tells it;
+    ``on_told`` each time that a way tells one, with what is known of it then.
     Use it within one event loop; :meth:`close` releases what is still watched.
     """
 
-    def __init__(self, client: Client, *, on_death: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        on_death: Callable[[str], None] | None = None,
+        on_told: Callable[[Death], None] | None = None,
+        run_id: str = "",
+    ) -> None:
         self._client = client
         self._on_death = on_death
+        self._on_told = on_told
+        self._run_id = run_id
         self._watched: dict[str, _Watched] = {}
         self._past: list[_Watched] = []
         self._news = asyncio.Event()
@@ -227,6 +237,8 @@ class ExitWatcher:
             watched.status = status
         news, self._news = self._news, asyncio.Event()
         news.set()
+        if self._on_told is not None:
+            self._on_told(watched.death(self._run_id))
         if first and self._on_death is not None:
             self._on_death(watched.container_id)
 

@@ -81,15 +81,22 @@ class Round:
 class MemoryPoller:
     """Reads every watched container's memory, once a round; keeps the rounds.
 
-    ``on_gone`` is called with a container's id in the round that finds it gone. The processes
+    ``on_gone`` is called with a container's id in the round that finds it gone, ``on_round`` with
+    each round and the one before. The processes
     belong to the caller: one may be closed once it is no longer watched.
     """
 
-    def __init__(self, *, on_gone: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_gone: Callable[[str], None] | None = None,
+        on_round: Callable[[Round, Round | None], None] | None = None,
+    ) -> None:
         self.rounds: list[Round] = []
         self._watched: dict[str, HeldProcess] = {}
         self._unhealthy: list[str] = []
         self._on_gone = on_gone
+        self._on_round = on_round
 
     def watch(self, container_id: str, process: HeldProcess) -> None:
         """Read this container from the next round on."""
@@ -145,6 +152,8 @@ class MemoryPoller:
             host_total_bytes=host.total,
         )
         self.rounds.append(done)
+        if self._on_round is not None:
+            self._on_round(done, before)
         _log_round(done, before)
         for container_id, pid, reason in gone:
             self._report_gone(container_id, pid, reason)

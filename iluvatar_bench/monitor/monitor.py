@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.host.kernel.held_process import HeldProcess
-from iluvatar_bench.monitor.event_log import EventLog, event_log
+from iluvatar_bench.monitor.event_log import EventLog, event_log, event_record
 from iluvatar_bench.monitor.exit_watcher import ExitWatcher
-from iluvatar_bench.monitor.memory import PERIOD_SECONDS, MemoryPoller
-from iluvatar_bench.records import Sample
+from iluvatar_bench.monitor.memory import PERIOD_SECONDS, MemoryPoller, Round
+from iluvatar_bench.records import Death, Event, Sample
 
 log = logging.getLogger(__name__)
+
+
+class ObservationSink(Protocol):
+    """Takes what is seen in the moment it is seen; it must not raise."""
+
+    run_id: str
+
+    def event(self, event: Event) -> None:
+        """An event of containerd."""
+
+    def death(self, death: Death) -> None:
+        """A death, each time that more is known of it."""
+
+    def samples(self, samples: Iterable[Sample]) -> None:
+        """One round of the memory poller."""
 
 
 class Monitor:
@@ -86,15 +103,31 @@ async def open_monitor(
     *,
     sample_seconds: float = PERIOD_SECONDS,
     on_death: Callable[[str], None] | None = None,
+    sink: ObservationSink | None = None,
 ) -> AsyncIterator[Monitor]:
     """A monitor for the length of the block; what it saw can be read afterwards.
 
     ``sample_seconds`` is the memory poller's period (0: memory is not read). ``on_death`` is called
-    with a container's id, once, as soon as its death is known.
+    with a container's id, once, as soon as its death is known. ``sink`` gets all that is seen.
     """
-    exits = ExitWatcher(client, on_death=on_death)
-    memory = MemoryPoller(on_gone=exits.take_poll)
-    async with event_log(client, on_event=exits.take_event, on_reconnect=exits.reconcile) as events:
+    exits = ExitWatcher(
+        client,
+        on_death=on_death,
+        on_told=None if sink is None else sink.death,
+        run_id="" if sink is None else sink.run_id,
+    )
+
+    def take_event(event: DaemonEvent) -> None:
+        exits.take_event(event)
+        if sink is not None:
+            sink.event(event_record(event, sink.run_id))
+
+    def take_round(done: Round, before: Round | None) -> None:
+        if sink is not None:
+            sink.samples(done.samples(sink.run_id, before=before))
+
+    memory = MemoryPoller(on_gone=exits.take_poll, on_round=take_round)
+    async with event_log(client, on_event=take_event, on_reconnect=exits.reconcile) as events:
         monitor = Monitor(events, exits, memory)
         poller = asyncio.create_task(_poll(memory, sample_seconds))
         try:

@@ -94,6 +94,28 @@ class ChurnPlan:
             "arrivals": [[arrival.at_ms, arrival.function] for arrival in self.arrivals],
         }
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ChurnPlan:
+        """The plan that :meth:`as_json` wrote.
+
+        Raises:
+            UsageError: as the constructor.
+            TypeError, KeyError, ValueError: it is none.
+        """
+        process = document["process"]
+        arrivals = tuple(
+            Arrival(index, function, at_ms)
+            for index, (at_ms, function) in enumerate(document["arrivals"])
+        )
+        return cls(
+            **{
+                **document,
+                "process": None if process is None else ArrivalProcess(**process),
+                "functions": tuple(PooledFunction(**one) for one in document["functions"]),
+                "arrivals": arrivals,
+            }
+        )
+
 
 def churn(
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +36,16 @@ class ColdStartPlan:
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON-ready values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ColdStartPlan:
+        """The plan that :meth:`as_json` wrote.
+
+        Raises:
+            TypeError, KeyError: it is none.
+        """
+        trials = tuple(PlannedTrial(**trial) for trial in document["trials"])
+        return cls(**{**document, "trials": trials})
 
 
 def cold_start(

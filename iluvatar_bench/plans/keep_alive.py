@@ -72,10 +72,13 @@ class KeepAlivePool:
     """Containers within a memory budget, and the arrivals that wait for one.
 
     ``memory_mib`` says what one container of each function counts for; none may exceed the budget.
-    Each method answers with the decisions that follow, in the order in which to carry them out.
+    ``first_container`` is the number of the first one. Each method answers with the decisions that
+    follow, in the order in which to carry them out.
     """
 
-    def __init__(self, *, budget_mib: int, memory_mib: Mapping[str, int]) -> None:
+    def __init__(
+        self, *, budget_mib: int, memory_mib: Mapping[str, int], first_container: int = 0
+    ) -> None:
         if any(not 0 < needed <= budget_mib for needed in memory_mib.values()):
             raise ValueError("every function must count for something and fit into the budget")
         self._budget = budget_mib
@@ -86,7 +89,7 @@ class KeepAlivePool:
         """The idle ones, least recently used first."""
         self._waiting: dict[int, str] = {}
         """Arrival to function, in the order of arrival."""
-        self._launched = 0
+        self._launched = first_container
 
     @property
     def occupancy(self) -> Occupancy:

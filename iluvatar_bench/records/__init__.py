@@ -9,16 +9,19 @@ from iluvatar_bench.records.live_container import LiveContainer, LiveFix, LiveMo
 from iluvatar_bench.records.observations import Death, Event, Sample, Way
 from iluvatar_bench.records.trial import (
     COLLECTION_SPAN,
+    COUNTED_ALIKE,
     READABLE_VERSIONS,
     SCHEMA_VERSION,
     STEP_COLUMNS,
     Outcome,
     Span,
     Trial,
+    UnknownClass,
 )
 
 __all__ = [
     "COLLECTION_SPAN",
+    "COUNTED_ALIKE",
     "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "STEP_COLUMNS",
@@ -33,5 +36,6 @@ __all__ = [
     "Sample",
     "Span",
     "Trial",
+    "UnknownClass",
     "Way",
 ]

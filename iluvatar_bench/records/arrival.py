@@ -18,7 +18,8 @@ class ArrivalOutcome(StrEnum):
     UNKNOWN = "unknown"
     """An answer of containerd was lost while its container served it."""
     DROPPED = "dropped"
-    """The run was stopped while it waited for memory: no container ever had it."""
+    """No container ever had it: the run was stopped while it waited for memory, or its containerd
+    was lost before it could be asked for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from iluvatar_bench.records.arrival import ArrivalOutcome
 from iluvatar_bench.records.observations import Death, Event, Sample
-from iluvatar_bench.records.trial import STEP_COLUMNS, Trial
+from iluvatar_bench.records.trial import STEP_COLUMNS, Outcome, Trial, UnknownClass
 
 ARRIVAL_COLUMNS = {
     "run_id": "string",
@@ -42,7 +42,8 @@ POOL_COLUMNS = {
     "resident_mib": "int64",
 }
 """``event`` is one of arrive, launch, serve, release, evict, expire, dead (found dead while idle),
-gone, drop, close; the counts are those after it. Decisions that follow from one event are taken at
+gone, drop, close, resume (the pool is empty again, because the run was cut off); the counts are
+those after it. Decisions that follow from one event are taken at
 once, so rows of the same moment have the same counts."""
 
 
@@ -79,17 +80,37 @@ def _frame(
 def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     """One row a trial, ordered by trial; steps that were not reached are NaN.
 
-    ``submitted_at`` is UTC. ``exit_status`` is a nullable integer.
+    ``submitted_at`` is UTC. ``exit_status`` is a nullable integer. Without any trial the frame has
+    the columns all the same, but those of the factors.
     """
     rows = sorted((trial.as_row() for trial in trials), key=lambda row: row["trial"])
-    frame = pd.DataFrame(rows)
-    if frame.empty:
-        return frame
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_NO_TRIAL.as_row()))
     frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
     frame["exit_status"] = frame["exit_status"].astype("Int64")
     for column in (*STEP_COLUMNS, "total_ms"):
         frame[column] = frame[column].astype("float64")
     return frame
+
+
+_NO_TRIAL = Trial(
+    run_id="",
+    trial=0,
+    container_id="",
+    profile="",
+    factors={},
+    function="",
+    submitted_at="",
+    outcome=Outcome.OK,
+)
+
+
+def with_unknown_class(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with the column ``unknown_class``, which runs of earlier versions have not."""
+    if "unknown_class" in trials.columns or "outcome" not in trials.columns:
+        return trials
+    lost = trials["outcome"].eq(str(Outcome.UNKNOWN))
+    reason = pd.Series(None, index=trials.index, dtype="object")
+    return trials.assign(unknown_class=reason.mask(lost, str(UnknownClass.ANSWER_LOST)))
 
 
 INVOCATION_COLUMNS: Mapping[str, str] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
@@ -27,6 +28,9 @@ class RunStatus(StrEnum):
     """Ended early by request, with every trial that had begun lived to its end."""
     INTERRUPTED = "interrupted"
     """Cancelled, with the trials in flight lost."""
+    DAEMON_LOST = "daemon_lost"
+    """Ended because containerd went away and did not come back in time; what nobody had begun by
+    then was not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,60 @@ class RunResult:
         status = self.manifest.get("status")
         if status == RunStatus.FINISHED:
             return ""
+        lost = status == RunStatus.DAEMON_LOST
+        how = (
+            "stopped"
+            if status == RunStatus.STOPPED
+            else "ended by the loss of its containerd"
+            if lost
+            else "cut off"
+        )
+        if self.trials.empty:
+            return f"this run was {how} before its first trial"
         if status == RunStatus.STOPPED:
             return f"this run was stopped after {self._progress}"
+        if lost:
+            return (
+                f"this run was ended by the loss of its containerd after {self._progress}; the "
+                "others were not run, and what was under way is unknown or failed by that loss"
+            )
         return (
             f"this run was cut off after {self._progress}; "
             "those under way were mostly good ones, so its failure rates are too high"
         )
+
+    def require_trials(self) -> None:
+        """Refuse a run without any trial, for what has nothing to say about one.
+
+        Raises:
+            UsageError: it holds none; the message says why.
+        """
+        if self.trials.empty:
+            why = self.caveat or "it has finished without one"
+            raise UsageError(f"run {self.folder.name} holds no trial: {why}")
+
+    @property
+    def absences(self) -> str:
+        """How long containerd was away during the run, in words; empty if it never was."""
+        gaps = self.manifest.get("daemon_gaps") or ()
+        told = [
+            f"for {gap['ended_at'] - gap['began_at']:.1f} s"
+            if gap.get("ended_at") is not None
+            else "until the end of the run"
+            for gap in gaps
+        ]
+        return f"containerd was away {' and '.join(told)}" if told else ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has to be known of the run beside its rates, one text each; mostly none."""
+        before = self.manifest.get("sessions") or ()
+        resumed = (
+            f"this run was resumed, {len(before)} time(s): what was under way was run anew"
+            if before
+            else ""
+        )
+        return tuple(filter(None, (self.caveat, self.absences, resumed)))
 
     @property
     def leaked(self) -> dict[str, list[str]]:
@@ -105,7 +157,10 @@ class RunResult:
 
         ``arrivals`` counts their outcomes; it is there for a workload of arrivals only.
         """
-        counts = self.rates.set_index(["kind", "bug_class"])["count"]
+        counts = {
+            kind: self.rates[self.rates["kind"] == kind].set_index("bug_class")["count"]
+            for kind in ("outcome", "bug_class", "unknown_class")
+        }
         return {
             "run": self.manifest["run_id"],
             "folder": str(self.folder.resolve()),
@@ -114,8 +169,10 @@ class RunResult:
             "trials": len(self.trials),
             "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
             "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
+            "unknown": {name: int(n) for name, n in counts["unknown_class"].items() if n},
             "leaked": self.leaked,
             "caveat": self.caveat or None,
+            "daemon_gaps": self.manifest.get("daemon_gaps") or [],
         }
 
     def __str__(self) -> str:
@@ -123,11 +180,12 @@ class RunResult:
         rows = self.rates[self.rates["kind"] == "outcome"]
         outcomes = rows.groupby("bug_class", sort=False)["count"].sum()
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
-        caveat = f" ({self.caveat})" if self.caveat else ""
+        caveat = f" ({'; '.join(self.remarks)})" if self.remarks else ""
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
         leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
         arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
-        return f"{arrived}{len(self.trials)} trials: {counted}; kept in {self.folder}{leak}{caveat}"
+        trials = f"{len(self.trials)} trials: {counted}" if counted else "no trials"
+        return f"{arrived}{trials}; kept in {self.folder}{leak}{caveat}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For notebooks: the same text, and for the notebook runner the folder."""

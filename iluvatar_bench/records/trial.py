@@ -5,6 +5,11 @@ History of ``SCHEMA_VERSION``:
 1. First version: trials, events, manifest.
 2. Adds the invocations of each trial (``invocations.parquet``), the spans of its steps (a column
    of ``trials``), deaths and samples (tables of their own). Version 1 is still read: it has none.
+3. Adds ``unknown_class`` to the trials: why the outcome is not known, for an unknown one only.
+   ``bug_class`` stays that of failures, so that trials = ok + failed + unknown and failed = the sum
+   over bug classes hold as before. In earlier versions every unknown trial is ``answer_lost``.
+   ``evidence`` names the rules that judged (``rules``), and a run that was judged anew has the
+   recorded verdicts beside (``recorded_bug_class``, ``recorded_mechanism``).
 
 Durations are milliseconds from the monotonic clock; a step that was not reached is ``None`` here
 and NaN in a frame, never 0. Times of day are UTC, ISO 8601.
@@ -17,8 +22,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+COUNTED_ALIKE = frozenset({2, 3})
+"""Versions whose trials may be compared with each other: a trial counts for the same in them."""
 
 STEP_COLUMNS = (
     "create_ms",
@@ -45,7 +52,16 @@ class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """An answer was lost, so nobody knows: never counted as ok."""
+    """Nobody knows, for the reason that its ``UnknownClass`` says: never counted as ok."""
+
+
+class UnknownClass(StrEnum):
+    """Why an outcome is not known."""
+
+    ANSWER_LOST = "answer_lost"
+    """Containerd did not say whether it did what it was asked for."""
+    HARNESS_ERROR = "harness_error"
+    """This program itself failed: nothing is said about the container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +91,8 @@ class Trial:
     submitted_at: str
     outcome: Outcome
     bug_class: str | None = None
+    unknown_class: str | None = None
+    """An ``UnknownClass`` where the outcome is unknown; left away there, an answer was lost."""
     mechanism: str | None = None
     error: str | None = None
     failed_step: str | None = None
@@ -88,7 +106,7 @@ class Trial:
     """One flat row for each request to the container (``lifecycle.invocation.Invocation``)."""
 
     def __post_init__(self) -> None:
-        """Hold the accounting rule: a class exactly when failed.
+        """Hold the accounting rule: a bug class exactly when failed, a reason exactly when unknown.
 
         Raises:
             ValueError: outcome and bug class contradict each other.
@@ -97,6 +115,11 @@ class Trial:
             raise ValueError(
                 f"trial {self.trial}: outcome {self.outcome} with bug class {self.bug_class!r}"
             )
+        if self.outcome is Outcome.UNKNOWN:
+            reason = UnknownClass(self.unknown_class or UnknownClass.ANSWER_LOST)
+            object.__setattr__(self, "unknown_class", str(reason))
+        elif self.unknown_class is not None:
+            raise ValueError(f"trial {self.trial}: {self.outcome}, and {self.unknown_class!r}")
         unknown_steps = set(self.steps) - set(STEP_COLUMNS)
         if unknown_steps:
             raise ValueError(f"trial {self.trial}: no such step columns {sorted(unknown_steps)}")
@@ -116,6 +139,7 @@ class Trial:
             "submitted_at": self.submitted_at,
             "outcome": str(self.outcome),
             "bug_class": self.bug_class,
+            "unknown_class": self.unknown_class,
             "mechanism": self.mechanism,
             "failed_step": self.failed_step,
             "error": self.error,

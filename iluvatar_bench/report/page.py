@@ -65,11 +65,15 @@ def report_page(
 
     Raises:
         ValueError: no run was given.
-        UsageError: a run of arrivals has no ``pool.parquet``.
+        UsageError: a run of arrivals has no history of its pool, or no run holds a trial. One that
+            holds none beside others that do has a note.
     """
     if not runs:
         raise ValueError("a report needs a run")
-    runs = _labelled(runs)
+    without = [run for run in runs if run.trials.empty]
+    if len(without) == len(runs):
+        runs[0].require_trials()
+    runs = _labelled([run for run in runs if not run.trials.empty])
     firsts: dict[str, RunResult] = {}
     comparisons = [
         compare_runs(first, run, force=True)
@@ -99,7 +103,7 @@ def report_page(
         title=title or f"Container failures: {', '.join(run.label for run in runs)}",
         verdict=[*(_capital(c.sentence) + "." for c in comparisons), *map(_counted, runs)],
         verdict_class=verdicts.pop() if len(verdicts) == 1 else "",
-        notes=_notes(runs, comparisons),
+        notes=[*(f"{run.label}: {run.caveat}" for run in without), *_notes(runs, comparisons)],
         sections=[section for section in sections if section.parts],
     )
 
@@ -140,7 +144,7 @@ def _counted(run: RunResult) -> str:
 
 
 def _notes(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> list[str]:
-    told = [f"{run.label}: {run.caveat}" for run in runs if run.caveat]
+    told = [f"{run.label}: {remark}" for run in runs for remark in run.remarks]
     for comparison in comparisons:
         told += [*comparison.mismatches, *comparison.remarks]
     return list(dict.fromkeys(told))

@@ -42,14 +42,17 @@ def comparison_table(rates: pd.DataFrame) -> pd.DataFrame:
         rates: rows of ``stats.failure_rates``, of one profile or several.
 
     Returns:
-        A frame of text. Index: the four classes of 2022, then every other class that occurred,
-        then the three outcomes, which add up to all trials. Columns: one per profile, then
+        A frame of text. Index: the four classes of 2022, then every other class that occurred, then
+        each reason of unknown outcomes that did, then the three outcomes, which add up to all
+        trials. Columns: one per profile, then
         ``mechanism``, the causes found over all profiles with their counts.
     """
     occurred = set(rates.loc[rates["count"] > 0, "bug_class"])
     known = [str(name) for name in CLASSES_OF_2022]
     classes = rates.loc[rates["kind"] == "bug_class", "bug_class"].drop_duplicates()
     rows = [*known, *(name for name in classes if name in occurred and name not in known)]
+    reasons = rates.loc[rates["kind"] == "unknown_class", "bug_class"].drop_duplicates()
+    rows += [str(name) for name in reasons if name in occurred]
     rows += [str(outcome) for outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.OK)]
     table = {
         profile: [_cell(group, name) for name in rows]
@@ -81,10 +84,10 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
         names: what to call the baseline and the candidate.
 
     Returns:
-        A frame of text. Index: the four classes of 2022, every other class that occurred, then
-        ``failed`` and ``unknown``. Columns: the two rates with their intervals, the difference in
-        percentage points with its interval, Holm's p ("–" where the class never came), the
-        verdict.
+        A frame of text. Index: the four classes of 2022, every other class that occurred and each
+        reason of unknown outcomes that did, then ``failed`` and ``unknown``. Columns: the two
+        rates with their intervals, the difference in percentage points with its interval, Holm's p
+        ("–" where the class never came), the verdict.
     """
     happened = table["baseline_count"] + table["candidate_count"] > 0
     known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])

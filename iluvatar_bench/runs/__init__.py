@@ -3,6 +3,7 @@
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.churn import run_churn
 from iluvatar_bench.runs.cold_start import run_cold_start
+from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.recorded import (
     find_run,
@@ -13,8 +14,9 @@ from iluvatar_bench.runs.recorded import (
     recorded_names,
 )
 from iluvatar_bench.runs.result import open_run
+from iluvatar_bench.runs.resume import resume_run
 from iluvatar_bench.runs.stop_signals import stop_on_signals
-from iluvatar_bench.runs.store import RunFolder, load_observations, load_run
+from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [
     "RunFolder",
@@ -29,6 +31,7 @@ __all__ = [
     "record_run",
     "recorded_logs",
     "recorded_names",
+    "resume_run",
     "run_churn",
     "run_cold_start",
     "stop_on_signals",

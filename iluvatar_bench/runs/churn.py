@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
@@ -14,12 +16,15 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
-from iluvatar_bench.records.frames import arrivals_frame
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.runs.arrivals import ArrivalJournal
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.journal import SYNC_SECONDS
+from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.pool_worker import PoolWorker
+from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Sink, Stop
+from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 
@@ -34,15 +39,18 @@ async def run_churn(
     sample_seconds: float = PERIOD_SECONDS,
     network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
+    away_seconds: float = AWAY_SECONDS,
+    journal_sync_seconds: float = SYNC_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Serve the plan's arrivals from a keep-alive pool under one profile; keep what happened.
 
-    The run's folder has ``arrivals.parquet`` (a row an arrival; ``arrivals.jsonl`` is its journal)
-    and ``pool.parquet`` (the pool's history) beside the tables of every run. ``pool_size``
-    (of networks), ``network``, ``address``, ``ready_seconds`` and ``sample_seconds`` are those of a
+    The run's folder has ``arrivals.parquet`` (a row an arrival) and ``pool.parquet`` (the pool's
+    history) beside the tables of every run, each with its journal. ``pool_size``
+    (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
+    ``away_seconds`` and ``journal_sync_seconds`` are those of a
     :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` and ``on_arrival`` are
     called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
     are dropped, and those being served are finished.
@@ -66,45 +74,66 @@ async def run_churn(
         network=network,
         ready_seconds=ready_seconds,
         sample_seconds=sample_seconds,
+        away_seconds=away_seconds,
+        journal_sync_seconds=journal_sync_seconds,
     )
     names = {source: find_source(source).container_name for source in sources}
     if len(set(names.values())) < len(names):
         raise UsageError(f"two different functions are named alike: {', '.join(names)}")
     folder = RunFolder.create(results, profile_name=f"{plan.kind}-{profile.name}")
     try:
-        async with open_testbed(settings, folder) as testbed:
-            by_function = {
-                f.name: testbed.setting(profile, names[f.source]) for f in plan.functions
-            }
-            journal = ArrivalJournal(folder.path)
-
-            async def workload(sinks: tuple[Sink, ...]) -> None:
-                worker = PoolWorker(
-                    settings=by_function,
-                    plan=plan,
-                    sinks=sinks,
-                    arrival_sinks=(journal.append, *((on_arrival,) if on_arrival else ())),
-                )
-                try:
-                    await worker.run(stop)
-                finally:
-                    # Also after Ctrl-C, as the tables of trials are.
-                    journal.close()
-                    frame = arrivals_frame(journal.rows())
-                    frame.to_parquet(folder.path / "arrivals.parquet", index=False)
-                    worker.log.write(folder.path)
-
-            return await execute(
-                testbed,
-                folder,
-                workload,
-                manifest={
-                    "profile": profile.model_dump(),
-                    "function": ", ".join(names.values()),
-                    "plan": plan.as_json(),
-                },
-                on_trial=on_trial,
-                stop=stop,
-            )
+        return await live_churn(
+            settings, plan, folder, on_trial=on_trial, on_arrival=on_arrival, stop=stop
+        )
     finally:
         folder.discard_if_empty()
+
+
+async def live_churn(
+    settings: TestbedSettings,
+    plan: ChurnPlan,
+    folder: RunFolder,
+    *,
+    on_trial: Callable[[Trial], None] | None,
+    on_arrival: Callable[[ArrivalRecord], None] | None,
+    stop: Stop | None,
+    sessions: Sequence[Mapping[str, Any]] = (),
+) -> RunResult:
+    """Serve the arrivals of the plan that have not ended yet, by the folder's journals.
+
+    ``sessions`` are those in which the run was cut off before.
+    """
+    (profile,) = settings.profiles
+    names = {source: find_source(source).container_name for source in settings.functions}
+    so_far = Standing.of(folder)
+    async with open_testbed(settings, folder) as testbed:
+        by_function = {f.name: testbed.setting(profile, names[f.source]) for f in plan.functions}
+
+        def write(record: ArrivalRecord) -> None:
+            folder.arrivals.append(asdict(record))
+
+        async def workload(sinks: tuple[Sink, ...]) -> None:
+            worker = PoolWorker(
+                settings=by_function,
+                plan=plan,
+                sinks=sinks,
+                arrival_sinks=(write, *((on_arrival,) if on_arrival else ())),
+                log=PoolLog(folder.pool),
+                so_far=so_far,
+            )
+            await worker.run(stop)
+
+        return await execute(
+            testbed,
+            folder,
+            workload,
+            manifest={
+                "profile": profile.model_dump(),
+                "function": ", ".join(names.values()),
+                "plan": plan.as_json(),
+                "request": request_of(settings),
+            },
+            on_trial=on_trial,
+            stop=stop,
+            sessions=sessions,
+        )

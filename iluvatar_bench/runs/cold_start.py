@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
-from iluvatar_bench.plans import cold_start
+from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.journal import SYNC_SECONDS
+from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
@@ -34,14 +39,16 @@ async def run_cold_start(
     address: Path | None = None,
     pause_threshold: float | None = None,
     log_collections: bool = False,
+    away_seconds: float = AWAY_SECONDS,
+    journal_sync_seconds: float = SYNC_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
-    ``pause_threshold`` and ``log_collections`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
+    ``pause_threshold``, ``log_collections``, ``away_seconds`` and ``journal_sync_seconds`` are
+    those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -59,28 +66,54 @@ async def run_cold_start(
         pause_threshold=pause_threshold,
         log_collections=log_collections,
         sample_seconds=sample_seconds,
+        away_seconds=away_seconds,
+        journal_sync_seconds=journal_sync_seconds,
     )
-    (source,) = settings.sources
-    name = source.container_name
     plan = cold_start(
-        trials=trials, concurrency=concurrency, seed=seed, function=name, hold_ms=hold_ms
+        trials=trials,
+        concurrency=concurrency,
+        seed=seed,
+        function=settings.sources[0].container_name,
+        hold_ms=hold_ms,
     )
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
-        async with open_testbed(settings, folder) as testbed:
-            setting = testbed.setting(profile, name)
-            return await execute(
-                testbed,
-                folder,
-                lambda sinks: run_plan(setting, plan, sinks=sinks, stop=stop),
-                manifest={
-                    "profile": profile.model_dump(),
-                    "function": source.name,
-                    "plan": plan.as_json(),
-                    "pause_threshold": settings.collector.pause_threshold,
-                },
-                on_trial=on_trial,
-                stop=stop,
-            )
+        return await live_cold_start(settings, plan, folder, on_trial=on_trial, stop=stop)
     finally:
         folder.discard_if_empty()
+
+
+async def live_cold_start(
+    settings: TestbedSettings,
+    plan: ColdStartPlan,
+    folder: RunFolder,
+    *,
+    on_trial: Callable[[Trial], None] | None,
+    stop: Stop | None,
+    sessions: Sequence[Mapping[str, Any]] = (),
+) -> RunResult:
+    """Run the trials of the plan that the folder's journal does not hold yet.
+
+    ``sessions`` are those in which the run was cut off before.
+    """
+    (source,) = settings.sources
+    (profile,) = settings.profiles
+    done = {trial.trial for trial in folder.journal()}
+    left = replace(plan, trials=tuple(t for t in plan.trials if t.index not in done))
+    async with open_testbed(settings, folder) as testbed:
+        setting = testbed.setting(profile, source.container_name)
+        return await execute(
+            testbed,
+            folder,
+            lambda sinks: run_plan(setting, left, sinks=sinks, stop=stop),
+            manifest={
+                "profile": profile.model_dump(),
+                "function": source.name,
+                "plan": plan.as_json(),
+                "pause_threshold": settings.collector.pause_threshold,
+                "request": request_of(settings),
+            },
+            on_trial=on_trial,
+            stop=stop,
+            sessions=sessions,
+        )

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.facts import host_facts
-from iluvatar_bench.monitor import Monitor
+from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.records import Trial
-from iluvatar_bench.records.frames import Observations, invocations_frame, trials_frame
+from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
 from iluvatar_bench.records.run_result import RunResult, RunStatus
+from iluvatar_bench.runs.journal import kept_synced
 from iluvatar_bench.runs.leaks import take_inventory
+from iluvatar_bench.runs.observations import journaled
+from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Testbed
+from iluvatar_bench.stats import failure_rates
 
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
 """Runs every trial and hands each to every sink as it ends."""
@@ -32,21 +37,24 @@ async def execute(
     manifest: Mapping[str, Any],
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
+    sessions: Sequence[Mapping[str, Any]] = (),
 ) -> RunResult:
-    """Run the workload; write journal, tables, rates and manifest; give back the run.
+    """Run the workload; write journals, tables, rates and manifest; give back the run.
 
     ``manifest`` holds what is particular to the run (profile, function, plan); versions, host
-    facts, times, status and the leaks are added. ``stop``, once set, has let the workload
-    end early: its trials in flight were finished, and the run's status is ``stopped``. Cancelled,
-    the run keeps what had ended and its status is ``interrupted``.
+    facts, times, status and the leaks are added. Of a run that is resumed, ``sessions`` are
+    those before this one (:func:`session_of`). ``stop``, once set, has let the workload end early:
+    its trials in flight were finished, and the run's status is ``stopped``. Cancelled, the run
+    keeps what had ended and its status is ``interrupted``.
 
     Raises:
+        UsageError: another process is at this run.
         ContainerdError: the inventory could not be taken.
     """
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
-    document = {**await _surroundings(testbed), **manifest}
+    document = {**await _surroundings(testbed), **manifest, "sessions": list(sessions)}
+    folder.claim()
     folder.write_manifest({**document, "status": RunStatus.RUNNING})
-    status = RunStatus.INTERRUPTED
     stock = partial(
         take_inventory,
         testbed.node,
@@ -54,48 +62,83 @@ async def execute(
         pools=[pool for pool, _ in testbed.networks.values()],
     )
     before = await stock()
+    ended: dict[str, Any] = {"status": RunStatus.INTERRUPTED}
     leaked: dict[str, list[str]] | None = None
-    monitor = testbed.monitor
-    try:
-        await workload(sinks)
-        status = RunStatus.STOPPED if stop is not None and stop.is_set() else RunStatus.FINISHED
-        leaked = (await stock()).beyond(before)
-    finally:
-        # Also after Ctrl-C: what was lived through is kept as tables, not only as a journal.
-        folder.close()
-        trials = folder.journal()
-        folder.write_tables(
-            trials_frame(trials), _observations(monitor, folder.run_id), invocations_frame(trials)
+
+    async def keep() -> None:
+        # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
+        _keep(
+            folder,
+            {
+                **document,
+                **ended,
+                "ended_at": datetime.now(UTC).isoformat(),
+                **_watched(testbed),
+                "ledger": {"before": asdict(before), "leaked": leaked},
+            },
         )
-        ended = {
-            "status": status,
-            "ended_at": datetime.now(UTC).isoformat(),
-            "events_complete": monitor.events.complete,
-            "event_gaps": [gap.as_dict() for gap in monitor.events.gaps],
-            "ledger": {"before": asdict(before), "leaked": leaked},
-        }
-        folder.write_manifest({**document, **ended})
-    result = open_run(folder.path)
-    result.rates.to_csv(folder.path / "failure_rates.csv", index=False)
-    return replace(result, recorded=False)
+
+    async with cleaned_up(keep):
+        seconds = testbed.settings.journal_sync_seconds
+        async with kept_synced(folder.journals, seconds=seconds):
+            await workload(sinks)
+        if testbed.daemon.lost:
+            ended["status"] = RunStatus.DAEMON_LOST
+        else:
+            stopped = stop is not None and stop.is_set()
+            ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
+            leaked = (await stock()).beyond(before)
+    return replace(open_run(folder.path), recorded=False)
 
 
-def _observations(monitor: Monitor, run_id: str) -> Observations:
-    return Observations(
-        events=monitor.events.records(run_id),
-        deaths=monitor.exits.deaths(run_id),
-        samples=monitor.samples(run_id),
-    )
+def _keep(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    """Write every table, and last the manifest: until then the journals are read."""
+    try:
+        _write_tables(folder)
+        folder.write_manifest(manifest)
+        folder.close()
+    except OSError as error:
+        raise UnusablePath(
+            f"cannot write the tables in {folder.path}: {error.strerror or error}; its journals "
+            "hold what had ended"
+        ) from error
+
+
+def _watched(testbed: Testbed) -> dict[str, Any]:
+    """How whole the observations are."""
+    events = testbed.monitor.events
+    return {
+        "events_complete": events.complete,
+        "event_gaps": [gap.as_dict() for gap in events.gaps],
+        "daemon_gaps": [gap.as_dict() for gap in testbed.daemon.gaps],
+        "observations_broken": testbed.observations.broken,
+    }
+
+
+def _write_tables(folder: RunFolder) -> None:
+    """Every table of the run, from its journals: of all its sessions."""
+    trials = folder.journal()
+    frame = trials_frame(trials)
+    folder.write_tables(frame, journaled(folder), invocations_frame(trials))
+    if folder.pool.path.exists():
+        folder.write_table("arrivals", arrivals_frame(folder.arrivals.rows()))
+        folder.write_table("pool", pool_frame(folder.pool.rows()))
+    folder.write_csv("failure_rates", failure_rates(frame))
+
+
+SESSION_FIELDS = ("started_at", "ended_at", "status", "event_gaps", "daemon_gaps", "ledger")
+
+
+def session_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a resumed run's manifest keeps of the session before; what was not known is left out."""
+    return {name: manifest[name] for name in SESSION_FIELDS if name in manifest}
 
 
 async def _surroundings(testbed: Testbed) -> dict[str, Any]:
     settings = testbed.settings
     network: dict[str, Any] = {"pool_size": settings.pool_size}
     if settings.bridged:
-        network |= {
-            "subnet": str(settings.network.subnet),
-            "bridge": settings.network.bridge,
-        }
+        network |= {"subnet": str(settings.network.subnet), "bridge": settings.network.bridge}
     version = await testbed.node.client.introspection.version()
     return {
         "started_at": datetime.now(UTC).isoformat(),

@@ -30,7 +30,7 @@ class Inventory:
     addresses: tuple[str, ...] = ()
 
     def beyond(self, before: Inventory) -> dict[str, list[str]]:
-        """What is here and was not in ``before``, by kind; kinds without any are left out."""
+        """What is here and was not in before, by kind; kinds without any are left out."""
         earlier = asdict(before)
         new = {
             kind: sorted(set(names) - set(earlier[kind])) for kind, names in asdict(self).items()

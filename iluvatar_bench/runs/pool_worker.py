@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from iluvatar_bench.errors import Unreachable
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.runner import Sink, Stop
-from iluvatar_bench.runs.trial import Setting, live_trial
+from iluvatar_bench.runs.standing import Standing
+from iluvatar_bench.runs.trial import Life, Setting, live_trial
 
 ArrivalSink = Callable[[ArrivalRecord], None]
 
@@ -60,7 +62,9 @@ class PoolWorker:
     plan: ChurnPlan
     sinks: tuple[Sink, ...]
     arrival_sinks: tuple[ArrivalSink, ...]
-    log: PoolLog = field(default_factory=PoolLog)
+    log: PoolLog
+    so_far: Standing = field(default_factory=Standing)
+    """Where the plan is taken up; by default at its beginning."""
     _pool: KeepAlivePool = field(init=False)
     _group: asyncio.TaskGroup = field(init=False, default_factory=asyncio.TaskGroup)
     _open: dict[int, _Open] = field(init=False, default_factory=dict)
@@ -69,21 +73,27 @@ class PoolWorker:
     _began: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._pool = KeepAlivePool(budget_mib=self.plan.budget_mib, memory_mib=self.plan.memory_mib)
+        self._pool = KeepAlivePool(
+            budget_mib=self.plan.budget_mib,
+            memory_mib=self.plan.memory_mib,
+            first_container=self.so_far.next_container,
+        )
 
     async def run(self, stop: Stop | None = None) -> None:
-        """Submit every arrival in its time, see each to its end, then remove what is idle.
+        """Submit every arrival that has not ended, see each to its end, then remove what is idle.
 
-        After ``stop`` is set nothing is submitted, what waits for memory is dropped, and what is
-        being served is finished.
+        After ``stop`` is set, or containerd is lost, nothing is submitted, what waits for memory or
+        for a container is dropped, and what is being served is finished.
         """
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self.so_far.clock_ms / 1000
+        if self.so_far != Standing():
+            self._note("resume")
         async with self._group:
             watch = self._group.create_task(self._watch(stop))
             if self.plan.clients is None:
                 await self._submit_on_schedule()
             else:
-                waiting = iter(self.plan.arrivals)
+                waiting = iter(self._arrivals)
                 async with asyncio.TaskGroup() as clients:
                     for _ in range(self.plan.clients):
                         clients.create_task(self._client(waiting))
@@ -94,18 +104,25 @@ class PoolWorker:
                 self._hand_over(evicted.container, None)
                 self._note("close", evicted.container)
 
+    @property
+    def _arrivals(self) -> tuple[Arrival, ...]:
+        return tuple(a for a in self.plan.arrivals if a.index not in self.so_far.ended)
+
     async def _watch(self, stop: Stop | None) -> None:
-        while stop is not None and not stop.is_set():  # noqa: ASYNC110  (it can only be asked)
+        while not self._ends_early(stop):  # noqa: ASYNC110  (it can only be asked)
             await asyncio.sleep(_STOP_POLL_SECONDS)
-        if stop is None:
-            return
         self._stopped.set()
         for number in self._pool.drop_waiting():
             self._end(self._open[number], ArrivalOutcome.DROPPED)
         self._note("drop")
 
+    def _ends_early(self, stop: Stop | None) -> bool:
+        if stop is not None and stop.is_set():
+            return True
+        return any(one.daemon is not None and one.daemon.lost for one in self.settings.values())
+
     async def _submit_on_schedule(self) -> None:
-        for arrival in self.plan.arrivals:
+        for arrival in self._arrivals:
             assert arrival.at_ms is not None
             left = arrival.at_ms / 1000 - (time.monotonic() - self._began)
             if left > 0:
@@ -170,15 +187,34 @@ class PoolWorker:
                 await self._serve(number, tenancy.serving, container)
                 tenancy.serving = await self._stay_idle(number, tenancy, container)
 
-        trial = await live_trial(
-            self.settings[function], live, index=number, function=function, seconds=LIFE_SECONDS
-        )
-        for sink in self.sinks:
-            sink(trial)
-        if tenancy.serving is not None:
+        trial = await self._trial(number, function, live)
+        if trial is None:
+            # Containerd is lost, and nobody had asked it for this container.
+            assert tenancy.serving is not None
+            self._stopped.set()
+            self._end(tenancy.serving, ArrivalOutcome.DROPPED)
+            tenancy.serving = None
+        else:
+            for sink in self.sinks:
+                sink(trial)
+        if trial is not None and tenancy.serving is not None:
             self._end_with(trial, tenancy.serving)
         del self._tenancies[number]
         self._carry_out("gone", number, self._pool.gone(number))
+
+    async def _trial(self, number: int, function: str, live: Life) -> Trial | None:
+        """The life of one container, begun once containerd is there; None where it is lost."""
+        setting = self.settings[function]
+        while setting.daemon is None or await setting.daemon.wait_serving():
+            try:
+                return await live_trial(
+                    setting, live, index=number, function=function, seconds=LIFE_SECONDS
+                )
+            except Unreachable:
+                if setting.daemon is None:
+                    raise
+                setting.daemon.suspect()
+        return None
 
     async def _serve(self, number: int, opened: _Open, container: Container) -> None:
         invoker = self.settings[opened.arrival.function].invoker

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.whole_files import replace_folder
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
@@ -93,7 +94,8 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
         raise UsageError("recorded runs are kept in a source checkout, and this is none")
     home = home or RECORDED_HOME
     run = open_run(find_run(folder))
-    if run.caveat:
+    if run.caveat or run.trials.empty:
+        run.require_trials()
         raise UsageError(run.caveat)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise UsageError(
@@ -104,12 +106,13 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
         raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
     draft = home / f".{name}.new"
     try:
+        shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         for source in [run.folder / "manifest.json", *_tables(run.folder)]:
             shutil.copyfile(source, draft / source.name)
-        if target.exists():
-            shutil.rmtree(target)
-        draft.rename(target)
+        # It has no journal to fall back on.
+        open_run(draft)
+        replace_folder(draft, target)
     except OSError as error:
         raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
     finally:

@@ -7,8 +7,9 @@ from pathlib import Path
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
-from iluvatar_bench.runs.store import load_observations, load_run
+from iluvatar_bench.runs.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
 
@@ -16,7 +17,7 @@ def open_run(folder: Path) -> RunResult:
     """A run from its folder; a run that was cut off is read from its journal.
 
     Raises:
-        UsageError: it is no run folder, it is empty, damaged, or another schema's.
+        UsageError: it is no run folder, it is damaged, or another schema's.
     """
     manifest, trials = load_run(folder)
     try:

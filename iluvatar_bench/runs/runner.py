@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from iluvatar_bench.errors import Unreachable
 from iluvatar_bench.plans import ColdStartPlan, PlannedTrial
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.trial import Setting, run_trial
@@ -42,7 +43,9 @@ async def run_trials(
     """Run the trials in their order, ``concurrency`` at a time; each sink gets each trial.
 
     ``trials`` may be a generator that decides late: it is asked for the next trial only when there
-    is room for it. After ``stop`` is set no trial begins, and those in flight are finished.
+    is room for it. After ``stop`` is set no trial begins, and those in flight are finished. While
+    containerd is away none begins either; where it does not come back the trials that are left are
+    not run, which the settings' watch says (``DaemonWatch.lost``).
 
     A sink is called as a trial ends, in the order of ends. A sink that raises ends the run: a
     trial that cannot be written down must not be lost silently.
@@ -57,8 +60,22 @@ async def _work(
     waiting: Iterator[tuple[Setting, PlannedTrial]], sinks: tuple[Sink, ...], stop: Stop | None
 ) -> None:
     for setting, planned in waiting:
-        if stop is not None and stop.is_set():
+        trial = await _begin(setting, planned, stop)
+        if trial is None:
             return
-        trial = await run_trial(setting, planned)
         for sink in sinks:
             sink(trial)
+
+
+async def _begin(setting: Setting, planned: PlannedTrial, stop: Stop | None) -> Trial | None:
+    """Run one trial once containerd is there; None where no trial is to begin any more."""
+    while stop is None or not stop.is_set():
+        if setting.daemon is not None and not await setting.daemon.wait_serving():
+            return None
+        try:
+            return await run_trial(setting, planned)
+        except Unreachable:
+            if setting.daemon is None:
+                raise
+            setting.daemon.suspect()
+    return None

@@ -1,4 +1,4 @@
-"""Run folders: the journal first, everything derived from it later."""
+"""Run folders: the journals first, everything derived from them later, each file whole."""
 
 from __future__ import annotations
 
@@ -6,21 +6,34 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
-from iluvatar_bench.records.frames import Observations, trials_frame
+from iluvatar_bench.records.frames import Observations, trials_frame, with_unknown_class
+from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.runs.journal import Journal
+
+OBSERVATIONS = ("events", "deaths", "samples")
+"""What a monitor sees, by the names of the tables."""
 
 
 class RunFolder:
-    """The folder of one run. ``journal.jsonl`` is the truth until the tables are written."""
+    """The folder of one run. The journals are the truth until the tables are written.
 
-    def __init__(self, path: Path) -> None:
+    ``session`` counts how often the run was begun: 1, and one more each time that it is resumed.
+    """
+
+    def __init__(self, path: Path, *, session: int = 1) -> None:
         self.path = path
-        self._journal: IO[str] | None = None
+        self.session = session
+        self._journal = Journal(path / "journal.jsonl")
+        self.arrivals = Journal(path / "arrivals.jsonl")
+        self.pool = Journal(path / "pool.jsonl")
+        self.observations = {name: Journal(path / f"{name}.jsonl") for name in OBSERVATIONS}
 
     @property
     def run_id(self) -> str:
@@ -35,7 +48,12 @@ class RunFolder:
     @property
     def journal_path(self) -> Path:
         """One JSON document a line, appended as each trial ends."""
-        return self.path / "journal.jsonl"
+        return self._journal.path
+
+    @property
+    def journals(self) -> tuple[Journal, ...]:
+        """Every journal of the run."""
+        return (self._journal, self.arrivals, self.pool, *self.observations.values())
 
     @classmethod
     def create(cls, results: Path, *, profile_name: str) -> RunFolder:
@@ -55,6 +73,14 @@ class RunFolder:
             ) from error
         return folder
 
+    def claim(self) -> None:
+        """Keep other processes from going on with this run, until :meth:`close`.
+
+        Raises:
+            UsageError: another process is at it.
+        """
+        self._journal.claim()
+
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that never began; whatever is in it keeps it."""
         try:
@@ -65,58 +91,55 @@ class RunFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write or replace the manifest; it carries the schema version."""
         document = {"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **manifest}
-        self.manifest_path.write_text(json.dumps(document, indent=2) + "\n")
+        write_whole(self.manifest_path, json.dumps(document, indent=2) + "\n")
 
     def append(self, trial: Trial) -> None:
         """Append the trial to the journal; it survives the end of this process, however it ends."""
-        if self._journal is None:
-            self._journal = self.journal_path.open("a")
-        self._journal.write(json.dumps(trial.as_json()) + "\n")
-        self._journal.flush()
+        self._journal.append(trial.as_json())
 
     def close(self) -> None:
-        """Close the journal."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        """Close the journals; all that is in them is on the disk then."""
+        for journal in self.journals:
+            journal.close()
 
     def journal(self) -> list[Trial]:
         """Every trial of the journal, in the order of their ends.
 
-        A last line without its end is one that a killed process could not finish: passed over.
+        Raises:
+            UsageError: the journal is damaged.
         """
-        if not self.journal_path.exists():
-            return []
-        lines = self.journal_path.read_text().split("\n")[:-1]
-        return [Trial.from_json(json.loads(line)) for line in lines]
+        return [Trial.from_json(row) for row in self._journal.rows()]
 
     def write_tables(
         self, trials: pd.DataFrame, seen: Observations, invocations: pd.DataFrame
     ) -> None:
         """Write the trials, what the monitor saw and the invocations; ``trials`` as CSV too."""
-        trials.to_parquet(self.path / "trials.parquet", index=False)
-        trials.to_csv(self.path / "trials.csv", index=False)
-        invocations.to_parquet(self.path / "invocations.parquet", index=False)
+        self.write_table("invocations", invocations)
         for name, frame in seen.frames().items():
-            frame.to_parquet(self.path / f"{name}.parquet", index=False)
+            self.write_table(name, frame)
+        self.write_trials(trials)
+
+    def write_trials(self, trials: pd.DataFrame) -> None:
+        """Write the trials, as Parquet and as CSV."""
+        self.write_csv("trials", trials)
+        self.write_table("trials", trials)
+
+    def write_table(self, name: str, frame: pd.DataFrame) -> None:
+        """Write one table as Parquet."""
+        with whole_file(self.path / f"{name}.parquet") as draft:
+            frame.to_parquet(draft, index=False)
+
+    def write_csv(self, name: str, frame: pd.DataFrame) -> None:
+        """Write one table as CSV."""
+        with whole_file(self.path / f"{name}.csv") as draft:
+            frame.to_csv(draft, index=False)
 
 
-def load_observations(path: Path) -> dict[str, pd.DataFrame]:
-    """What was seen over a run: ``events``, ``deaths`` and ``samples``; empty where there are none.
-
-    The columns are those of ``records.Event``, ``Death`` and ``Sample``.
-    """
-    return {
-        name: pd.read_parquet(table) if (table := path / f"{name}.parquet").exists() else empty
-        for name, empty in Observations().frames().items()
-    }
-
-
-def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The manifest and the trials of a run folder; the journal serves where a run was cut off.
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run folder.
 
     Raises:
-        UsageError: it is no run folder, it is empty, or another schema's.
+        UsageError: it is no run folder, or another schema's.
     """
     folder = RunFolder(path)
     try:
@@ -127,14 +150,57 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise UsageError(f"{folder.manifest_path} cannot be read: {error}") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if version not in READABLE_VERSIONS:
-        readable = " and ".join(map(str, READABLE_VERSIONS))
+        *others, last = map(str, READABLE_VERSIONS)
+        readable = f"{', '.join(others)} and {last}"
         raise UsageError(f"{path} has schema version {version}; this program reads {readable}")
-    table = path / "trials.parquet"
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def read_table(path: Path, name: str, journal: Journal) -> pd.DataFrame | None:
+    """A table of a run; None where its journal is to be read instead.
+
+    That is where the run had not come to writing it (so that a table may be one of an earlier
+    session), or where it is missing or torn and there is a journal.
+
+    Raises:
+        UsageError: it is torn, and there is no journal.
+    """
+    table = path / f"{name}.parquet"
+    if journal.path.exists() and _unfinished(path):
+        return None
+    if not table.exists():
+        return None
     try:
-        frame = pd.read_parquet(table) if table.exists() else trials_frame(folder.journal())
+        return pd.read_parquet(table)
     except (OSError, ValueError, KeyError, TypeError) as error:
+        if journal.path.exists():
+            return None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"the trials in {path} cannot be read: {reason}") from error
-    if frame.empty:
-        raise UsageError(f"{path} holds no trial")
-    return manifest, frame
+        raise UsageError(f"the {name} in {path} cannot be read: {reason}") from error
+
+
+def _unfinished(path: Path) -> bool:
+    try:
+        return read_manifest(path).get("status") == RunStatus.RUNNING
+    except UsageError:
+        return False
+
+
+def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The manifest and the trials of a run folder; the journal serves where a run was cut off.
+
+    A run that ended before its first trial has a frame without rows.
+
+    Raises:
+        UsageError: it is no run folder, it is damaged, or another schema's.
+    """
+    folder = RunFolder(path)
+    manifest = read_manifest(path)
+    frame = read_table(path, "trials", folder._journal)
+    try:
+        if frame is None:
+            frame = trials_frame(folder.journal())
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the trials in {path} cannot be read: {error}") from error
+    return manifest, with_unknown_class(frame)

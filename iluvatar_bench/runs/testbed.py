@@ -35,6 +35,9 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, watch_daemon
+from iluvatar_bench.runs.journal import SYNC_SECONDS
+from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.trial import Setting
 
@@ -69,6 +72,10 @@ class TestbedSettings:
     """Another one for the collector of a private containerd; None: the profile's collector."""
     log_collections: bool = False
     """Whether the log of a private containerd is to tell of every collection."""
+    away_seconds: float = AWAY_SECONDS
+    """How long containerd may be away before the run gives it up."""
+    journal_sync_seconds: float = SYNC_SECONDS
+    """How much of the run's journals the end of the host may take."""
 
     def __post_init__(self) -> None:
         if not self.ready_seconds > 0:
@@ -77,6 +84,16 @@ class TestbedSettings:
             raise UsageError(
                 f"sample_seconds must be between 0 (off) and {MAX_SAMPLE_SECONDS:g}, "
                 f"not {self.sample_seconds:g}"
+            )
+        if not 0 <= self.away_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"away_seconds must be between 0 and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.away_seconds:g}"
+            )
+        if not 0.01 <= self.journal_sync_seconds <= MAX_SAMPLE_SECONDS:
+            raise UsageError(
+                f"journal_sync_seconds must be between 0.01 and {MAX_SAMPLE_SECONDS:g}, "
+                f"not {self.journal_sync_seconds:g}"
             )
         collectors = {profile.collector for profile in self.profiles}
         if len(collectors) != 1:
@@ -144,6 +161,11 @@ class Testbed:
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
     networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
     monitor: Monitor
+    daemon: DaemonWatch
+    observations: ObservationJournals
+    """Where what the monitor sees is written down."""
+    session: int = 1
+    """How often the run was begun; see ``RunFolder``."""
 
     def setting(self, profile: Profile, function: str) -> Setting:
         """What the trials of one function under one profile have in common.
@@ -164,6 +186,8 @@ class Testbed:
             invoker=invoker,
             ready_seconds=self.settings.ready_seconds,
             monitor=self.monitor,
+            daemon=self.daemon,
+            session=self.session,
         )
 
 
@@ -191,13 +215,11 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
         node = await stack.enter_async_context(_node(settings, folder))
         images = {
             key: await import_layout(
-                node.client,
-                built.layout,
-                name=built.name,
-                snapshotters=settings.snapshotters,
+                node.client, built.layout, name=built.name, snapshotters=settings.snapshotters
             )
             for key, built in layouts.items()
         }
+        observations = ObservationJournals(folder)
         yield Testbed(
             run_id=folder.run_id,
             settings=settings,
@@ -207,8 +229,13 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             networks=networks,
             # Last, so that it sees the workload and nothing of what came before.
             monitor=await stack.enter_async_context(
-                open_monitor(node.client, sample_seconds=settings.sample_seconds)
+                open_monitor(node.client, sample_seconds=settings.sample_seconds, sink=observations)
             ),
+            daemon=await stack.enter_async_context(
+                watch_daemon(node.client, node.address, away_seconds=settings.away_seconds)
+            ),
+            observations=observations,
+            session=folder.session,
         )
 
 

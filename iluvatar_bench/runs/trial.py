@@ -6,7 +6,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,13 @@ from iluvatar_bench.bugs import DaemonFact, Evidence, Mechanism
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
-from iluvatar_bench.errors import ContainerdError, IluvatarBenchError, NetworkError
+from iluvatar_bench.errors import (
+    AnswerLost,
+    ContainerdError,
+    IluvatarBenchError,
+    NetworkError,
+    Unreachable,
+)
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
 from iluvatar_bench.lifecycle import Container, KillLog, remove_container
@@ -33,6 +40,7 @@ from iluvatar_bench.monitor import (
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.runs.daemon_watch import DaemonWatch
 from iluvatar_bench.runs.verdict import judged
 
 log = logging.getLogger(__name__)
@@ -66,6 +74,16 @@ class Setting:
     monitor: Monitor | None = None
     """What watches the containers; without one nobody does."""
     layers: ImageLayers = field(default_factory=ImageLayers)
+    daemon: DaemonWatch | None = None
+    """Who knows whether containerd is there; without one a trial's own deadlines are all there is.
+    """
+    session: int = 1
+    """How often the run was begun: containers of a resumed run have names of their own."""
+
+    def container_id(self, function: str, index: int) -> str:
+        """What the container of a trial is called."""
+        again = f"-{self.session}" if self.session > 1 else ""
+        return f"{function}-{self.run_id[-8:]}-{index:05d}{again}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +135,12 @@ async def live_trial(
 
     ``seconds`` is how long ``live`` is meant to take; a trial that takes much longer is ended.
 
-    Raises nothing but cancellation: whatever goes wrong becomes the trial's outcome.
+    Whatever goes wrong becomes the trial's outcome, if it was begun.
+
+    Raises:
+        Unreachable: nothing was asked of containerd, because it is not there: there is no trial.
     """
-    container_id = f"{function}-{setting.run_id[-8:]}-{index:05d}"
+    container_id = setting.container_id(function, index)
     submitted_at = datetime.now(UTC).isoformat()
     started = time.monotonic()
     async with open_container(
@@ -129,8 +150,11 @@ async def live_trial(
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
-        failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
-        cleanup_errors += await _detach(setting, container)
+        try:
+            failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
+        finally:
+            detached = await _detach(setting, container)
+        cleanup_errors += detached
         stdout, stderr = container.output_tails()
         trial = Trial(
             run_id=setting.run_id,
@@ -170,7 +194,7 @@ async def _live(
     failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
-        async with asyncio.timeout(TRIAL_SECONDS + seconds):
+        async with _bounded(setting, TRIAL_SECONDS + seconds):
             await _attach(setting, container)
             await container.create()
             _watch(setting, container)
@@ -178,11 +202,16 @@ async def _live(
             await live(container)
             latent = await _latent_damage(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
+        if isinstance(error, Unreachable) and not container.progress.begun:
+            raise
+        if setting.daemon is not None and isinstance(error, (AnswerLost, Unreachable)):
+            # Nothing is to begin until it has answered again.
+            setting.daemon.suspect()
         failure = await collect_evidence(setting, container, error, before)
     if setting.monitor is not None:
         setting.monitor.expect_end(container.id)
     try:
-        async with asyncio.timeout(TRIAL_SECONDS):
+        async with _bounded(setting, TRIAL_SECONDS):
             notes = await remove_container(container)
     except (IluvatarBenchError, OSError, TimeoutError) as error:
         if failure is None:
@@ -195,13 +224,25 @@ async def _live(
     return failure, latent, notes
 
 
+@asynccontextmanager
+async def _bounded(setting: Setting, seconds: float) -> AsyncIterator[None]:
+    watch = setting.daemon
+    async with asyncio.timeout(seconds) if watch is None else watch.bounded(seconds):
+        yield
+
+
 async def _latent_damage(container: Container) -> Mechanism | None:
     """What is wrong with a container that nobody has a complaint about.
 
     A function that has loaded all that it needs does not notice that its files are gone.
+
+    Raises:
+        AnswerLost: the daemon went away: as with every other request, the outcome is not known.
     """
     try:
         intact = await container.snapshots.exists(container.snapshot_key)
+    except AnswerLost:
+        raise
     except ContainerdError as error:
         log.debug("%s: %s", container.id, error)
         return None
@@ -277,6 +318,7 @@ async def collect_evidence(
         shim_pid=container.shim_pid,
         daemon_before=before.daemon,
         events=None if events is None else events_of(events.events, container.id),
+        daemon_answers=setting.daemon is None or setting.daemon.serving,
         events_broken=None if events is None else _why_incomplete(events),
         cwd=container.image.cwd,
         env=container.image.env,

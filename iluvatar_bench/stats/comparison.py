@@ -67,8 +67,9 @@ def compare_profiles(
 
     Returns:
         A frame with the columns :data:`COMPARISON_COLUMNS`: every bug class in its order
-        (``kind`` "bug_class"), then ``failed`` and ``unknown`` (``kind`` "outcome").
-        ``p_holm`` is NaN for rows outside the family.
+        (``kind`` "bug_class"), the reasons of unknown outcomes (``kind`` "unknown_class"), then
+        ``failed`` and ``unknown`` (``kind`` "outcome"). ``p_holm`` is NaN for rows outside the
+        family: those that never happened, and the reasons, which are judged together as unknown.
 
     Raises:
         ValueError: a column is missing, the accounting does not hold, a side has no trials,
@@ -94,6 +95,7 @@ def compare_profiles(
         p_value=[value.p_value for value in found],
     )
     happened = (table["baseline_count"] + table["candidate_count"]) > 0
+    happened &= table["kind"] != "unknown_class"
     table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
     table["verdict"] = [
         str(_verdict(p, difference, alpha))

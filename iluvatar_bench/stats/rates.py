@@ -15,7 +15,8 @@ import pandas as pd
 from scipy.stats import beta, norm
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
-from iluvatar_bench.records import Outcome
+from iluvatar_bench.records import Outcome, UnknownClass
+from iluvatar_bench.records.frames import with_unknown_class
 from iluvatar_bench.stats._checks import (
     check_confidence,
     check_counts,
@@ -161,7 +162,8 @@ def check_accounting(trials: pd.DataFrame) -> None:
     """Hold the identity: trials = ok + failed + unknown, and failed = the sum over bug classes.
 
     That is: every row has one of the three outcomes, every failed row exactly one known bug
-    class, and no other row has a class.
+    class, and no other row has a class. Likewise an unknown row has a known reason, and no other
+    has one, in trials with ``unknown_class`` (earlier versions have no such column).
 
     Args:
         trials: one row a trial, with at least ``outcome`` and ``bug_class``; a missing class is
@@ -183,6 +185,11 @@ def check_accounting(trials: pd.DataFrame) -> None:
     refuse_rows(
         trials, classed & ~trials["bug_class"].isin(list(BugClass)), "a bug class that nobody knows"
     )
+    if "unknown_class" in trials.columns:
+        unknown, reason = outcome == Outcome.UNKNOWN, trials["unknown_class"]
+        wrong = unknown & ~reason.isin(list(UnknownClass))
+        refuse_rows(trials, wrong, "an unknown outcome without a known reason")
+        refuse_rows(trials, reason.notna() & ~unknown, "a known outcome that is said to be unknown")
 
 
 def failure_rates(
@@ -203,7 +210,8 @@ def failure_rates(
         A frame with the columns :data:`FAILURE_RATE_COLUMNS`; profiles in the order of their
         first trial. Within a profile the rows of ``kind`` "bug_class" come first: every member
         of ``BugClass`` in its order, zero counts included, so that two tables always align.
-        Then three rows of ``kind`` "outcome", whose ``bug_class`` is ok, failed or unknown.
+        Then a row of ``kind`` "unknown_class" for each member of ``UnknownClass``, which add up to
+        the unknown; then three of ``kind`` "outcome", whose ``bug_class`` is ok, failed or unknown.
         ``upper_bound_if_zero`` is NaN unless count is 0. ``mechanisms`` lists the causes found
         among the row's failures, most frequent first ("snapshot_collected 9/9"); failures
         without one count as "unknown"; the text is empty where nothing failed. A frame
@@ -215,10 +223,14 @@ def failure_rates(
     require_columns(trials, ("profile", "mechanism"))
     check_accounting(trials)
     refuse_missing(trials, ["profile"])
+    trials = with_unknown_class(trials)
     rows: list[dict[str, Any]] = []
     for profile, group in trials.groupby("profile", sort=False, observed=True):
         failed = group["outcome"] == Outcome.FAILED
         selections = [("bug_class", str(name), group["bug_class"] == name) for name in BugClass]
+        selections += [
+            ("unknown_class", str(name), group["unknown_class"] == name) for name in UnknownClass
+        ]
         selections += [("outcome", str(name), group["outcome"] == name) for name in Outcome]
         for kind, name, selected in selections:
             value = rate(int(selected.sum()), len(group), method=method, confidence=confidence)

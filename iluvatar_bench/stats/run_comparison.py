@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records import COUNTED_ALIKE
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.stats.comparison import Verdict, compare_profiles, overall_verdict
 
@@ -85,10 +86,13 @@ def compare_runs(
         force: compare runs of different hosts or schemas anyway.
 
     Raises:
-        UsageError: alpha is not in (0, 1), or the runs do not match and ``force`` is not set.
+        UsageError: alpha is not in (0, 1), a run holds no trial, or the runs do not match and
+            ``force`` is not set.
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
+    for run in (baseline, candidate):
+        run.require_trials()
     mismatches = mismatches_of(baseline.manifest, candidate.manifest)
     if mismatches and not force:
         raise UsageError(
@@ -110,7 +114,8 @@ def compare_runs(
 
 def mismatches_of(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[str, ...]:
     """What forbids the comparison of two manifests, one text each; empty if nothing does."""
-    facts = {"schema version": (baseline.get("schema_version"), candidate.get("schema_version"))}
+    versions = (baseline.get("schema_version"), candidate.get("schema_version"))
+    facts = {} if COUNTED_ALIKE.issuperset(versions) else {"schema version": versions}
     facts |= {name: (_fact(baseline, name), _fact(candidate, name)) for name in HOST_FACTS}
     return tuple(_differ(name, *pair) for name, pair in facts.items() if pair[0] != pair[1])
 
@@ -126,7 +131,7 @@ def remarks_on(baseline: RunResult, candidate: RunResult) -> tuple[str, ...]:
         return ("both sides are the same run: this can show no difference",)
     remarks = [_differ(name, *pair) for name, pair in _plans(one, other).items()]
     sides = (("baseline", baseline), ("candidate", candidate))
-    remarks += [f"{side}: {run.caveat}" for side, run in sides if run.caveat]
+    remarks += [f"{side}: {remark}" for side, run in sides for remark in run.remarks]
     if one.get("private_daemon") != other.get("private_daemon"):
         remarks.append("one run had a private containerd, the other one that was already running")
     memory = [run.get("host", {}).get("memory_bytes") or 0 for run in (one, other)]

@@ -26,7 +26,7 @@ from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Way
 from iluvatar_bench.records.frames import Observations
-from iluvatar_bench.runs.store import load_observations
+from iluvatar_bench.runs.observations import load_observations
 
 WAYS = (Way.PIDFD, Way.WAIT, Way.EVENT, Way.POLL)
 """The ways that tell of every death as long as nothing breaks."""

@@ -125,7 +125,7 @@ class Prober:
         await run_trials(
             planned(), concurrency=self.concurrency, sinks=(*self.sinks, count), stop=self.stop
         )
-        if self.stop is not None and self.stop.is_set():
+        if self.testbed.daemon.lost or (self.stop is not None and self.stop.is_set()):
             raise Stopped
         # Trials that never entered the class's step count for nothing, so `most` may run out.
         decided = Decision.EXHAUSTED if decision is Decision.GO_ON else decision

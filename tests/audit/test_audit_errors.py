@@ -18,6 +18,7 @@ from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonFault,
+    DeadlineExceeded,
     IluvatarBenchError,
     Unreachable,
     UnusablePath,
@@ -36,9 +37,11 @@ def listening(path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-async def one_line(error: type[IluvatarBenchError], words: str, address: Path) -> None:
+async def one_line(
+    error: type[IluvatarBenchError], words: str, address: Path, *, connect_seconds: float = 10.0
+) -> None:
     with pytest.raises(error, match=words) as raised:
-        await audit_daemon(address)
+        await audit_daemon(address, connect_seconds=connect_seconds)
     assert "\n" not in str(raised.value)
     assert str(address) in str(raised.value)
 
@@ -62,12 +65,13 @@ async def test_a_server_of_another_kind(short_folder: Path) -> None:
 
     server = await asyncio.start_unix_server(answer, short_folder / "docker")
     async with server:
-        await one_line(Unreachable, "no containerd answers at", short_folder / "docker")
+        await one_line(Unreachable, "what listens at .* is no containerd", short_folder / "docker")
 
 
 async def test_a_server_that_says_nothing(short_folder: Path) -> None:
     with listening(short_folder / "mute"):
-        await one_line(Unreachable, "no containerd answers at", short_folder / "mute")
+        words = r"containerd at .* does not answer within 0\.2 s"
+        await one_line(DeadlineExceeded, words, short_folder / "mute", connect_seconds=0.2)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give it up")

@@ -18,15 +18,16 @@ import pytest
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci import media_types as m
-from iluvatar_bench.containerd.oci.archive_spool import DOCUMENT_BYTES
+from iluvatar_bench.containerd.oci.documents import PlatformDocument
 from iluvatar_bench.containerd.oci.image_archive import (
     ArchivedImage,
     convert_archive,
     import_archive,
 )
 from iluvatar_bench.containerd.oci.image_import import blob_path
-from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, parse_platform
+from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, stated_platform
 from iluvatar_bench.containerd.oci.pull import export
+from iluvatar_bench.containerd.services.content import DOCUMENT_BYTES
 from iluvatar_bench.errors import ImageError, NotFound
 from tests.support.archives import (
     FOREIGN,
@@ -168,9 +169,8 @@ def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_platforms() -> None:
     assert host_platform().os == "linux"
-    assert parse_platform({"os": "linux", "architecture": "arm64", "variant": "v8"}) == Platform(
-        "linux", "arm64"
-    )
+    stated = PlatformDocument(os="linux", architecture="arm64", variant="v8")
+    assert stated_platform(stated) == Platform("linux", "arm64")
     assert str(Platform("linux", "arm", "v6")) == "linux/arm/v6"
 
 
@@ -366,8 +366,8 @@ def _set(name: str, data: bytes) -> Callable[[Files], None]:
     ("change", "words"),
     [
         (_set("index.json", b"{"), "is no JSON"),
-        (_set("index.json", b"[]"), "has no list of manifests"),
-        (_set("index.json", b'{"manifests":[1]}'), "has no list of manifests"),
+        (_set("index.json", b"[]"), "is not of the right form, at its top"),
+        (_set("index.json", b'{"manifests":[1]}'), "is not of the right form, at manifests.0"),
         (_set("index.json", b'{"manifests":[]}'), "for no platform at all"),
         (_set("index.json", b'{"manifests":[{"mediaType":"x/y"}]}'), "for no platform at all"),
         (_set("index.json", b'{"manifests":' + b"[" * 100_000), "is no JSON"),

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,8 @@ from iluvatar_bench.plans import (
     churn,
 )
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.runs import resume_run
+from iluvatar_bench.runs.journal import Journal
 
 HELLO = PooledFunction("hello", "hello", 128)
 THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))
@@ -178,18 +181,47 @@ async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_pa
         run_churn(resolve_profile("guarded"), plan, results=tmp_path, stop=stop)
     )
     async with asyncio.timeout(60):
-        while not list(tmp_path.glob("*/manifest.json")):  # noqa: ASYNC110
+        # The first five are submitted at once; stopped while the only container starts. Before
+        # that there is nothing to finish: a stop that comes earlier has a test of its own.
+        while _noted(tmp_path, "arrive") < 5:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        # The first five are submitted at once; stopped while the only container starts.
         stop.set()
         result = await run
     assert result.arrivals is not None
     counts = Counter(result.arrivals["outcome"])
     assert set(counts) <= {"ok", "dropped"}
-    assert sum(counts.values()) == len(result.arrivals) <= 5
+    assert sum(counts.values()) == len(result.arrivals) == 5
     assert set(result.trials["outcome"]) == {"ok"}
     assert result.leaked == {}
     assert f"stopped after {len(result.arrivals)} of 9 planned arrivals" in str(result)
+
+
+def _noted(results: Path, event: str) -> int:
+    """How often the pool of the only run there has noted an event so far."""
+    return sum(
+        row["event"] == event
+        for path in results.glob("*/pool.jsonl")
+        for row in Journal(path).rows()
+    )
+
+
+@pytest.mark.daemon
+async def test_a_run_stopped_before_its_first_arrival_is_kept_and_can_be_resumed(
+    tmp_path: Path,
+) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    plan = one_by_one("hello", "float_operation")
+    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, stop=stop)
+    assert result.trials.empty
+    assert result.arrivals is not None
+    assert result.arrivals.empty
+    assert result.manifest["status"] == "stopped"
+    assert "stopped before its first trial" in str(result)
+    resumed = await resume_run(result.folder)
+    check_accounts(resumed, plan)
+    assert resumed.caveat == ""
+    assert "resumed, 1 time(s)" in str(resumed)
 
 
 @pytest.mark.daemon
@@ -266,21 +298,21 @@ def record(arrival: int, **changes: object) -> ArrivalRecord:
 
 
 def test_accounts_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
-    from iluvatar_bench.runs.arrivals import ArrivalJournal, load_arrivals
+    from iluvatar_bench.runs.arrivals import load_arrivals
 
     with pytest.raises(ValueError, match="outcome failed with class None"):
         record(0, outcome=ArrivalOutcome.FAILED)
     with pytest.raises(ValueError, match="outcome ok with class"):
         record(0, bug_class="network")
-    journal = ArrivalJournal(tmp_path)
-    journal.append(record(0))
+    journal = Journal(tmp_path / "arrivals.jsonl")
+    journal.append(asdict(record(0)))
     with (tmp_path / "arrivals.jsonl").open("a") as file:
         file.write(json.dumps({"arrival": 1})[:-4])
     assert len(load_arrivals(tmp_path)) == 1, "a line cut short is passed over"
     (tmp_path / "arrivals.jsonl").unlink()
     journal.close()
     for _ in range(2):
-        journal.append(record(3))
+        journal.append(asdict(record(3)))
     journal.close()
     with pytest.raises(UsageError, match="an arrival stands in it twice"):
         load_arrivals(tmp_path)

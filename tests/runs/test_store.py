@@ -156,9 +156,11 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"schema_version": 99}')
     with pytest.raises(UsageError, match="schema version 99"):
         load_run(tmp_path)
-    RunFolder(tmp_path).write_manifest({})
-    with pytest.raises(UsageError, match="holds no trial"):
-        load_run(tmp_path)
+    for torn in ("", "not a table"):
+        RunFolder(tmp_path).write_manifest({"status": "finished"})
+        (tmp_path / "trials.parquet").write_text(torn)
+        with pytest.raises(UsageError, match=r"the trials in .* cannot be read"):
+            load_run(tmp_path)
 
 
 def test_results_that_cannot_be_written(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.records import UnknownClass
 from iluvatar_bench.stats import (
     COMPARISON_COLUMNS,
     Verdict,
@@ -38,7 +39,7 @@ def test_a_fix_is_better_and_its_reverse_is_worse(before):
     fixed = frame(ok=40)
     table = rows_by_class(compare_profiles(before, fixed))
     assert tuple(compare_profiles(before, fixed).columns) == COMPARISON_COLUMNS
-    assert list(table.index) == [*map(str, BugClass), "failed", "unknown"]
+    assert list(table.index) == [*map(str, BugClass), *map(str, UnknownClass), "failed", "unknown"]
     verdicts = table["verdict"]
     assert verdicts["snapshot_overlay"] == verdicts["failed"] == Verdict.BETTER
     assert verdicts["missing_packages"] == Verdict.BETTER

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_bench.bugs.taxonomy import BugClass
-from iluvatar_bench.records import Outcome
+from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.stats import FAILURE_RATE_COLUMNS, check_accounting, failure_rates, rate
 
 COLUMNS = ["profile", "outcome", "bug_class", "mechanism"]
@@ -44,7 +44,7 @@ def trials():
 def test_every_class_has_its_row_and_every_outcome(trials):
     table = failure_rates(trials)
     assert tuple(table.columns) == FAILURE_RATE_COLUMNS
-    names = [*(str(name) for name in BugClass), *(str(name) for name in Outcome)]
+    names = [str(name) for kind in (BugClass, UnknownClass, Outcome) for name in kind]
     assert list(table["bug_class"]) == names * 2
     assert list(table["profile"].unique()) == ["no-reference", "guarded"]
     assert table["count"].dtype == table["trials"].dtype == "int64"

@@ -1,16 +1,18 @@
 """A containerd that speaks the real gRPC API over a real socket, and fails as it is told.
 
-For what a real daemon cannot be made to do on demand: lose an answer, answer with any status.
+For what a real daemon cannot be made to do on demand: lose an answer, answer with any status, start
+three hundred containers at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -18,12 +20,11 @@ from google.protobuf.empty_pb2 import Empty
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     containers_pb2_grpc,
-    content_pb2,
     content_pb2_grpc,
+    diff_pb2_grpc,
     event_payloads_pb2,
     events_pb2,
     events_pb2_grpc,
-    images_pb2,
     images_pb2_grpc,
     introspection_pb2,
     introspection_pb2_grpc,
@@ -40,8 +41,13 @@ from iluvatar_bench.containerd._api import (
     version_pb2,
     version_pb2_grpc,
 )
+from iluvatar_bench.containerd.transport_words import target
+from tests.support.fake_images import FakeContent, FakeDiff, FakeImages
 
 Answers = dict[str, grpc.StatusCode]
+
+Loss = Literal["before", "after"]
+"""When an answer is lost: before the call does anything, or after it has done its work."""
 
 
 @dataclass
@@ -54,7 +60,11 @@ class FakeTask:
 
 
 class FakeContainerd:
-    """Keeps records and snapshots; ``answers`` maps a call to the status it fails with.
+    """Keeps records, snapshots and leases; ``answers`` maps a call to the status it fails with.
+
+    ``lost`` maps a call to when its next answer is lost, with status UNAVAILABLE; those after that
+    are given. With ``runs_processes`` each task runs until it is killed, and says that it is ready
+    once ``starting`` is set.
 
     ``calls`` lists what was asked, in order, as (call, id, lease); ``specs`` are those of all
     records that were made, ``created_tasks`` the requests for tasks by their container's id.
@@ -64,8 +74,16 @@ class FakeContainerd:
         self.answers: Answers = {}
         self.details = "told to fail"
         self.calls: list[tuple[str, str, str]] = []
+        self.lost: dict[str, Loss] = {}
+        self.runs_processes = False
+        self.starting = asyncio.Event()
+        self.starting.set()
+        self.leases: set[str] = set()
         self.snapshots: set[str] = set()
         self.containers: dict[str, Any] = {}
+        self.images: list[Any] = []
+        self.content: dict[str, bytes] = {}
+        self.snapshot_kind: int = snapshots_pb2.ACTIVE
         self.specs: list[bytes] = []
         self.created_tasks: dict[str, Any] = {}
         self.tasks: dict[str, FakeTask] = {}
@@ -73,6 +91,8 @@ class FakeContainerd:
         self.accepting = asyncio.Event()
         """Unset: a subscription is answered, and hears nothing yet."""
         self.accepting.set()
+        self.stop: Callable[[], Awaitable[None]]
+        """Ends the daemon at once, in the middle of whatever it was asked."""
         self._streams: list[asyncio.Queue[Any]] = []
 
     async def note(self, call: str, subject: str, context: Any) -> None:
@@ -80,6 +100,25 @@ class FakeContainerd:
         self.calls.append((call, subject, metadata.get("containerd-lease", "")))
         if call in self.answers:
             await context.abort(self.answers[call], self.details)
+        if self.lost.get(call) == "before":
+            await self.lose(call, context)
+
+    async def lose(self, call: str, context: Any) -> None:
+        """End the call as a daemon that goes away does; this once."""
+        del self.lost[call]
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "error reading from server: EOF")
+
+    def run_task(self, container_id: str) -> None:
+        """Let a task run from now on, if this fake runs any."""
+        if self.runs_processes:
+            self.tasks[container_id] = FakeTask(pid=1)
+
+    async def become_ready(self, container_id: str) -> None:
+        """Write what a function writes once it listens."""
+        if self.runs_processes:
+            await self.starting.wait()
+            stderr = Path(self.created_tasks[container_id].stderr)
+            stderr.write_text(" * Running on http://127.0.0.1:8080\n")
 
     @property
     def subscribed(self) -> bool:
@@ -91,6 +130,10 @@ class FakeContainerd:
         envelope = events_pb2.Envelope(namespace="iluvatar-bench", topic=topic)
         envelope.event.type_url = payload.DESCRIPTOR.full_name
         envelope.event.value = payload.SerializeToString()
+        self.send(envelope)
+
+    def send(self, envelope: Any) -> None:
+        """Send an event as it is to whoever is subscribed."""
         for stream in self._streams:
             stream.put_nowait(envelope)
 
@@ -137,10 +180,12 @@ class _Leases(leases_pb2_grpc.LeasesServicer):
 
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Leases.Create", request.id, context)
+        self.fake.leases.add(request.id)
         return leases_pb2.CreateResponse(lease=leases_pb2.Lease(id=request.id))
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Leases.Delete", request.id, context)
+        self.fake.leases.discard(request.id)
         return Empty()
 
     async def List(self, request: Any, context: Any) -> Any:
@@ -161,9 +206,10 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
-    async def List(self, request: Any, context: Any) -> Any:
+    async def ListStream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Containers.List", "", context)
-        return containers_pb2.ListContainersResponse(containers=self.fake.containers.values())
+        for container in list(self.fake.containers.values()):
+            yield containers_pb2.ListContainerMessage(container=container)
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Delete", request.id, context)
@@ -180,6 +226,16 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
         mount = types_pb2.Mount(type="bind", source="/nowhere", options=["rbind", "rw"])
         return snapshots_pb2.PrepareSnapshotResponse(mounts=[mount])
 
+    async def View(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.View", request.key, context)
+        self.fake.snapshots.add(request.key)
+        return snapshots_pb2.ViewSnapshotResponse()
+
+    async def Commit(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Snapshots.Commit", request.key, context)
+        self.fake.snapshots ^= {request.key, request.name}
+        return Empty()
+
     async def Stat(self, request: Any, context: Any) -> Any:
         await self.fake.note("Snapshots.Stat", request.key, context)
         if request.key not in self.fake.snapshots:
@@ -192,7 +248,7 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
 
     async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Snapshots.List", "", context)
-        kind = snapshots_pb2.ACTIVE
+        kind = self.fake.snapshot_kind
         infos = [snapshots_pb2.Info(name=name, kind=kind) for name in self.fake.snapshots]
         yield snapshots_pb2.ListSnapshotsResponse(info=infos)
 
@@ -208,10 +264,12 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Create", request.container_id, context)
         self.fake.created_tasks[request.container_id] = request
+        self.fake.run_task(request.container_id)
         return tasks_pb2.CreateTaskResponse(container_id=request.container_id, pid=1)
 
     async def Start(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Start", request.container_id, context)
+        asyncio.get_running_loop().create_task(self.fake.become_ready(request.container_id))
         return tasks_pb2.StartResponse(pid=1)
 
     async def Wait(self, request: Any, context: Any) -> Any:
@@ -245,10 +303,19 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Kill(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Kill", request.container_id, context)
+        if self.fake.runs_processes and request.container_id in self.fake.tasks:
+            self.fake.tasks[request.container_id].ended.set()
         return Empty()
 
     async def Delete(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Delete", request.container_id, context)
+        if self.fake.runs_processes:
+            task = self.fake.tasks.get(request.container_id)
+            if task is None:
+                await context.abort(grpc.StatusCode.NOT_FOUND, "no such task: not found")
+            if not task.ended.is_set():
+                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "task must be stopped")
+            del self.fake.tasks[request.container_id]
         return tasks_pb2.DeleteResponse(id=request.container_id)
 
 
@@ -273,22 +340,6 @@ class _Events(events_pb2_grpc.EventsServicer):
         await context.abort(grpc.StatusCode.UNAVAILABLE, "transport is closing")
 
 
-class _Images(images_pb2_grpc.ImagesServicer):
-    fake: FakeContainerd
-
-    async def List(self, request: Any, context: Any) -> Any:
-        await self.fake.note("Images.List", "", context)
-        return images_pb2.ListImagesResponse()
-
-
-class _Content(content_pb2_grpc.ContentServicer):
-    fake: FakeContainerd
-
-    async def List(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        await self.fake.note("Content.List", "", context)
-        yield content_pb2.ListContentResponse()
-
-
 class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
     fake: FakeContainerd
 
@@ -298,11 +349,39 @@ class _Introspection(introspection_pb2_grpc.IntrospectionServicer):
         return introspection_pb2.PluginsResponse(plugins=[plugin])
 
 
+class _Losing(grpc.aio.ServerInterceptor):
+    """Loses the answers of calls that have done their work."""
+
+    def __init__(self, fake: FakeContainerd) -> None:
+        self._fake = fake
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        service, method = details.method.rsplit("/", 1)
+        call = f"{service.rsplit('.', 1)[1]}.{method}"
+
+        async def answer(request: Any, context: Any) -> Any:
+            given = await handler.unary_unary(request, context)
+            if self._fake.lost.get(call) == "after":
+                await self._fake.lose(call, context)
+            return given
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
 @asynccontextmanager
 async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
     """Serve a fake at the socket for the length of the block."""
     fake = FakeContainerd()
-    server = grpc.aio.server()
+    # Containerd's own limit (its package defaults, DefaultMaxSendMsgSize).
+    limit = ("grpc.max_send_message_length", 16 << 20)
+    server = grpc.aio.server(interceptors=(_Losing(fake),), options=[limit])
     for add, base in (
         (version_pb2_grpc.add_VersionServicer_to_server, _Version),
         (namespaces_pb2_grpc.add_NamespacesServicer_to_server, _Namespaces),
@@ -311,13 +390,15 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (snapshots_pb2_grpc.add_SnapshotsServicer_to_server, _Snapshots),
         (tasks_pb2_grpc.add_TasksServicer_to_server, _Tasks),
         (events_pb2_grpc.add_EventsServicer_to_server, _Events),
-        (images_pb2_grpc.add_ImagesServicer_to_server, _Images),
-        (content_pb2_grpc.add_ContentServicer_to_server, _Content),
+        (images_pb2_grpc.add_ImagesServicer_to_server, FakeImages),
+        (content_pb2_grpc.add_ContentServicer_to_server, FakeContent),
+        (diff_pb2_grpc.add_DiffServicer_to_server, FakeDiff),
         (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
     ):
         add(_service(fake, base), server)
-    server.add_insecure_port(f"unix:{socket}")
+    server.add_insecure_port(target(socket))
     await server.start()
+    fake.stop = partial(server.stop, None)
     try:
         yield fake
     finally:

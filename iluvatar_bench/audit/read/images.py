@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.oci.documents import (
+    ConfigDocument,
+    D,
+    ListedDocument,
+    parse_document,
+)
 from iluvatar_bench.containerd.oci.image_import import chain_ids
 from iluvatar_bench.containerd.services.images import ImageRecord
-from iluvatar_bench.errors import ContainerdError
+from iluvatar_bench.errors import ContainerdError, ImageError
+
+_DEEPEST = 3
+"""An index of indexes is as deep as they get."""
 
 
 async def top_snapshots(
@@ -19,48 +27,47 @@ async def top_snapshots(
 
     Images whose content is elsewhere, incomplete or not understood are left out.
     """
-    known: dict[str, tuple[str, ...]] = {}
-    for image in images:
-        digest = image.target.digest
-        if digest not in known:
-            known[digest] = tuple([top async for top in _tops(client, digest, content)])
-    return {image.name: known[image.target.digest] for image in images}
+    search = _Search(client, content)
+    return {
+        image.name: tuple(dict.fromkeys(await search.tops(image.target.digest))) for image in images
+    }
 
 
-async def _tops(
-    client: Client, digest: str, content: Mapping[str, Mapping[str, str]], *, depth: int = 0
-) -> AsyncIterator[str]:
-    """The chain IDs below a manifest or an index (an index of indexes is as deep as they get)."""
-    document = await _document(client, digest, content)
-    if depth < 3:
-        for entry in _entries(document, "manifests"):
-            async for top in _tops(client, entry, content, depth=depth + 1):
-                yield top
-    config = document.get("config")
-    if isinstance(config, dict):
-        inner = await _document(client, str(config.get("digest", "")), content)
-        root = inner.get("rootfs")
-        diff_ids = root.get("diff_ids") if isinstance(root, dict) else None
-        if isinstance(diff_ids, list) and diff_ids:
-            yield list(chain_ids([str(diff_id) for diff_id in diff_ids]))[-1]
+@dataclass(slots=True)
+class _Search:
+    """Each document is read once, however many images and indexes name it."""
 
+    client: Client
+    content: Mapping[str, Mapping[str, str]]
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-async def _document(
-    client: Client, digest: str, content: Mapping[str, Mapping[str, str]]
-) -> dict[str, Any]:
-    if digest not in content:
-        return {}
-    try:
-        document = json.loads(await client.content.read(digest))
-    except (ContainerdError, ValueError):
-        # Gone meanwhile, or damaged: nothing is claimed about such an image.
-        return {}
-    return document if isinstance(document, dict) else {}
+    async def tops(self, digest: str, *, depth: int = 0) -> tuple[str, ...]:
+        """The chain IDs below a manifest or an index."""
+        if digest not in self.known:
+            # An index that is met again before it is finished names itself, or was found too deep.
+            self.known[digest] = ()
+            self.known[digest] = await self._read(digest, depth)
+        return self.known[digest]
 
+    async def _read(self, digest: str, depth: int) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        document = await self._document(ListedDocument, digest)
+        if document is None:
+            return ()
+        for entry in document.manifests if depth < _DEEPEST else ():
+            found |= dict.fromkeys(await self.tops(entry.digest, depth=depth + 1))
+        if document.config is not None:
+            config = await self._document(ConfigDocument, document.config.digest)
+            if config is not None and config.diff_ids:
+                found[list(chain_ids(config.diff_ids))[-1]] = None
+        return tuple(found)
 
-def _entries(document: Mapping[str, Any], field: str) -> list[str]:
-    listed = document.get(field)
-    entries = listed if isinstance(listed, list) else []
-    return [
-        str(entry["digest"]) for entry in entries if isinstance(entry, dict) and "digest" in entry
-    ]
+    async def _document(self, kind: type[D], digest: str) -> D | None:
+        if digest not in self.content:
+            return None
+        try:
+            content = await self.client.content.read(digest)
+            return parse_document(kind, content, where=digest)
+        except (ContainerdError, ImageError):
+            # Gone meanwhile, or damaged: nothing is claimed about such an image.
+            return None

@@ -19,6 +19,7 @@ from iluvatar_bench.audit.read.held import held_snapshots
 from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces, read_host
 from iluvatar_bench.audit.read.images import top_snapshots
 from iluvatar_bench.audit.read.state import DaemonState, HeldLease, NamespaceState, SnapshotId
+from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 from iluvatar_bench.containerd.client import Client, connect_unchanged
 from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
 from iluvatar_bench.containerd.values import (
@@ -31,6 +32,7 @@ from iluvatar_bench.containerd.values import (
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonFault,
+    DeadlineExceeded,
     NotFound,
     NotImplementedByDaemon,
     UnusablePath,
@@ -50,18 +52,21 @@ _AT_A_TIME = 16
 
 
 @asynccontextmanager
-async def open_reader(address: Path) -> AsyncIterator[Client]:
+async def open_reader(address: Path, *, seconds: float = CONNECT_SECONDS) -> AsyncIterator[Client]:
     """A client that has changed nothing; its namespace is to be chosen with ``under``.
+
+    ``seconds`` is how long the daemon may take until its first answer.
 
     Raises:
         UnusablePath: there is no socket, it may not be used, or no containerd is behind it.
-        Unreachable: nothing listens there.
+        Unreachable: nothing listens there, or nothing that speaks gRPC.
+        DeadlineExceeded: the daemon did not answer in time.
     """
     try:
-        async with connect_unchanged(address, namespace="default") as client:
+        async with connect_unchanged(address, namespace="default", seconds=seconds) as client:
             yield client
     except (AnswerLost, DaemonFault, NotImplementedByDaemon) as error:
-        if error.operation != "Version":
+        if error.operation != "Version" or isinstance(error, DeadlineExceeded):
             raise
         raise UnusablePath(
             f"{address} does not answer as a containerd does ({error.detail}); "

@@ -45,6 +45,11 @@ class ContainersStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersResponse.FromString,
                 _registered_method=True)
+        self.ListStream = channel.unary_stream(
+                '/containerd.services.containers.v1.Containers/ListStream',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainerMessage.FromString,
+                _registered_method=True)
         self.Create = channel.unary_unary(
                 '/containerd.services.containers.v1.Containers/Create',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerRequest.SerializeToString,
@@ -67,6 +72,12 @@ class ContainersServicer:
         raise NotImplementedError('Method not implemented!')
 
     def List(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStream(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +107,11 @@ def add_ContainersServicer_to_server(servicer, server):
                     servicer.List,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersResponse.SerializeToString,
+            ),
+            'ListStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListStream,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainerMessage.SerializeToString,
             ),
             'Create': grpc.unary_unary_rpc_method_handler(
                     servicer.Create,
@@ -162,6 +178,33 @@ class Containers:
             '/containerd.services.containers.v1.Containers/List',
             iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/containerd.services.containers.v1.Containers/ListStream',
+            iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainersRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.ListContainerMessage.FromString,
             options,
             channel_credentials,
             insecure,

@@ -127,7 +127,7 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
         # For the watchdog and `clean`, should this process be killed: the containers live there.
         place.guest_of.write_text(json.dumps([str(address.absolute()), namespace]))
         stack.callback(remove_runc_folder, namespace)
-        stack.push_async_callback(end_tasks, client, place.id)
+        stack.push_async_callback(_end_guests, client, place)
         yield Node(
             id=place.id,
             client=client,
@@ -137,6 +137,14 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
             scratch=place.scratch,
             collector=None,
         )
+
+
+async def _end_guests(client: Client, place: Place) -> None:
+    """End our tasks on a daemon that is not ours. One that has gone must not hide the run's end."""
+    try:
+        await end_tasks(client, place.id)
+    except (AnswerLost, Unreachable) as error:
+        log.warning("the containers on %s could not be ended in order: %s", client.namespace, error)
 
 
 def _require_programs() -> str:
@@ -235,7 +243,7 @@ async def _first_answer(
             )
         try:
             return await stack.enter_async_context(connect(place.socket))
-        except (UnusablePath, Unreachable) as error:
+        except (UnusablePath, Unreachable, AnswerLost) as error:
             # The socket's file is there a moment before anybody listens on it: bind(2) makes
             # the one, listen(2) the other, and nothing announces either.
             if time.monotonic() > deadline:

@@ -9,25 +9,24 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
-import json
 import lzma
 import posixpath
+import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from iluvatar_bench.containerd.oci.documents import D, parse_document, read_bounded
 from iluvatar_bench.containerd.oci.media_types import GZIP_MAGIC, ZSTD_MAGIC
+from iluvatar_bench.containerd.oci.tar_stream import Kind, TarBounds, TarEntry, TarStream
 from iluvatar_bench.errors import ImageError
 
-CHUNK_BYTES = 1 << 20
-
-DOCUMENT_BYTES = 8 << 20
-"""No manifest or configuration is larger; containerd's own limit for one is 8 MiB."""
-
 MOST_LINKS = 16
+
+LIMITS = TarBounds()
 
 _Opener = Callable[[Path], IO[bytes]]
 
@@ -90,36 +89,41 @@ class Spool:
             raise ImageError(f"{self.archive} lacks {name}: it is cut off or incomplete")
         return member
 
-    def document(self, member: Member) -> Any:
-        """A file's content as JSON.
+    def document(self, kind: type[D], member: Member) -> D:
+        """A file's content, checked.
 
         Raises:
-            ImageError: it is no JSON, or too large to be a manifest or a configuration.
+            ImageError: it is no JSON, not of the shape, or too large to be a document.
         """
-        if member.size > DOCUMENT_BYTES:
-            raise ImageError(
-                f"{self.archive}: {member.name} has {member.size} bytes, too many for a document"
-            )
-        try:
-            return json.loads(member.path.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise ImageError(f"{self.archive}: {member.name} is no JSON: {error}") from error
+        return parse_document(kind, self.bytes_of(member), where=self.where(member))
+
+    def bytes_of(self, member: Member) -> bytes:
+        """A document's bytes as they are.
+
+        Raises:
+            ImageError: it is too large to be a document.
+        """
+        return read_bounded(member.path, where=self.where(member))
+
+    def where(self, member: Member) -> str:
+        """The file's name for messages."""
+        return f"{self.archive}: {member.name}"
 
 
-def unpack(archive: Path, folder: Path) -> Spool:
+def unpack(archive: Path, folder: Path, *, limits: TarBounds = LIMITS) -> Spool:
     """Write every file of the archive into ``folder``, whose content is the caller's to remove.
 
     Raises:
-        ImageError: it is no tar archive, cut off, or holds names that lead out of it.
+        ImageError: it is no tar archive, cut off, has more than it may of something, or holds
+            names that lead out of it.
     """
     spool = Spool(archive)
     try:
-        with _opened(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as outer:
-            for info in outer:
-                _take(spool, outer, info, folder / str(len(spool.members)))
-            # The checksum of a compressed archive stands at its very end.
-            while stream.read(CHUNK_BYTES):
-                pass
+        with _opened(archive) as source:
+            members = TarStream(archive, source, limits)
+            for entry in members:
+                _take(spool, members, entry, folder)
+            members.finish()
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         what = "is cut off or damaged" if spool.members else "is no image archive"
         raise ImageError(f"{archive} {what}: {error}") from error
@@ -141,20 +145,24 @@ def _opened(archive: Path) -> IO[bytes]:
     return _plain(archive)
 
 
-def _take(spool: Spool, outer: tarfile.TarFile, info: tarfile.TarInfo, target: Path) -> None:
-    name = _inside(spool.archive, info.name, info.name)
-    if info.isreg():
-        content = outer.extractfile(info)
-        assert content is not None
-        digest, size = _copy(content, target)
-        spool.members[name] = Member(name, target, size, digest)
-    elif info.issym():
-        aim = posixpath.join(posixpath.dirname(name), info.linkname)
-        spool.links[name] = _inside(spool.archive, info.name, aim)
-    elif info.islnk():
-        spool.links[name] = _inside(spool.archive, info.name, info.linkname)
-    elif not info.isdir():
-        raise ImageError(f"{spool.archive}: {info.name!r} is neither file, folder nor link")
+def _take(spool: Spool, members: TarStream, entry: TarEntry, folder: Path) -> None:
+    name = _inside(spool.archive, entry.name, entry.name)
+    match entry.kind:
+        case Kind.FILE:
+            free = shutil.disk_usage(folder).free
+            if entry.size > free:
+                raise ImageError(
+                    f"{spool.archive}: {name!r} has {entry.size} bytes, but {folder.parent} has "
+                    f"room for {free}"
+                )
+            target = folder / str(entry.number)
+            digest = _write(members.content(), target)
+            spool.members[name] = Member(name, target, entry.size, digest)
+        case Kind.SYMBOLIC_LINK:
+            aim = posixpath.join(posixpath.dirname(name), entry.link)
+            spool.links[name] = _inside(spool.archive, entry.name, aim)
+        case Kind.HARD_LINK:
+            spool.links[name] = _inside(spool.archive, entry.name, entry.link)
 
 
 def _inside(archive: Path, name: str, aim: str) -> str:
@@ -165,12 +173,11 @@ def _inside(archive: Path, name: str, aim: str) -> str:
     return normal
 
 
-def _copy(source: IO[bytes], target: Path) -> tuple[str, int]:
+def _write(chunks: Iterable[bytes], target: Path) -> str:
+    """Write a new file; gives its digest."""
     digest = hashlib.sha256()
-    size = 0
     with target.open("xb") as file:
-        while chunk := source.read(CHUNK_BYTES):
+        for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
-            size += len(chunk)
-    return f"sha256:{digest.hexdigest()}", size
+    return f"sha256:{digest.hexdigest()}"

@@ -12,11 +12,17 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
-from iluvatar_bench.containerd.oci.archive_spool import CHUNK_BYTES, Member, Spool
+from pydantic import ValidationError
+
+from iluvatar_bench.containerd.oci.archive_spool import LIMITS, Member, Spool
+from iluvatar_bench.containerd.oci.documents import (
+    SAVED_IMAGES,
+    ConfigDocument,
+    SavedImage,
+    problem,
+)
 from iluvatar_bench.containerd.oci.media_types import (
     LAYER_GZIP,
     LAYER_TAR,
@@ -25,6 +31,7 @@ from iluvatar_bench.containerd.oci.media_types import (
     layer_type,
 )
 from iluvatar_bench.containerd.oci.oci_archive import ChosenImage, choose_by_name
+from iluvatar_bench.containerd.oci.tar_stream import CHUNK_BYTES
 from iluvatar_bench.errors import ImageError
 
 _DIGEST_NAME = re.compile(r"[0-9a-f]{64}")
@@ -36,13 +43,11 @@ def choose_docker(spool: Spool, *, name: str | None) -> ChosenImage:
     Raises:
         ImageError: there are several and no name; or a part is missing or damaged.
     """
-    entries = spool.document(spool.require("manifest.json"))
-    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-        raise ImageError(f"{spool.archive}: manifest.json is not of the form docker save writes")
-    images: dict[str, Mapping[str, Any]] = {}
+    entries = _saved(spool)
+    images: dict[str, SavedImage] = {}
     for entry in entries:
-        for tag in entry.get("RepoTags") or [""]:
-            images[str(tag)] = entry
+        for tag in entry.tags or ("",):
+            images[tag] = entry
     if len(entries) == 1 and name is None:
         # One image of several names is one image all the same.
         images = dict([next(iter(images.items()))])
@@ -53,33 +58,32 @@ def choose_docker(spool: Spool, *, name: str | None) -> ChosenImage:
     return _read_image(spool, chosen, tag)
 
 
-def _is_entry(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("Config"), str)
-        and isinstance(entry.get("Layers"), list)
-        and all(isinstance(layer, str) for layer in entry["Layers"])
-    )
+def _saved(spool: Spool) -> tuple[SavedImage, ...]:
+    member = spool.require("manifest.json")
+    try:
+        return SAVED_IMAGES.validate_json(spool.bytes_of(member))
+    except ValidationError as error:
+        raise ImageError(
+            f"{spool.where(member)} is not of the form docker save writes: it {problem(error)}"
+        ) from error
 
 
-def _read_image(spool: Spool, entry: Mapping[str, Any], name: str) -> ChosenImage:
-    config_member = spool.require(entry["Config"])
-    stated = PurePosixPath(entry["Config"]).name.removesuffix(".json")
+def _read_image(spool: Spool, entry: SavedImage, name: str) -> ChosenImage:
+    config_member = spool.require(entry.config)
+    stated = PurePosixPath(entry.config).name.removesuffix(".json")
     if _DIGEST_NAME.fullmatch(stated) and config_member.digest != f"sha256:{stated}":
         raise ImageError(
             f"{spool.archive}: configuration sha256:{stated} is damaged: "
             f"its digest is {config_member.digest}"
         )
-    config = spool.document(config_member)
-    try:
-        diff_ids = list(config["rootfs"]["diff_ids"])
-    except (KeyError, TypeError) as error:
-        raise ImageError(f"{spool.archive}: {config_member.name} lists no diff IDs") from error
-    layers = [spool.require(layer) for layer in entry["Layers"]]
+    config = spool.document(ConfigDocument, config_member)
+    if config.rootfs is None:
+        raise ImageError(f"{spool.archive}: {config_member.name} lists no diff IDs")
+    layers = [spool.require(layer) for layer in entry.layers]
     # That there are as many of both is checked with what all archives have in common.
     types = [
-        _checked_type(spool, layer, str(diff_id))
-        for layer, diff_id in zip(layers, diff_ids, strict=False)
+        _checked_type(spool, layer, diff_id)
+        for layer, diff_id in zip(layers, config.diff_ids, strict=False)
     ]
     manifest = {
         "schemaVersion": 2,
@@ -122,10 +126,17 @@ def _checked_type(spool: Spool, layer: Member, diff_id: str) -> str:
 
 def _digest_inside(spool: Spool, layer: Member, diff_id: str) -> str:
     digest = hashlib.sha256()
+    size = 0
     try:
         with gzip.open(layer.path, "rb") as content:
             while chunk := content.read(CHUNK_BYTES):
                 digest.update(chunk)
+                size += len(chunk)
+                if size > LIMITS.file:
+                    raise ImageError(
+                        f"{spool.archive}: layer {layer.name} unpacks to more than "
+                        f"{LIMITS.file} bytes"
+                    )
     except (EOFError, OSError, zlib.error) as error:
         raise ImageError(
             f"{spool.archive}: layer {layer.name} ({diff_id}) is cut off or damaged: {error}"

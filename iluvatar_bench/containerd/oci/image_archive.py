@@ -21,7 +21,7 @@ from iluvatar_bench.containerd.oci.docker_archive import choose_docker
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.oci.media_types import NAME_ANNOTATION, OCI_INDEX, READY_LABEL
 from iluvatar_bench.containerd.oci.oci_archive import ChosenImage, choose_oci
-from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, parse_platform
+from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, stated_platform
 from iluvatar_bench.errors import ImageError
 from iluvatar_bench.host.completion import call_to_end
 
@@ -98,16 +98,16 @@ def _choose(spool: Spool, platform: Platform, name: str | None) -> ChosenImage:
             f"{spool.archive} is no image archive, or cut off: it has neither index.json (OCI) "
             "nor manifest.json (docker save)"
         )
-    stated = parse_platform(chosen.config)
+    stated = stated_platform(chosen.config)
     if stated != platform:
         raise ImageError(
             f"{spool.archive}: the configuration {chosen.blobs[0].digest} is for "
             f"{stated if stated.architecture else 'no platform'}; this host is {platform}"
         )
     layers = len(chosen.blobs) - 1
-    diff_ids = (chosen.config.get("rootfs") or {}).get("diff_ids") or ()
-    if not layers or layers != len(diff_ids):
-        raise ImageError(f"{spool.archive}: {layers} layers but {len(diff_ids)} diff IDs")
+    diff_ids = len(chosen.config.diff_ids)
+    if not layers or layers != diff_ids:
+        raise ImageError(f"{spool.archive}: {layers} layers but {diff_ids} diff IDs")
     return chosen
 
 

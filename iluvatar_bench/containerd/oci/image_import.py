@@ -8,16 +8,25 @@ hold config and layers, the config's label holds the unpacked snapshot.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.oci.documents import (
+    ConfigDocument,
+    DescriptorDocument,
+    IndexDocument,
+    ManifestDocument,
+    ProcessDocument,
+    is_digest,
+    read_document,
+    shown,
+)
 from iluvatar_bench.containerd.oci.media_types import READY_LABEL
-from iluvatar_bench.containerd.oci.platforms import host_platform, parse_platform
+from iluvatar_bench.containerd.oci.platforms import host_platform, stated_platform
 from iluvatar_bench.containerd.services.images import ImageRecord
 from iluvatar_bench.containerd.values import Descriptor, Mount
 from iluvatar_bench.errors import (
@@ -25,9 +34,9 @@ from iluvatar_bench.errors import (
     DaemonFault,
     ImageError,
     InvalidArgument,
-    NotFound,
     NotImplementedByDaemon,
 )
+from iluvatar_bench.host.first_error import cleaned_up
 
 CONTENT_LABEL = "containerd.io/gc.ref.content"
 SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot"
@@ -51,28 +60,33 @@ class ImportedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """An image layout on disk, its one manifest and configuration read."""
 
     folder: Path
-    manifest_descriptor: Descriptor
-    manifest: dict[str, Any]
-    config: dict[str, Any]
+    stated: DescriptorDocument
+    """What the index says of the manifest."""
+    manifest: ManifestDocument
+    config: ConfigDocument
 
     def blob(self, descriptor: Descriptor) -> Path:
+        """Where the descriptor's blob lies."""
         return blob_path(self.folder, descriptor.digest)
 
     @property
+    def manifest_descriptor(self) -> Descriptor:
+        """What refers to the manifest."""
+        return _descriptor(self.stated)
+
+    @property
     def config_descriptor(self) -> Descriptor:
-        return _descriptor(self.manifest["config"])
+        """What refers to the configuration."""
+        return _descriptor(self.manifest.config)
 
     @property
     def layers(self) -> tuple[Descriptor, ...]:
-        return tuple(_descriptor(layer) for layer in self.manifest["layers"])
-
-    @property
-    def diff_ids(self) -> tuple[str, ...]:
-        return tuple(self.config["rootfs"]["diff_ids"])
+        """What refers to the layers, the lowest first."""
+        return tuple(_descriptor(layer) for layer in self.manifest.layers)
 
 
 def blob_path(folder: Path, digest: str) -> Path:
@@ -109,8 +123,8 @@ async def import_layout(
             platform than this host's, or has a layer that containerd cannot unpack.
         ContainerdError: containerd refused a part.
     """
-    layout = _read_layout(folder)
-    chain = tuple(chain_ids(layout.diff_ids))
+    layout = _importable(folder)
+    chain = tuple(chain_ids(layout.config.diff_ids))
     async with client.leases.hold("import") as lease:
         for layer in layout.layers:
             await client.content.write(layer, layout.blob(layer), lease=lease)
@@ -134,31 +148,26 @@ async def import_layout(
 
 
 async def _unpack(
-    client: Client, layout: _Layout, chain: Sequence[str], *, snapshotter: str, lease: str
+    client: Client, layout: Layout, chain: Sequence[str], *, snapshotter: str, lease: str
 ) -> None:
     snapshots = client.snapshots(snapshotter)
     parent = ""
-    for layer, diff_id, name in zip(layout.layers, layout.diff_ids, chain, strict=True):
+    for layer, diff_id, name in zip(layout.layers, layout.config.diff_ids, chain, strict=True):
         if not await snapshots.exists(name):
             key = f"extract-{secrets.token_hex(6)} {name}"
-            mounts = await snapshots.prepare(key, parent=parent, lease=lease)
             try:
-                applied = await _apply(client, layer, mounts, lease=lease)
-                if applied.digest != diff_id:
-                    raise ImageError(
-                        f"layer {layer.digest} unpacks to {applied.digest}, "
-                        f"but the image's configuration says {diff_id}; build the image again"
-                    )
-                await snapshots.commit(name, key=key, lease=lease)
+                async with cleaned_up(partial(snapshots.remove, key), only_after_failure=True):
+                    mounts = await snapshots.prepare(key, parent=parent, lease=lease)
+                    applied = await _apply(client, layer, mounts, lease=lease)
+                    if applied.digest != diff_id:
+                        raise ImageError(
+                            f"layer {layer.digest} unpacks to {applied.digest}, "
+                            f"but the image's configuration says {diff_id}; build the image again"
+                        )
+                    await snapshots.commit(name, key=key, lease=lease)
             except AlreadyExists:
                 # Another import of the same layers was quicker: its snapshot serves us both.
-                await snapshots.remove(key)
-            except BaseException:
-                try:
-                    await snapshots.remove(key)
-                except NotFound:
-                    pass
-                raise
+                pass
         parent = name
 
 
@@ -173,46 +182,63 @@ async def _apply(
         ) from error
 
 
-def _read_layout(folder: Path) -> _Layout:
-    try:
-        index = json.loads((folder / "index.json").read_bytes())
-        manifests = [_descriptor(entry) for entry in index["manifests"]]
-        if len(manifests) != 1:
-            raise ImageError(f"{folder} holds {len(manifests)} manifests; exactly one is needed")
-        manifest = json.loads(blob_path(folder, manifests[0].digest).read_bytes())
-        config = json.loads(blob_path(folder, manifest["config"]["digest"]).read_bytes())
-        layout = _Layout(folder, manifests[0], manifest, config)
-        if len(layout.layers) != len(layout.diff_ids) or not layout.layers:
-            raise ImageError(
-                f"{folder}: {len(layout.layers)} layers but {len(layout.diff_ids)} diff IDs"
-            )
-        stated = parse_platform(config)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ImageError(f"{folder} is no OCI image layout: {error!r}") from error
+def read_layout(folder: Path) -> Layout:
+    """The layout's documents.
+
+    Raises:
+        ImageError: one is missing or not what it must be, or there is not exactly one manifest.
+    """
+    index = read_document(IndexDocument, folder / "index.json", where=f"{folder}: index.json")
+    if len(index.manifests) != 1:
+        raise ImageError(f"{folder} holds {len(index.manifests)} manifests; exactly one is needed")
+    (stated,) = index.manifests
+    manifest = read_document(ManifestDocument, _blob(folder, stated), where=f"{folder}: manifest")
+    config = read_document(
+        ConfigDocument, _blob(folder, manifest.config), where=f"{folder}: configuration"
+    )
+    return Layout(folder, stated, manifest, config)
+
+
+def _importable(folder: Path) -> Layout:
+    layout = read_layout(folder)
+    for part in (layout.stated, layout.manifest.config, *layout.manifest.layers):
+        # The size is the part's own; the rest of a descriptor has no default that would do.
+        if not part.media_type or part.size < 0 or not is_digest(part.digest):
+            raise ImageError(f"{folder}: a descriptor lacks its type, its digest or its size")
+    layers, diff_ids = len(layout.layers), len(layout.config.diff_ids)
+    if layers != diff_ids or not layers:
+        raise ImageError(f"{folder}: {layers} layers but {diff_ids} diff IDs")
+    stated = stated_platform(layout.config)
     if stated.architecture and stated != host_platform():
         raise ImageError(f"{folder} is an image for {stated}; this host is {host_platform()}")
     return layout
 
 
-def _descriptor(document: dict[str, Any]) -> Descriptor:
+def _blob(folder: Path, descriptor: DescriptorDocument) -> Path:
+    if not is_digest(descriptor.digest):
+        raise ImageError(f"{folder}: {shown(descriptor.digest)!r} is no sha256 digest")
+    return blob_path(folder, descriptor.digest)
+
+
+def _descriptor(document: DescriptorDocument) -> Descriptor:
     return Descriptor(
-        media_type=document["mediaType"],
-        digest=document["digest"],
-        size=document["size"],
-        annotations=document.get("annotations") or {},
+        media_type=document.media_type,
+        digest=document.digest,
+        size=document.size,
+        annotations=document.annotations or {},
     )
 
 
-def _imported(name: str, layout: _Layout, chain_id: str) -> ImportedImage:
-    process = layout.config.get("config") or {}
-    stated = (layout.manifest_descriptor.annotations, process.get("Labels") or {})
+def _imported(name: str, layout: Layout, chain_id: str) -> ImportedImage:
+    process = layout.config.config or ProcessDocument()
+    stated = (layout.stated.annotations or {}, process.labels or {})
     return ImportedImage(
         name=name,
-        digest=layout.manifest_descriptor.digest,
+        digest=layout.stated.digest,
         chain_id=chain_id,
         # Docker writes null for what is empty.
-        args=(*(process.get("Entrypoint") or ()), *(process.get("Cmd") or ())),
-        env=dict(entry.partition("=")[::2] for entry in process.get("Env") or ()),
-        cwd=process.get("WorkingDir") or "/",
+        args=(*(process.entrypoint or ()), *(process.cmd or ())),
+        env=dict(entry.partition("=")[::2] for entry in process.env or ()),
+        cwd=process.working_folder or "/",
         ready_text=next(filter(None, (place.get(READY_LABEL) for place in stated)), ""),
     )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from iluvatar_bench.containerd.oci.archive_spool import Member, Spool
+from iluvatar_bench.containerd.oci.documents import (
+    ConfigDocument,
+    DescriptorDocument,
+    IndexDocument,
+    ManifestDocument,
+    PlatformDocument,
+    is_digest,
+    parse_document,
+    shown,
+)
 from iluvatar_bench.containerd.oci.media_types import (
     CONFIGS,
     INDEXES,
@@ -16,15 +25,20 @@ from iluvatar_bench.containerd.oci.media_types import (
     NAME_ANNOTATION,
     REFERENCE_ANNOTATION,
 )
-from iluvatar_bench.containerd.oci.platforms import Platform, parse_platform
+from iluvatar_bench.containerd.oci.platforms import Platform, stated_platform
 from iluvatar_bench.errors import ImageError
 
 DEEPEST_INDEX = 4
 """Indexes in indexes; two are usual."""
 
-T = TypeVar("T")
+MOST_ENTRIES = 10_000
+"""Of all indexes together, each counted as often as it is listed: a few indexes that list each
+other many times would be millions."""
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+LONGEST_NAME = 1000
+"""Of an image; a registry's own limit is 255 characters for a repository, and 128 for a tag."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class ChosenImage:
     """Its name in the archive; empty where it has none."""
     manifest_type: str
     manifest: bytes
-    config: Mapping[str, Any]
+    config: ConfigDocument
     blobs: tuple[Member, ...]
     """Configuration and layers, each under its digest."""
 
@@ -45,7 +59,7 @@ class _Candidate:
     """A manifest in an index, as the index describes it."""
 
     name: str
-    descriptor: Mapping[str, Any]
+    descriptor: DescriptorDocument
     platform: Platform
 
 
@@ -58,11 +72,12 @@ def choose_oci(spool: Spool, *, platform: Platform, name: str | None) -> ChosenI
     Raises:
         ImageError: none fits, or several and no name; or a part is missing or damaged.
     """
-    index = spool.document(spool.require("index.json"))
+    index = spool.document(IndexDocument, spool.require("index.json"))
+    search = _Search(spool)
     candidates = [
         candidate
-        for entry in _list(spool, index, "manifests", "index.json")
-        for candidate in _candidates(spool, entry, name="", depth=0)
+        for entry in index.manifests
+        for candidate in search.below(entry, name="", depth=0)
         # What somebody says about an image (an attestation) is described like one, for nothing.
         if candidate.platform.architecture != "unknown"
     ]
@@ -96,70 +111,96 @@ def choose_by_name(spool: Spool, images: Mapping[str, T], name: str | None) -> T
     return next(iter(images.values()), None)
 
 
-def _candidates(
-    spool: Spool, entry: Mapping[str, Any], *, name: str, depth: int
-) -> Iterator[_Candidate]:
-    if depth > DEEPEST_INDEX:
-        raise ImageError(f"{spool.archive}: indexes lie more than {DEEPEST_INDEX} deep")
-    annotations = entry.get("annotations") or {}
-    name = annotations.get(NAME_ANNOTATION) or annotations.get(REFERENCE_ANNOTATION) or name
-    media_type = entry.get("mediaType")
-    if media_type in INDEXES:
-        blob = checked_blob(spool, entry, "index")
-        for child in _list(spool, spool.document(blob), "manifests", blob.name):
-            yield from _candidates(spool, child, name=name, depth=depth + 1)
-    elif media_type in MANIFESTS:
-        stated = parse_platform(entry.get("platform") or {})
-        if not stated.architecture:
-            stated = _platform_of_config(spool, entry)
-        yield _Candidate(name, entry, stated)
+@dataclass(slots=True)
+class _Search:
+    """The manifests below an index. Each document is read once, however often it is listed."""
 
+    spool: Spool
+    indexes: dict[str, IndexDocument] = field(default_factory=dict)
+    platforms: dict[str, Platform] = field(default_factory=dict)
+    entries: int = 0
 
-def _platform_of_config(spool: Spool, entry: Mapping[str, Any]) -> Platform:
-    """What the configuration says, where the index does not; unknown for what is no image."""
-    manifest = _mapping(spool, checked_blob(spool, entry, "manifest"))
-    config = manifest.get("config") or {}
-    if config.get("mediaType") not in CONFIGS:
-        return Platform("unknown", "unknown")
-    return parse_platform(_mapping(spool, checked_blob(spool, config, "configuration")))
+    def below(self, entry: DescriptorDocument, *, name: str, depth: int) -> Iterator[_Candidate]:
+        self.entries += 1
+        if depth > DEEPEST_INDEX:
+            raise ImageError(f"{self.spool.archive}: indexes lie more than {DEEPEST_INDEX} deep")
+        if self.entries > MOST_ENTRIES:
+            raise ImageError(
+                f"{self.spool.archive}: its indexes list more than {MOST_ENTRIES} manifests"
+            )
+        name = self._name(entry) or name
+        if entry.media_type in INDEXES:
+            for child in self._index(entry).manifests:
+                yield from self.below(child, name=name, depth=depth + 1)
+        elif entry.media_type in MANIFESTS:
+            yield _Candidate(name, entry, self._platform(entry))
+
+    def _name(self, entry: DescriptorDocument) -> str:
+        name = entry.annotation(NAME_ANNOTATION) or entry.annotation(REFERENCE_ANNOTATION)
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            raise ImageError(f"{self.spool.archive}: {shown(name)!r} is no name for an image")
+        return name
+
+    def _index(self, entry: DescriptorDocument) -> IndexDocument:
+        if entry.digest not in self.indexes:
+            blob = checked_blob(self.spool, entry, "index")
+            self.indexes[entry.digest] = self.spool.document(IndexDocument, blob)
+        return self.indexes[entry.digest]
+
+    def _platform(self, entry: DescriptorDocument) -> Platform:
+        stated = stated_platform(entry.platform or PlatformDocument())
+        if stated.architecture:
+            return stated
+        if entry.digest not in self.platforms:
+            self.platforms[entry.digest] = self._platform_of_config(entry)
+        return self.platforms[entry.digest]
+
+    def _platform_of_config(self, entry: DescriptorDocument) -> Platform:
+        """What the configuration says, where the index does not; unknown for what is no image."""
+        blob = checked_blob(self.spool, entry, "manifest")
+        config = self.spool.document(ManifestDocument, blob).config
+        if config.media_type not in CONFIGS:
+            return Platform("unknown", "unknown")
+        stated = checked_blob(self.spool, config, "configuration")
+        return stated_platform(self.spool.document(PlatformDocument, stated))
 
 
 def _read_image(spool: Spool, chosen: _Candidate) -> ChosenImage:
     blob = checked_blob(spool, chosen.descriptor, "manifest")
-    manifest = _mapping(spool, blob)
-    config_descriptor = manifest.get("config") or {}
-    if config_descriptor.get("mediaType") not in CONFIGS:
+    content = spool.bytes_of(blob)
+    manifest = parse_document(ManifestDocument, content, where=spool.where(blob))
+    if manifest.config.media_type not in CONFIGS:
         raise ImageError(
             f"{spool.archive}: {blob.digest} is no container image, but "
-            f"{config_descriptor.get('mediaType')!r}"
+            f"{shown(manifest.config.media_type)!r}"
         )
-    config = checked_blob(spool, config_descriptor, "configuration")
+    config = checked_blob(spool, manifest.config, "configuration")
     layers = []
-    for layer in _list(spool, manifest, "layers", blob.name):
-        if layer.get("mediaType") not in LAYERS:
+    for layer in manifest.layers:
+        if layer.media_type not in LAYERS:
             raise ImageError(
-                f"{spool.archive}: layer {layer.get('digest')} is of type "
-                f"{layer.get('mediaType')!r}, which no snapshot can be made of"
+                f"{spool.archive}: layer {shown(layer.digest)} is of type "
+                f"{shown(layer.media_type)!r}, which no snapshot can be made of"
             )
         layers.append(checked_blob(spool, layer, "layer"))
     return ChosenImage(
         name=chosen.name,
-        manifest_type=str(chosen.descriptor["mediaType"]),
-        manifest=blob.path.read_bytes(),
-        config=_mapping(spool, config),
+        manifest_type=chosen.descriptor.media_type,
+        manifest=content,
+        config=spool.document(ConfigDocument, config),
         blobs=(config, *layers),
     )
 
 
-def checked_blob(spool: Spool, descriptor: Mapping[str, Any], what: str) -> Member:
+def checked_blob(spool: Spool, descriptor: DescriptorDocument, what: str) -> Member:
     """The blob of a descriptor.
 
     Raises:
         ImageError: it is missing, or its size or digest is another.
     """
-    digest, size = descriptor.get("digest"), descriptor.get("size")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise ImageError(f"{spool.archive}: {digest!r} of a {what} is no sha256 digest")
+    digest, size = descriptor.digest, descriptor.size
+    if not is_digest(digest):
+        raise ImageError(f"{spool.archive}: {shown(digest)!r} of a {what} is no sha256 digest")
     member = spool.find(f"blobs/{digest.replace(':', '/')}")
     if member is None:
         raise ImageError(f"{spool.archive} lacks the {what} {digest}: it is cut off or incomplete")
@@ -173,17 +214,3 @@ def checked_blob(spool: Spool, descriptor: Mapping[str, Any], what: str) -> Memb
             f"{spool.archive}: {what} {digest} is damaged: its digest is {member.digest}"
         )
     return member
-
-
-def _mapping(spool: Spool, member: Member) -> Mapping[str, Any]:
-    document = spool.document(member)
-    if not isinstance(document, dict):
-        raise ImageError(f"{spool.archive}: {member.name} is no JSON object")
-    return document
-
-
-def _list(spool: Spool, document: Any, field: str, where: str) -> list[Mapping[str, Any]]:
-    entries = document.get(field) if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ImageError(f"{spool.archive}: {where} has no list of {field}")
-    return entries

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from iluvatar_bench.containerd.oci.documents import PlatformDocument
 
 _ARCHITECTURES = {
     "aarch64": ("arm64", ""),
@@ -38,17 +38,18 @@ class Platform:
         return {**fields, "variant": self.variant} if self.variant else fields
 
 
-def parse_platform(document: Mapping[str, Any]) -> Platform:
+def stated_platform(document: PlatformDocument) -> Platform:
     """The platform that an index's entry or a configuration names; empty where it names none."""
-    architecture = str(document.get("architecture") or "")
-    variant = str(document.get("variant") or "")
-    if (architecture, variant) in _PLAIN_VARIANTS:
-        variant = ""
-    return Platform(str(document.get("os") or ""), architecture, variant)
+    return _platform(document.os or "", document.architecture or "", document.variant or "")
 
 
 def host_platform() -> Platform:
     """This host's, for which containerd picks as well."""
     machine = platform.machine()
     architecture, variant = _ARCHITECTURES.get(machine, (machine, ""))
-    return parse_platform({"os": "linux", "architecture": architecture, "variant": variant})
+    return _platform("linux", architecture, variant)
+
+
+def _platform(os: str, architecture: str, variant: str) -> Platform:
+    plain = (architecture, variant) in _PLAIN_VARIANTS
+    return Platform(os, architecture, "" if plain else variant)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from iluvatar_bench.containerd._api import content_pb2, content_pb2_grpc
 from iluvatar_bench.containerd.channel import CHANGE_SECONDS, READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import Descriptor
-from iluvatar_bench.errors import AlreadyExists, NotFound
+from iluvatar_bench.errors import AlreadyExists, ResourceExhausted
+from iluvatar_bench.host.first_error import cleaned_up
 
 CHUNK_BYTES = 1 << 20
 """gRPC's default message limit is 4 MiB; containerd's own client writes 1 MiB at a time."""
+
+DOCUMENT_BYTES = 8 << 20
+"""No manifest or configuration is larger; containerd's own limit for one is 8 MiB."""
 
 
 class Content:
@@ -43,33 +49,37 @@ class Content:
         labels = dict(labels or {})
         ref = f"iluvatar-bench-{descriptor.digest}-{secrets.token_hex(4)}"
         try:
-            with self._channel.gate("Content.Write", descriptor.digest):
-                stream = self._stub.Write(
-                    metadata=self._channel.metadata(lease=lease), timeout=CHANGE_SECONDS
+            async with cleaned_up(
+                partial(self._abort, ref), only_after_failure=True, unless=(AlreadyExists,)
+            ):
+                await self._send(
+                    _write_requests(ref, descriptor, source, labels), descriptor, lease
                 )
-                # Each request's answer is awaited: a blob that is there already is answered to
-                # the first one, and writing on into the ended stream would hide that answer
-                # behind an internal error of gRPC.
-                for request in _write_requests(ref, descriptor, source, labels):
-                    await stream.write(request)
-                    await stream.read()
         except AlreadyExists:
             if labels:
                 await self.update_labels(descriptor.digest, labels, lease=lease)
-        except Exception:
-            await self._abort(ref)
-            raise
+
+    async def _send(
+        self, requests: Iterator[Any], descriptor: Descriptor, lease: str | None
+    ) -> None:
+        with self._channel.gate("Content.Write", descriptor.digest, seconds=CHANGE_SECONDS):
+            stream = self._stub.Write(
+                metadata=self._channel.metadata(lease=lease), timeout=CHANGE_SECONDS
+            )
+            # Each request's answer is awaited: a blob that is there already is answered to the
+            # first one, and writing on into the ended stream would hide that answer behind an
+            # internal error of gRPC.
+            for request in requests:
+                await stream.write(request)
+                await stream.read()
 
     async def _abort(self, ref: str) -> None:
-        try:
-            await self._channel.call(
-                self._stub.Abort,
-                content_pb2.AbortRequest(ref=ref),
-                operation="Content.Abort",
-                subject=ref,
-            )
-        except NotFound:
-            pass
+        await self._channel.call(
+            self._stub.Abort,
+            content_pb2.AbortRequest(ref=ref),
+            operation="Content.Abort",
+            subject=ref,
+        )
 
     async def update_labels(
         self, digest: str, labels: Mapping[str, str], *, lease: str | None = None
@@ -109,32 +119,38 @@ class Content:
     async def all_labels(self) -> dict[str, dict[str, str]]:
         """The labels of every blob of the namespace, by digest."""
         found: dict[str, dict[str, str]] = {}
-        with self._channel.gate("Content.List"):
-            stream = self._stub.List(
-                content_pb2.ListContentRequest(),
-                metadata=self._channel.metadata(),
-                timeout=READ_SECONDS,
-            )
-            async for answer in stream:
-                found.update((info.digest, dict(info.labels)) for info in answer.info)
+        stream = self._channel.stream(
+            self._stub.List, content_pb2.ListContentRequest(), operation="Content.List"
+        )
+        async for answer in stream:
+            found.update((info.digest, dict(info.labels)) for info in answer.info)
         return found
 
     async def read(self, digest: str) -> bytes:
-        """A whole blob; meant for manifests and configurations.
+        """A whole manifest or configuration.
 
         Raises:
             NotFound: no such blob in this namespace.
+            ResourceExhausted: it has more bytes than any document.
         """
-        parts: list[bytes] = []
-        with self._channel.gate("Content.Read", digest):
-            stream = self._stub.Read(
-                content_pb2.ReadContentRequest(digest=digest),
-                metadata=self._channel.metadata(),
-                timeout=READ_SECONDS,
-            )
+        stream = self._channel.stream(
+            self._stub.Read,
+            content_pb2.ReadContentRequest(digest=digest),
+            operation="Content.Read",
+            subject=digest,
+        )
+        content = bytearray()
+        async with aclosing(stream):
             async for answer in stream:
-                parts.append(answer.data)
-        return b"".join(parts)
+                content += answer.data
+                if len(content) > DOCUMENT_BYTES:
+                    raise ResourceExhausted(
+                        operation="Content.Read",
+                        subject=digest,
+                        namespace=self._channel.namespace,
+                        detail=f"it has more than {DOCUMENT_BYTES} bytes, too many for a document",
+                    )
+        return bytes(content)
 
 
 def _write_requests(

@@ -6,11 +6,12 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from iluvatar_bench.containerd._api import leases_pb2, leases_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import LeaseInfo, Resource, utc
-from iluvatar_bench.errors import NotFound
+from iluvatar_bench.host.first_error import cleaned_up
 
 EXPIRY_LABEL = "containerd.io/gc.expire"
 
@@ -93,14 +94,10 @@ class Leases:
     async def hold(self, purpose: str, *, seconds: float = 600.0) -> AsyncIterator[str]:
         """A lease for the length of a block; gives its id. It expires by itself as well."""
         lease_id = f"{purpose}-{secrets.token_hex(6)}"
-        await self.create(lease_id, expires_in_seconds=seconds)
-        try:
+        async with cleaned_up(partial(self.delete, lease_id)):
+            # Inside: where its answer is lost there may be a lease.
+            await self.create(lease_id, expires_in_seconds=seconds)
             yield lease_id
-        finally:
-            try:
-                await self.delete(lease_id)
-            except NotFound:
-                pass
 
     async def force_collection(self) -> None:
         """Run the garbage collector once; return when it has marked, swept and removed.

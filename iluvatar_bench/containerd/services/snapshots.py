@@ -11,6 +11,8 @@ from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import Mount, SnapshotInfo, SnapshotKind, utc
 from iluvatar_bench.errors import NotFound
 
+_KINDS = {number: SnapshotKind(name.lower()) for name, number in snapshots_pb2.Kind.items()}
+
 
 class Snapshots:
     """Snapshots of one snapshotter in the channel's namespace."""
@@ -146,14 +148,10 @@ class Snapshots:
     async def list(self) -> tuple[SnapshotInfo, ...]:
         """Every snapshot of this snapshotter in this namespace."""
         request = snapshots_pb2.ListSnapshotsRequest(snapshotter=self.snapshotter)
-        found: list[SnapshotInfo] = []
-        with self._channel.gate("Snapshots.List", self.snapshotter):
-            stream = self._stub.List(
-                request, metadata=self._channel.metadata(), timeout=READ_SECONDS
-            )
-            async for answer in stream:
-                found.extend(_info(info) for info in answer.info)
-        return tuple(found)
+        stream = self._channel.stream(
+            self._stub.List, request, operation="Snapshots.List", subject=self.snapshotter
+        )
+        return tuple([_info(info) async for answer in stream for info in answer.info])
 
 
 def mount_value(message: Any) -> Mount:
@@ -177,7 +175,7 @@ def _info(message: Any) -> SnapshotInfo:
     return SnapshotInfo(
         name=message.name,
         parent=message.parent,
-        kind=SnapshotKind(snapshots_pb2.Kind.Name(message.kind).lower()),
+        kind=_KINDS.get(message.kind, SnapshotKind.UNKNOWN),
         labels=dict(message.labels),
         created_at=utc(message.created_at),
     )

@@ -13,6 +13,8 @@ from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.services.snapshots import mount_message
 from iluvatar_bench.containerd.values import ExitStatus, Mount, TaskInfo, TaskState, utc
 
+_STATES = {number: TaskState(name.lower()) for name, number in task_types.Status.items()}
+
 
 class Tasks:
     """Tasks of the channel's namespace. A container has at most one."""
@@ -157,7 +159,7 @@ def _info(process: task_types.Process, container_id: str) -> TaskInfo:
     return TaskInfo(
         container_id=container_id,
         pid=int(process.pid),
-        state=TaskState(task_types.Status.Name(process.status).lower()),
+        state=_STATES.get(process.status, TaskState.UNKNOWN),
         exit_status=int(process.exit_status),
         exited_at=utc(process.exited_at),
     )

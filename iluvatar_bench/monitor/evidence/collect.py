@@ -41,7 +41,11 @@ async def collect(
             facts |= await asyncio.to_thread(gather)
         except Exception as error:
             notes.append(f"{what}: {error or type(error).__name__}")
-    for what, ask in (("snapshot", _snapshot_facts), ("parents", _parent_facts)):
+    asked = (("snapshot", _snapshot_facts), ("parents", _parent_facts))
+    if not failing.daemon_answers:
+        notes.append("containerd was not asked: it does not answer")
+        return replace(Evidence(**facts), notes=tuple(notes))
+    for what, ask in asked:
         try:
             facts |= await ask(client, failing)
         except Exception as error:

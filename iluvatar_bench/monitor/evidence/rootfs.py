@@ -10,13 +10,14 @@ import asyncio
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from iluvatar_bench.bugs import FileKind, FileVerdict, MissingFact, MissingName
 from iluvatar_bench.bugs.rules.missing_file import file_verdict, holds_module
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import Mount
-from iluvatar_bench.errors import NotFound
+from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.kernel.layered_tree import LayeredTree
 
 LATER_SECONDS = 0.1
@@ -68,12 +69,8 @@ def _lower_directories(mounts: Sequence[Mount]) -> tuple[Path, ...]:
 async def _viewed(client: Client, snapshotter: str, chain_id: str) -> tuple[Path, ...]:
     snapshots = client.snapshots(snapshotter)
     key = f"look-{secrets.token_hex(6)}"
-    async with client.leases.hold("look") as lease:
+    async with client.leases.hold("look") as lease, cleaned_up(partial(snapshots.remove, key)):
         mounts = await snapshots.view(key, parent=chain_id, lease=lease)
-        try:
-            await snapshots.remove(key)
-        except NotFound:
-            pass
     return _lower_directories(mounts) or tuple(Path(m.source) for m in mounts if m.type == "bind")
 
 

@@ -1,0 +1,100 @@
+"""What a monitor sees over a run, on disk: journals as it is seen, tables at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.records import Death, Event, Sample, Way
+from iluvatar_bench.records.frames import Observations
+from iluvatar_bench.runs.store import RunFolder, read_table
+
+log = logging.getLogger(__name__)
+
+
+class ObservationJournals:
+    """Writes down what is seen as it is seen, in a run's folder.
+
+    It never fails: what is only seen must not end a run. ``broken`` says why nothing more could be
+    written. The poller's rounds are numbered on where the run is resumed.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.broken: str | None = None
+        self.run_id = folder.run_id
+        self._journals = folder.observations
+        rounds = [row["round"] for row in self._journals["samples"].rows()]
+        self._first_round = max(rounds, default=-1) + 1
+
+    def event(self, event: Event) -> None:
+        """An event of containerd."""
+        self._append("events", event.as_row())
+
+    def death(self, death: Death) -> None:
+        """A death as it is known now; the last word on each is the one that counts."""
+        self._append("deaths", death.as_row())
+
+    def samples(self, samples: Iterable[Sample]) -> None:
+        """One round of the memory poller."""
+        for sample in samples:
+            self._append(
+                "samples", replace(sample, round=sample.round + self._first_round).as_row()
+            )
+
+    def _append(self, name: str, row: dict[str, Any]) -> None:
+        if self.broken is not None:
+            return
+        try:
+            self._journals[name].append(row)
+        except OSError as error:
+            self.broken = f"{self._journals[name].path}: {error}"
+            log.warning("what is seen cannot be written down any more: %s", self.broken)
+
+
+def journaled(folder: RunFolder) -> Observations:
+    """What the journals of a run hold.
+
+    Raises:
+        UsageError: a journal is damaged.
+    """
+    rows = {name: journal.rows() for name, journal in folder.observations.items()}
+    return Observations(
+        events=[Event(**row) for row in rows["events"]],
+        deaths=_last_words(rows["deaths"]),
+        samples=[Sample(**row) for row in rows["samples"]],
+    )
+
+
+def _last_words(rows: Iterable[dict[str, Any]]) -> list[Death]:
+    """A record a death, in the order in which they were first seen."""
+    deaths: dict[tuple[str, int | None, str], Death] = {}
+    for row in rows:
+        death = Death(**{**row, "first_way": Way(row["first_way"])})
+        deaths[death.container_id, death.pid, death.first_seen_at] = death
+    return list(deaths.values())
+
+
+def load_observations(path: Path) -> dict[str, pd.DataFrame]:
+    """What was seen over a run: ``events``, ``deaths`` and ``samples``; empty where there are none.
+
+    The columns are those of ``records.Event``, ``Death`` and ``Sample``. The journals serve where a
+    run was cut off, or a table is torn.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    folder = RunFolder(path)
+    found: dict[str, pd.DataFrame] = {}
+    told: dict[str, pd.DataFrame] | None = None
+    for name, journal in folder.observations.items():
+        table = read_table(path, name, journal) if folder.manifest_path.exists() else None
+        if table is None:
+            told = told or journaled(folder).frames()
+            table = told[name]
+        found[name] = table
+    return found
