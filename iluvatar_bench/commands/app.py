@@ -157,16 +157,20 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
-@app.command(epilog=example("doctor", "doctor --json"))
+@app.command(epilog=example("doctor", "doctor --concurrency 300", "doctor --json"))
 def doctor(
+    concurrency: Concurrency = 4,
     as_json: AsJson = False,
 ) -> None:
-    """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
+    """What this host has and lacks, each with its fix; exit 1 if a run cannot work.
+
+    Limits are compared with what so many containers at a time need.
+    """
     from dataclasses import asdict
 
     from iluvatar_bench.host.doctor import examine
 
-    checks = examine()
+    checks = examine(concurrency)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

@@ -10,6 +10,7 @@ from typing import Any
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
 from iluvatar_bench.functions.images import find_source
+from iluvatar_bench.host.limits import require_limits
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
@@ -103,6 +104,7 @@ async def live_churn(
 
     ``sessions`` are those in which the run was cut off before.
     """
+    require_limits(plan.budget_mib // min(plan.memory_mib.values()))
     (profile,) = blueprint.profiles
     names = {source: find_source(source).container_name for source in blueprint.functions}
     so_far = Standing.of(folder)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.host.limits import require_limits
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
@@ -96,6 +97,7 @@ async def live_cold_start(
 
     ``sessions`` are those in which the run was cut off before.
     """
+    require_limits(plan.concurrency)
     (source,) = blueprint.sources
     (profile,) = blueprint.profiles
     done = {trial.trial for trial in folder.journal()}

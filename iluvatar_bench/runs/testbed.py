@@ -25,6 +25,7 @@ from iluvatar_bench.functions import (
 )
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
 from iluvatar_bench.host.kernel.init_system import require_driver
+from iluvatar_bench.host.limits import raise_descriptor_limit
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
@@ -201,6 +202,7 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
         EnvironmentProblem: the host lacks something.
         ImageError, NetworkError: an image or a network could not be made.
     """
+    raise_descriptor_limit()
     async with AsyncExitStack() as stack:
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)
