@@ -45,6 +45,7 @@ from iluvatar_bench.commands.output import (
     print_rows,
     print_table,
 )
+from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.resume import run_options
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
@@ -105,6 +106,7 @@ app.command(
     ),
 )(notebook_command)
 
+app.command("rejudge", epilog=example("rejudge results/RUN --dry-run"))(rejudge_command)
 run_app.callback(invoke_without_command=True, epilog=example("run --resume results/RUN"))(
     run_options
 )

@@ -6,11 +6,13 @@ from iluvatar_bench.runs.cold_start import run_cold_start
 from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.recorded import find_run, record_run, recorded_names
+from iluvatar_bench.runs.rejudge import Rejudged, rejudge_run
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.resume import resume_run
 from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [
+    "Rejudged",
     "RunFolder",
     "RunResult",
     "find_run",
@@ -20,6 +22,7 @@ __all__ = [
     "open_run",
     "record_run",
     "recorded_names",
+    "rejudge_run",
     "resume_run",
     "run_churn",
     "run_cold_start",

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict, replace
 
 from iluvatar_bench.bugs import (
+    RULES_VERSION,
     Attribution,
     BugClass,
     Evidence,
@@ -56,6 +57,7 @@ def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
         exit_status=evidence.exit_status,
         evidence={
             "symptom": str(symptom),
+            "rules": RULES_VERSION,
             "facts": list(verdict.facts),
             "considered": [asdict(found) for found in verdict.considered],
             **evidence.as_dict(),
