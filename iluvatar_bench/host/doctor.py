@@ -30,7 +30,7 @@ class Check:
     required: bool = True
 
 
-def examine(concurrency: int = 4) -> tuple[Check, ...]:
+def check_host(concurrency: int = 4) -> tuple[Check, ...]:
     """Every check, in the order in which a user would mend things.
 
     The host's limits are compared with what ``concurrency`` containers at a time need.
