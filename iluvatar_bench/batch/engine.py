@@ -28,24 +28,29 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         self._stopper = stopper
 
     def papermill_execute_cells(self) -> None:
-        """Each cell in order. What was not executed stays marked as pending."""
+        """Each cell in order, until one fails or a stop is asked for."""
         for index, cell in enumerate(self.nb.cells):
             if self._stopper.urgency:
-                self._stopper.cut = True
+                self._stopper.cut_at = index
                 return
             self.nb_man.cell_start(cell, index)
             try:
                 with self._stopper.cell():
                     self.execute_cell(cell, index)
             except CellExecutionError as error:
-                self._stopper.cut = bool(self._stopper.urgency)
+                self._note_cut(index)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 return
             except DeadKernelError:
-                self._stopper.cut = bool(self._stopper.urgency)
+                self._note_cut(index)
                 raise
             finally:
                 self.nb_man.cell_complete(cell, cell_index=index)
+
+    def _note_cut(self, index: int) -> None:
+        """A cell failed; after a stop, that is how it ended early."""
+        if self._stopper.urgency:
+            self._stopper.cut_at = index + 1
 
     def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
         """See that the kernel has begun the cell."""

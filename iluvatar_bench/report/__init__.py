@@ -1,5 +1,6 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
+from iluvatar_bench.report.arrival_parts import pool_of
 from iluvatar_bench.report.churn_table import churn_table
 from iluvatar_bench.report.figures import (
     DARK,
@@ -76,6 +77,7 @@ __all__ = [
     "plot_start_latency",
     "plot_steps",
     "plot_survival",
+    "pool_of",
     "progress_bar",
     "rate_text",
     "report_page",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOP_SECONDS = 12.0
+STOP_SECONDS = 10.0
 """Trials in flight have so long to end, then they are cancelled: with the teardown of a private
 containerd (2 s on an idle machine) a stopped command ends within 20 s."""
 
