@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
@@ -38,19 +38,13 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
                 with self._stopper.cell():
                     self.execute_cell(cell, index)
             except CellExecutionError as error:
-                self._note_cut(index)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 return
-            except DeadKernelError:
-                self._note_cut(index)
-                raise
             finally:
+                if self._stopper.urgency:
+                    # However it ended, it was told to.
+                    self._stopper.cut_at = index + 1
                 self.nb_man.cell_complete(cell, cell_index=index)
-
-    def _note_cut(self, index: int) -> None:
-        """A cell failed; after a stop, that is how it ended early."""
-        if self._stopper.urgency:
-            self._stopper.cut_at = index + 1
 
     def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
         """See that the kernel has begun the cell."""

@@ -69,7 +69,7 @@ class CellStopper:
         self.urgency = Urgency.NONE
         self.timed_out = False
         self.cut_at: int | None = None
-        """The first cell that was left out for it; None where the last one came to its end."""
+        """The first cell that was left out for it; None where none was asked to end."""
 
     def press(self) -> None:
         """Ask once more than before."""

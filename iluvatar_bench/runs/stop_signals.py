@@ -42,10 +42,16 @@ def stop_on_signals(*, on_stop: Callable[[], None] = lambda: None) -> Iterator[a
             if task is not None:
                 deadline.append(loop.call_later(STOP_SECONDS, task.cancel))
 
-    def handle(number: int, _: FrameType | None) -> None:
+    interrupts: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        earlier = before[signal.SIGINT]
+        if number == signal.SIGINT and interrupts and callable(earlier):
+            earlier(number, frame)
         if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-        # A handler runs between any two instructions: the loop does the rest.
+            interrupts.append(number)
+        # A handler runs between any two instructions: the loop does the rest. This wakes it, which
+        # ipykernel's own handler does not.
         loop.call_soon_threadsafe(begin)
 
     for number in before:
