@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +85,13 @@ def test_the_core_has_neither_jupyter_nor_matplotlib(core: Installed) -> None:
 
 
 def test_help_answers_at_once_in_the_core(core: Installed) -> None:
+    """In processor time: it is what an idle host takes, whatever else this one does."""
     seconds = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert core.call("audit", "--help").returncode == 0
-        seconds.append(time.perf_counter() - began)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime)
     assert min(seconds) < 0.6
 
 
