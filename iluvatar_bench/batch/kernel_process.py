@@ -20,7 +20,7 @@ from ipykernel.kernelapp import IPKernelApp
 HEED_SECONDS = 0.1
 """A run takes the first SIGINT for a wish to stop: so long until the second, which cancels it."""
 
-CANCELLED_SECONDS = 8.0
+CANCELLED_SECONDS = 4.0
 """A cancelled cell has so long to remove what it started."""
 
 
