@@ -48,6 +48,7 @@ async def remove_container(container: Container) -> tuple[str, ...]:
     own_kill: KillFact | None = None
     status: ExitStatus | None = None
     if container.progress.task_created:
+        _renew_broken_wait(container)
         own_kill, kill_error = await _kill(container)
         if isinstance(kill_error, AnswerLost):
             # Perhaps it never came there, and the process lives.
@@ -137,6 +138,16 @@ async def _delete_task(container: Container, deletion: FirstError) -> ExitStatus
             return await _poll_delete(container)
         await _await_exit(container, deletion)
         return await _ask_twice(deletion, partial(container.node.client.tasks.delete, container.id))
+
+
+def _renew_broken_wait(container: Container) -> None:
+    """Wait anew where the wait broke before the removal, with a daemon that was restarted.
+
+    That lost nothing: a wait changes nothing, and whoever lived through the break has been told.
+    """
+    exited = container.exited
+    if exited is not None and exited.done() and isinstance(exited.exception(), AnswerLost):
+        container.watch_exit()
 
 
 async def _await_exit(container: Container, deletion: FirstError) -> None:
