@@ -11,6 +11,7 @@ from asyncinotify import Inotify, Mask
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
 from iluvatar_bench.host.tails import read_tail
+from iluvatar_bench.host.text_search import TextSearch
 
 READY_TEXT = "Running on"
 """What Flask's development server writes to stderr once it listens; for images that do not say."""
@@ -36,11 +37,12 @@ async def wait_for_text(
         StartupFailed: the process ended first, or the time was up.
     """
     deadline = time.monotonic() + seconds
+    search = TextSearch(stderr, text)
     with Inotify() as inotify:
         inotify.add_watch(stderr, Mask.MODIFY)
         # Looked at after the watch is set: what was written before it is seen here, what comes
         # later wakes the wait.
-        while text not in tail(stderr):
+        while not search.look():
             if exited.done():
                 raise _failed(text, container_id, stdout, stderr, exited, seconds)
             left = deadline - time.monotonic()

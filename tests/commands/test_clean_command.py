@@ -120,7 +120,7 @@ def _hold_and_die(address: Path, layout: Path, bridge_name: str) -> str:
     # Without its watchdog, which would do the same.
     ((watchdog, watched),) = watchdogs_of(child.pid).items()
     assert watched == place_id
-    assert processes.end([watchdog]) == ()
+    assert processes.end(lambda: [watchdog]) == ()
     child.kill()
     child.wait()
     return place_id
