@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
@@ -28,23 +28,22 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
         self._stopper = stopper
 
     def papermill_execute_cells(self) -> None:
-        """Each cell in order. What was not executed stays marked as pending."""
+        """Each cell in order, until one fails or a stop is asked for."""
         for index, cell in enumerate(self.nb.cells):
             if self._stopper.urgency:
-                self._stopper.cut = True
+                self._stopper.cut_at = index
                 return
             self.nb_man.cell_start(cell, index)
             try:
                 with self._stopper.cell():
                     self.execute_cell(cell, index)
             except CellExecutionError as error:
-                self._stopper.cut = bool(self._stopper.urgency)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 return
-            except DeadKernelError:
-                self._stopper.cut = bool(self._stopper.urgency)
-                raise
             finally:
+                if self._stopper.urgency:
+                    # However it ended, it was told to.
+                    self._stopper.cut_at = index + 1
                 self.nb_man.cell_complete(cell, cell_index=index)
 
     def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:

@@ -36,15 +36,9 @@ class Executed:
             yield "table" if path.suffix == ".csv" else "figure", path
 
 
-def mark_cut(path: Path, why: str) -> None:
-    """Say in the notebook, before its first cell that was not executed, why it ends there."""
+def mark_cut(path: Path, why: str, *, at: int) -> None:
+    """Say in the notebook, before cell ``at``, why it and the cells below were not executed."""
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    pending = (
-        index
-        for index, cell in enumerate(notebook.cells)
-        if cell.metadata.get("papermill", {}).get("status") == "pending"
-    )
-    at = next(pending, len(notebook.cells))
     text = f"**This notebook ends here: {why}. The cells below were not executed.**"
     notebook.cells.insert(at, nbformat.v4.new_markdown_cell(text))  # type: ignore[no-untyped-call]
     notebook.metadata["iluvatar_bench"] = {"cut": why}

@@ -17,18 +17,24 @@ from pathlib import Path
 
 from ipykernel.kernelapp import IPKernelApp
 
-HEED_SECONDS = 0.5
+HEED_SECONDS = 0.1
 """A run takes the first SIGINT for a wish to stop: so long until the second, which cancels it."""
 
-CANCELLED_SECONDS = 6.0
+CANCELLED_SECONDS = 8.0
 """A cancelled cell has so long to remove what it started."""
+
+
+class KernelApp(IPKernelApp):
+    """Ipykernel's own, without its watch on the parent."""
+
+    def init_poller(self) -> None:
+        """Nothing: see :func:`_end_after`."""
 
 
 def run_kernel() -> None:
     """Run the kernel until it is shut down or its parent is gone."""
-    # Ipykernel looks at this variable, and would end the process itself.
-    parent = int(os.environ.pop("JPY_PARENT_PID", os.getppid()))
-    app = IPKernelApp.instance()
+    app = KernelApp.instance()
+    parent = app.parent_handle or os.getppid()
     app.initialize()  # type: ignore[no-untyped-call]
     assert app.shell is not None
     idle = threading.Event()

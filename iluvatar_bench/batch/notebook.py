@@ -86,7 +86,7 @@ def run_notebook(
             if wish.is_set():
                 stopper.press()
             failure = _execute(name, checked, output, progress, manager, stopper)
-    if stopper.cut:
+    if stopper.cut_at is not None:
         raise _cut(name, output, stopper, cell_seconds) from failure
     if failure is not None:
         raise _failure(name, failure, output) from failure
@@ -136,7 +136,7 @@ def _cut(name: str, output: Path, stopper: CellStopper, cell_seconds: int | None
     why = f"a cell took longer than {cell_seconds} s" if stopper.timed_out else "it was stopped"
     executed = None
     if output.exists():
-        mark_cut(output, why)
+        mark_cut(output, why, at=stopper.cut_at or 0)
         executed = file_notebook(output)
     else:
         shutil.rmtree(output.parent)

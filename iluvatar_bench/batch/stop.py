@@ -68,8 +68,8 @@ class CellStopper:
         self._timers: list[threading.Timer] = []
         self.urgency = Urgency.NONE
         self.timed_out = False
-        self.cut = False
-        """Whether cells were left out for it, or one did not come to its end."""
+        self.cut_at: int | None = None
+        """The first cell that was left out for it; None where none was asked to end."""
 
     def press(self) -> None:
         """Ask once more than before."""

@@ -1,6 +1,6 @@
 """What can go wrong: bug classes, their texts, and the mechanisms behind them. Pure."""
 
-from iluvatar_bench.bugs.attribute import Attribution, attribute
+from iluvatar_bench.bugs.attribute import RULES_VERSION, Attribution, attribute
 from iluvatar_bench.bugs.classify import Classification, classify_text
 from iluvatar_bench.bugs.evidence import (
     DaemonFact,
@@ -19,6 +19,7 @@ from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
 
 __all__ = [
     "CLASSES_OF_2022",
+    "RULES_VERSION",
     "Attribution",
     "BugClass",
     "Classification",

@@ -14,6 +14,15 @@ from iluvatar_bench.bugs.rules import deaths, files
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
+RULES_VERSION = 1
+"""Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
+
+History:
+
+0. Not stored: the rules of the time before they were numbered.
+1. The rules as of schema version 3.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribution:

@@ -34,6 +34,7 @@ from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
@@ -63,7 +64,7 @@ app = typer.Typer(
 app.command(
     "doctor",
     short_help="what this host has and lacks, each with its fix",
-    epilog=example("doctor", "doctor --json"),
+    epilog=example("doctor", "doctor --concurrency 300", "doctor --json"),
 )(doctor_command)
 app.command(
     "classify",
@@ -133,6 +134,11 @@ app.command(
     epilog=example("record results/RUN guarded --replace"),
 )(record_command)
 
+app.command(
+    "rejudge",
+    short_help="a run's verdicts anew, by today's rules",
+    epilog=example("rejudge results/RUN --dry-run"),
+)(rejudge_command)
 app.add_typer(image_app, name="image", short_help="function images: build, import, pull, remove")
 app.add_typer(function_app, name="function", short_help="the functions that are built in")
 app.command(

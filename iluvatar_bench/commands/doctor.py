@@ -6,18 +6,22 @@ from dataclasses import asdict
 
 import typer
 
-from iluvatar_bench.commands.options import AsJson
+from iluvatar_bench.commands.options import AsJson, Concurrency
 from iluvatar_bench.commands.output import print_json, print_rows
 from iluvatar_bench.errors import EnvironmentProblem
 
 
 def doctor_command(
+    concurrency: Concurrency = 4,
     as_json: AsJson = False,
 ) -> None:
-    """What this host has and lacks, each with its fix; exit 1 if a run cannot work."""
+    """What this host has and lacks, each with its fix; exit 1 if a run cannot work.
+
+    Limits are compared with what so many containers at a time need.
+    """
     from iluvatar_bench.host.doctor import check_host
 
-    checks = check_host()
+    checks = check_host(concurrency)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

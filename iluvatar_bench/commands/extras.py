@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, requires
 
 from iluvatar_bench.errors import MissingExtra
 
@@ -27,6 +26,9 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> MissingExtra | None:
 
 def _extras() -> dict[str, str]:
     """Distribution to extra; ``dev`` is none that a command could need."""
+    # Not at the top: every command would wait for it.
+    from importlib.metadata import PackageNotFoundError, requires
+
     try:
         requirements = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:  # the bare source tree

@@ -24,7 +24,8 @@ def notebook_command(
     ] = None,
     results: Annotated[Path, typer.Option("--out", help="folder for results")] = Path("results"),
     cell_timeout: Annotated[
-        int | None, typer.Option(help="seconds that a cell may take; default: no limit")
+        int | None,
+        typer.Option(help="seconds until a cell is ended in good order; default: no limit"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with a grid: skip the points that finished")

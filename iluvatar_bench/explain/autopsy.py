@@ -126,7 +126,7 @@ def _case(
     return Case(
         title=f"Trial {row['trial']} of {row['run_id']}: container {row['container_id']}",
         summary=_summary(row, latent),
-        verdict=_verdict(row, latent, manifest, remedies),
+        verdict=_verdict(row, latent, stored, manifest, remedies),
         moments=tuple(sorted(moments, key=lambda moment: moment.at)),
         evidence_for=weighed.speaking_for,
         evidence_against=weighed.speaking_against,
@@ -189,15 +189,32 @@ def _error(row: Mapping[str, Any]) -> str:
     return error if len(error) <= _LONG_ERROR else f"{error[:half]} … {error[-half:]}"
 
 
+def _judged_by(stored: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Which rules judged, and what had been recorded where it was judged anew."""
+    shown = [("judged by", _rules(stored.get("rules", 0)))]
+    recorded = stored.get("recorded")
+    if recorded:
+        verdict = f"{recorded['bug_class'] or '–'}, {recorded['mechanism'] or '–'}"
+        shown.append(("recorded as", f"{verdict}, by {_rules(recorded['rules'])}"))
+    return shown
+
+
+def _rules(version: Any) -> str:
+    return f"rules {version}" if version else "rules of a version that did not number them"
+
+
 def _verdict(
     row: Mapping[str, Any],
     latent: str | None,
+    stored: Mapping[str, Any],
     manifest: Mapping[str, Any],
     remedies: tuple[Remedy, ...],
 ) -> tuple[tuple[str, str], ...]:
     shown = [("outcome", row["outcome"])]
     if row["outcome"] == "failed":
         shown += [("bug class", row["bug_class"]), ("mechanism", row["mechanism"])]
+    if row["outcome"] != "ok":
+        shown += _judged_by(stored)
     if row["outcome"] == "unknown":
         shown.append(("unknown because", row.get("unknown_class") or UnknownClass.ANSWER_LOST))
     if latent:

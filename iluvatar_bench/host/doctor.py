@@ -11,6 +11,7 @@ from pathlib import Path
 
 from iluvatar_bench.host import facts
 from iluvatar_bench.host.kernel import cgroups, init_system
+from iluvatar_bench.host.process_limits import limits_for
 
 FREE_BYTES_WANTED = 2 * 1024**3
 
@@ -29,12 +30,15 @@ class Check:
     required: bool = True
 
 
-def check_host() -> tuple[Check, ...]:
-    """Every check, in the order in which a user would mend things."""
-    return tuple(_checks())
+def check_host(concurrency: int = 4) -> tuple[Check, ...]:
+    """Every check, in the order in which a user would mend things.
+
+    The host's limits are compared with what ``concurrency`` containers at a time need.
+    """
+    return tuple(_checks(concurrency))
 
 
-def _checks() -> Iterator[Check]:
+def _checks(concurrency: int) -> Iterator[Check]:
     linux = platform.system() == "Linux"
     yield Check("linux", linux, platform.platform(), "" if linux else "run it on Linux")
     is_root = os.geteuid() == 0
@@ -77,6 +81,14 @@ def _checks() -> Iterator[Check]:
         required=False,
     )
     yield _space()
+    for limit in limits_for(concurrency):
+        have = "no limit" if limit.have is None else str(limit.have)
+        yield Check(
+            limit.name,
+            limit.enough,
+            f"{have}; {limit.needed} needed for {concurrency} containers at a time",
+            "" if limit.enough else limit.remedy,
+        )
 
 
 def _program(name: str, package: str, flag: str) -> Check:

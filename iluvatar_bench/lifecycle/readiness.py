@@ -6,12 +6,11 @@ import asyncio
 import time
 from pathlib import Path
 
-from asyncinotify import Inotify, Mask
-
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
 from iluvatar_bench.host.tails import read_tail
 from iluvatar_bench.host.text_search import TextSearch
+from iluvatar_bench.lifecycle.output_watch import changes_of
 
 READY_TEXT = "Running on"
 """What Flask's development server writes to stderr once it listens; for images that do not say."""
@@ -35,27 +34,29 @@ async def wait_for_text(
 
     Raises:
         StartupFailed: the process ended first, or the time was up.
+        OSError: the file cannot be watched.
     """
     deadline = time.monotonic() + seconds
     search = TextSearch(stderr, text)
-    with Inotify() as inotify:
-        inotify.add_watch(stderr, Mask.MODIFY)
-        # Looked at after the watch is set: what was written before it is seen here, what comes
-        # later wakes the wait.
-        while not search.look():
+    async with changes_of(stderr) as changed:
+        while True:
+            # Looked at after the watch is set: what was written before it is seen here, what comes
+            # later wakes the wait.
+            changed.clear()
+            if search.look():
+                return
             if exited.done():
                 raise _failed(text, container_id, stdout, stderr, exited, seconds)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise _failed(text, container_id, stdout, stderr, None, seconds)
-            change = asyncio.ensure_future(inotify.get())
+            change = asyncio.ensure_future(changed.wait())
             try:
                 await asyncio.wait(
                     (change, exited), timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
                 change.cancel()
-                await asyncio.gather(change, return_exceptions=True)
 
 
 def _failed(

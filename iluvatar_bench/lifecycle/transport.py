@@ -192,5 +192,8 @@ class _SocketStream(httpcore.AsyncNetworkStream):
         if info == "socket":
             return self._socket
         if info == "is_readable":
-            return bool(select.select((self._socket,), (), (), 0)[0])
+            # Not select(2), which knows no descriptor above 1023.
+            poller = select.poll()
+            poller.register(self._socket, select.POLLIN)
+            return bool(poller.poll(0))
         return None

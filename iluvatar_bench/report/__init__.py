@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from iluvatar_bench.report.arrival_parts import pool_of
     from iluvatar_bench.report.arrival_table import churn_table
     from iluvatar_bench.report.figures import (
         DARK,
@@ -86,6 +87,7 @@ __all__ = [
     "plot_start_latency",
     "plot_steps",
     "plot_survival",
+    "pool_of",
     "progress_bar",
     "rate_text",
     "report_page",
@@ -108,6 +110,7 @@ _HOMES = (
     "figures",
     "figures.monitor",
     "arrival_table",
+    "arrival_parts",
     "page",
 )
 """Where the public names live, without matplotlib first. They are imported when first used: a table

@@ -19,7 +19,12 @@ from iluvatar_bench.report.figures import (
 from iluvatar_bench.report.page_parts import Part, Text, figure_part, table_part
 
 
-def _pool_of(run: RunResult) -> pd.DataFrame:
+def pool_of(run: RunResult) -> pd.DataFrame:
+    """The history of the run's keep-alive pool (``records.frames.POOL_COLUMNS``).
+
+    Raises:
+        UsageError: none was kept: no workload of arrivals ended in the run.
+    """
     if run.pool is None:
         raise UsageError(f"{run.folder} has no pool.parquet: no workload of arrivals ended there")
     return run.pool
@@ -34,7 +39,7 @@ def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:
     arrivals = {run.label: run.arrivals for run in runs if run.arrivals is not None}
     if not arrivals:
         return []
-    pools = {run.label: _pool_of(run) for run in runs if run.label in arrivals}
+    pools = {run.label: pool_of(run) for run in runs if run.label in arrivals}
     return [
         Text(
             "Requests for several functions, served from a keep-alive pool: warm by an idle "

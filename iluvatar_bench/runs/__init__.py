@@ -13,12 +13,14 @@ from iluvatar_bench.runs.recorded import (
     recorded_logs,
     recorded_names,
 )
+from iluvatar_bench.runs.rejudge import Rejudged, rejudge_run
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.resume import resume_run
 from iluvatar_bench.runs.stop_signals import stop_on_signals
 from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [
+    "Rejudged",
     "RunFolder",
     "RunResult",
     "find_run",
@@ -31,6 +33,7 @@ __all__ = [
     "record_run",
     "recorded_logs",
     "recorded_names",
+    "rejudge_run",
     "resume_run",
     "run_churn",
     "run_cold_start",

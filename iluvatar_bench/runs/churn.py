@@ -11,6 +11,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
 from iluvatar_bench.functions.images import find_source
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
@@ -103,6 +104,7 @@ async def live_churn(
 
     ``sessions`` are those in which the run was cut off before.
     """
+    require_limits(plan.budget_mib // min(plan.memory_mib.values()))
     (profile,) = settings.profiles
     names = {source: find_source(source).container_name for source in settings.functions}
     so_far = Standing.of(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ColdStartPlan, cold_start
@@ -96,6 +97,7 @@ async def live_cold_start(
 
     ``sessions`` are those in which the run was cut off before.
     """
+    require_limits(plan.concurrency)
     (source,) = settings.sources
     (profile,) = settings.profiles
     done = {trial.trial for trial in folder.journal()}

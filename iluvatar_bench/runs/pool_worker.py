@@ -68,6 +68,7 @@ class PoolWorker:
     _open: dict[int, _Open] = field(init=False, default_factory=dict)
     _tenancies: dict[int, _Tenancy] = field(init=False, default_factory=dict)
     _stopped: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _sink_error: Exception | None = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -206,9 +207,12 @@ class PoolWorker:
         while setting.daemon is None or await setting.daemon.wait_serving():
             try:
                 # It may live as long as its run: each step of its life has a deadline of its own.
-                return await live_trial(
+                trial = await live_trial(
                     setting, live, index=number, function=function, seconds=None
                 )
+                if self._sink_error is not None:
+                    raise self._sink_error
+                return trial
             except Unreachable:
                 if setting.daemon is None:
                     raise
@@ -283,8 +287,13 @@ class PoolWorker:
             outcome=outcome,
             **found,
         )
-        for sink in self.arrival_sinks:
-            sink(record)
+        try:
+            for sink in self.arrival_sinks:
+                sink(record)
+        except Exception as error:
+            # It may be called within a trial, which takes it for an error of its own.
+            self._sink_error = error
+            raise
         del self._open[arrival.index]
         opened.ended.set_result(None)
 

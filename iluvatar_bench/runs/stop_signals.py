@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOP_SECONDS = 12.0
+STOP_SECONDS = 10.0
 """Trials in flight have so long to end, then they are cancelled: with the teardown of a private
 containerd (2 s on an idle machine) a stopped command ends within 20 s."""
 
@@ -42,10 +42,16 @@ def stop_on_signals(*, on_stop: Callable[[], None] = lambda: None) -> Iterator[a
             if task is not None:
                 deadline.append(loop.call_later(STOP_SECONDS, task.cancel))
 
-    def handle(number: int, _: FrameType | None) -> None:
+    interrupts: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        earlier = before[signal.SIGINT]
+        if number == signal.SIGINT and interrupts and callable(earlier):
+            earlier(number, frame)
         if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-        # A handler runs between any two instructions: the loop does the rest.
+            interrupts.append(number)
+        # A handler runs between any two instructions: the loop does the rest. This wakes it, which
+        # ipykernel's own handler does not.
         loop.call_soon_threadsafe(begin)
 
     for number in before:

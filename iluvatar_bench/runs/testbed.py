@@ -29,6 +29,7 @@ from iluvatar_bench.host.kernel.init_system import require_driver
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
@@ -36,7 +37,7 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
-from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, watch_daemon
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
@@ -204,6 +205,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
     """
     # Building the images takes its time, and is for nothing where containers cannot be run.
     require_root("running containers")
+    raise_descriptor_limit()
     async with AsyncExitStack() as stack:
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)
@@ -235,7 +237,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
                 open_monitor(node.client, sample_seconds=settings.sample_seconds, sink=observations)
             ),
             daemon=await stack.enter_async_context(
-                watch_daemon(node.client, node.address, away_seconds=settings.away_seconds)
+                follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)
             ),
             observations=observations,
             session=folder.session,

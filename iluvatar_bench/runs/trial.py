@@ -19,7 +19,6 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
-    IluvatarBenchError,
     NetworkError,
     Unreachable,
 )
@@ -41,7 +40,7 @@ from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.daemon_watch import DaemonWatch
-from iluvatar_bench.runs.verdict import judged
+from iluvatar_bench.runs.verdict import OF_CONTAINERS, judged
 
 log = logging.getLogger(__name__)
 
@@ -142,10 +141,32 @@ async def live_trial(
         Unreachable: nothing was asked of containerd, because it is not there: there is no trial.
     """
     container_id = setting.container_id(function, index)
-    submitted_at = datetime.now(UTC).isoformat()
     started = time.monotonic()
+    trial = Trial(
+        run_id=setting.run_id,
+        trial=index,
+        container_id=container_id,
+        profile=setting.profile.name,
+        factors=setting.profile.factors,
+        function=function,
+        submitted_at=datetime.now(UTC).isoformat(),
+        outcome=Outcome.OK,
+    )
+    try:
+        trial = await _lived(setting, live, trial, seconds)
+    except Unreachable:
+        raise
+    except Exception as error:
+        # This program's own mistake ends this trial, and no other.
+        log.exception("%s: the harness failed", container_id)
+        trial = judged(trial, error, Evidence(container_id=container_id, error=_words(error)))
+    return replace(trial, total_ms=(time.monotonic() - started) * 1000)
+
+
+async def _lived(setting: Setting, live: Life, trial: Trial, seconds: float | None) -> Trial:
+    """The trial as it went."""
     async with open_container(
-        container_id,
+        trial.container_id,
         node=setting.node,
         image=setting.image,
         profile=setting.profile,
@@ -155,21 +176,12 @@ async def live_trial(
             failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
         finally:
             detached = await _detach(setting, container)
-        cleanup_errors += detached
         stdout, stderr = container.output_tails()
-        trial = Trial(
-            run_id=setting.run_id,
-            trial=index,
-            container_id=container_id,
-            profile=setting.profile.name,
-            factors=setting.profile.factors,
-            function=function,
-            submitted_at=submitted_at,
-            outcome=Outcome.OK,
+        trial = replace(
+            trial,
             steps=dict(container.progress.steps),
             spans=tuple(container.progress.spans),
-            total_ms=(time.monotonic() - started) * 1000,
-            cleanup_errors=cleanup_errors,
+            cleanup_errors=(*cleanup_errors, *detached),
             invocations=tuple(invocation.as_row() for invocation in container.invocations),
         )
         if failure is None:
@@ -182,6 +194,11 @@ async def live_trial(
             stderr_cut_bytes=stderr.cut_bytes,
         )
         return judged(trial, failure.error, evidence)
+
+
+def _words(error: Exception) -> str:
+    """What an error of this program says: its kind, because its text alone may say little."""
+    return f"{type(error).__name__}: {error}"
 
 
 async def _live(
@@ -202,21 +219,21 @@ async def _live(
             await container.start(ready_seconds=setting.ready_seconds)
             await live(container)
             latent = await _latent_damage(container)
-    except (IluvatarBenchError, OSError, TimeoutError) as error:
+    except Exception as error:
         if isinstance(error, Unreachable) and not container.progress.begun:
             raise
         if setting.daemon is not None and isinstance(error, (AnswerLost, Unreachable)):
             # Nothing is to begin until it has answered again.
             setting.daemon.suspect()
-        failure = await collect_evidence(setting, container, error, before)
+        failure = await _examined(setting, container, error, before)
     if setting.monitor is not None:
         setting.monitor.expect_end(container.id)
     try:
         async with _bounded(setting, TRIAL_SECONDS):
             notes = await remove_container(container)
-    except (IluvatarBenchError, OSError, TimeoutError) as error:
+    except Exception as error:
         if failure is None:
-            return await collect_evidence(setting, container, error, before), None, ()
+            return await _examined(setting, container, error, before), None, ()
         notes = tuple(getattr(error, "__notes__", ()))
         return failure, None, (str(error) or type(error).__name__, *notes)
     finally:
@@ -277,9 +294,27 @@ async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
         return ()
     try:
         await setting.networks.release(container.attachment)
-    except NetworkError as error:
+    except (NetworkError, OSError) as error:
         return (str(error),)
     return ()
+
+
+async def _examined(
+    setting: Setting, container: Container, error: Exception, before: Before
+) -> TrialFailure:
+    """The failure with its evidence; what is left of it where looking fails, too."""
+    if not isinstance(error, OF_CONTAINERS):
+        log.error("%s: the harness failed", container.id, exc_info=error)
+    try:
+        return await collect_evidence(setting, container, error, before)
+    except Exception as second:
+        log.exception("%s: its failure could not be examined", container.id)
+        text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
+        note = f"the failure could not be examined: {_words(second)}"
+        evidence = Evidence(
+            container_id=container.id, error=text, step=container.progress.step, notes=(note,)
+        )
+        return TrialFailure(error, evidence)
 
 
 async def collect_evidence(
@@ -290,7 +325,8 @@ async def collect_evidence(
     ended_at = time.time()
     kills = setting.kills
     events = None if setting.monitor is None else setting.monitor.events
-    text = str(error) or f"the trial did not end in its time, in step {progress.step}"
+    text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
+    text = text or f"the trial did not end in its time, in step {progress.step}"
     failing = FailingContainer(
         container_id=container.id,
         step=progress.step,

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict, replace
 
 from iluvatar_bench.bugs import (
+    RULES_VERSION,
     Attribution,
     BugClass,
     Evidence,
@@ -18,20 +19,36 @@ from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
     DeadlineExceeded,
+    ImageError,
     InvocationFailed,
+    LifecycleError,
     NetworkError,
     ProcessDied,
     StartupFailed,
     StepTimedOut,
     Unreachable,
 )
-from iluvatar_bench.records import Outcome, Trial
+from iluvatar_bench.records import Outcome, Trial, UnknownClass
 
 log = logging.getLogger(__name__)
 
 
+OF_CONTAINERS = (ContainerdError, LifecycleError, NetworkError, ImageError, TimeoutError)
+"""Errors that tell of a container. Every other one is this program's own."""
+
+
 def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
     """The trial with the outcome of its failure."""
+    if not isinstance(error, OF_CONTAINERS):
+        return replace(
+            trial,
+            outcome=Outcome.UNKNOWN,
+            unknown_class=UnknownClass.HARNESS_ERROR,
+            error=evidence.error,
+            failed_step=evidence.step,
+            exit_status=evidence.exit_status,
+            evidence={"facts": [], "considered": [], **evidence.as_dict()},
+        )
     symptom, verdict = _verdict(error, evidence)
     trial = replace(
         trial,
@@ -40,6 +57,7 @@ def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
         exit_status=evidence.exit_status,
         evidence={
             "symptom": str(symptom),
+            "rules": RULES_VERSION,
             "facts": list(verdict.facts),
             "considered": [asdict(found) for found in verdict.considered],
             **evidence.as_dict(),

@@ -20,6 +20,6 @@ NOTEBOOKS = _HOME / "notebooks"
 """The notebooks, stored without outputs."""
 
 DATA = _HOME / "data"
-"""What was recorded: ``runs``, ``experiments``, ``detection``, ``seed`` logs."""
+"""What was recorded: ``runs``, ``tables`` of studies, ``seed`` logs."""
 
 __all__ = ["DATA", "IN_CHECKOUT", "NOTEBOOKS"]

@@ -2,6 +2,8 @@
 
 hyperscan does it at 1.4 GB/s on one core, at 134 words and on log lines; an Aho-Corasick automaton
 (ahocorasick-rs) reached 0.43, RE2 0.45, GNU grep 0.55 and Python's ``re`` 0.02 on the same data.
+Of a whole reading (``log-benchmark``, 100 MB of each of the six formats) that is 6.8 s of processor
+time against 9.6 with google-re2 and 10.1 with ahocorasick-rs, for 7 MB on disk and no dependency.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ BRIDGED = ["run", "cold-start", "--set", "network=bridge"]
         (["notebook", "cold_start", "-p", "trials=4,x"], "must be int"),
         (["notebook", "cold_start", "-p", "profile=guardd"], "did you mean guarded?"),
         (["notebook", "cold_start", "-p", "recorded=nope"], "no run 'nope'"),
+        (["notebook", "cold_start", "-p", "recorded=guarded"], "add -p source=recorded"),
+        (["notebook", "cold_start", "-p", "source=dead"], "source must be live or recorded"),
         (["notebook", "cold_start", "-p", "function=nope"], "no function 'nope'"),
         (["notebook", "compare", "--cell-timeout", "0"], "at least 1 second, not 0"),
         (["notebook", "compare", "--resume"], "a single point"),

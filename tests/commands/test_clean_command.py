@@ -24,8 +24,9 @@ from iluvatar_bench.host.network.ownership import NETWORK_HOME, Owner
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
+from tests.support.command import own_process
 from tests.support.networks import needs_root
-from tests.support.traces import traces_of
+from tests.support.traces import traces_after
 from tests.support.watchdogs import watchdogs_of
 
 pytestmark = [pytest.mark.daemon, *needs_root(bridge=True)]
@@ -42,13 +43,13 @@ from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 
-async def main(address, layout, bridge):
+async def main(address, layout, bridge, containers):
     settings = NetworkSettings(subnet=IPv4Network("10.208.3.0/26"), bridge=bridge)
     async with existing_daemon(Path(address)) as node, open_network(settings) as network:
         image = await import_layout(
             node.client, Path(layout), name="x", snapshotters=["overlayfs"])
         kills = KillLog()
-        for number in range(20):
+        for number in range(int(containers)):
             container = Container(
                 f"held-{number}", node=node, image=image, profile=PRESETS["guarded"], kills=kills)
             container.attachment = await network.attach()
@@ -61,8 +62,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
-    quiet_node: Node, hello: BuiltImage
+@pytest.mark.parametrize(("by", "containers"), [("clean", 20), ("watchdog", 5)])
+async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
+    quiet_node: Node, hello: BuiltImage, by: str, containers: int
 ) -> None:
     """The node of the test plays somebody's containerd; the bystander is in another namespace."""
     async with connect(quiet_node.address, namespace="somebody-else") as other:
@@ -76,28 +78,28 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         await bystander.create()
         await bystander.start()
         bridge_name = f"ilbt{secrets.token_hex(3)}"
-        place_id = await asyncio.to_thread(
-            _hold_and_die, quiet_node.address, hello.layout, bridge_name
+        child, place_id = await asyncio.to_thread(
+            _hold, quiet_node.address, hello.layout, bridge_name, containers
         )
         held = await quiet_node.client.tasks.list()
-        assert len(held) == 20
+        assert len(held) == containers
         place = BridgePlace(bridge_name, NETWORK_HOME / "bridges" / bridge_name)
         veths = bridge.ports(bridge_name)
-        assert len(veths) == len(place.reservations()) == 20
+        assert len(veths) == len(place.reservations()) == containers
         owner = Owner(next(iter(place.reservations().values())).split("-")[1], NETWORK_HOME)
-        assert len([n for n in holdings().namespaces if owner.owns(n)]) == 20
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", "from iluvatar_bench.commands.app import main; main()", "clean"],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        assert place_id in done.stdout
+        assert len([n for n in holdings().namespaces if owner.owns(n)]) == containers
+        if by == "clean":
+            await asyncio.to_thread(_die_with_watchdog, child, place_id)
+            done = await asyncio.to_thread(own_process, "clean")
+            assert done.returncode == 0, done.stderr
+            assert place_id in done.stdout
+        else:
+            child.kill()
+            child.wait()
+        assert await asyncio.to_thread(traces_after, place_id, 10.0) == []
         assert await quiet_node.client.tasks.list() == ()
         assert await quiet_node.client.containers.list() == ()
         assert not [m for m in read_mountinfo() if "/held-" in m.mount_point]
-        assert not traces_of(place_id)
         assert not bridge.exists_bridge(bridge_name)
         assert not [name for name in veths if bridge.exists_bridge(name)]
         assert not place.folder.exists()
@@ -107,9 +109,11 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         bystander.close()
 
 
-def _hold_and_die(address: Path, layout: Path, bridge_name: str) -> str:
+def _hold(
+    address: Path, layout: Path, bridge_name: str, containers: int
+) -> tuple[subprocess.Popen[str], str]:
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(address), str(layout), bridge_name],
+        [sys.executable, "-c", HOLDER, str(address), str(layout), bridge_name, str(containers)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -117,10 +121,12 @@ def _hold_and_die(address: Path, layout: Path, bridge_name: str) -> str:
     with child.stdout:
         place_id = child.stdout.readline().strip()
     assert place_id
-    # Without its watchdog, which would do the same.
+    return child, place_id
+
+
+def _die_with_watchdog(child: subprocess.Popen[str], place_id: str) -> None:
     ((watchdog, watched),) = watchdogs_of(child.pid).items()
     assert watched == place_id
     assert processes.end(lambda: [watchdog]) == ()
     child.kill()
     child.wait()
-    return place_id

@@ -25,9 +25,10 @@ from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.bridge_use import BridgePlace
 from iluvatar_bench.host.network.network_residue import holdings
 from iluvatar_bench.host.network.ownership import NETWORK_HOME, Owner
+from tests.support.command import PROGRAM
 from tests.support.networks import needs_root
 from tests.support.traces import traces_after, traces_of
-from tests.support.watchdogs import only_watchdog
+from tests.support.watchdogs import only_watchdog, watchdogs_of
 
 pytestmark = pytest.mark.daemon
 
@@ -179,6 +180,31 @@ with own_place() as place:
         assert traces_after(place_id, PROMISED_SECONDS) == []
         assert owner.stdin is not None
         owner.stdin.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", ["command", "kernel"])
+def test_a_daemon_in_a_notebooks_kernel_goes_with_the_command_or_the_kernel(
+    tmp_path: Path, killed: str
+) -> None:
+    """The kernel owns the daemon; it sees within a second that its parent is gone."""
+    notebook = ("notebook", "cold_start", "-p", "trials=200", "--out", str(tmp_path))
+    with subprocess.Popen([*PROGRAM, *notebook], stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        owners: list[int] = []
+        while not owners:
+            assert time.monotonic() < deadline
+            children = [p for p in processes.all_pids() if processes.parent_of(p) == process.pid]
+            owners = [child for child in children if watchdogs_of(child)]
+            # A look costs the processor that the notebook needs.
+            time.sleep(0.2)
+        _, place_id = only_watchdog(owners[0])
+        while len([trace for trace in traces_of(place_id) if "mount" in trace]) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill({"command": process.pid, "kernel": owners[0]}[killed], signal.SIGKILL)
+        assert traces_after(place_id, PROMISED_SECONDS) == []
+        process.kill()
 
 
 def test_without_its_watchdog_clean_still_finds_the_place(hello: BuiltImage) -> None:

@@ -64,7 +64,7 @@ async def test_deaths_from_outside_are_seen_in_every_way_at_once_and_counted_onc
     again = open_detection(tmp_path)
     pd.testing.assert_frame_equal(detection_latencies(again.deaths), latencies)
     (tmp_path / "samples.parquet").write_bytes((tmp_path / "samples.parquet").read_bytes()[:-9])
-    with pytest.raises(UsageError, match="recorded detection in .* cannot be read"):
+    with pytest.raises(UsageError, match=r"recorded detection in .* cannot be read"):
         open_detection(tmp_path)
 
 

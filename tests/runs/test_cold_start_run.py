@@ -125,7 +125,17 @@ def wait_for(look: Callable[[], Found | None], *, seconds: float = 60) -> Found:
 
 
 @pytest.mark.daemon
-def test_ctrl_c_finishes_the_trials_in_flight_and_writes_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_finishes_the_trials_in_flight_and_writes_everything(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     command = [sys.executable, "-c", "from iluvatar_bench.commands.app import main; main()"]
     run = ["run", "cold-start"]
     arguments = ["--profile", "guarded", "--trials", "500", "--concurrency", "3"]
@@ -138,12 +148,12 @@ def test_ctrl_c_finishes_the_trials_in_flight_and_writes_everything(tmp_path: Pa
     try:
         journal = wait_for(lambda: next(tmp_path.glob("*/journal.jsonl"), None))
         wait_for(lambda: journal.read_text().count("\n") >= 2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130, errors
+    assert process.returncode == 128 + number, errors
     assert "finishing the trials in flight" in errors
     result = open_run(journal.parent)
     assert result.manifest["status"] == "stopped"

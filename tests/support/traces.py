@@ -34,6 +34,6 @@ def traces_after(place_id: str, seconds: float) -> list[str]:
     """What is left of it when the time is up, or sooner if nothing is."""
     deadline = time.monotonic() + seconds
     while (left := traces_of(place_id)) and time.monotonic() < deadline:
-        # Nothing tells of the last of many things that go; a look takes some milliseconds.
-        time.sleep(0.02)
+        # Nothing tells of the last of many things that go, and a look takes processor time.
+        time.sleep(0.1)
     return left

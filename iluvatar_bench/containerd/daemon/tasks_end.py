@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.place import PLACE_LABEL, Place
-from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
+from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes, remove_runc_folder
 from iluvatar_bench.errors import (
     ContainerdError,
     DaemonFault,
@@ -27,22 +27,25 @@ _GUEST_OF = TypeAdapter(tuple[str, str])
 """Socket and namespace; a process that was killed as it wrote them left less."""
 
 
-async def end_tasks(client: Client, place_id: str | None = None) -> None:
+async def end_tasks(client: Client, place_id: str | None = None) -> int:
     """Kill, await and delete every task of the client's namespace, and the records of them.
 
-    With ``place_id`` only those containers that carry it as their label.
+    With ``place_id`` only those containers that carry it as their label. Returns how many
+    containers there were.
     """
     records = await client.containers.list()
     chosen = [r for r in records if place_id is None or r.labels.get(PLACE_LABEL) == place_id]
     async with task_group() as group:
         for record in chosen:
             group.create_task(_end_one(client, record.id, record.snapshotter, record.snapshot_key))
+    return len(chosen)
 
 
 async def end_every_task(client: Client) -> None:
     """The same in every namespace of a daemon that is wholly ours, whoever made the containers."""
     for namespace in await client.namespaces.list():
-        await end_tasks(client.under(namespace))
+        if await end_tasks(client.under(namespace)):
+            remove_empty_homes(namespace)
 
 
 async def end_guests(place: Place) -> list[str]:

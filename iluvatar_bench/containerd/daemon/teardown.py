@@ -144,11 +144,16 @@ def _remove_traces_of_other_clients(place: Place, bundle: Path) -> None:
     try:
         if f"{place.daemon_state}/" in (state / "state.json").read_text():
             shutil.rmtree(state, ignore_errors=True)
-            remove_runc_folder(namespace)
     except FileNotFoundError:
         pass
     # Only what is empty goes, and only by the name that these clients give: /<namespace>/<id>.
     cgroups.remove_if_empty(f"/{namespace}/{container_id}")
+    remove_empty_homes(namespace)
+
+
+def remove_empty_homes(namespace: str) -> None:
+    """Remove what ``ctr`` and others share by a namespace's name, where nothing is in it."""
+    remove_runc_folder(namespace)
     cgroups.remove_if_empty(f"/{namespace}")
 
 

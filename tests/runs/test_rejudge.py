@@ -1,0 +1,113 @@
+"""Old evidence under today's rules: new verdicts beside the recorded ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iluvatar_bench.bugs import RULES_VERSION
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.explain import explain_trial
+from iluvatar_bench.runs import find_run, open_run, recorded_names, rejudge_run
+from iluvatar_bench.stats import check_accounting
+from tests.support.command import command
+from tests.support.run_folders import make_run
+
+RECORDED = "iluvatar-2022-07"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A recorded run whose rules knew no collateral kill, and took one class for another."""
+    folder = tmp_path / "old"
+    shutil.copytree(find_run(RECORDED), folder)
+    trials = pd.read_parquet(folder / "trials.parquet")
+    killed = trials["mechanism"] == "collateral_kill"
+    assert killed.sum() > 1
+    trials.loc[killed, "mechanism"] = "unknown"
+    trials.to_parquet(folder / "trials.parquet", index=False)
+    return folder
+
+
+# Recorded before a rule was there that names the mechanism of one of its failures.
+LEARNED = {"root-cause": [("unknown", "cgroup_removed")]}
+
+
+@pytest.mark.parametrize("name", recorded_names())
+def test_todays_rules_find_in_recorded_runs_what_was_recorded(name: str) -> None:
+    """A change of a rule that shows here needs a new ``RULES_VERSION``, and new recorded runs."""
+    rejudged = rejudge_run(find_run(name), write=False)
+    changes = rejudged.changes
+    assert changes["recorded_bug_class"].equals(changes["bug_class"])
+    learned = list(zip(changes["recorded_mechanism"], changes["mechanism"], strict=True))
+    assert learned == LEARNED.get(name, [])
+    assert rejudged.not_judged == {}
+
+
+def test_the_new_verdict_stands_beside_the_old_one(old: Path) -> None:
+    before = open_run(old)
+    wanted = open_run(find_run(RECORDED)).trials.set_index("trial")["mechanism"]
+    rejudged = rejudge_run(old)
+    assert set(rejudged.changes["recorded_mechanism"]) == {"unknown"}
+    assert set(rejudged.changes["mechanism"]) == {"collateral_kill"}
+    after = open_run(old)
+    trials = after.trials.set_index("trial")
+    pd.testing.assert_series_equal(trials["mechanism"], wanted, check_dtype=False)
+    recorded = before.trials.set_index("trial")[["bug_class", "mechanism"]]
+    kept = trials[["recorded_bug_class", "recorded_mechanism"]]
+    assert (kept.fillna("").to_numpy() == recorded.fillna("").to_numpy()).all()
+    check_accounting(after.trials)
+    assert list(after.trials["outcome"]) == list(before.trials["outcome"])
+    (note,) = after.manifest["rejudged"]
+    assert (note["rules"], note["changed"]) == (RULES_VERSION, len(rejudged.changes))
+    assert after.manifest["schema_version"] == before.manifest["schema_version"]
+    assert (old / "failure_rates.csv").exists()
+    assert pd.read_csv(old / "trials.csv")["recorded_mechanism"].notna().any()
+
+
+def test_judged_twice_the_first_verdict_is_what_stays(old: Path) -> None:
+    first, second = rejudge_run(old), rejudge_run(old)
+    pd.testing.assert_frame_equal(first.changes, second.changes)
+    trials = open_run(old).trials
+    changed = trials[trials["trial"].isin(first.changes["trial"])]
+    assert set(changed["recorded_mechanism"]) == {"unknown"}
+    assert len(open_run(old).manifest["rejudged"]) == 2
+
+
+def test_explain_says_which_rules_judged(old: Path) -> None:
+    trial = int(rejudge_run(old, write=False).changes["trial"].iloc[0])
+    assert "rules of a version that did not number them" in str(explain_trial(open_run(old), trial))
+    rejudge_run(old)
+    text = str(explain_trial(open_run(old), trial))
+    assert f"rules {RULES_VERSION}" in text
+    assert "unknown, by rules of a version that did not number them" in text
+
+
+def test_the_command_counts_what_changed_and_writes_only_if_it_may(old: Path) -> None:
+    untouched = (old / "trials.parquet").read_bytes()
+    done = command("rejudge", str(old), "--dry-run")
+    assert done.returncode == 0
+    assert "nothing was written" in done.stdout
+    assert (old / "trials.parquet").read_bytes() == untouched
+    document = json.loads(command("rejudge", str(old), "--json").stdout)
+    assert document["rules"] == RULES_VERSION
+    assert document["changes"][0]["recorded_mechanism"] == "unknown"
+    assert (old / "trials.parquet").read_bytes() != untouched
+
+
+def test_trials_without_evidence_stay_as_recorded(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "bare", ok=1, process_died=2, unknown=1)
+    rejudged = rejudge_run(run.folder)
+    assert rejudged.judged == 0
+    assert set(rejudged.not_judged) == {1, 2, 3}
+    assert open_run(run.folder).trials.equals(run.trials)
+
+
+def test_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "killed", {"status": "running"}, ok=1)
+    with pytest.raises(UsageError, match="run --resume"):
+        rejudge_run(run.folder)
