@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,3 +38,30 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait((task,))
         raise
+
+
+@asynccontextmanager
+async def in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A context manager whose entering and leaving block, entered and left in threads.
+
+    Both come to their end also when cancelled, and meanwhile the event loop goes on: others'
+    deadlines, and a second Ctrl-C.
+    """
+    value = await call_to_end(manager.__enter__, undo=lambda _: manager.__exit__(None, None, None))
+    async with left_in_thread(manager):
+        yield value
+
+
+@asynccontextmanager
+async def left_in_thread(manager: AbstractContextManager[Any]) -> AsyncIterator[None]:
+    """The second half of :func:`in_threads`, for what has been entered already."""
+    try:
+        yield
+    except BaseException as error:
+        suppressed = await finish(
+            asyncio.to_thread(manager.__exit__, type(error), error, error.__traceback__)
+        )
+        if not suppressed:
+            raise
+    else:
+        await finish(asyncio.to_thread(manager.__exit__, None, None, None))

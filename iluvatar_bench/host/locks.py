@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,3 +23,26 @@ def try_lock(descriptor: int) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def lock_within(descriptor: int, *, seconds: float) -> None:
+    """Lock the file once whoever holds it lets go. It blocks: call it in a thread.
+
+    The kernel's own wait (flock(2) without LOCK_NB) has no limit, and a signal that Python handles
+    only makes it wait anew.
+
+    Raises:
+        TimeoutError: it was held for all that time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"locked by another process for {seconds:g} s") from None
+        time.sleep(_RETRY_SECONDS)
+
+
+_RETRY_SECONDS = 0.005

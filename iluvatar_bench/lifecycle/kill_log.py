@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from iluvatar_bench.bugs import KillFact, Target
 
+MOST_KEPT = 10_000
+
 
 class KillLog:
-    """Every Kill that this client sent, and every signal of its own, in order.
+    """The last Kills that this client sent, and signals of its own, in order.
 
-    One log for all containers of a run.
+    One log for all containers of a run. A Kill is evidence for seconds: of the container that it
+    was sent to, and of those beside it at that moment.
     """
 
     def __init__(self) -> None:
-        self._kills: list[KillFact] = []
+        self._under_way: list[KillFact] = []
+        self._ended: deque[KillFact] = deque(maxlen=MOST_KEPT)
 
     @contextmanager
     def record(
@@ -34,7 +39,6 @@ class KillLog:
 
         ``pid`` is the process that a signal from outside is sent to; None: a request to containerd.
         """
-        index = len(self._kills)
         kill = KillFact(
             container_id=container_id,
             cgroup=cgroup,
@@ -44,15 +48,19 @@ class KillLog:
             pid=pid,
             target=target,
         )
-        self._kills.append(kill)
+        self._under_way.append(kill)
         try:
             yield kill
         finally:
-            self._kills[index] = replace(kill, ended_at=time.time())
+            self._under_way = [other for other in self._under_way if other is not kill]
+            self._ended.append(replace(kill, ended_at=time.time()))
 
     def of(self, container_id: str) -> tuple[KillFact, ...]:
         """The Kills sent to one container."""
-        return tuple(kill for kill in self._kills if kill.container_id == container_id)
+        return tuple(kill for kill in self._kills() if kill.container_id == container_id)
+
+    def _kills(self) -> list[KillFact]:
+        return sorted((*self._ended, *self._under_way), key=lambda kill: kill.started_at)
 
     def of_neighbours(
         self, container_id: str, *, cgroup: str, since: float
@@ -60,7 +68,7 @@ class KillLog:
         """Kills of other containers in the same cgroup that were under way after ``since``."""
         return tuple(
             kill
-            for kill in self._kills
+            for kill in self._kills()
             if kill.container_id != container_id
             and kill.cgroup == cgroup
             and (kill.ended_at is None or kill.ended_at >= since)

@@ -9,6 +9,7 @@ from pathlib import Path
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
 from iluvatar_bench.host.tails import read_tail
+from iluvatar_bench.host.text_search import TextSearch
 from iluvatar_bench.lifecycle.output_watch import changes_of
 
 READY_TEXT = "Running on"
@@ -36,12 +37,13 @@ async def wait_for_text(
         OSError: the file cannot be watched.
     """
     deadline = time.monotonic() + seconds
+    search = TextSearch(stderr, text)
     async with changes_of(stderr) as changed:
         while True:
             # Looked at after the watch is set: what was written before it is seen here, what comes
             # later wakes the wait.
             changed.clear()
-            if text in tail(stderr):
+            if search.look():
                 return
             if exited.done():
                 raise _failed(text, container_id, stdout, stderr, exited, seconds)

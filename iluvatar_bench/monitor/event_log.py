@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,9 @@ FIRST_BACKOFF_SECONDS = 0.02
 LAST_BACKOFF_SECONDS = 1.0
 OPEN_SECONDS = 10.0
 """How long opening the log waits for the first stream to be proven."""
+
+MOST_EVENTS_KEPT = 10_000
+"""Of the last events: those of every container that lives. A container's life has about ten."""
 
 _ECHO_HOME = "/iluvatar-bench/echo/"
 _ECHO_SECONDS = 0.02
@@ -65,10 +69,10 @@ def event_record(event: DaemonEvent, run_id: str) -> Event:
 
 
 class EventLog:
-    """The events of one namespace since the log was opened.
+    """The events of one namespace: ``events`` are the last :data:`MOST_EVENTS_KEPT`.
 
-    ``gaps`` are the times in which some may be missing; ``broken`` says why nothing more will come,
-    once this daemon has refused to give events at all.
+    ``on_event`` has had every one. ``gaps`` are the times in which some may be missing; ``broken``
+    says why nothing more will come, once this daemon has refused to give events at all.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class EventLog:
         on_event: Callable[[DaemonEvent], None] | None = None,
         on_reconnect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.events: list[DaemonEvent] = []
+        self.events: deque[DaemonEvent] = deque(maxlen=MOST_EVENTS_KEPT)
         self.gaps: list[Gap] = []
         self.broken: str | None = None
         self._client = client
@@ -96,10 +100,6 @@ class EventLog:
     async def wait_connected(self) -> None:
         """Return when a stream is proven; at once if one is. No end if the log is ``broken``."""
         await self._connected.wait()
-
-    def records(self, run_id: str) -> list[Event]:
-        """The events as records of a run."""
-        return [event_record(event, run_id) for event in self.events]
 
     async def _follow(self) -> None:
         """Keep a stream open, whatever becomes of the daemon."""
@@ -127,7 +127,7 @@ class EventLog:
             async for event in self._client.events.subscribe():
                 self._take(event)
         finally:
-            await _end(proof)
+            await end_task(proof)
 
     def _take(self, event: DaemonEvent) -> None:
         if event.topic == self._echo:
@@ -200,12 +200,17 @@ async def event_log(
             kept._begin_gap(f"no events came within {OPEN_SECONDS:g} s")
         yield kept
     finally:
-        await _end(connected)
-        await _end(follower)
+        await end_task(connected)
+        await end_task(follower)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel a task; what it had failed of before that comes out."""
+async def end_task(task: asyncio.Task[None]) -> None:
+    """Cancel a task and await its end; what it had failed of before that comes out.
+
+    Awaiting the task itself would not do: a cancellation of the caller, which comes as the same
+    exception, would be taken for the task's.
+    """
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait((task,))
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error

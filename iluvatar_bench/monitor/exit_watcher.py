@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from iluvatar_bench.records import Death, Way
 log = logging.getLogger(__name__)
 
 _EXIT_TOPIC = "/tasks/exit"
+
+MOST_CLOSED = 1000
+"""Containers that are watched no more and may still be told of: events come within seconds."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,8 @@ class ExitWatcher:
         self._run_id = run_id
         self._watched: dict[str, _Watched] = {}
         self._past: list[_Watched] = []
+        self._closed: deque[_Watched] = deque()
+        """Those that are watched no more, where somebody else keeps what is told."""
         self._news = asyncio.Event()
 
     def watch(
@@ -108,7 +114,8 @@ class ExitWatcher:
         if before is not None:
             if before.open:
                 raise UsageError(f"container {container_id} is being watched already")
-            self._past.append(before)
+            if self._on_told is None:
+                self._past.append(before)
         watched = _Watched(container_id, pid, process)
         self._watched[container_id] = watched
         if process is not None:
@@ -133,6 +140,16 @@ class ExitWatcher:
             watched.process = None
         if watched.waiter is not None:
             watched.waiter.cancel()
+        if self._on_told is not None:
+            self._forget_after(watched)
+
+    def _forget_after(self, watched: _Watched) -> None:
+        """Let go of one that has been closed for long: no event of it will come any more."""
+        self._closed.append(watched)
+        if len(self._closed) > MOST_CLOSED:
+            old = self._closed.popleft()
+            if self._watched.get(old.container_id) is old:
+                del self._watched[old.container_id]
 
     def close(self) -> None:
         """Release every container that is still watched."""
@@ -140,7 +157,10 @@ class ExitWatcher:
             self.unwatch(container_id)
 
     def deaths(self, run_id: str) -> list[Death]:
-        """Every death so far, in the order in which they were first seen."""
+        """Every death so far, in the order in which they were first seen.
+
+        Where ``on_told`` gets them, those of the last :data:`MOST_CLOSED` containers.
+        """
         dead = [w for w in (*self._past, *self._watched.values()) if w.seen]
         dead.sort(key=lambda watched: next(iter(watched.seen.values())))
         return [watched.death(run_id) for watched in dead]

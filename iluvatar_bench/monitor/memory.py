@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,11 +80,11 @@ class Round:
 
 
 class MemoryPoller:
-    """Reads every watched container's memory, once a round; keeps the rounds.
+    """Reads every watched container's memory, once a round; keeps the rounds, or only the last.
 
     ``on_gone`` is called with a container's id in the round that finds it gone, ``on_round`` with
-    each round and the one before. The processes
-    belong to the caller: one may be closed once it is no longer watched.
+    each round and the one before. The processes belong to the caller: one may be closed once it is
+    no longer watched.
     """
 
     def __init__(
@@ -91,8 +92,10 @@ class MemoryPoller:
         *,
         on_gone: Callable[[str], None] | None = None,
         on_round: Callable[[Round, Round | None], None] | None = None,
+        keep: bool = True,
     ) -> None:
-        self.rounds: list[Round] = []
+        self.rounds: deque[Round] = deque(maxlen=None if keep else 1)
+        self._next_number = 0
         self._watched: dict[str, HeldProcess] = {}
         self._unhealthy: list[str] = []
         self._on_gone = on_gone
@@ -114,7 +117,7 @@ class MemoryPoller:
         return tuple(self._watched)
 
     def samples(self, run_id: str) -> list[Sample]:
-        """The records of every round so far."""
+        """The records of every round that is kept."""
         before = (None, *self.rounds)
         return [
             sample
@@ -141,7 +144,7 @@ class MemoryPoller:
         host = psutil.virtual_memory()
         before = self.rounds[-1] if self.rounds else None
         done = Round(
-            number=len(self.rounds),
+            number=self._next_number,
             sampled_at=sampled_at,
             containers=tuple(self._watched),
             rss_bytes=tuple(memory),
@@ -152,6 +155,7 @@ class MemoryPoller:
             host_total_bytes=host.total,
         )
         self.rounds.append(done)
+        self._next_number += 1
         if self._on_round is not None:
             self._on_round(done, before)
         _log_round(done, before)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.host.kernel.held_process import HeldProcess
-from iluvatar_bench.monitor.event_log import EventLog, event_log, event_record
+from iluvatar_bench.monitor.event_log import EventLog, end_task, event_log, event_record
 from iluvatar_bench.monitor.exit_watcher import ExitWatcher
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS, MemoryPoller, Round
 from iluvatar_bench.records import Death, Event, Sample
@@ -87,7 +87,7 @@ class Monitor:
             process.close()
 
     def samples(self, run_id: str) -> list[Sample]:
-        """Every sample so far."""
+        """Every sample so far; where a sink gets them, the last round's."""
         return self.memory.samples(run_id)
 
     def close(self) -> None:
@@ -105,10 +105,13 @@ async def open_monitor(
     on_death: Callable[[str], None] | None = None,
     sink: ObservationSink | None = None,
 ) -> AsyncIterator[Monitor]:
-    """A monitor for the length of the block; what it saw can be read afterwards.
+    """A monitor for the length of the block.
+
+    What it saw can be read afterwards, unless a ``sink`` gets it: then only the last is kept, so
+    that a monitor takes no more memory however long it watches.
 
     ``sample_seconds`` is the memory poller's period (0: memory is not read). ``on_death`` is called
-    with a container's id, once, as soon as its death is known. ``sink`` gets all that is seen.
+    with a container's id, once, as soon as its death is known.
     """
     exits = ExitWatcher(
         client,
@@ -126,7 +129,7 @@ async def open_monitor(
         if sink is not None:
             sink.samples(done.samples(sink.run_id, before=before))
 
-    memory = MemoryPoller(on_gone=exits.take_poll, on_round=take_round)
+    memory = MemoryPoller(on_gone=exits.take_poll, on_round=take_round, keep=sink is None)
     async with event_log(client, on_event=take_event, on_reconnect=exits.reconcile) as events:
         monitor = Monitor(events, exits, memory)
         poller = asyncio.create_task(_poll(memory, sample_seconds))
@@ -134,9 +137,7 @@ async def open_monitor(
             yield monitor
         finally:
             monitor.close()
-            poller.cancel()
-            with suppress(asyncio.CancelledError):
-                await poller
+            await end_task(poller)
 
 
 async def _poll(memory: MemoryPoller, sample_seconds: float) -> None:

@@ -90,8 +90,8 @@ class DaemonWatch:
             self._suspected.set()
 
     @asynccontextmanager
-    async def bounded(self, seconds: float) -> AsyncIterator[None]:
-        """End the block after ``seconds``, or as soon as containerd is given up.
+    async def bounded(self, seconds: float | None) -> AsyncIterator[None]:
+        """End the block after ``seconds`` (None: never), or as soon as containerd is given up.
 
         A block that begins after that has :data:`LAST_SECONDS`.
 
@@ -100,7 +100,8 @@ class DaemonWatch:
             TimeoutError: the time was up.
         """
         try:
-            async with asyncio.timeout(min(seconds, LAST_SECONDS) if self.lost else seconds) as end:
+            last = LAST_SECONDS if seconds is None else min(seconds, LAST_SECONDS)
+            async with asyncio.timeout(last if self.lost else seconds) as end:
                 self._limits.add(end)
                 try:
                     yield

@@ -25,9 +25,6 @@ from iluvatar_bench.runs.trial import Life, Setting, live_trial
 
 ArrivalSink = Callable[[ArrivalRecord], None]
 
-LIFE_SECONDS = 24 * 3600.0
-"""A pooled container may live as long as its run: each step of its life has its own deadline."""
-
 _STOP_POLL_SECONDS = 0.1
 
 
@@ -209,8 +206,9 @@ class PoolWorker:
         setting = self.settings[function]
         while setting.daemon is None or await setting.daemon.wait_serving():
             try:
+                # It may live as long as its run: each step of its life has a deadline of its own.
                 trial = await live_trial(
-                    setting, live, index=number, function=function, seconds=LIFE_SECONDS
+                    setting, live, index=number, function=function, seconds=None
                 )
                 if self._sink_error is not None:
                     raise self._sink_error
@@ -247,10 +245,14 @@ class PoolWorker:
             await container.stay_alive(
                 None if keep_ms is None else keep_ms / 1000, until=tenancy.next
             )
-        except Exception:
-            # At once, before anything is awaited: no arrival may be given to the dead.
-            self._pool.retire(number)
-            self._note("dead", number)
+        except BaseException:
+            # Cancelled as well, which is how a time limit ends it. At once, before anything is
+            # awaited: no arrival may be given to the dead.
+            if tenancy.next.done():
+                tenancy.serving = tenancy.next.result()
+            else:
+                self._pool.retire(number)
+                self._note("dead", number)
             raise
         if not tenancy.next.done():
             self._pool.retire(number)

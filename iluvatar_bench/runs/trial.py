@@ -128,11 +128,12 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
 
 
 async def live_trial(
-    setting: Setting, live: Life, *, index: int, function: str, seconds: float
+    setting: Setting, live: Life, *, index: int, function: str, seconds: float | None
 ) -> Trial:
     """Live one container's life and say how it went.
 
     ``seconds`` is how long ``live`` is meant to take; a trial that takes much longer is ended.
+    None: it may take for ever, because whatever it awaits has a limit of its own.
 
     Whatever goes wrong becomes the trial's outcome, if it was begun.
 
@@ -162,7 +163,7 @@ async def live_trial(
     return replace(trial, total_ms=(time.monotonic() - started) * 1000)
 
 
-async def _lived(setting: Setting, live: Life, trial: Trial, seconds: float) -> Trial:
+async def _lived(setting: Setting, live: Life, trial: Trial, seconds: float | None) -> Trial:
     """The trial as it went."""
     async with open_container(
         trial.container_id,
@@ -201,7 +202,7 @@ def _words(error: Exception) -> str:
 
 
 async def _live(
-    setting: Setting, live: Life, seconds: float, container: Container
+    setting: Setting, live: Life, seconds: float | None, container: Container
 ) -> tuple[TrialFailure | None, Mechanism | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed.
 
@@ -211,7 +212,7 @@ async def _live(
     failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
-        async with _bounded(setting, TRIAL_SECONDS + seconds):
+        async with _bounded(setting, None if seconds is None else TRIAL_SECONDS + seconds):
             await _attach(setting, container)
             await container.create()
             _watch(setting, container)
@@ -242,7 +243,7 @@ async def _live(
 
 
 @asynccontextmanager
-async def _bounded(setting: Setting, seconds: float) -> AsyncIterator[None]:
+async def _bounded(setting: Setting, seconds: float | None) -> AsyncIterator[None]:
     watch = setting.daemon
     async with asyncio.timeout(seconds) if watch is None else watch.bounded(seconds):
         yield

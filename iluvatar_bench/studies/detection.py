@@ -28,7 +28,6 @@ from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Way
 from iluvatar_bench.records.frames import Observations
-from iluvatar_bench.runs.observations import load_observations
 
 WAYS = (Way.PIDFD, Way.WAIT, Way.EVENT, Way.POLL)
 """The ways that tell of every death as long as nothing breaks."""
@@ -69,13 +68,16 @@ def open_detection(folder: Path) -> Detection:
     if not (folder / "deaths.parquet").exists():
         raise UsageError(f"{folder} holds no recorded detection: it has no deaths.parquet")
     try:
-        seen = load_observations(folder)
+        # No run's tables: there is no manifest, and no journal to fall back to.
+        deaths, samples = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in ("deaths", "samples")
+        )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"the recorded detection in {folder} is damaged: {type(error).__name__}"
         ) from error
-    order = seen["deaths"].sort_values("first_seen_at")["container_id"]
-    return Detection(seen["deaths"], seen["samples"], tuple(order))
+    order = deaths.sort_values("first_seen_at")["container_id"]
+    return Detection(deaths, samples, tuple(order))
 
 
 async def measure_detection(

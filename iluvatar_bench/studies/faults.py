@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
+from functools import partial
 
 from iluvatar_bench.bugs import Target
 from iluvatar_bench.errors import UsageError
@@ -20,17 +22,19 @@ from iluvatar_bench.lifecycle.container import open_container
 async def kill_process(container: Container) -> None:
     """SIGKILL to the container's first process, past containerd."""
     assert container.pid is not None
-    _signal(container, container.pid, Target.PROCESS)
+    pid = container.pid
+    _signal(container, pid, Target.PROCESS, lambda: processes.parent_of(pid) == container.shim_pid)
 
 
 async def kill_shim(container: Container) -> None:
     """SIGKILL to the container's shim."""
-    pid = await asyncio.to_thread(shim_of, container.node.address, container.id)
+    find = partial(shim_of, container.node.address, container.id)
+    pid = await asyncio.to_thread(find)
     if pid is not None:
-        _signal(container, pid, Target.SHIM)
+        _signal(container, pid, Target.SHIM, lambda: find() == pid)
 
 
-def _signal(container: Container, pid: int, target: Target) -> None:
+def _signal(container: Container, pid: int, target: Target, still: Callable[[], bool]) -> None:
     with container.kills.record(
         container.id,
         cgroup=container.cgroup,
@@ -39,7 +43,7 @@ def _signal(container: Container, pid: int, target: Target) -> None:
         pid=pid,
         target=target,
     ):
-        processes.send_signal(pid, signal.SIGKILL)
+        processes.send_signal(pid, signal.SIGKILL, still=still)
 
 
 async def remove_neighbour(container: Container) -> None:

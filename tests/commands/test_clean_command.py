@@ -127,6 +127,6 @@ def _hold(
 def _die_with_watchdog(child: subprocess.Popen[str], place_id: str) -> None:
     ((watchdog, watched),) = watchdogs_of(child.pid).items()
     assert watched == place_id
-    assert processes.end([watchdog]) == ()
+    assert processes.end(lambda: [watchdog]) == ()
     child.kill()
     child.wait()

@@ -211,7 +211,7 @@ def test_without_its_watchdog_clean_still_finds_the_place(hello: BuiltImage) -> 
     with owner_process(hello.layout, containers=1) as owner, own_place() as living:
         watchdog, place_id = only_watchdog(owner.process.pid)
         owner.until("ready")
-        assert processes.end([watchdog]) == ()
+        assert processes.end(lambda: [watchdog]) == ()
         owner.kill()
         found = []
         for place in abandoned_places():

@@ -48,6 +48,16 @@ async def test_it_is_seen_whether_said_before_or_during_the_wait(tmp_path: Path)
     await output.wait_ready(seconds=0.0)
 
 
+async def test_it_is_seen_however_much_was_said_after_it(tmp_path: Path) -> None:
+    """At once, so that no look falls in between: a server that logs a lot as it starts."""
+    output = Output(tmp_path)
+    waiting = asyncio.create_task(output.wait_ready())
+    await asyncio.sleep(0)
+    output.say(" * Running on http://127.0.0.1:8080\n" + "a line of its log\n" * 10_000)
+    await waiting
+    await output.wait_ready(seconds=0.0)
+
+
 async def test_an_exit_is_not_waited_out(tmp_path: Path) -> None:
     output = Output(tmp_path)
     output.say("Traceback ...\nModuleNotFoundError: No module named 'csv'\n")

@@ -10,7 +10,9 @@ import grpc
 import pytest
 
 from iluvatar_bench.containerd.client import Client, connect
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.monitor import EventLog, event_log
+from iluvatar_bench.monitor.event_log import MOST_EVENTS_KEPT, end_task
 from tests.support.fake_containerd import FakeContainerd, fake_containerd
 
 
@@ -126,6 +128,47 @@ async def test_a_daemon_without_events_is_said_to_be_one(
         assert log.broken is not None
         assert "Events.Subscribe" in log.broken
         assert not log.complete
+
+
+async def test_a_cancellation_of_who_waits_for_the_end_is_not_taken_for_the_end() -> None:
+    """The log is closed while somebody gives up waiting for that: it must come out."""
+    going_on = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await going_on.wait()
+            raise
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(end_task(task))
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert not task.done()
+    going_on.set()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+
+
+async def test_the_log_keeps_the_last_events_and_hands_on_each(
+    fake: FakeContainerd, client: Client
+) -> None:
+    handed_on = 0
+
+    def count(_: DaemonEvent) -> None:
+        nonlocal handed_on
+        handed_on += 1
+
+    async with event_log(client, on_event=count) as log:
+        for number in range(MOST_EVENTS_KEPT + 50):
+            fake.emit_exit(f"c{number}", pid=number)
+        await until(lambda: handed_on == MOST_EVENTS_KEPT + 50)
+    assert len(log.events) == MOST_EVENTS_KEPT
+    assert log.events[-1].container_id == f"c{MOST_EVENTS_KEPT + 49}"
 
 
 async def test_an_error_of_ours_while_taking_an_event_is_not_swallowed(

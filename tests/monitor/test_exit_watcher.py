@@ -15,10 +15,12 @@ import grpc
 import pytest
 
 from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.monitor import Monitor, open_monitor
-from iluvatar_bench.records import Way
+from iluvatar_bench.monitor.exit_watcher import MOST_CLOSED, ExitWatcher
+from iluvatar_bench.records import Death, Way
 from tests.monitor.test_event_log import calls, gap_closed, until
 from tests.support.fake_containerd import FakeContainerd, FakeTask, fake_containerd
 
@@ -189,3 +191,26 @@ async def test_a_process_that_is_gone_before_the_watch_is_left_to_containerd(
         exited.set_result(ExitStatus(status=0, exited_at=None))
         await w.told(Way.WAIT)
         assert w.reported == ["c"]
+
+
+async def test_what_a_sink_has_is_not_kept(short_folder: Path) -> None:
+    """Containers come and go for hours; a death that is told late still has its container."""
+    told: list[Death] = []
+    async with fake_containerd(short_folder / "s"), connect(short_folder / "s") as client:
+        exits = ExitWatcher(client, on_told=told.append, run_id="run")
+        for number in range(2 * MOST_CLOSED):
+            exited = never()
+            exits.watch(f"c{number}", pid=number, process=None, exited=exited)
+            exited.set_result(ExitStatus(status=137, exited_at=None))
+            await asyncio.sleep(0)
+            exits.unwatch(f"c{number}")
+        assert len(told) == 2 * MOST_CLOSED
+        assert len(exits.deaths("run")) == MOST_CLOSED
+        last = 2 * MOST_CLOSED - 1
+        exits.take_event(
+            DaemonEvent(None, "n", "/tasks/exit", f"c{last}", pid=last, exit_status=137)
+        )
+        assert told[-1].container_id == f"c{last}"
+        assert told[-1].event_at is not None
+        exits.take_event(DaemonEvent(None, "n", "/tasks/exit", "c0", pid=0, exit_status=137))
+        assert len(told) == 2 * MOST_CLOSED + 1

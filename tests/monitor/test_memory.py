@@ -12,6 +12,7 @@ import pytest
 
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor import MemoryPoller
+from iluvatar_bench.monitor.memory import Round
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
 
 GROWING = """
@@ -150,3 +151,16 @@ async def test_it_runs_by_its_period_until_it_is_cancelled(grower: Grower) -> No
     # A round is never before its time, however busy the host: two periods lie between three.
     assert seen[2] - seen[0] > 0.05
     assert [done.number for done in poller.rounds] == [0, 1, 2]
+
+
+def test_rounds_that_are_handed_on_are_not_kept() -> None:
+    handed_on: list[tuple[int, int | None]] = []
+
+    def take(done: Round, before: Round | None) -> None:
+        handed_on.append((done.number, None if before is None else before.number))
+
+    poller = MemoryPoller(on_round=take, keep=False)
+    for _ in range(4):
+        poller.poll()
+    assert handed_on == [(0, None), (1, 0), (2, 1), (3, 2)]
+    assert [done.number for done in poller.rounds] == [3]

@@ -18,6 +18,7 @@ from iluvatar_bench.benchmarks.poller import POLLER, measure_poller
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor import open_monitor
@@ -62,6 +63,9 @@ async def test_deaths_from_outside_are_seen_in_every_way_at_once_and_counted_onc
     detection.save(tmp_path)
     again = open_detection(tmp_path)
     pd.testing.assert_frame_equal(detection_latencies(again.deaths), latencies)
+    (tmp_path / "samples.parquet").write_bytes((tmp_path / "samples.parquet").read_bytes()[:-9])
+    with pytest.raises(UsageError, match=r"recorded detection in .* cannot be read"):
+        open_detection(tmp_path)
 
 
 def daemon_of(node: Node) -> int:

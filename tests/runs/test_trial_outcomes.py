@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -10,7 +11,8 @@ import pytest
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
-from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.lifecycle import Container, KillLog
+from iluvatar_bench.lifecycle.readiness import READY_TEXT
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
@@ -18,9 +20,9 @@ from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs import verdict
 from iluvatar_bench.runs.runner import run_plan
-from iluvatar_bench.runs.trial import Setting, run_trial
+from iluvatar_bench.runs.trial import Setting, live_trial, run_trial
 from iluvatar_bench.stats import check_accounting, failure_rates
-from tests.support.fake_containerd import FakeContainerd, fake_containerd
+from tests.support.fake_containerd import FakeContainerd, FakeTask, fake_containerd
 
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
 REFUSED = (
@@ -148,3 +150,32 @@ async def test_a_sink_that_fails_ends_the_run(short_folder: Path) -> None:
         setting = Setting("test-fake", node, IMAGE, PRESETS["guarded"], KillLog())
         with pytest.raises(OSError, match="no space left on device"):
             await run_plan(setting, cold_start(trials=4, concurrency=2, seed=1), sinks=(full_disk,))
+
+
+async def test_a_pooled_container_may_be_older_than_a_day(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop's clock jumps while the container is idle; a cold start's limit is passed."""
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    async def old(container: Container) -> None:
+        monkeypatch.setattr(loop, "time", lambda: real() + 30 * 3600)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    outcomes = []
+    for seconds in (0.0, None):
+        home = short_folder / str(seconds)
+        home.mkdir()
+        monkeypatch.setattr(loop, "time", real)
+        async with fake_containerd(home / "s") as fake, connect(home / "s") as client:
+            node = Node(
+                "fake", client, home / "s", "/iluvatar-bench/f", None, home, QUIET_COLLECTOR
+            )
+            setting = Setting("test-fake", node, IMAGE, PRESETS["guarded"], KillLog())
+            fake.tasks[f"hello-{setting.run_id[-8:]}-00000"] = FakeTask(pid=1)
+            fake.on_start = lambda task: Path(task.stderr).write_text(READY_TEXT)
+            trial = await live_trial(setting, old, index=0, function="hello", seconds=seconds)
+            outcomes.append(trial.bug_class)
+    assert outcomes == ["deadline", None]

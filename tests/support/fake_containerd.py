@@ -91,6 +91,8 @@ class FakeContainerd:
         self.accepting = asyncio.Event()
         """Unset: a subscription is answered, and hears nothing yet."""
         self.accepting.set()
+        self.on_start: Callable[[Any], object] | None = None
+        """What a process does as it starts; gets the request that its task was made with."""
         self.stop: Callable[[], Awaitable[None]]
         """Ends the daemon at once, in the middle of whatever it was asked."""
         self._streams: list[asyncio.Queue[Any]] = []
@@ -269,6 +271,8 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Start(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Start", request.container_id, context)
+        if self.fake.on_start is not None:
+            self.fake.on_start(self.fake.created_tasks[request.container_id])
         asyncio.get_running_loop().create_task(self.fake.become_ready(request.container_id))
         return tasks_pb2.StartResponse(pid=1)
 
@@ -303,6 +307,8 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Kill(self, request: Any, context: Any) -> Any:
         await self.fake.note("Tasks.Kill", request.container_id, context)
+        if request.container_id in self.fake.tasks:
+            self.fake.tasks[request.container_id].ended.set()
         if self.fake.runs_processes and request.container_id in self.fake.tasks:
             self.fake.tasks[request.container_id].ended.set()
         return Empty()

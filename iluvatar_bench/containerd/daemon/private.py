@@ -34,6 +34,7 @@ from iluvatar_bench.errors import (
     Unreachable,
     UnusablePath,
 )
+from iluvatar_bench.host.completion import in_threads
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, Collector
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ async def private_daemon(
     """
     program = _require_programs()
     async with AsyncExitStack() as stack:
-        place = stack.enter_context(own_place(log_path=log_path))
+        place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         daemon = _Daemon(program, place, configuration(place, collector, log_level))
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
@@ -123,7 +124,7 @@ async def existing_daemon(address: Path, *, namespace: str = NAMESPACE) -> Async
     """
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(address, namespace=namespace))
-        place = stack.enter_context(own_place())
+        place = await stack.enter_async_context(in_threads(own_place()))
         # For the watchdog and `clean`, should this process be killed: the containers live there.
         place.guest_of.write_text(json.dumps([str(address.absolute()), namespace]))
         stack.callback(remove_runc_folder, namespace)

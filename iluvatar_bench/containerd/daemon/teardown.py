@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -93,11 +94,14 @@ def _end_processes(place: Place) -> list[str]:
     One that was about to start another when it was looked for has started it by the time it is
     killed; what such a one has started is found at the next look.
     """
+
+    def find() -> Iterable[int]:
+        return _daemon_and_helpers(place) or _container_processes(place)
+
     for _ in range(_LOOKS):
-        found = _daemon_and_helpers(place) or _container_processes(place)
-        if not found:
+        if not find():
             return []
-        stuck = processes.end(found)
+        stuck = processes.end(find)
         if stuck:
             return [f"process {pid}" for pid in stuck]
     return [f"process {pid}" for pid in _container_processes(place)]

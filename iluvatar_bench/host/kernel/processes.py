@@ -6,7 +6,7 @@ import os
 import re
 import select
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
@@ -82,42 +82,50 @@ def rooted_below(folder: Path) -> tuple[int, ...]:
     )
 
 
-def send_signal(pid: int, number: int) -> None:
+def send_signal(pid: int, number: int, *, still: Callable[[], bool]) -> None:
     """Send a signal to one process.
+
+    ``still`` says whether the number is that of the process that is meant; it is asked once the
+    process is held, from when on the number cannot become another's.
 
     Raises:
         ProcessLookupError: it is gone.
     """
     descriptor = os.pidfd_open(pid)
     try:
+        if not still():
+            raise ProcessLookupError(f"process {pid} is another one now")
         signal.pidfd_send_signal(descriptor, number)
     finally:
         os.close(descriptor)
 
 
-def end(pids: Iterable[int], *, seconds: float = 10.0) -> tuple[int, ...]:
-    """SIGKILL the processes and wait until they are gone.
+def end(find: Callable[[], Iterable[int]], *, seconds: float = 10.0) -> tuple[int, ...]:
+    """SIGKILL the processes that ``find`` finds, in its order, and wait until they are gone.
 
-    Each is held by a pidfd while it is killed and awaited, so a recycled PID is never hit.
+    It is asked twice: each process is held by a pidfd, and then has to be found again. One that
+    ended before it was held has left its number to whoever comes next, who is not found, or is
+    meant as well.
 
     Returns:
         the PIDs that were still there when the time was up.
     """
     descriptors: dict[int, int] = {}
-    for pid in pids:
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        descriptors[descriptor] = pid
-        try:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     try:
-        return tuple(descriptors[d] for d in descriptors if not _wait_ended(d, seconds))
+        for pid in find():
+            try:
+                descriptors[pid] = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+        meant = [pid for pid in find() if pid in descriptors]
+        for pid in meant:
+            try:
+                signal.pidfd_send_signal(descriptors[pid], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        return tuple(pid for pid in meant if not _wait_ended(descriptors[pid], seconds))
     finally:
-        for descriptor in descriptors:
+        for descriptor in descriptors.values():
             os.close(descriptor)
 
 

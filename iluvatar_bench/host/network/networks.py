@@ -7,12 +7,12 @@ import itertools
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from functools import partial
 from typing import Protocol
 
 from iluvatar_bench.errors import IluvatarBenchError, NetworkError, PluginMisbehaved
-from iluvatar_bench.host.completion import call_to_end, finish
+from iluvatar_bench.host.completion import call_to_end, finish, in_threads
 from iluvatar_bench.host.facts import plugin_homes
 from iluvatar_bench.host.kernel import netns
 from iluvatar_bench.host.network import bridge
@@ -84,8 +84,9 @@ async def open_network(settings: NetworkSettings) -> AsyncIterator[Network]:
     if settings.mode is NetworkMode.HOST:
         yield HostNetwork()
         return
-    with ExitStack() as held:
-        owner = held.enter_context(claim_owner(settings.home))
+    # Both wait for the folder's lock, and make or remove a bridge.
+    async with AsyncExitStack() as held:
+        owner = await held.enter_async_context(in_threads(claim_owner(settings.home)))
         if settings.mode is NetworkMode.LOOPBACK:
             yield LoopbackNetwork(owner, settings)
             return
@@ -93,7 +94,7 @@ async def open_network(settings: NetworkSettings) -> AsyncIterator[Network]:
         program, _ = find_plugins(homes, "bridge", "host-local")
         question = Plugin(program, {"cniVersion": VERSIONS[0]}, homes=homes)
         version = await best_version(question)
-        config = held.enter_context(use_bridge(settings, version=version))
+        config = await held.enter_async_context(in_threads(use_bridge(settings, version=version)))
         plugin = Plugin(program, config, homes=homes, seconds=settings.plugin_seconds)
         yield BridgeNetwork(owner, settings, plugin)
 
@@ -153,6 +154,9 @@ class BridgeNetwork:
                 errors[0].add_note(str(secondary))
             raise errors[0]
         self._results.pop(attachment.id, None)
+        for name in [name for name, id in self._veths.items() if id == attachment.id]:
+            if not bridge.exists_bridge(name):
+                del self._veths[name]
 
     async def check(self, attachment: Attachment) -> None:
         """See :meth:`Network.check`. Where the CNI version has no CHECK, only the namespace's."""

@@ -14,7 +14,6 @@ Locks are flock(2) locks: the kernel releases them when their holder ends, howev
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -23,10 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
-from iluvatar_bench.host.locks import try_lock
+from iluvatar_bench.host.locks import lock_within, try_lock
 
 NETWORK_HOME = Path("/run/iluvatar-bench-net")
 """On a file system that a reboot empties, as it takes the namespaces and addresses with it."""
+
+LOCK_SECONDS = 30.0
+"""Who holds the folder's lock makes or removes a bridge: tens of milliseconds."""
 
 NAME_PREFIX = "ilb"
 """Every namespace and every interface that we make has a name that begins so."""
@@ -107,15 +109,21 @@ def remove_owner(owner: Owner) -> None:
 
 
 @contextmanager
-def exclusive(home: Path = NETWORK_HOME) -> Iterator[None]:
+def exclusive(home: Path = NETWORK_HOME, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the folder's lock; the last one to leave an otherwise empty folder removes it.
 
+    It blocks for up to ``seconds`` while others hold it: call it in a thread.
+
     Raises:
-        UnusablePath: the folder cannot be made.
+        UnusablePath: the folder cannot be made, or another process does not let go of its lock.
     """
     path = home / "lock"
     try:
-        descriptor = _lock_current(path)
+        descriptor = _lock_current(path, seconds)
+    except TimeoutError as error:
+        raise UnusablePath(
+            f"{path} is {error}: whoever holds it is stopped or hangs (lslocks names it)"
+        ) from error
     except OSError as error:
         raise UnusablePath(f"cannot use the folder {home}: {error.strerror}") from error
     try:
@@ -125,7 +133,7 @@ def exclusive(home: Path = NETWORK_HOME) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock_current(path: Path) -> int:
+def _lock_current(path: Path, seconds: float) -> int:
     """Open and lock the file, again if it was replaced while we waited for the lock."""
     while True:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,7 +141,11 @@ def _lock_current(path: Path) -> int:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             continue
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            lock_within(descriptor, seconds=seconds)
+        except BaseException:
+            os.close(descriptor)
+            raise
         try:
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -164,7 +164,7 @@ def _said(evidence: Evidence) -> str:
     return "\n".join((evidence.stdout_tail, evidence.stderr_tail, evidence.error))
 
 
-def events_of(events: list[DaemonEvent], container_id: str) -> tuple[EventFact, ...]:
+def events_of(events: Iterable[DaemonEvent], container_id: str) -> tuple[EventFact, ...]:
     """The last events of one container, oldest first."""
     of_it = [e for e in events if container_id in (e.container_id, e.snapshot_key)]
     return tuple(

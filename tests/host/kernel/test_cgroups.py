@@ -37,7 +37,7 @@ def test_members_are_found_and_the_tree_is_removed(path: str) -> None:
         assert cgroups.members(path, recursive=True) == {child.pid}
         assert cgroups.remove_tree(path), "an occupied cgroup cannot be removed, and is named"
     finally:
-        assert processes.end([child.pid]) == ()
+        assert processes.end(lambda: [child.pid]) == ()
         child.wait()
     assert cgroups.remove_tree(path) == []
     assert cgroups.members(path) is None
