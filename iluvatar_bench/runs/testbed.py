@@ -204,6 +204,8 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
     """
     raise_descriptor_limit()
     async with AsyncExitStack() as stack:
+        # Its journals are written to as long as the laboratory is open.
+        stack.callback(folder.close)
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)
             for source in blueprint.sources
