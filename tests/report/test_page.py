@@ -149,10 +149,10 @@ def test_memory_is_shown_where_it_was_sampled(tmp_path: Path) -> None:
         {"container_id": "c-0", "sampled_at": moments, "rss_bytes": 5 * 2**20, "round": range(5)}
     )
     frame.to_parquet(run.folder / "samples.parquet")
-    assert 'id="memory"' in report_page([run])
+    assert 'id="memory"' in report_page([open_run(run.folder)])
     # Two points make no curve.
     frame[:2].to_parquet(run.folder / "samples.parquet")
-    assert 'id="memory"' not in report_page([run])
+    assert 'id="memory"' not in report_page([open_run(run.folder)])
     with pytest.raises(ValueError, match="needs a run"):
         report_page([])
 
