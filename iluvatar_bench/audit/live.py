@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iluvatar_bench.audit.audit import Audit
 from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
 from iluvatar_bench.audit.read.state import SnapshotId
-from iluvatar_bench.audit.result import Audit
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule
 from iluvatar_bench.audit.rules.context import NamespaceView
 from iluvatar_bench.audit.rules.processes import CGROUP_SHARED, PID_NAMESPACE

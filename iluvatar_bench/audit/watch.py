@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.audit.clients import client_of
-from iluvatar_bench.audit.read.daemon import SYSTEM_SOCKET, open_reader
 from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader
 from iluvatar_bench.audit.rules.broken_rule import Rule
 from iluvatar_bench.audit.rules.processes import (
     CGROUP_SHARED,

@@ -54,7 +54,9 @@ class Stopwatch:
         return result
 
 
-async def measure(*, count: int = COUNT, settings: NetworkSettings) -> dict[str, list[float]]:
+async def measure_network(
+    *, count: int = COUNT, settings: NetworkSettings
+) -> dict[str, list[float]]:
     """The raw durations (milliseconds), ``count`` of each.
 
     Raises:
@@ -144,6 +146,6 @@ def print_benchmark(count: int, settings: NetworkSettings) -> None:
     Raises:
         EnvironmentProblem, NetworkError: as :func:`measure`.
     """
-    durations_ms = asyncio.run(measure(count=count, settings=settings))
+    durations_ms = asyncio.run(measure_network(count=count, settings=settings))
     frame = table(durations_ms)
     sys.stdout.write(frame.to_string(index=False, float_format="{:.2f}".format) + "\n")

@@ -46,7 +46,7 @@ def idle_processes(count: int) -> Iterator[tuple[int, ...]]:
         yield tuple(pids)
 
 
-def measure(pids: Sequence[int], *, rounds: int = ROUNDS) -> pd.DataFrame:
+def measure_poller(pids: Sequence[int], *, rounds: int = ROUNDS) -> pd.DataFrame:
     """Read the memory of each process ``rounds`` times in each way, in turns.
 
     Returns:
@@ -95,15 +95,15 @@ def _open_and_read(pid: int) -> int:
         os.close(descriptor)
 
 
-def main(
+def print_poller_benchmark(
     processes: Annotated[int, typer.Option(min=1, max=400, help="How many.")] = PROCESSES,
     rounds: Annotated[int, typer.Option(min=2, max=10_000, help="How often.")] = ROUNDS,
 ) -> None:
     """Print what one sample of one container costs, in microseconds."""
     with idle_processes(processes) as pids:
-        frame = measure(pids, rounds=rounds)
+        frame = measure_poller(pids, rounds=rounds)
     sys.stdout.write(frame.to_string(index=False, float_format="{:.2f}".format) + "\n")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(print_poller_benchmark)

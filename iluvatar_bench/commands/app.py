@@ -170,9 +170,9 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from iluvatar_bench.host.doctor import examine
+    from iluvatar_bench.host.doctor import check_host
 
-    checks = examine(concurrency)
+    checks = check_host(concurrency)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -252,7 +252,7 @@ def run_cold_start_command(
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
     chosen = resolve_profile(profile, settings or ())
@@ -308,7 +308,7 @@ def classify(
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
     from iluvatar_bench.worker_logs import scan
-    from iluvatar_bench.worker_logs.output import class_table, remarks, save_failures
+    from iluvatar_bench.worker_logs.class_table import class_table, remarks, save_failures
 
     report = scan(files, zone=zone)
     if len(report.failures):
@@ -364,9 +364,9 @@ async def _clean() -> list[str]:
 
 
 def _require_working_host() -> None:
-    from iluvatar_bench.host.doctor import examine
+    from iluvatar_bench.host.doctor import check_host
 
-    missing = [check for check in examine() if check.required and not check.ok]
+    missing = [check for check in check_host() if check.required and not check.ok]
     if missing:
         remedies = "; ".join(f"{c.name}: {c.found} -> {c.remedy}" for c in missing)
         raise EnvironmentProblem(f"this host cannot run containers: {remedies}")

@@ -34,7 +34,7 @@ def dose_command(
     """
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import dose_table
-    from iluvatar_bench.report.progress import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.studies.dose import run_doses
 
     chosen = resolve_profile(profile, settings or ["snapshot_reference=none"])

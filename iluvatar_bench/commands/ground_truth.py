@@ -12,7 +12,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from iluvatar_bench.records import Trial
-    from iluvatar_bench.studies.ground_truth import Case
+    from iluvatar_bench.studies.ground_truth import KnownCause
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -38,7 +38,7 @@ def ground_truth_command(
         mistakes,
     )
 
-    def report(case: Case, trial: Trial) -> None:
+    def report(case: KnownCause, trial: Trial) -> None:
         if not is_right(case, trial):
             err.print(
                 f"{case.name}: {case.expected} was caused, {answer(trial)} found: {trial.error}",

@@ -42,7 +42,7 @@ def run_options(
 
 def _resume(name: str, as_json: bool) -> None:
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress import arrivals_bar, progress_bar
+    from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
     from iluvatar_bench.runs import find_run, open_run, resume_run
 
     path = find_run(name)

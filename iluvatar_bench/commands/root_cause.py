@@ -61,7 +61,7 @@ def root_cause_command(
     """
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.profiles.design import DEFAULT_FACTORS, design
-    from iluvatar_bench.report.progress import progress_bar
+    from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.studies.root_cause import Precision, run_root_cause
 
     chosen = design(resolve_profile(profile, settings or ()), factors or DEFAULT_FACTORS)
@@ -103,8 +103,8 @@ def _show(found: RootCause, as_json: bool) -> None:
     if len(found.effects):
         print_table(effect_table(found.effects))
         print_plain("")
-    for finding in found.findings:
-        print_plain(finding.sentence)
+    for verdict in found.verdicts:
+        print_plain(verdict.sentence)
     if found.caveat:
         print_plain(f"note: {found.caveat}")
     print_plain(f"kept in {found.run.folder}")

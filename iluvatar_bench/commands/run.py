@@ -175,10 +175,10 @@ def trace_command(
     )
 
 
-def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any) -> None:
-    """``laboratory`` is what ``run_churn`` takes about where the run happens."""
+def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
+    """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.report.progress import arrivals_bar
+    from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
     quiet = not sys.stderr.isatty()
@@ -187,7 +187,7 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **laboratory: Any)
             lambda stop: run_churn(
                 profile,
                 plan,
-                **laboratory,
+                **testbed,
                 on_trial=bar.trial,
                 on_arrival=bar.arrival,
                 stop=stop,

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules.deaths import culprits
+from iluvatar_bench.bugs.rules.deaths import fitting_kills
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain.autopsy_steps import client_steps
@@ -278,7 +278,7 @@ def _neighbours(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:
     began = row["submitted_at"].timestamp() if row.get("submitted_at") else 0.0
     kills = [k for k in evidence.neighbour_kills if k.ended_at is None or k.ended_at >= began]
     kills.sort(key=lambda kill: kill.started_at)
-    hits = culprits(evidence)
+    hits = fitting_kills(evidence)
     for kill in kills[-_MOST_NEIGHBOURS:]:
         what = "Kill(all)" if kill.all_processes else "Kill"
         yield Moment(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from iluvatar_bench.explain.case import Case
 from iluvatar_bench.explain.case_text import sections
-from iluvatar_bench.explain.case_timeline import offsets, timeline
+from iluvatar_bench.explain.case_timeline import offsets, timeline_svg
 
 _STYLE = """
 .case { --ink: #1f2328; --quiet: #59636e; --line: #d1d9e0; --lane: #f2f5f8; --mark: #b9d2ee;
@@ -74,7 +74,7 @@ def _parts(case: Case) -> Iterator[str]:
     yield f"<table>{rows}</table>"
     if case.moments:
         yield "<h2>What happened when</h2>"
-        yield f'<div class="scroll">{timeline(case)}</div>'
+        yield f'<div class="scroll">{timeline_svg(case)}</div>'
         yield _moments(case)
     for heading, entries in sections(case):
         listed = "".join(f"<li>{html.escape(entry)}</li>" for entry in entries)

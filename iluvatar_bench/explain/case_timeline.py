@@ -19,7 +19,7 @@ _MARK = 18
 """What a number needs of a row."""
 
 
-def timeline(case: Case) -> str:
+def timeline_svg(case: Case) -> str:
     """An ``svg`` element; empty where the case has fewer than two moments."""
     if len(case.moments) < 2:
         return ""

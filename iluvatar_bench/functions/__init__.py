@@ -1,9 +1,9 @@
 """Functions: folders with ``main.py`` and ``reqs.txt``, and the images made from them."""
 
 from iluvatar_bench.functions.build import BuiltImage, build_image
+from iluvatar_bench.functions.build_options import BuildOptions
 from iluvatar_bench.functions.catalog import Function, builtin_names, load_function
 from iluvatar_bench.functions.images import StoredImage, find_source, image_of, require_buildable
-from iluvatar_bench.functions.options import BuildOptions
 
 __all__ = [
     "BuildOptions",

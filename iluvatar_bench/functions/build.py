@@ -24,6 +24,7 @@ from iluvatar_bench.containerd.oci.media_types import (
 )
 from iluvatar_bench.containerd.oci.platforms import host_platform
 from iluvatar_bench.errors import ImageError
+from iluvatar_bench.functions.build_options import BuildOptions, Server
 from iluvatar_bench.functions.byte_code import byte_code_entries, library_byte_code
 from iluvatar_bench.functions.cache import image_home, make_once, share_blobs
 from iluvatar_bench.functions.catalog import SERVER_HOME, Function
@@ -33,8 +34,7 @@ from iluvatar_bench.functions.interpreter import (
     library_path,
     shared_libraries,
 )
-from iluvatar_bench.functions.layers import Blob, Entry, folder, write_blob, write_layer
-from iluvatar_bench.functions.options import BuildOptions, Server
+from iluvatar_bench.functions.layers import Blob, LayerEntry, folder, write_blob, write_layer
 from iluvatar_bench.functions.packages import package_stages
 
 BUILDER_VERSION = 3
@@ -121,8 +121,10 @@ def _build_into(draft: Path, recipe: _Recipe, name: str) -> None:
         blobs, interpreter, [path for stage in packages for path, _ in stage]
     )
     for stage in packages:
-        layers.append(write_layer(blobs, [Entry(t, source=p) for p, t in stage]))
-    layers += [write_layer(blobs, [Entry(t, source=p) for p, t in part]) for part in application]
+        layers.append(write_layer(blobs, [LayerEntry(t, source=p) for p, t in stage]))
+    layers += [
+        write_layer(blobs, [LayerEntry(t, source=p) for p, t in part]) for part in application
+    ]
     if recipe.options.byte_code:
         # On top of everything: the layers below are those of the image without it.
         layers.append(write_layer(blobs, library_byte_code(interpreter, recipe.home)))
@@ -155,32 +157,32 @@ def _interpreter_layers(
     libraries = shared_libraries(binaries)
     layers = [
         write_layer(blobs, _base_entries()),
-        write_layer(blobs, [Entry(str(path), source=path, mode=0o755) for path in libraries]),
+        write_layer(blobs, [LayerEntry(str(path), source=path, mode=0o755) for path in libraries]),
         write_layer(blobs, _interpreter_entries(interpreter)),
-        write_layer(blobs, [Entry(t, source=s, mode=0o755) for s, t in extensions.items()]),
-        write_layer(blobs, [Entry(t, source=s) for s, t in interpreter.library_files()]),
+        write_layer(blobs, [LayerEntry(t, source=s, mode=0o755) for s, t in extensions.items()]),
+        write_layer(blobs, [LayerEntry(t, source=s) for s, t in interpreter.library_files()]),
     ]
     extra = library_path(libraries)
     return layers, {"LD_LIBRARY_PATH": extra} if extra else {}
 
 
-def _base_entries() -> list[Entry]:
+def _base_entries() -> list[LayerEntry]:
     return [
-        Entry("/etc/passwd", content=b"root:x:0:0:root:/root:/bin/false\n"),
-        Entry("/etc/group", content=b"root:x:0:\n"),
-        Entry("/etc/hosts", content=b"127.0.0.1 localhost\n::1 localhost\n"),
+        LayerEntry("/etc/passwd", content=b"root:x:0:0:root:/root:/bin/false\n"),
+        LayerEntry("/etc/group", content=b"root:x:0:\n"),
+        LayerEntry("/etc/hosts", content=b"127.0.0.1 localhost\n::1 localhost\n"),
         folder("/tmp", 0o1777),
         *(folder(path) for path in ("/root", "/run", "/proc", "/sys", "/dev", "/var")),
     ]
 
 
-def _interpreter_entries(interpreter: Interpreter) -> list[Entry]:
+def _interpreter_entries(interpreter: Interpreter) -> list[LayerEntry]:
     name = Path(interpreter.executable_in_image).name
     return [
-        Entry(interpreter.executable_in_image, source=interpreter.executable, mode=0o755),
-        Entry("/usr/local/bin/python3", link_to=name),
+        LayerEntry(interpreter.executable_in_image, source=interpreter.executable, mode=0o755),
+        LayerEntry("/usr/local/bin/python3", link_to=name),
         # Debian's interpreter looks in dist-packages, all others in site-packages.
-        Entry(
+        LayerEntry(
             "/usr/local/lib/python3/dist-packages",
             link_to=f"../python{interpreter.version}/site-packages",
         ),

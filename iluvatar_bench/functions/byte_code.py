@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from iluvatar_bench.functions.cache import make_once
 from iluvatar_bench.functions.interpreter import Interpreter
-from iluvatar_bench.functions.layers import Entry
+from iluvatar_bench.functions.layers import LayerEntry
 
 
-def byte_code_entries(sources: Iterable[tuple[Path, str]], folder: Path) -> list[Entry]:
+def byte_code_entries(sources: Iterable[tuple[Path, str]], folder: Path) -> list[LayerEntry]:
     """Compile files, given with their paths in the image, into ``folder``: a layer's entries.
 
     The compiled files do not depend on the time of their source (PEP 552, unchecked), because all
@@ -40,11 +40,11 @@ def byte_code_entries(sources: Iterable[tuple[Path, str]], folder: Path) -> list
                     invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
                 )
         if compiled.exists():
-            entries.append(Entry(in_image, source=compiled))
+            entries.append(LayerEntry(in_image, source=compiled))
     return entries
 
 
-def library_byte_code(interpreter: Interpreter, home: Path) -> list[Entry]:
+def library_byte_code(interpreter: Interpreter, home: Path) -> list[LayerEntry]:
     """The entries of the standard library's byte code; compiled once for an interpreter."""
     key = hashlib.sha256(interpreter.fingerprint.encode()).hexdigest()[:32]
     place = home / ".byte-code" / key

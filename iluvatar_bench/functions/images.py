@@ -14,6 +14,7 @@ from iluvatar_bench.containerd.oci.image_import import blob_path
 from iluvatar_bench.containerd.oci.media_types import NAME_ANNOTATION
 from iluvatar_bench.errors import ImageError, UsageError
 from iluvatar_bench.functions.build import DEFAULT_OPTIONS, BuiltImage, build_image
+from iluvatar_bench.functions.build_options import BuildOptions
 from iluvatar_bench.functions.cache import image_home, remove_folder, share_blobs
 from iluvatar_bench.functions.catalog import (
     LONGEST_NAME,
@@ -21,7 +22,6 @@ from iluvatar_bench.functions.catalog import (
     builtin_names,
     load_function,
 )
-from iluvatar_bench.functions.options import BuildOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LayerEntry:
     """One file, link or folder of a layer. Exactly one of the three sources is given."""
 
     path: str
@@ -27,9 +27,9 @@ class Entry:
     mode: int = 0o644
 
 
-def folder(path: str, mode: int = 0o755) -> Entry:
+def folder(path: str, mode: int = 0o755) -> LayerEntry:
     """An empty folder."""
-    return Entry(path=path, mode=mode)
+    return LayerEntry(path=path, mode=mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def write_blob(blobs: Path, data: bytes) -> Blob:
     return Blob(digest=f"sha256:{value}", size=len(data))
 
 
-def write_layer(blobs: Path, entries: Iterable[Entry]) -> Blob:
+def write_layer(blobs: Path, entries: Iterable[LayerEntry]) -> Blob:
     """Store the entries as a tar archive: sorted, owned by root, without times.
 
     Folders above an entry are added. A later entry of the same path replaces an earlier one.
@@ -92,7 +92,7 @@ def _inside(path: str) -> str:
     return str(PurePosixPath(path.lstrip("/")))
 
 
-def _add(archive: tarfile.TarFile, path: str, entry: Entry) -> None:
+def _add(archive: tarfile.TarFile, path: str, entry: LayerEntry) -> None:
     info = tarfile.TarInfo(path)
     info.mode = entry.mode
     if entry.link_to is not None:

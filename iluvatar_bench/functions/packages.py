@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iluvatar_bench.errors import ImageError
+from iluvatar_bench.functions.build_options import BuildOptions
 from iluvatar_bench.functions.cache import make_once
 from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import Interpreter
-from iluvatar_bench.functions.options import BuildOptions
 from iluvatar_bench.functions.requirements import with_absolute_includes
 
 INSTALLER_VERSION = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iluvatar_bench.host import facts
 from iluvatar_bench.host.kernel import cgroups, init_system
-from iluvatar_bench.host.limits import limits_for
+from iluvatar_bench.host.process_limits import limits_for
 
 FREE_BYTES_WANTED = 2 * 1024**3
 
@@ -30,7 +30,7 @@ class Check:
     required: bool = True
 
 
-def examine(concurrency: int = 4) -> tuple[Check, ...]:
+def check_host(concurrency: int = 4) -> tuple[Check, ...]:
     """Every check, in the order in which a user would mend things.
 
     The host's limits are compared with what ``concurrency`` containers at a time need.

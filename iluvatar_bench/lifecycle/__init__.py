@@ -2,6 +2,6 @@
 
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.lifecycle.kill_log import KillLog
-from iluvatar_bench.lifecycle.removal import remove
+from iluvatar_bench.lifecycle.removal import remove_container
 
 __all__ = ["Container", "KillLog", "remove"]

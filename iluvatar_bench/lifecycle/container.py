@@ -22,23 +22,23 @@ from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver, container_cgroup
 from iluvatar_bench.host.network.attachment import Attachment
 from iluvatar_bench.host.tails import Tail, read_tail
-from iluvatar_bench.lifecycle.gate import (
-    GATE_IN_CONTAINER,
-    GATE_VARIABLE,
-    WAITING_TEXT,
-    Gate,
-    gate_at,
-)
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
-from iluvatar_bench.lifecycle.progress import Progress
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
+from iluvatar_bench.lifecycle.start_barrier import (
+    BARRIER_IN_CONTAINER,
+    BARRIER_VARIABLE,
+    WAITING_TEXT,
+    StartBarrier,
+    barrier_at,
+)
+from iluvatar_bench.lifecycle.steps import Progress
 from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, Profile
 from iluvatar_bench.records import COLLECTION_SPAN
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
-SHIELD_SECONDS = 600.0
+STEP_LEASE_SECONDS = 600.0
 INVOKE_SECONDS = 30.0
 DEATH_NEWS_SECONDS = 0.5
 
@@ -46,8 +46,9 @@ DEATH_NEWS_SECONDS = 0.5
 class Container:
     """A container of one profile on one node.
 
-    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, ``removal.remove``;
-    after a failure ``remove`` alone. ``close`` releases what belongs to this process.
+    Use it in this order: :meth:`create`, :meth:`start`, :meth:`stay_alive`, then
+    ``remove_container``; after a failure ``remove_container`` alone. ``close`` releases what belongs to
+    this process.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Container:
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
         self.stderr = self.folder / "stderr"
-        self._gate: Gate | None = None
+        self._barrier: StartBarrier | None = None
         self._resources = ExitStack()
 
     @property
@@ -116,12 +117,12 @@ class Container:
             # The record first, as in 2022. With a snapshot_key it is a reference in advance;
             # without one, nothing holds the snapshot from here on.
             await self._create_record()
-            await self._prepare_snapshot(await self._make_shield())
+            await self._prepare_snapshot(await self._make_step_lease())
         if self.profile.collection == "before_mount":
             await self._force_collection()
         await self._create_task()
 
-    async def _make_shield(self) -> str | None:
+    async def _make_step_lease(self) -> str | None:
         """A lease that keeps the snapshot until the step at which a collection is forced.
 
         Without it a neighbour's forced collection would take the snapshot at any other moment:
@@ -129,20 +130,20 @@ class Container:
         """
         if self.profile.collection not in FORCED_COLLECTIONS:
             return None
-        shield = f"shield-{self.id}"
-        await self.node.client.leases.create(shield, expires_in_seconds=SHIELD_SECONDS)
-        self.progress.shield = shield
-        return shield
+        step_lease = f"step-{self.id}"
+        await self.node.client.leases.create(step_lease, expires_in_seconds=STEP_LEASE_SECONDS)
+        self.progress.step_lease = step_lease
+        return step_lease
 
     async def _force_collection(self) -> None:
-        """Collect now: what only the shield held goes, what the profile protects stays."""
+        """Collect now: what only the step lease held goes, what the profile protects stays."""
         leases = self.node.client.leases
         with self.progress.span(COLLECTION_SPAN):
-            if self.progress.shield is None:
+            if self.progress.step_lease is None:
                 await leases.force_collection()
             else:
-                await leases.delete(self.progress.shield, sync=True)
-                self.progress.shield = None
+                await leases.delete(self.progress.step_lease, sync=True)
+                self.progress.step_lease = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -150,7 +151,7 @@ class Container:
         self.stdout.touch()
         self.stderr.touch()
         if self.profile.collection == "during_startup":
-            self._gate = self._resources.enter_context(gate_at(self.folder / "gate"))
+            self._barrier = self._resources.enter_context(barrier_at(self.folder / "barrier"))
 
     async def _create_record(self) -> None:
         protected = self.profile.snapshot_reference != "none"
@@ -171,9 +172,9 @@ class Container:
     def _spec(self) -> dict[str, object]:
         binds = []
         env = dict(self.image.env)
-        if self._gate is not None:
-            binds.append(BindMount(str(self._gate.path), GATE_IN_CONTAINER, read_only=False))
-            env[GATE_VARIABLE] = GATE_IN_CONTAINER
+        if self._barrier is not None:
+            binds.append(BindMount(str(self._barrier.path), BARRIER_IN_CONTAINER, read_only=False))
+            env[BARRIER_VARIABLE] = BARRIER_IN_CONTAINER
         network = NetworkNamespace()
         if self.attachment is not None:
             env.update(HOST=self.attachment.address, PORT=str(self.attachment.port))
@@ -233,10 +234,10 @@ class Container:
         with self.progress.measure("start_ms"):
             await self.node.client.tasks.start(self.id)
         with self.progress.measure("ready_ms"):
-            if self._gate is not None:
+            if self._barrier is not None:
                 await self._wait_for(WAITING_TEXT, ready_seconds)
                 await self._force_collection()
-                self._gate.open()
+                self._barrier.open()
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
         if self.profile.collection == "after_ready":
@@ -322,7 +323,7 @@ class Container:
         return read_tail(self.stdout), read_tail(self.stderr)
 
     def close(self) -> None:
-        """Release the wait, the gate and the folder of this container."""
+        """Release the wait, the barrier and the folder of this container."""
         self._resources.close()
 
 

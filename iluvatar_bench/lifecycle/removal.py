@@ -31,7 +31,7 @@ EXIT_SECONDS = 10.0
 POLL_SECONDS = 0.005
 
 
-async def remove(container: Container) -> tuple[str, ...]:
+async def remove_container(container: Container) -> tuple[str, ...]:
     """End and remove the container the way its profile says.
 
     Safe at any point of its life. Every part is tried even if an earlier one failed; the first
@@ -86,9 +86,9 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
     ):
         await _part(tried, partial(container.snapshots.remove, container.snapshot_key))
         progress.snapshot_removed = True
-    if progress.shield is not None:
-        await _part(tried, partial(container.node.client.leases.delete, progress.shield))
-        progress.shield = None
+    if progress.step_lease is not None:
+        await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
+        progress.step_lease = None
     if progress.record_created or "record" in lost:
         await _part(tried, partial(container.node.client.containers.delete, container.id))
 

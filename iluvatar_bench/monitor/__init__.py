@@ -2,7 +2,7 @@
 
 from iluvatar_bench.monitor.event_log import EventLog, event_log
 from iluvatar_bench.monitor.evidence.collect import collect, events_of
-from iluvatar_bench.monitor.evidence.failing_container import Subject
+from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
 from iluvatar_bench.monitor.evidence.host import who_listens
 from iluvatar_bench.monitor.evidence.rootfs import ImageLayers
 from iluvatar_bench.monitor.exit_watcher import ExitWatcher
@@ -12,10 +12,10 @@ from iluvatar_bench.monitor.monitor import Monitor, open_monitor
 __all__ = [
     "EventLog",
     "ExitWatcher",
+    "FailingContainer",
     "ImageLayers",
     "MemoryPoller",
     "Monitor",
-    "Subject",
     "collect",
     "event_log",
     "events_of",

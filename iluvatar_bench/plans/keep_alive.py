@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-Container = int
+ContainerNumber = int
 """Containers are numbered in the order of their launches, from 0."""
 
 
@@ -24,7 +24,7 @@ Container = int
 class Launch:
     """Start this container; its first arrival is this one."""
 
-    container: Container
+    container: ContainerNumber
     function: str
     arrival: int
 
@@ -33,7 +33,7 @@ class Launch:
 class Serve:
     """This idle container serves this arrival."""
 
-    container: Container
+    container: ContainerNumber
     arrival: int
 
 
@@ -41,13 +41,13 @@ class Serve:
 class Evict:
     """Remove this idle container."""
 
-    container: Container
+    container: ContainerNumber
 
 
-Decision = Launch | Serve | Evict
+PoolAction = Launch | Serve | Evict
 
 
-class Place(StrEnum):
+class PoolState(StrEnum):
     """Where a container stands in the pool."""
 
     BUSY = "busy"
@@ -83,9 +83,9 @@ class KeepAlivePool:
             raise ValueError("every function must count for something and fit into the budget")
         self._budget = budget_mib
         self._memory = dict(memory_mib)
-        self._functions: dict[Container, str] = {}
-        self._places: dict[Container, Place] = {}
-        self._idle: dict[Container, None] = {}
+        self._functions: dict[ContainerNumber, str] = {}
+        self._places: dict[ContainerNumber, PoolState] = {}
+        self._idle: dict[ContainerNumber, None] = {}
         """The idle ones, least recently used first."""
         self._waiting: dict[int, str] = {}
         """Arrival to function, in the order of arrival."""
@@ -96,14 +96,14 @@ class KeepAlivePool:
         """The pool at this moment."""
         places = list(self._places.values())
         return Occupancy(
-            busy=places.count(Place.BUSY),
-            idle=places.count(Place.IDLE),
-            leaving=places.count(Place.LEAVING),
+            busy=places.count(PoolState.BUSY),
+            idle=places.count(PoolState.IDLE),
+            leaving=places.count(PoolState.LEAVING),
             waiting=len(self._waiting),
             resident_mib=self._counted(self._places),
         )
 
-    def arrive(self, arrival: int, function: str) -> list[Decision]:
+    def arrive(self, arrival: int, function: str) -> list[PoolAction]:
         """An arrival came.
 
         Raises:
@@ -113,20 +113,20 @@ class KeepAlivePool:
         self._waiting[arrival] = function
         return self._decide()
 
-    def release(self, container: Container) -> list[Decision]:
+    def release(self, container: ContainerNumber) -> list[PoolAction]:
         """A busy container has served its arrival well and is idle now."""
-        self._move(container, Place.BUSY, Place.IDLE)
+        self._move(container, PoolState.BUSY, PoolState.IDLE)
         self._idle[container] = None
         return self._decide()
 
-    def retire(self, container: Container) -> None:
+    def retire(self, container: ContainerNumber) -> None:
         """An idle container turned out to be dead, or was kept long enough: it serves nobody.
 
         Its memory counts until it is gone.
         """
         self._evict(container)
 
-    def gone(self, container: Container) -> list[Decision]:
+    def gone(self, container: ContainerNumber) -> list[PoolAction]:
         """A container is removed, whatever it was before: its memory is free."""
         self._idle.pop(container, None)
         del self._places[container], self._functions[container]
@@ -142,16 +142,16 @@ class KeepAlivePool:
         """Evict every idle container, least recently used first."""
         return [self._evict(container) for container in tuple(self._idle)]
 
-    def _decide(self) -> list[Decision]:
-        decisions: list[Decision] = []
+    def _decide(self) -> list[PoolAction]:
+        decisions: list[PoolAction] = []
         free = self._budget - self._counted(self._places)
-        coming = self._counted(c for c, place in self._places.items() if place is Place.LEAVING)
+        coming = self._counted(c for c, place in self._places.items() if place is PoolState.LEAVING)
         for arrival, function in tuple(self._waiting.items()):
             needed = self._memory[function]
             warm = self._warmest(function)
             if warm is not None:
                 del self._idle[warm]
-                self._move(warm, Place.IDLE, Place.BUSY)
+                self._move(warm, PoolState.IDLE, PoolState.BUSY)
                 decisions.append(Serve(warm, arrival))
             elif needed <= free:
                 free -= needed
@@ -173,23 +173,23 @@ class KeepAlivePool:
         container = self._launched
         self._launched += 1
         self._functions[container] = function
-        self._places[container] = Place.BUSY
+        self._places[container] = PoolState.BUSY
         return Launch(container, function, arrival)
 
-    def _evict(self, container: Container) -> Evict:
+    def _evict(self, container: ContainerNumber) -> Evict:
         del self._idle[container]
-        self._move(container, Place.IDLE, Place.LEAVING)
+        self._move(container, PoolState.IDLE, PoolState.LEAVING)
         return Evict(container)
 
-    def _warmest(self, function: str) -> Container | None:
+    def _warmest(self, function: str) -> ContainerNumber | None:
         return next((c for c in reversed(self._idle) if self._functions[c] == function), None)
 
-    def _move(self, container: Container, before: Place, after: Place) -> None:
+    def _move(self, container: ContainerNumber, before: PoolState, after: PoolState) -> None:
         if self._places[container] is not before:
             raise ValueError(
                 f"container {container} is {self._places[container]}, it must be {before}"
             )
         self._places[container] = after
 
-    def _counted(self, containers: Iterable[Container]) -> int:
+    def _counted(self, containers: Iterable[ContainerNumber]) -> int:
         return sum(self._memory[self._functions[container]] for container in containers)

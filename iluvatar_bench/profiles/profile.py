@@ -16,11 +16,11 @@ from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
 from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
 
-Collection = Literal[
+CollectionLevel = Literal[
     "natural", "quiet", "before_mount", "before_start", "during_startup", "after_ready"
 ]
 
-FORCED_COLLECTIONS = get_args(Collection)[2:]
+FORCED_COLLECTIONS = get_args(CollectionLevel)[2:]
 """Levels of ``collection`` that force one at a named step."""
 
 
@@ -54,7 +54,7 @@ class Profile(BaseModel):
     snapshotter: Literal["overlayfs", "native"] = Field(
         default="overlayfs", description="which snapshotter makes the root file system"
     )
-    collection: Collection = Field(
+    collection: CollectionLevel = Field(
         default="natural",
         description="when containerd collects garbage: as it decides; never; or forced at one step "
         "on a collector that is quiet otherwise",

@@ -1,6 +1,6 @@
 """Tables, figures and HTML. Takes frames; knows no containerd."""
 
-from iluvatar_bench.report.churn_table import churn_table
+from iluvatar_bench.report.arrival_table import churn_table
 from iluvatar_bench.report.figures import (
     DARK,
     LIGHT,

@@ -9,14 +9,14 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.report.churn_table import churn_table
+from iluvatar_bench.report.arrival_table import churn_table
 from iluvatar_bench.report.figures import (
     plot_arrivals,
     plot_occupancy,
     plot_start_latency,
     side_by_side,
 )
-from iluvatar_bench.report.parts import Part, Text, figure_of, table_of
+from iluvatar_bench.report.page_parts import Part, Text, figure_part, table_part
 
 
 def _pool_of(run: RunResult) -> pd.DataFrame:
@@ -41,8 +41,8 @@ def arrival_parts(runs: Sequence[RunResult]) -> list[Part]:
             "container, else cold by a new one. An arrival that failed has the class of the "
             "container that was to serve it; a container that died idle failed no arrival."
         ),
-        table_of(churn_table(arrivals, pools)),
-        figure_of(partial(side_by_side, plot_arrivals, arrivals)),
-        figure_of(partial(side_by_side, plot_occupancy, pools)),
-        figure_of(partial(side_by_side, plot_start_latency, arrivals)),
+        table_part(churn_table(arrivals, pools)),
+        figure_part(partial(side_by_side, plot_arrivals, arrivals)),
+        figure_part(partial(side_by_side, plot_occupancy, pools)),
+        figure_part(partial(side_by_side, plot_start_latency, arrivals)),
     ]

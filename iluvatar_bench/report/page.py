@@ -26,13 +26,13 @@ from iluvatar_bench.report.figures import (
     plot_survival,
 )
 from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
-from iluvatar_bench.report.parts import Links, Part, Section, Text, figure_of, table_of
+from iluvatar_bench.report.page_parts import Links, Part, Section, Text, figure_part, table_part
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
     failure_examples,
-    latency_table,
+    step_latency_table,
 )
 from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
 from iluvatar_bench.stats import RunComparison, compare_runs, step_latencies, time_to_death
@@ -152,12 +152,12 @@ def _notes(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> l
 
 def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> list[Part]:
     rates = pd.concat([run.rates for run in runs], ignore_index=True)
-    parts: list[Part] = [table_of(comparison_table(rates)), Text(_READING)]
-    parts.append(figure_of(partial(plot_rates, rates)))
+    parts: list[Part] = [table_part(comparison_table(rates)), Text(_READING)]
+    parts.append(figure_part(partial(plot_rates, rates)))
     for comparison in comparisons:
         baseline, candidate = names = comparison.names
         parts.append(Text(f"{candidate} against {baseline}", "heading"))
-        parts.append(table_of(difference_table(comparison.table, names=names)))
+        parts.append(table_part(difference_table(comparison.table, names=names)))
         parts.append(
             Text(
                 "A verdict needs Fisher's exact test, corrected by Holm over the classes that "
@@ -165,7 +165,7 @@ def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> l
                 "interval says what is still possible."
             )
         )
-        parts.append(figure_of(partial(plot_differences, comparison.table, names=names)))
+        parts.append(figure_part(partial(plot_differences, comparison.table, names=names)))
     return parts
 
 
@@ -173,7 +173,10 @@ def _examples(runs: Sequence[RunResult]) -> list[Part]:
     examples = failure_examples(pd.concat([run.trials for run in runs], ignore_index=True))
     if examples.empty:
         return [Text("Nothing failed.")]
-    return [Text("The first failure of each class, and what proves its cause."), table_of(examples)]
+    return [
+        Text("The first failure of each class, and what proves its cause."),
+        table_part(examples),
+    ]
 
 
 def _latencies(runs: Sequence[RunResult]) -> list[Part]:
@@ -183,8 +186,8 @@ def _latencies(runs: Sequence[RunResult]) -> list[Part]:
         return []
     quantiles = step_latencies(trials, rng=np.random.default_rng(0), steps=steps)
     return [
-        figure_of(partial(plot_steps, trials)),
-        table_of(latency_table(quantiles)),
+        figure_part(partial(plot_steps, trials)),
+        table_part(step_latency_table(quantiles)),
         Text(
             "Milliseconds, with 95 % bootstrap intervals; “…” where so few trials cannot bound the "
             "quantile. Only of the trials that reached the step."
@@ -201,11 +204,11 @@ def _timelines(runs: Sequence[RunResult]) -> list[Part]:
     ]
     for run in runs:
         if run.trials["total_ms"].notna().any():
-            parts += [Text(run.label, "heading"), figure_of(partial(plot_lifecycles, run.trials))]
+            parts += [Text(run.label, "heading"), figure_part(partial(plot_lifecycles, run.trials))]
     curves = {run.label: time_to_death(run.trials) for run in runs}
     if any(curve.total for curve in curves.values()):
         parts.append(Text("How long ready containers lived", "heading"))
-        parts.append(figure_of(partial(plot_survival, curves)))
+        parts.append(figure_part(partial(plot_survival, curves)))
     return parts if len(parts) > 1 else []
 
 
@@ -221,7 +224,7 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
             timeline = trial_timeline(run.trials, trial=row["trial"], **run.seen)
             if timeline["kind"].isin(OWN_KINDS).any():
                 name = f"{run.label}, trial {row['trial']}: {row['bug_class']}, {row['mechanism']}"
-                parts += [Text(name, "heading"), figure_of(partial(timeline_figure, timeline))]
+                parts += [Text(name, "heading"), figure_part(partial(timeline_figure, timeline))]
     if not parts:
         return []
     return [
@@ -242,6 +245,6 @@ def _memory(runs: Sequence[RunResult]) -> list[Part]:
         deaths = unwanted_deaths(run.seen["deaths"], run.trials)
         parts += [
             Text(run.label, "heading"),
-            figure_of(partial(plot_memory, samples, deaths=deaths)),
+            figure_part(partial(plot_memory, samples, deaths=deaths)),
         ]
     return parts

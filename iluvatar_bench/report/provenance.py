@@ -9,22 +9,22 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.report.parts import Document, Part, Text, table_of
+from iluvatar_bench.report.page_parts import Document, Part, Text, table_part
 
 _NAMES_SHOWN = 3
 
 
 def residue_parts(runs: Sequence[RunResult]) -> list[Part]:
-    """The leak ledgers side by side: what each run left on its node, by kind."""
+    """The leaks side by side: what each run left on its node, by kind."""
     kinds = list(dict.fromkeys(kind for run in runs for kind in _kinds(run)))
     if not kinds:
-        return [Text("No ledger was kept: the run was cut off, or is of an older version.")]
+        return [Text("No inventory was kept: the run was cut off, or is of an older version.")]
     table = pd.DataFrame(
         {run.label: [_left(run, kind) for kind in kinds] for run in runs},
         index=pd.Index([kind.replace("_", " ") for kind in kinds], name="left behind"),
     )
     return [
-        table_of(table),
+        table_part(table),
         Text(
             "What was on the node after the last trial and not before the first; the node itself "
             "was removed afterwards. Under removal=worker_2022 snapshots wait for the collector."
@@ -55,7 +55,7 @@ def provenance_parts(runs: Sequence[RunResult]) -> list[Part]:
         Document(f"Manifest of {run.manifest['run_id']}", _manifest_text(run.manifest))
         for run in runs
     ]
-    return [table_of(table), *documents]
+    return [table_part(table), *documents]
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:

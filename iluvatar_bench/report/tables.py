@@ -166,7 +166,7 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("bug class")
 
 
-def latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
+def step_latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
     """Latencies for people: one row a step and profile, one column a quantile.
 
     Args:

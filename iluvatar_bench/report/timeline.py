@@ -47,15 +47,15 @@ def trial_timeline(
     Raises:
         UsageError: there is no such trial, or the run was recorded without the times of its steps.
     """
-    subject = _chosen(trials, trial)
-    if not isinstance(subject.get("spans"), str):
+    chosen = _chosen(trials, trial)
+    if not isinstance(chosen.get("spans"), str):
         raise UsageError("this run was recorded without the times of its steps; make it anew")
     rows = [
-        *_own_spans(subject),
-        *_neighbours(trials, subject),
-        *_events(events, subject),
-        *_deaths(deaths, subject),
-        *_samples(samples, subject),
+        *_own_spans(chosen),
+        *_neighbours(trials, chosen),
+        *_events(events, chosen),
+        *_deaths(deaths, chosen),
+        *_samples(samples, chosen),
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["rss_bytes"] = frame["rss_bytes"].astype("Float64")
@@ -70,10 +70,10 @@ def trial_facts(trials: pd.DataFrame, *, trial: int) -> pd.DataFrame:
     Raises:
         UsageError: there is no such trial.
     """
-    subject = _chosen(trials, trial)
+    chosen = _chosen(trials, trial)
     names = ("outcome", "bug_class", "mechanism", "failed_step", "exit_status", "error")
-    pairs = [(name, subject[name]) for name in names if pd.notna(subject[name])]
-    for name, value in json.loads(subject["evidence"]).items():
+    pairs = [(name, chosen[name]) for name in names if pd.notna(chosen[name])]
+    for name, value in json.loads(chosen["evidence"]).items():
         values = value if isinstance(value, list) else [value]
         pairs += [(name, item) for item in values if name not in names]
     return pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["fact", "value"])
@@ -97,17 +97,17 @@ def _spans(trial: pd.Series[Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _own_spans(subject: pd.Series[Any]) -> Iterator[Row]:
-    for span in _spans(subject):
+def _own_spans(chosen: pd.Series[Any]) -> Iterator[Row]:
+    for span in _spans(chosen):
         kind = {_KILL_SPAN: "kill", COLLECTION_SPAN: "collection"}.get(span["name"], "step")
-        yield {"kind": kind, "container_id": subject["container_id"], **span}
+        yield {"kind": kind, "container_id": chosen["container_id"], **span}
 
 
-def _neighbours(trials: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
+def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
     """What was done to other containers, and concerns this one, while it was there."""
-    end_ms = max((span["ended_ms"] for span in _spans(subject)), default=0.0)
-    for _, other in trials[trials["trial"] != subject["trial"]].iterrows():
-        shift_ms = (other["submitted_at"] - subject["submitted_at"]) / _MS
+    end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
+    for _, other in trials[trials["trial"] != chosen["trial"]].iterrows():
+        shift_ms = (other["submitted_at"] - chosen["submitted_at"]) / _MS
         # With cgroups of their own, or a Kill of the first process alone, no Kill reaches over.
         reaches_over = other.get("cgroup") == "shared" and other.get("kill") == "all"
         for span in _spans(other):
@@ -125,33 +125,33 @@ def _neighbours(trials: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
                 }
 
 
-def _events(events: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
-    name = subject["container_id"]
+def _events(events: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
+    name = chosen["container_id"]
     for _, event in events[
         (events["container_id"] == name) | (events["snapshot_key"] == name)
     ].iterrows():
-        yield _moment("event", event["topic"], event["timestamp"], subject)
+        yield _moment("event", event["topic"], event["timestamp"], chosen)
 
 
-def _deaths(deaths: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
-    for _, death in deaths[deaths["container_id"] == subject["container_id"]].iterrows():
+def _deaths(deaths: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
+    for _, death in deaths[deaths["container_id"] == chosen["container_id"]].iterrows():
         for way in Way:
             if pd.notna(death[f"{way}_at"]):
-                yield _moment("death", str(way), death[f"{way}_at"], subject)
+                yield _moment("death", str(way), death[f"{way}_at"], chosen)
 
 
-def _samples(samples: pd.DataFrame, subject: pd.Series[Any]) -> Iterator[Row]:
-    for _, sample in samples[samples["container_id"] == subject["container_id"]].iterrows():
-        moment = _moment("sample", "memory", sample["sampled_at"], subject)
+def _samples(samples: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
+    for _, sample in samples[samples["container_id"] == chosen["container_id"]].iterrows():
+        moment = _moment("sample", "memory", sample["sampled_at"], chosen)
         yield {**moment, "rss_bytes": sample["rss_bytes"]}
 
 
-def _moment(kind: str, name: str, at: pd.Timestamp, subject: pd.Series[Any]) -> Row:
-    offset_ms = (at - subject["submitted_at"]) / _MS
+def _moment(kind: str, name: str, at: pd.Timestamp, chosen: pd.Series[Any]) -> Row:
+    offset_ms = (at - chosen["submitted_at"]) / _MS
     return {
         "kind": kind,
         "name": name,
-        "container_id": subject["container_id"],
+        "container_id": chosen["container_id"],
         "started_ms": offset_ms,
         "ended_ms": offset_ms,
         "completed": True,

@@ -10,8 +10,8 @@ from typing import Any
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
 from iluvatar_bench.functions.images import find_source
-from iluvatar_bench.host.limits import require_limits
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
@@ -27,7 +27,7 @@ from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 
 
 async def run_churn(
@@ -52,7 +52,7 @@ async def run_churn(
     history) beside the tables of every run, each with its journal. ``pool_size``
     (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``away_seconds`` and ``journal_sync_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.Blueprint`. ``on_trial`` and ``on_arrival`` are
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` and ``on_arrival`` are
     called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
     are dropped, and those being served are finished.
 
@@ -67,7 +67,7 @@ async def run_churn(
                 f"containers cannot be named after function {function.name!r}: at most "
                 f"{LONGEST_NAME} letters and digits, with single . _ or - between them"
             )
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=(profile,),
         functions=sources,
         address=address,
@@ -84,14 +84,14 @@ async def run_churn(
     folder = RunFolder.create(results, profile_name=f"{plan.kind}-{profile.name}")
     try:
         return await live_churn(
-            blueprint, plan, folder, on_trial=on_trial, on_arrival=on_arrival, stop=stop
+            settings, plan, folder, on_trial=on_trial, on_arrival=on_arrival, stop=stop
         )
     finally:
         folder.discard_if_empty()
 
 
 async def live_churn(
-    blueprint: Blueprint,
+    settings: TestbedSettings,
     plan: ChurnPlan,
     folder: RunFolder,
     *,
@@ -105,18 +105,18 @@ async def live_churn(
     ``sessions`` are those in which the run was cut off before.
     """
     require_limits(plan.budget_mib // min(plan.memory_mib.values()))
-    (profile,) = blueprint.profiles
-    names = {source: find_source(source).container_name for source in blueprint.functions}
+    (profile,) = settings.profiles
+    names = {source: find_source(source).container_name for source in settings.functions}
     so_far = Standing.of(folder)
-    async with open_laboratory(blueprint, folder) as laboratory:
-        settings = {f.name: laboratory.setting(profile, names[f.source]) for f in plan.functions}
+    async with open_testbed(settings, folder) as testbed:
+        by_function = {f.name: testbed.setting(profile, names[f.source]) for f in plan.functions}
 
         def write(record: ArrivalRecord) -> None:
             folder.arrivals.append(asdict(record))
 
         async def workload(sinks: tuple[Sink, ...]) -> None:
             worker = PoolWorker(
-                settings=settings,
+                settings=by_function,
                 plan=plan,
                 sinks=sinks,
                 arrival_sinks=(write, *((on_arrival,) if on_arrival else ())),
@@ -126,14 +126,14 @@ async def live_churn(
             await worker.run(stop)
 
         return await execute(
-            laboratory,
+            testbed,
             folder,
             workload,
             manifest={
                 "profile": profile.model_dump(),
                 "function": ", ".join(names.values()),
                 "plan": plan.as_json(),
-                "request": request_of(blueprint),
+                "request": request_of(settings),
             },
             on_trial=on_trial,
             stop=stop,

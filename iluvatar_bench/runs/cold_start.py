@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.host.limits import require_limits
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ColdStartPlan, cold_start
@@ -21,7 +21,7 @@ from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 
 
 async def run_cold_start(
@@ -49,7 +49,7 @@ async def run_cold_start(
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``pause_threshold``, ``log_collections``, ``away_seconds`` and ``journal_sync_seconds`` are
-    those of a :class:`~iluvatar_bench.runs.testbed.Blueprint`.
+    those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -57,7 +57,7 @@ async def run_cold_start(
         UsageError: a name or number is wrong; nothing was started.
         EnvironmentProblem: the host lacks something.
     """
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=(profile,),
         functions=(function,),
         address=address,
@@ -74,18 +74,18 @@ async def run_cold_start(
         trials=trials,
         concurrency=concurrency,
         seed=seed,
-        function=blueprint.sources[0].container_name,
+        function=settings.sources[0].container_name,
         hold_ms=hold_ms,
     )
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
-        return await live_cold_start(blueprint, plan, folder, on_trial=on_trial, stop=stop)
+        return await live_cold_start(settings, plan, folder, on_trial=on_trial, stop=stop)
     finally:
         folder.discard_if_empty()
 
 
 async def live_cold_start(
-    blueprint: Blueprint,
+    settings: TestbedSettings,
     plan: ColdStartPlan,
     folder: RunFolder,
     *,
@@ -98,22 +98,22 @@ async def live_cold_start(
     ``sessions`` are those in which the run was cut off before.
     """
     require_limits(plan.concurrency)
-    (source,) = blueprint.sources
-    (profile,) = blueprint.profiles
+    (source,) = settings.sources
+    (profile,) = settings.profiles
     done = {trial.trial for trial in folder.journal()}
     left = replace(plan, trials=tuple(t for t in plan.trials if t.index not in done))
-    async with open_laboratory(blueprint, folder) as laboratory:
-        setting = laboratory.setting(profile, source.container_name)
+    async with open_testbed(settings, folder) as testbed:
+        setting = testbed.setting(profile, source.container_name)
         return await execute(
-            laboratory,
+            testbed,
             folder,
             lambda sinks: run_plan(setting, left, sinks=sinks, stop=stop),
             manifest={
                 "profile": profile.model_dump(),
                 "function": source.name,
                 "plan": plan.as_json(),
-                "pause_threshold": blueprint.collector.pause_threshold,
-                "request": request_of(blueprint),
+                "pause_threshold": settings.collector.pause_threshold,
+                "request": request_of(settings),
             },
             on_trial=on_trial,
             stop=stop,

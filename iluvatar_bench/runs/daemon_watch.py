@@ -53,7 +53,7 @@ class DaemonGap:
 
 
 class DaemonWatch:
-    """Asks one containerd for an answer every :data:`PERIOD_SECONDS` (see :func:`watch_daemon`).
+    """Asks one containerd for an answer every :data:`PERIOD_SECONDS` (see :func:`follow_daemon`).
 
     ``gaps`` are the times in which it was away; ``lost`` is set once it was for too long.
     """
@@ -205,7 +205,7 @@ def _listener(address: Path) -> DaemonFact | None:
 
 
 @asynccontextmanager
-async def watch_daemon(
+async def follow_daemon(
     client: Client, address: Path, *, away_seconds: float = AWAY_SECONDS
 ) -> AsyncIterator[DaemonWatch]:
     """Watch one containerd for the length of the block."""

@@ -1,4 +1,4 @@
-"""Lives a workload through in an open laboratory and keeps what happened in the run's folder."""
+"""Runs a workload in an open testbed and keeps what happened in the run's folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
 from iluvatar_bench.records.run_result import RunResult, RunStatus
 from iluvatar_bench.runs.journal import kept_synced
-from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.observations import journaled
 from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Laboratory
+from iluvatar_bench.runs.testbed import Testbed
 from iluvatar_bench.stats import failure_rates
 
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
@@ -30,7 +30,7 @@ Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
 
 
 async def execute(
-    laboratory: Laboratory,
+    testbed: Testbed,
     folder: RunFolder,
     workload: Workload,
     *,
@@ -42,24 +42,24 @@ async def execute(
     """Run the workload; write journals, tables, rates and manifest; give back the run.
 
     ``manifest`` holds what is particular to the run (profile, function, plan); versions, host
-    facts, times, status and the leak ledger are added. Of a run that is resumed, ``sessions`` are
+    facts, times, status and the leaks are added. Of a run that is resumed, ``sessions`` are
     those before this one (:func:`session_of`). ``stop``, once set, has let the workload end early:
     its trials in flight were finished, and the run's status is ``stopped``. Cancelled, the run
     keeps what had ended and its status is ``interrupted``.
 
     Raises:
         UsageError: another process is at this run.
-        ContainerdError: the ledger could not be taken.
+        ContainerdError: the inventory could not be taken.
     """
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
-    document = {**await _surroundings(laboratory), **manifest, "sessions": list(sessions)}
+    document = {**await _surroundings(testbed), **manifest, "sessions": list(sessions)}
     folder.claim()
     folder.write_manifest({**document, "status": RunStatus.RUNNING})
     stock = partial(
-        take_stock,
-        laboratory.node,
-        snapshotters=laboratory.blueprint.snapshotters,
-        pools=[pool for pool, _ in laboratory.networks.values()],
+        take_inventory,
+        testbed.node,
+        snapshotters=testbed.settings.snapshotters,
+        pools=[pool for pool, _ in testbed.networks.values()],
     )
     before = await stock()
     ended: dict[str, Any] = {"status": RunStatus.INTERRUPTED}
@@ -73,16 +73,16 @@ async def execute(
                 **document,
                 **ended,
                 "ended_at": datetime.now(UTC).isoformat(),
-                **_watched(laboratory),
+                **_watched(testbed),
                 "ledger": {"before": asdict(before), "leaked": leaked},
             },
         )
 
     async with cleaned_up(keep):
-        seconds = laboratory.blueprint.journal_sync_seconds
+        seconds = testbed.settings.journal_sync_seconds
         async with kept_synced(folder.journals, seconds=seconds):
             await workload(sinks)
-        if laboratory.daemon.lost:
+        if testbed.daemon.lost:
             ended["status"] = RunStatus.DAEMON_LOST
         else:
             stopped = stop is not None and stop.is_set()
@@ -104,14 +104,14 @@ def _keep(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _watched(laboratory: Laboratory) -> dict[str, Any]:
+def _watched(testbed: Testbed) -> dict[str, Any]:
     """How whole the observations are."""
-    events = laboratory.monitor.events
+    events = testbed.monitor.events
     return {
         "events_complete": events.complete,
         "event_gaps": [gap.as_dict() for gap in events.gaps],
-        "daemon_gaps": [gap.as_dict() for gap in laboratory.daemon.gaps],
-        "observations_broken": laboratory.observations.broken,
+        "daemon_gaps": [gap.as_dict() for gap in testbed.daemon.gaps],
+        "observations_broken": testbed.observations.broken,
     }
 
 
@@ -134,16 +134,16 @@ def session_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: manifest[name] for name in SESSION_FIELDS if name in manifest}
 
 
-async def _surroundings(laboratory: Laboratory) -> dict[str, Any]:
-    blueprint = laboratory.blueprint
-    network: dict[str, Any] = {"pool_size": blueprint.pool_size}
-    if blueprint.bridged:
-        network |= {"subnet": str(blueprint.network.subnet), "bridge": blueprint.network.bridge}
-    version = await laboratory.node.client.introspection.version()
+async def _surroundings(testbed: Testbed) -> dict[str, Any]:
+    settings = testbed.settings
+    network: dict[str, Any] = {"pool_size": settings.pool_size}
+    if settings.bridged:
+        network |= {"subnet": str(settings.network.subnet), "bridge": settings.network.bridge}
+    version = await testbed.node.client.introspection.version()
     return {
         "started_at": datetime.now(UTC).isoformat(),
         "containerd": {"version": version.version, "revision": version.revision},
-        "private_daemon": laboratory.node.collector is not None,
+        "private_daemon": testbed.node.collector is not None,
         "network": network,
         "host": await asyncio.to_thread(host_facts),
     }

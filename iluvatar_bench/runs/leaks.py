@@ -1,4 +1,4 @@
-"""The leak ledger: what is on the node before a run and after it, by name.
+"""Leaks: what is on the node before a run and after it, by name.
 
 Of the networks those that wait in a warm pool are left out: they outlive the trials on purpose.
 """
@@ -16,7 +16,7 @@ from iluvatar_bench.host.network.network_pool import NetworkPool
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Inventory:
     """Names of what exists on the node, in its namespace, its cgroup and its scratch folder."""
 
     containers: tuple[str, ...]
@@ -29,8 +29,8 @@ class Ledger:
     veths: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
 
-    def beyond(self, before: Ledger) -> dict[str, list[str]]:
-        """What this ledger has and ``before`` had not, by kind; kinds without any are left out."""
+    def beyond(self, before: Inventory) -> dict[str, list[str]]:
+        """What is here and was not in before, by kind; kinds without any are left out."""
         earlier = asdict(before)
         new = {
             kind: sorted(set(names) - set(earlier[kind])) for kind, names in asdict(self).items()
@@ -38,10 +38,10 @@ class Ledger:
         return {kind: names for kind, names in new.items() if names}
 
 
-async def take_stock(
+async def take_inventory(
     node: Node, *, snapshotters: Sequence[str], pools: Sequence[NetworkPool] = ()
-) -> Ledger:
-    """The ledger at this moment, between trials. Changes nothing.
+) -> Inventory:
+    """The inventory at this moment, between trials. Changes nothing.
 
     Raises:
         ContainerdError: containerd did not answer.
@@ -49,7 +49,7 @@ async def take_stock(
     client = node.client
     snapshots = [s for name in snapshotters for s in await client.snapshots(name).list()]
     networks = [holding for pool in pools for holding in await pool.outstanding()]
-    return Ledger(
+    return Inventory(
         containers=tuple(record.id for record in await client.containers.list()),
         tasks=tuple(task.container_id for task in await client.tasks.list()),
         leases=await client.leases.list(),

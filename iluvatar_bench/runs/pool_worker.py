@@ -15,7 +15,7 @@ from typing import Any
 from iluvatar_bench.errors import Unreachable
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
-from iluvatar_bench.plans.keep_alive import Decision, Evict, Launch, Serve
+from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.runner import Sink, Stop
@@ -155,7 +155,7 @@ class PoolWorker:
         self._carry_out("arrive", None, self._pool.arrive(arrival.index, arrival.function))
         return opened
 
-    def _carry_out(self, event: str, container: int | None, decisions: list[Decision]) -> None:
+    def _carry_out(self, event: str, container: int | None, decisions: list[PoolAction]) -> None:
         self._note(event, container)
         for decision in decisions:
             match decision:

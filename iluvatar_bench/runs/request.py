@@ -11,7 +11,7 @@ from typing import Any
 from iluvatar_bench.functions import builtin_names
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK
 from iluvatar_bench.profiles import Profile
-from iluvatar_bench.runs.testbed import Blueprint
+from iluvatar_bench.runs.testbed import TestbedSettings
 
 _PLAIN = (
     "pool_size",
@@ -24,13 +24,13 @@ _PLAIN = (
 )
 
 
-def request_of(blueprint: Blueprint) -> dict[str, Any]:
-    """The blueprint as JSON-ready values, but for its profile, which a manifest has anyway."""
-    network = blueprint.network
+def request_of(settings: TestbedSettings) -> dict[str, Any]:
+    """The settings as JSON-ready values, but for its profile, which a manifest has anyway."""
+    network = settings.network
     return {
-        "functions": [_lasting(name) for name in blueprint.functions],
-        "address": None if blueprint.address is None else str(blueprint.address.absolute()),
-        **{name: getattr(blueprint, name) for name in _PLAIN},
+        "functions": [_lasting(name) for name in settings.functions],
+        "address": None if settings.address is None else str(settings.address.absolute()),
+        **{name: getattr(settings, name) for name in _PLAIN},
         "network": {
             "subnet": str(network.subnet),
             "bridge": network.bridge,
@@ -39,8 +39,8 @@ def request_of(blueprint: Blueprint) -> dict[str, Any]:
     }
 
 
-def blueprint_of(request: Mapping[str, Any], profile: Profile) -> Blueprint:
-    """The blueprint that :func:`request_of` wrote down.
+def blueprint_of(request: Mapping[str, Any], profile: Profile) -> TestbedSettings:
+    """The settings that :func:`request_of` wrote down.
 
     Raises:
         UsageError, EnvironmentProblem: as the constructor.
@@ -48,7 +48,7 @@ def blueprint_of(request: Mapping[str, Any], profile: Profile) -> Blueprint:
     """
     network = request["network"]
     address = request["address"]
-    return Blueprint(
+    return TestbedSettings(
         profiles=(profile,),
         functions=tuple(request["functions"]),
         address=None if address is None else Path(address),

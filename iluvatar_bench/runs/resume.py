@@ -24,7 +24,7 @@ from iluvatar_bench.runs.request import blueprint_of
 from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.store import RunFolder, read_manifest
-from iluvatar_bench.runs.testbed import Blueprint
+from iluvatar_bench.runs.testbed import TestbedSettings
 from iluvatar_bench.stats.run_comparison import HOST_FACTS
 
 
@@ -47,7 +47,7 @@ async def resume_run(
     manifest = read_manifest(path)
     if manifest.get("status") == RunStatus.FINISHED:
         raise UsageError(f"{path} is finished: there is nothing left to run")
-    blueprint, plan = _asked(path, manifest)
+    settings, plan = _asked(path, manifest)
     _require_same_host(path, manifest)
     sessions = [*manifest.get("sessions", ()), session_of(manifest)]
     folder = RunFolder(path, session=len(sessions) + 1)
@@ -55,11 +55,11 @@ async def resume_run(
     try:
         if isinstance(plan, ColdStartPlan):
             return await live_cold_start(
-                blueprint, plan, folder, on_trial=on_trial, stop=stop, sessions=sessions
+                settings, plan, folder, on_trial=on_trial, stop=stop, sessions=sessions
             )
         sessions[-1]["lost_containers"] = list(Standing.of(folder).lost)
         return await live_churn(
-            blueprint,
+            settings,
             plan,
             folder,
             on_trial=on_trial,
@@ -71,7 +71,9 @@ async def resume_run(
         folder.close()
 
 
-def _asked(path: Path, manifest: Mapping[str, Any]) -> tuple[Blueprint, ColdStartPlan | ChurnPlan]:
+def _asked(
+    path: Path, manifest: Mapping[str, Any]
+) -> tuple[TestbedSettings, ColdStartPlan | ChurnPlan]:
     if "request" not in manifest:
         raise UsageError(
             f"{path} cannot be resumed: it is a study, or of a version that did not keep what was "

@@ -25,10 +25,10 @@ from iluvatar_bench.functions import (
 )
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
 from iluvatar_bench.host.kernel.init_system import require_driver
-from iluvatar_bench.host.limits import raise_descriptor_limit
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
@@ -36,7 +36,7 @@ from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
-from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, watch_daemon
+from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
@@ -46,8 +46,8 @@ MAX_SAMPLE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blueprint:
-    """A laboratory before it is opened: everything is checked, nothing is started.
+class TestbedSettings:
+    """A testbed before it is opened: everything is checked, nothing is started.
 
     ``functions`` are built-in functions, folders of functions, or images on disk
     (``functions.images``). ``address`` is the socket of a containerd that runs already; without it
@@ -152,11 +152,11 @@ def build_options(profile: Profile) -> BuildOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laboratory:
-    """An open laboratory. Images and networks are those of the blueprint's profiles."""
+class Testbed:
+    """An open testbed. Images and networks are those of the settings' profiles."""
 
     run_id: str
-    blueprint: Blueprint
+    settings: TestbedSettings
     node: Node
     kills: KillLog
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
@@ -174,7 +174,7 @@ class Laboratory:
         ``function`` is the name that containers of it carry.
 
         Raises:
-            KeyError: the blueprint does not hold them.
+            KeyError: the settings does not hold them.
         """
         networks, invoker = self.networks[NetworkMode(profile.network)]
         return Setting(
@@ -185,7 +185,7 @@ class Laboratory:
             kills=self.kills,
             networks=networks,
             invoker=invoker,
-            ready_seconds=self.blueprint.ready_seconds,
+            ready_seconds=self.settings.ready_seconds,
             monitor=self.monitor,
             daemon=self.daemon,
             session=self.session,
@@ -193,7 +193,7 @@ class Laboratory:
 
 
 @asynccontextmanager
-async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Laboratory]:
+async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIterator[Testbed]:
     """Build the images, open the networks, start containerd, import the images.
 
     A private containerd's log goes to the run's folder.
@@ -204,41 +204,39 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
     """
     raise_descriptor_limit()
     async with AsyncExitStack() as stack:
-        # Its journals are written to as long as the laboratory is open.
+        # Its journals are written to as long as the testbed is open.
         stack.callback(folder.close)
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)
-            for source in blueprint.sources
-            for options in dict.fromkeys(map(build_options, blueprint.profiles))
+            for source in settings.sources
+            for options in dict.fromkeys(map(build_options, settings.profiles))
         }
         # Before containerd: it ends the containers first, and only then their networks go.
         networks = {
-            mode: await stack.enter_async_context(_network(blueprint, mode))
-            for mode in dict.fromkeys(NetworkMode(p.network) for p in blueprint.profiles)
+            mode: await stack.enter_async_context(_network(settings, mode))
+            for mode in dict.fromkeys(NetworkMode(p.network) for p in settings.profiles)
         }
-        node = await stack.enter_async_context(_node(blueprint, folder))
+        node = await stack.enter_async_context(_node(settings, folder))
         images = {
             key: await import_layout(
-                node.client, built.layout, name=built.name, snapshotters=blueprint.snapshotters
+                node.client, built.layout, name=built.name, snapshotters=settings.snapshotters
             )
             for key, built in layouts.items()
         }
         observations = ObservationJournals(folder)
-        yield Laboratory(
+        yield Testbed(
             run_id=folder.run_id,
-            blueprint=blueprint,
+            settings=settings,
             node=node,
             kills=KillLog(),
             images=images,
             networks=networks,
             # Last, so that it sees the workload and nothing of what came before.
             monitor=await stack.enter_async_context(
-                open_monitor(
-                    node.client, sample_seconds=blueprint.sample_seconds, sink=observations
-                )
+                open_monitor(node.client, sample_seconds=settings.sample_seconds, sink=observations)
             ),
             daemon=await stack.enter_async_context(
-                watch_daemon(node.client, node.address, away_seconds=blueprint.away_seconds)
+                follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)
             ),
             observations=observations,
             session=folder.session,
@@ -246,27 +244,27 @@ async def open_laboratory(blueprint: Blueprint, folder: RunFolder) -> AsyncItera
 
 
 @asynccontextmanager
-async def _node(blueprint: Blueprint, folder: RunFolder) -> AsyncIterator[Node]:
-    if blueprint.address is not None:
-        async with existing_daemon(blueprint.address) as node:
+async def _node(settings: TestbedSettings, folder: RunFolder) -> AsyncIterator[Node]:
+    if settings.address is not None:
+        async with existing_daemon(settings.address) as node:
             yield node
     else:
         log_path = folder.path / "containerd.log"
         async with private_daemon(
-            collector=blueprint.collector,
+            collector=settings.collector,
             log_path=log_path,
-            log_level="debug" if blueprint.log_collections else "info",
+            log_level="debug" if settings.log_collections else "info",
         ) as node:
             yield node
 
 
 @asynccontextmanager
 async def _network(
-    blueprint: Blueprint, mode: NetworkMode
+    settings: TestbedSettings, mode: NetworkMode
 ) -> AsyncIterator[tuple[NetworkPool, Invoker]]:
     async with (
-        open_network(replace(blueprint.network, mode=mode)) as network,
-        open_pool(network, size=blueprint.pool_size) as pool,
+        open_network(replace(settings.network, mode=mode)) as network,
+        open_pool(network, size=settings.pool_size) as pool,
         open_invoker(network.book) as invoker,
     ):
         yield pool, invoker

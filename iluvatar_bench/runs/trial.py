@@ -24,14 +24,14 @@ from iluvatar_bench.errors import (
 )
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
-from iluvatar_bench.lifecycle import Container, KillLog, remove
+from iluvatar_bench.lifecycle import Container, KillLog, remove_container
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import (
     EventLog,
+    FailingContainer,
     ImageLayers,
     Monitor,
-    Subject,
     collect,
     events_of,
     who_listens,
@@ -98,7 +98,7 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class TrialFailure:
     """What went wrong, and the evidence collected at that moment."""
 
     error: Exception
@@ -202,13 +202,13 @@ def _words(error: Exception) -> str:
 
 async def _live(
     setting: Setting, live: Life, seconds: float, container: Container
-) -> tuple[Failure | None, Mechanism | None, tuple[str, ...]]:
+) -> tuple[TrialFailure | None, Mechanism | None, tuple[str, ...]]:
     """The life up to removal. A failure is examined before anything is removed.
 
     Returns the failure, damage that nobody has noticed, and notes on the removal.
     """
     before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
-    failure: Failure | None = None
+    failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
         async with _bounded(setting, TRIAL_SECONDS + seconds):
@@ -229,7 +229,7 @@ async def _live(
         setting.monitor.expect_end(container.id)
     try:
         async with _bounded(setting, TRIAL_SECONDS):
-            notes = await remove(container)
+            notes = await remove_container(container)
     except Exception as error:
         if failure is None:
             return await _examined(setting, container, error, before), None, ()
@@ -300,12 +300,12 @@ async def _detach(setting: Setting, container: Container) -> tuple[str, ...]:
 
 async def _examined(
     setting: Setting, container: Container, error: Exception, before: Before
-) -> Failure:
+) -> TrialFailure:
     """The failure with its evidence; what is left of it where looking fails, too."""
     if not isinstance(error, OF_CONTAINERS):
         log.error("%s: the harness failed", container.id, exc_info=error)
     try:
-        return await examine(setting, container, error, before)
+        return await collect_evidence(setting, container, error, before)
     except Exception as second:
         log.exception("%s: its failure could not be examined", container.id)
         text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
@@ -313,12 +313,12 @@ async def _examined(
         evidence = Evidence(
             container_id=container.id, error=text, step=container.progress.step, notes=(note,)
         )
-        return Failure(error, evidence)
+        return TrialFailure(error, evidence)
 
 
-async def examine(
+async def collect_evidence(
     setting: Setting, container: Container, error: Exception, before: Before
-) -> Failure:
+) -> TrialFailure:
     """Collect the evidence of a failure; call it before anything of the container is removed."""
     progress = container.progress
     ended_at = time.time()
@@ -326,7 +326,7 @@ async def examine(
     events = None if setting.monitor is None else setting.monitor.events
     text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
     text = text or f"the trial did not end in its time, in step {progress.step}"
-    subject = Subject(
+    failing = FailingContainer(
         container_id=container.id,
         step=progress.step,
         step_started_at=progress.step_started_at,
@@ -361,9 +361,9 @@ async def examine(
     )
     log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
     evidence = await collect(
-        setting.node.client, setting.node.address, subject, layers=setting.layers
+        setting.node.client, setting.node.address, failing, layers=setting.layers
     )
-    return Failure(error, evidence)
+    return TrialFailure(error, evidence)
 
 
 def _why_incomplete(events: EventLog) -> str | None:

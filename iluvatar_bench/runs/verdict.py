@@ -82,7 +82,7 @@ def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attributio
         symptom = _symptom(error, evidence)
         return symptom, attribute(symptom, evidence)
     except Exception:
-        # A judge that fails must not acquit.
+        # A classifier that crashes must not report the trial as healthy.
         log.exception("%s: classification failed", evidence.container_id)
         unclassified = BugClass.UNCLASSIFIED
         return unclassified, Attribution(unclassified, Mechanism.UNKNOWN, ())

@@ -13,7 +13,13 @@ how many trials            :func:`trials_to_see_difference`, :func:`trials_to_ex
 =========================  ==================================================================
 """
 
-from iluvatar_bench.stats.causes import Cause, ClassVerdict, at_risk, class_effects, class_verdicts
+from iluvatar_bench.stats.class_effects import (
+    Cause,
+    ClassVerdict,
+    at_risk,
+    class_effects,
+    class_verdicts,
+)
 from iluvatar_bench.stats.comparison import (
     COMPARISON_COLUMNS,
     Verdict,

@@ -26,14 +26,14 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, open_laboratory
+from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
 from iluvatar_bench.stats import Rate, Sprt, rate
 from iluvatar_bench.studies.ddmin import Changes, smallest_sets
 from iluvatar_bench.studies.root_cause import READY_SECONDS
 from iluvatar_bench.studies.sequential_probe import Probe, Prober, Stopped, probe_test
 
 IMAGE_FACTORS = ("server", "byte_code", "snapshotter", "network", "collection")
-"""Factors that a laboratory prepares for; it needs to know every combination of them."""
+"""Factors that a testbed prepares for; it needs to know every combination of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,19 +124,19 @@ async def run_blame(
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
     cold_start(trials=pilot_trials, concurrency=concurrency, seed=seed)
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=_prepared(failing, clean),
         functions=(function,),
         address=address,
         ready_seconds=READY_SECONDS,
     )
-    (source,) = blueprint.sources
+    (source,) = settings.sources
     folder = RunFolder.create(results, profile_name="blame")
     search = _Search(differing, chosen, alpha, pilot_trials, on_probe)
 
     async def workload(sinks: tuple[Sink, ...]) -> None:
         prober = Prober(
-            laboratory,
+            testbed,
             failing,
             clean,
             chosen,
@@ -149,9 +149,9 @@ async def run_blame(
         await search.run(prober)
 
     try:
-        async with open_laboratory(blueprint, folder) as laboratory:
+        async with open_testbed(settings, folder) as testbed:
             run = await execute(
-                laboratory,
+                testbed,
                 folder,
                 workload,
                 manifest={
@@ -255,7 +255,7 @@ def _bug_class(name: str) -> BugClass:
 
 
 def _prepared(failing: Profile, clean: Profile) -> tuple[Profile, ...]:
-    """Every combination of what a laboratory prepares for."""
+    """Every combination of what a testbed prepares for."""
     options = [tuple(dict.fromkeys((failing.factors[n], clean.factors[n]))) for n in IMAGE_FACTORS]
     return tuple(
         change_profile(failing, dict(zip(IMAGE_FACTORS, levels, strict=True)), name=failing.name)

@@ -18,7 +18,7 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_lay
 from iluvatar_bench.errors import ProcessDied, UsageError
 from iluvatar_bench.functions import BuildOptions, find_source, image_of
 from iluvatar_bench.host.kernel.held_process import HeldProcess
-from iluvatar_bench.lifecycle import Container, KillLog, remove
+from iluvatar_bench.lifecycle import Container, KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.monitor import Monitor, open_monitor
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
@@ -153,7 +153,7 @@ async def idle_containers(
 
 async def _remove(container: Container, monitor: Monitor) -> None:
     try:
-        await remove(container)
+        await remove_container(container)
     except ProcessDied:
         # As intended.
         pass

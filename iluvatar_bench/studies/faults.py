@@ -13,7 +13,7 @@ from iluvatar_bench.bugs import Target
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.shims import shim_of
-from iluvatar_bench.lifecycle import Container, remove
+from iluvatar_bench.lifecycle import Container, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 
 
@@ -59,7 +59,7 @@ async def remove_neighbour(container: Container) -> None:
             await neighbour.create()
             await neighbour.start()
         finally:
-            await remove(neighbour)
+            await remove_container(neighbour)
 
 
 async def restart_daemon(container: Container) -> None:

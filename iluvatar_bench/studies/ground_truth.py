@@ -20,9 +20,9 @@ from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, Laboratory, open_laboratory
+from iluvatar_bench.runs.testbed import Testbed, TestbedSettings, open_testbed
 from iluvatar_bench.runs.trial import live_trial
-from iluvatar_bench.studies import faults as nemesis
+from iluvatar_bench.studies import faults
 
 COLUMNS = ("case", "expected", "attributed", "bug_class", "trials")
 
@@ -36,7 +36,7 @@ LATENT = f"ok (latent {Mechanism.SNAPSHOT_COLLECTED})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class KnownCause:
     """One cause, made on purpose.
 
     ``expected`` is the :func:`answer` that must be found. ``settings`` change the guarded
@@ -51,7 +51,7 @@ class Case:
     settings: tuple[str, ...] = ()
     invocations: int = 1
     hold_ms: int = 0
-    nemesis: Callable[[Container], Awaitable[None]] | None = None
+    fault: Callable[[Container], Awaitable[None]] | None = None
     alone: bool = False
 
     @property
@@ -71,32 +71,32 @@ _NOT_SHIPPED = (("main.py", _LATE_IMPORT),)
 
 _UNREFERENCED = "snapshot_reference=none"
 
-CASES: tuple[Case, ...] = (
-    Case(name="undisturbed", expected="ok"),
-    Case(
+KNOWN_CAUSES: tuple[KnownCause, ...] = (
+    KnownCause(name="undisturbed", expected="ok"),
+    KnownCause(
         name="collected_before_mount",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         settings=(_UNREFERENCED, "collection=before_mount"),
     ),
-    Case(
+    KnownCause(
         name="collected_during_startup",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         settings=(_UNREFERENCED, "collection=during_startup"),
     ),
-    Case(
+    KnownCause(
         # It has loaded all that it needs, so nothing fails; the damage is there all the same.
         name="collected_after_ready_unnoticed",
         expected=LATENT,
         settings=(_UNREFERENCED, "collection=after_ready"),
     ),
-    Case(
+    KnownCause(
         name="collected_after_ready",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         function="late-import",
         sources=_SHIPPED,
         settings=(_UNREFERENCED, "collection=after_ready"),
     ),
-    Case(
+    KnownCause(
         # The words are those of the case above, and the snapshot is gone as well.
         name="own_missing_module_on_collected",
         expected=Mechanism.OWN_ERROR,
@@ -104,86 +104,86 @@ CASES: tuple[Case, ...] = (
         sources=_NOT_SHIPPED,
         settings=(_UNREFERENCED, "collection=after_ready"),
     ),
-    Case(
+    KnownCause(
         name="collected_after_ready_native",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         function="late-import",
         sources=_SHIPPED,
         settings=(_UNREFERENCED, "collection=after_ready", "snapshotter=native"),
     ),
-    Case(
+    KnownCause(
         name="own_missing_module_on_collected_native",
         expected=Mechanism.OWN_ERROR,
         function="late-import-absent",
         sources=_NOT_SHIPPED,
         settings=(_UNREFERENCED, "collection=after_ready", "snapshotter=native"),
     ),
-    Case(
+    KnownCause(
         name="own_missing_module",
         expected=Mechanism.OWN_ERROR,
         function="missing_import",
         invocations=0,
     ),
-    Case(
+    KnownCause(
         name="neighbour_killed_all",
         expected=Mechanism.COLLATERAL_KILL,
         settings=("cgroup=shared", "kill=all"),
-        nemesis=nemesis.remove_neighbour,
+        fault=faults.remove_neighbour,
         invocations=0,
         hold_ms=_PATIENCE_MS,
     ),
-    Case(
+    KnownCause(
         name="memory_limit",
         expected=Mechanism.OOM,
         function="memory_hog",
         settings=("memory_limit_mib=64",),
     ),
-    Case(
+    KnownCause(
         name="shim_killed",
         expected=Mechanism.SHIM_DEATH,
-        nemesis=nemesis.kill_shim,
+        fault=faults.kill_shim,
         invocations=0,
         hold_ms=_PATIENCE_MS,
     ),
-    Case(
+    KnownCause(
         name="process_killed_by_us",
         expected=Mechanism.OWN_KILL,
-        nemesis=nemesis.kill_process,
+        fault=faults.kill_process,
         invocations=0,
         hold_ms=_PATIENCE_MS,
     ),
-    Case(
+    KnownCause(
         name="daemon_restarted",
         expected=Mechanism.DAEMON_RESTART,
-        nemesis=nemesis.restart_daemon,
+        fault=faults.restart_daemon,
         alone=True,
         invocations=0,
         hold_ms=_PATIENCE_MS,
     ),
-    Case(name="exits_0", expected=Mechanism.OWN_ERROR, function="exits-0", sources=_ends(0)),
-    Case(name="exits_3", expected=Mechanism.OWN_ERROR, function="exits-3", sources=_ends(3)),
+    KnownCause(name="exits_0", expected=Mechanism.OWN_ERROR, function="exits-0", sources=_ends(0)),
+    KnownCause(name="exits_3", expected=Mechanism.OWN_ERROR, function="exits-3", sources=_ends(3)),
 )
 
 
-def choose(names: Sequence[str] = ()) -> tuple[Case, ...]:
+def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
     """The named cases, or all.
 
     Raises:
         UsageError: there is no such case.
     """
-    known = {case.name: case for case in CASES}
+    known = {case.name: case for case in KNOWN_CAUSES}
     wrong = [name for name in names if name not in known]
     if wrong:
         raise UsageError(f"no case {wrong[0]!r}; there are: {', '.join(known)}")
-    return tuple(known[name] for name in names) or CASES
+    return tuple(known[name] for name in names) or KNOWN_CAUSES
 
 
 async def ground_truth(
-    cases: Sequence[Case] = CASES,
+    cases: Sequence[KnownCause] = KNOWN_CAUSES,
     *,
     repeats: int = 5,
     concurrency: int = 4,
-    on_trial: Callable[[Case, Trial], None] | None = None,
+    on_trial: Callable[[KnownCause, Trial], None] | None = None,
 ) -> pd.DataFrame:
     """Cause each case ``repeats`` times and say what was attributed.
 
@@ -202,25 +202,25 @@ async def ground_truth(
         raise UsageError(f"repeats must be between 1 and {MOST_REPEATS}, not {repeats}")
     if not 1 <= concurrency <= 64:
         raise UsageError(f"concurrency must be between 1 and 64, not {concurrency}")
-    lived: list[tuple[Case, Trial]] = []
+    lived: list[tuple[KnownCause, Trial]] = []
     limit = asyncio.Semaphore(concurrency)
 
-    async def repeat(case: Case, laboratory: Laboratory) -> None:
+    async def repeat(case: KnownCause, testbed: Testbed) -> None:
         async with limit:
             for number in range(repeats):
-                trial = await _live(case, laboratory, index=CASES.index(case) * 1000 + number)
+                trial = await _live(case, testbed, index=KNOWN_CAUSES.index(case) * 1000 + number)
                 lived.append((case, trial))
                 if on_trial is not None:
                     on_trial(case, trial)
 
-    async def share(group: Sequence[Case], folder: Path) -> None:
+    async def share(group: Sequence[KnownCause], folder: Path) -> None:
         folder.mkdir()
         async with (
-            open_laboratory(_blueprint(group, folder), RunFolder(folder)) as laboratory,
+            open_testbed(_testbed_settings(group, folder), RunFolder(folder)) as testbed,
             asyncio.TaskGroup() as tasks,
         ):
             for case in group:
-                tasks.create_task(repeat(case, laboratory))
+                tasks.create_task(repeat(case, testbed))
 
     with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as home:
         async with asyncio.TaskGroup() as tasks:
@@ -229,26 +229,26 @@ async def ground_truth(
     return confusion(lived)
 
 
-def _groups(cases: Sequence[Case]) -> list[list[Case]]:
+def _groups(cases: Sequence[KnownCause]) -> list[list[KnownCause]]:
     """The cases that share a containerd: one snapshotter each, so that no image is unpacked for
     nothing, and none beside a case that wants to be alone."""
-    groups: dict[str, list[Case]] = {}
+    groups: dict[str, list[KnownCause]] = {}
     for case in cases:
         key = case.name if case.alone else case.profile.snapshotter
         groups.setdefault(key, []).append(case)
     return list(groups.values())
 
 
-def _blueprint(cases: Sequence[Case], folder: Path) -> Blueprint:
+def _testbed_settings(cases: Sequence[KnownCause], folder: Path) -> TestbedSettings:
     functions = {case.function: _function(case, folder) for case in cases}
-    return Blueprint(
+    return TestbedSettings(
         profiles=tuple(dict.fromkeys(case.profile for case in cases)),
         functions=tuple(functions.values()),
         sample_seconds=0,
     )
 
 
-def _function(case: Case, folder: Path) -> str:
+def _function(case: KnownCause, folder: Path) -> str:
     """The name of a built-in function, or the folder that the case's own is written to."""
     if not case.sources:
         return case.function
@@ -259,13 +259,13 @@ def _function(case: Case, folder: Path) -> str:
     return str(home)
 
 
-async def _live(case: Case, laboratory: Laboratory, *, index: int) -> Trial:
-    setting = laboratory.setting(case.profile, case.function)
+async def _live(case: KnownCause, testbed: Testbed, *, index: int) -> Trial:
+    setting = testbed.setting(case.profile, case.function)
 
     async def live(container: Container) -> None:
-        if case.nemesis is not None:
+        if case.fault is not None:
             container.progress.begin("alive")
-            await case.nemesis(container)
+            await case.fault(container)
         for _ in range(case.invocations):
             assert setting.invoker is not None
             await container.invoke(setting.invoker, {})
@@ -276,9 +276,9 @@ async def _live(case: Case, laboratory: Laboratory, *, index: int) -> Trial:
     )
 
 
-def confusion(lived: Iterable[tuple[Case, Trial]]) -> pd.DataFrame:
-    """The confusion matrix in long form, in the order of :data:`CASES`."""
-    order = [case.name for case in CASES]
+def confusion(lived: Iterable[tuple[KnownCause, Trial]]) -> pd.DataFrame:
+    """The confusion matrix in long form, in the order of :data:`KNOWN_CAUSES`."""
+    order = [case.name for case in KNOWN_CAUSES]
     rows = [
         (case.name, str(case.expected), answer(trial), trial.bug_class) for case, trial in lived
     ]
@@ -298,7 +298,7 @@ def answer(trial: Trial) -> str:
     return f"{trial.outcome} (latent {latent})" if latent else str(trial.outcome)
 
 
-def is_right(case: Case, trial: Trial) -> bool:
+def is_right(case: KnownCause, trial: Trial) -> bool:
     """Whether the trial was attributed to what was done to it."""
     return answer(trial) == str(case.expected)
 

@@ -27,7 +27,7 @@ from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.testbed import Blueprint, Laboratory, open_laboratory
+from iluvatar_bench.runs.testbed import Testbed, TestbedSettings, open_testbed
 from iluvatar_bench.runs.trial import Setting
 from iluvatar_bench.stats import ClassVerdict, Decision, UntilPrecise, class_effects, class_verdicts
 
@@ -114,13 +114,13 @@ class RootCause:
     """The experiment's run and what it says.
 
     ``cells`` has the rows of ``stats.failure_rates``, one profile a cell; ``effects`` those of
-    ``stats.class_effects``; ``findings`` one verdict a class.
+    ``stats.class_effects``; ``verdicts`` one verdict a class.
     """
 
     run: RunResult
     design: Design
     effects: pd.DataFrame
-    findings: tuple[ClassVerdict, ...]
+    verdicts: tuple[ClassVerdict, ...]
     alpha: float
 
     @property
@@ -142,7 +142,7 @@ class RootCause:
             "caveat": self.caveat,
             "findings": [
                 {**asdict(f), "mechanisms": dict(f.mechanisms), "sentence": f.sentence}
-                for f in self.findings
+                for f in self.verdicts
             ],
             "effects": rows.to_dict(orient="records"),
         }
@@ -167,7 +167,7 @@ async def run_root_cause(
 
     ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
     ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.Blueprint`. After ``stop`` is set no trial
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. After ``stop`` is set no trial
     begins, those in flight are finished, and the verdicts rest on them.
 
     Raises:
@@ -176,10 +176,10 @@ async def run_root_cause(
     """
     _check_alpha(alpha)
     precision = precision or Precision()
-    blueprint = Blueprint(
+    settings = TestbedSettings(
         profiles=design.cells, functions=(function,), address=address, ready_seconds=ready_seconds
     )
-    (source,) = blueprint.sources
+    (source,) = settings.sources
     plan = blocked(
         [cell.name for cell in design.cells],
         blocks=-(-precision.max_trials // REPEATS),
@@ -191,11 +191,11 @@ async def run_root_cause(
     )
     folder = RunFolder.create(results, profile_name="root-cause")
     try:
-        async with open_laboratory(blueprint, folder) as laboratory:
+        async with open_testbed(settings, folder) as testbed:
             run = await execute(
-                laboratory,
+                testbed,
                 folder,
-                _workload(laboratory, design, plan, precision, stop),
+                _workload(testbed, design, plan, precision, stop),
                 manifest={
                     "profile": {**design.base.model_dump(), "name": "root-cause"},
                     "function": source.name,
@@ -208,7 +208,7 @@ async def run_root_cause(
             )
     finally:
         folder.discard_if_empty()
-    found = judge(run, alpha=alpha)
+    found = root_cause_of(run, alpha=alpha)
     found.effects.to_csv(run.folder / "effects.csv", index=False)
     return found
 
@@ -220,10 +220,10 @@ def open_root_cause(folder: Path, *, alpha: float = 0.05) -> RootCause:
         UsageError: it is no such folder, or alpha is not in (0, 1).
     """
     _check_alpha(alpha)
-    return judge(open_run(folder), alpha=alpha)
+    return root_cause_of(open_run(folder), alpha=alpha)
 
 
-def judge(run: RunResult, *, alpha: float) -> RootCause:
+def root_cause_of(run: RunResult, *, alpha: float) -> RootCause:
     """Effects and verdicts of a finished experiment.
 
     Raises:
@@ -239,20 +239,20 @@ def judge(run: RunResult, *, alpha: float) -> RootCause:
         run=replace(run, trials=trials),
         design=chosen,
         effects=effects,
-        findings=class_verdicts(trials, effects, classes=CLASSES_OF_2022),
+        verdicts=class_verdicts(trials, effects, classes=CLASSES_OF_2022),
         alpha=alpha,
     )
 
 
 def _workload(
-    laboratory: Laboratory,
+    testbed: Testbed,
     design: Design,
     plan: BlockedPlan,
     precision: Precision,
     stop: Stop | None,
 ) -> Callable[[tuple[Sink, ...]], Any]:
     function = plan.trials[0].planned.function
-    settings = [laboratory.setting(cell, function) for cell in design.cells]
+    settings = [testbed.setting(cell, function) for cell in design.cells]
     tally = Tally(precision)
 
     def count(trial: Trial) -> None:

@@ -17,7 +17,7 @@ from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
-from iluvatar_bench.runs.testbed import Laboratory
+from iluvatar_bench.runs.testbed import Testbed
 from iluvatar_bench.stats import Decision, Rate, Sprt, at_risk
 from iluvatar_bench.studies.ddmin import Changes, most_probes
 
@@ -77,9 +77,9 @@ class _InOrder:
 
 @dataclass(slots=True)
 class Prober:
-    """Runs the trials of one probe after another in an open laboratory."""
+    """Runs the trials of one probe after another in an open testbed."""
 
-    laboratory: Laboratory
+    testbed: Testbed
     failing: Profile
     clean: Profile
     bug_class: BugClass
@@ -96,7 +96,7 @@ class Prober:
         names = tuple(n for n in self.clean.factors if n in changed)
         levels = {name: self.clean.factors[name] for name in names}
         profile = change_profile(self.failing, levels, name="+".join(names) or self.failing.name)
-        setting = self.laboratory.setting(profile, self.function)
+        setting = self.testbed.setting(profile, self.function)
         counted = _InOrder(self.bug_class, self.begun)
         first, decision = self.begun, Decision.GO_ON
         plan = cold_start(
@@ -125,7 +125,7 @@ class Prober:
         await run_trials(
             planned(), concurrency=self.concurrency, sinks=(*self.sinks, count), stop=self.stop
         )
-        if self.laboratory.daemon.lost or (self.stop is not None and self.stop.is_set()):
+        if self.testbed.daemon.lost or (self.stop is not None and self.stop.is_set()):
             raise Stopped
         # Trials that never entered the class's step count for nothing, so `most` may run out.
         decided = Decision.EXHAUSTED if decision is Decision.GO_ON else decision

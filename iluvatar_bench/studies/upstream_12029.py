@@ -25,8 +25,13 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuildOptions, find_source, image_of
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.lifecycle.container import RUNTIME
-from iluvatar_bench.lifecycle.gate import GATE_IN_CONTAINER, WAITING_TEXT, Gate, gate_at
 from iluvatar_bench.lifecycle.readiness import wait_for_text
+from iluvatar_bench.lifecycle.start_barrier import (
+    BARRIER_IN_CONTAINER,
+    WAITING_TEXT,
+    StartBarrier,
+    barrier_at,
+)
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, factor_levels, resolve_profile
 from iluvatar_bench.records import Trial
@@ -39,7 +44,7 @@ IMPORTED = "calendar"
 PROGRAM = f"""
 import json, sys
 print({WAITING_TEXT!r}, file=sys.stderr, flush=True)
-open({GATE_IN_CONTAINER!r}, "rb", buffering=0).read(1)
+open({BARRIER_IN_CONTAINER!r}, "rb", buffering=0).read(1)
 import {IMPORTED}
 print("imported {IMPORTED}", file=sys.stderr)
 """
@@ -83,8 +88,8 @@ async def report_calls(*, snapshotter: str = "overlayfs", named: bool = False) -
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=(snapshotter,)
         )
-        with _output(node, "report") as output, gate_at(node.scratch / "gate") as gate:
-            await _send(calls, node, image, snapshotter, named, output, gate)
+        with _output(node, "report") as output, barrier_at(node.scratch / "barrier") as barrier:
+            await _send(calls, node, image, snapshotter, named, output, barrier)
     return pd.DataFrame(calls, columns=["call", "with", "answer"])
 
 
@@ -155,11 +160,11 @@ async def _send(
     snapshotter: str,
     named: bool,
     output: Path,
-    gate: Gate,
+    barrier: StartBarrier,
 ) -> None:
     client, key = node.client, "report"
     reference = (snapshotter, key) if named else ("", "")
-    await client.containers.create(_record(node, image, key, reference, gate))
+    await client.containers.create(_record(node, image, key, reference, barrier))
     shown = "snapshotter={!r}, snapshot_key={!r}".format(*reference)
     calls.append(("Containers.Create", shown, "ok"))
     mounts = await client.snapshots(snapshotter).prepare(key, parent=image.chain_id)
@@ -186,7 +191,7 @@ async def _send(
         found = await client.snapshots(snapshotter).exists(key)
         answer = "found" if found else "not found: collected, though nobody removed it"
         calls.append(("Snapshots.Stat", f"key={key!r}", answer))
-        gate.open()
+        barrier.open()
         status = await asyncio.wait_for(asyncio.shield(exited), STARTUP_SECONDS)
     # The shim copies the output: all of it is there once the task is deleted.
     await client.tasks.delete(key)
@@ -207,7 +212,7 @@ async def _ended(node: Node, key: str) -> AsyncIterator[asyncio.Future[ExitStatu
 
 
 def _record(
-    node: Node, image: ImportedImage, key: str, reference: tuple[str, str], gate: Gate
+    node: Node, image: ImportedImage, key: str, reference: tuple[str, str], barrier: StartBarrier
 ) -> ContainerRecord:
     snapshotter, snapshot_key = reference
     return ContainerRecord(
@@ -221,7 +226,7 @@ def _record(
             hostname=key,
             cgroups_path=f"{node.cgroup_parent}/{key}",
             cgroup_v2=cgroups.mode() == "v2",
-            binds=[BindMount(str(gate.path), GATE_IN_CONTAINER, read_only=False)],
+            binds=[BindMount(str(barrier.path), BARRIER_IN_CONTAINER, read_only=False)],
         ),
         snapshotter=snapshotter,
         snapshot_key=snapshot_key,

@@ -3,7 +3,7 @@
 Figures and HTML are in :mod:`iluvatar_bench.worker_logs.show`, apart because of what they import.
 """
 
-from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.scan import read, scan
 from iluvatar_bench.worker_logs.summary import failure_counts, timeline
 

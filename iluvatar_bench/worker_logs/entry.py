@@ -9,7 +9,7 @@ ERROR_LEVELS = frozenset({"ERROR", "FATAL", "CRITICAL", "PANIC"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LogEntry:
     """What an entry says about itself.
 
     ``time`` is UTC, ``zone`` as written (see :class:`~.times.Clock`). ``text`` is for a reader:

@@ -8,7 +8,7 @@ from datetime import datetime
 from iluvatar_bench.bugs.classify import Classification
 from iluvatar_bench.bugs.signatures import SIGNATURES
 from iluvatar_bench.bugs.taxonomy import BugClass
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import function_of, is_transaction
 
 TEXT_LIMIT = 2000
@@ -19,7 +19,7 @@ _UNCLASSIFIED_RANK = len(SIGNATURES)
 
 
 @dataclass(slots=True, kw_only=True)
-class Failure:
+class LogFailure:
     """A failure. ``time`` and ``last_seen`` are UTC or None, ``file`` and ``line`` (from 1) those
     of its first entry, ``entries`` how many report it.
 
@@ -43,7 +43,7 @@ class Failure:
     entries: int = 1
 
     @classmethod
-    def of(cls, entry: Entry, found: Classification, *, file: str, line: int) -> Failure:
+    def of(cls, entry: LogEntry, found: Classification, *, file: str, line: int) -> LogFailure:
         """A failure that ``entry`` alone reports; without a class it is ``unclassified``."""
         container, function, version, transaction = (
             _storable(value) if value else None
@@ -84,7 +84,7 @@ class Failure:
         function, version = function_of(container_id)
         self.function, self.version = function or self.function, version or self.version
 
-    def absorb(self, other: Failure) -> None:
+    def absorb(self, other: LogFailure) -> None:
         """Take in another report of the same failure: the earlier cause decides the class."""
         if other.rank < self.rank:
             self.bug_class, self.rank = other.bug_class, other.rank

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from iluvatar_bench.worker_logs.required_words import failure_needles
+from iluvatar_bench.worker_logs.required_words import failure_words
 from iluvatar_bench.worker_logs.words import WordSearch
 
 
@@ -56,7 +56,7 @@ MEMORY_CHANGES = (
 
 def search_words() -> tuple[str, ...]:
     """Every word that is searched for, as used by the comparison with grep."""
-    return (*failure_needles(), *_REPORTED, *_INVOCATIONS, *_CONTAINERS)
+    return (*failure_words(), *_REPORTED, *_INVOCATIONS, *_CONTAINERS)
 
 
 class Prefilter:

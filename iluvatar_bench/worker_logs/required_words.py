@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 # Private, but the only parser there is, unchanged since Python 2 but for its name, and what
-# Hypothesis builds its strategies on. `tests/bugs/test_needles.py` fails if it ever goes.
+# Hypothesis builds its strategies on. `test_required_words.py` fails if it ever goes.
 from re import _constants as opcodes  # type: ignore[attr-defined]
 from re import _parser as regex_parser  # type: ignore[attr-defined]
 from typing import Any
@@ -46,7 +46,7 @@ def required_literals(pattern: re.Pattern[str]) -> frozenset[str]:
 
 
 @cache
-def failure_needles() -> tuple[str, ...]:
+def failure_words() -> tuple[str, ...]:
     """The words of the whole table, sorted; none is part of another.
 
     A text without any of them has no bug class. The reverse does not hold.

@@ -13,14 +13,14 @@ import pandas as pd
 
 from iluvatar_bench.bugs.classify import Classification, classify_text
 from iluvatar_bench.worker_logs.activity import Activity
-from iluvatar_bench.worker_logs.collect import Failures
 from iluvatar_bench.worker_logs.damage import note_damage
 from iluvatar_bench.worker_logs.entry import ERROR_LEVELS
-from iluvatar_bench.worker_logs.failure import Failure
+from iluvatar_bench.worker_logs.failure import LogFailure
+from iluvatar_bench.worker_logs.failures import Failures
 from iluvatar_bench.worker_logs.formats import parse_entry
-from iluvatar_bench.worker_logs.frames import LogReport, report_of
 from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.lines import Block
+from iluvatar_bench.worker_logs.log_report import LogReport, report_of
 from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import FileFacts, Problems
@@ -159,7 +159,7 @@ class _Scanner:
                 return
         if entry.container_id is None and entry.transaction_id is None:
             entry = replace(entry, container_id=container_of_file(file))
-        failure = Failure.of(entry, found, file=file, line=line)
+        failure = LogFailure.of(entry, found, file=file, line=line)
         if failure.container_id is not None:
             hour = f"{entry.time:%Y-%m-%d %H:00}" if entry.time else ""
             self.activity.add_container(failure.container_id, hour)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.summary import timeline
 
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(32) if code not in (9, 10)}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.stats import rate
-from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.log_report import LogReport
 
 Key = Literal["bug_class", "function", "version", "hour"]
 KEYS: tuple[Key, ...] = ("bug_class", "function", "version", "hour")

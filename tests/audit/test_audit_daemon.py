@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from iluvatar_bench.audit import HostPlaces, Severity, audit_daemon, judge, watch_daemon
+from iluvatar_bench.audit import HostPlaces, Severity, apply_rules, audit_daemon, watch_daemon
 from iluvatar_bench.audit.read.held import held_snapshots
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
@@ -23,7 +23,7 @@ from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.shims import shim_of
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
@@ -148,7 +148,7 @@ async def test_a_linked_socket_and_the_client_of_a_run(
     assert client.profile() == PRESETS["guarded"].model_copy(
         update={"name": "iluvatar-bench-observed"}
     )
-    await remove(container)
+    await remove_container(container)
     container.close()
 
 
@@ -204,7 +204,7 @@ async def test_one_planted_defect_is_found_and_nothing_else(
     rule, later_seconds = await _plant(defect, quiet_node, image, tmp_path)
     audit = await audited(quiet_node, places=places)
     later = audit.state.taken_at + timedelta(seconds=later_seconds)
-    audit = judge(replace(audit.state, taken_at=later))
+    audit = apply_rules(replace(audit.state, taken_at=later))
     assert named(audit) == {rule: 2 if rule == "cgroup_shared" else 1}
     (found,) = audit.findings
     assert found.rule.fix.endswith(".")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.audit import Audit, DaemonState, judge, live_container
+from iluvatar_bench.audit import Audit, DaemonState, apply_rules, live_container
 from iluvatar_bench.audit.clients import client_of, id_pattern
 from iluvatar_bench.audit.read.held import FLAT_LABEL, held_snapshots
 from iluvatar_bench.audit.read.state import (
@@ -82,7 +82,7 @@ def running(id: str) -> dict[str, TaskInfo]:
 
 def audit_of(*records: ContainerRecord, host: HostState = UNSEEN, **namespace: Any) -> Audit:
     state = NamespaceState(name="ns", records={r.id: r for r in records}, **namespace)
-    return judge(
+    return apply_rules(
         DaemonState(
             address=Path("/c.sock"), version="1.6.20", taken_at=NOW, namespaces=(state,), host=host
         )
@@ -223,7 +223,7 @@ def test_the_pace_of_collections_is_told_where_it_is_known() -> None:
         (Collector(), "at most 2 % of the time, after 100 changes"),
         (Collector(deletion_threshold=1), "after 1 deletes"),
     ):
-        (found,) = judge(replace(audit.state, collector=settings)).findings
+        (found,) = apply_rules(replace(audit.state, collector=settings)).findings
         assert words in " ".join(found.details)
     assert "the oldest is 3 h old" in found.details
 
@@ -289,20 +289,20 @@ def test_a_cgroup_is_the_hosts_whatever_the_containerd_namespace() -> None:
         for name in ("first", "second")
     )
     state = replace(audit_of().state, namespaces=spaces)
-    (found,) = judge(state).findings
+    (found,) = apply_rules(state).findings
     assert (found.rule.name, found.objects) == ("cgroup_shared", ("first/a", "second/a"))
     alone = replace(state, namespaces=spaces[:1])
-    assert judge(alone).findings == ()
+    assert apply_rules(alone).findings == ()
 
 
 def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
     kept = NamespaceState(name="moby", snapshots=snapshot("x"), leases=(lease("x", "x"),))
     state = replace(audit_of().state, namespaces=(kept,))
-    assert named(judge(state)) == {}
+    assert named(apply_rules(state)) == {}
     elsewhere = replace(state, namespaces=(replace(kept, name="default"),))
-    assert named(judge(elsewhere)) == {"snapshot_orphaned": 1}
+    assert named(apply_rules(elsewhere)) == {"snapshot_orphaned": 1}
     in_use = replace(kept, name="default", records={"y": record("y", snapshot_key="x")})
-    assert named(judge(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
+    assert named(apply_rules(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
 
 
 _NAMES = st.sampled_from(

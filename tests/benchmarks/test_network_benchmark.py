@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iluvatar_bench.benchmarks.network import measure, table
+from iluvatar_bench.benchmarks.network import measure_network, table
 from iluvatar_bench.host.network.attachment import NetworkMode
 from tests.support.networks import needs_root, own_settings
 
@@ -11,7 +11,7 @@ pytestmark = needs_root(bridge=True)
 
 async def test_each_is_measured_and_nothing_is_left(short_folder: Path) -> None:
     settings = own_settings(short_folder / "net", NetworkMode.BRIDGE)
-    frame = table(await measure(count=5, settings=settings))
+    frame = table(await measure_network(count=5, settings=settings))
     assert list(frame["what"]) == [
         "namespace attach",
         "namespace detach",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from iluvatar_bench.bugs import FileKind, FileVerdict, MissingName
 from iluvatar_bench.bugs.rules.missing_file import (
     MOST_NAMES,
+    file_verdict,
     holds_module,
-    judge,
     missing_names,
     traceback_folders,
 )
@@ -105,7 +105,7 @@ MODULE = MissingName(FileKind.MODULE, "csv")
 
 def test_the_verdicts() -> None:
     def verdict(image: bool | None, now: bool | None, later: bool | None = None) -> FileVerdict:
-        return judge(MODULE, in_image=image, visible_now=now, visible_later=later)
+        return file_verdict(MODULE, in_image=image, visible_now=now, visible_later=later)
 
     assert verdict(False, False) is FileVerdict.ABSENT_FROM_IMAGE
     assert verdict(True, False, False) is FileVerdict.LOST
@@ -121,16 +121,16 @@ def test_absence_is_certain_only_where_one_can_look_everywhere() -> None:
         MissingName(FileKind.LIBRARY, "libz.so.1"),
         MissingName(FileKind.FILE, "relative.txt"),
     ):
-        verdict = judge(name, in_image=False, visible_now=False, visible_later=None)
+        verdict = file_verdict(name, in_image=False, visible_now=False, visible_later=None)
         assert verdict is FileVerdict.UNKNOWN
     absolute = MissingName(FileKind.FILE, "/app/x")
-    verdict = judge(absolute, in_image=False, visible_now=False, visible_later=None)
+    verdict = file_verdict(absolute, in_image=False, visible_now=False, visible_later=None)
     assert verdict is FileVerdict.ABSENT_FROM_IMAGE
 
 
 def test_nothing_known_is_never_a_loss() -> None:
     for image, now, later in itertools.product((None, True, False), repeat=3):
-        verdict = judge(MODULE, in_image=image, visible_now=now, visible_later=later)
+        verdict = file_verdict(MODULE, in_image=image, visible_now=now, visible_later=later)
         if verdict is FileVerdict.LOST:
             assert (image, now) == (True, False)
             assert later is not True

@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_functions_folder_is_one_line(tmp_path: Path) -> No
 def test_what_is_wrong_with_a_network_is_one_line(short_folder: Path, tmp_path: Path) -> None:
     """Another subnet of the project's test range is in use on a bridge of somebody else."""
     theirs = f"ilbu{secrets.token_hex(3)}"
-    bridge.create(theirs, IPv4Interface("10.209.7.1/24"))
+    bridge.create_bridge(theirs, IPv4Interface("10.209.7.1/24"))
     cases = {
         f"subnet 10.209.7.0/28 is in use on this host (address 10.209.7.1/24 of {theirs}); choose "
         "another subnet": ["--network-subnet", "10.209.7.0/28", "--network-bridge", "ilbtmine"],
@@ -104,7 +104,7 @@ def test_what_is_wrong_with_a_network_is_one_line(short_folder: Path, tmp_path: 
             assert message in done.stderr
         assert list((tmp_path / "r").iterdir()) == []
     finally:
-        bridge.remove(theirs)
+        bridge.remove_bridge(theirs)
 
 
 @pytest.mark.skipif(is_systemd(), reason="systemd is the init here")

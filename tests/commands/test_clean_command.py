@@ -22,7 +22,7 @@ from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.bridge_use import BridgePlace
 from iluvatar_bench.host.network.network_residue import holdings
 from iluvatar_bench.host.network.ownership import NETWORK_HOME, Owner
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 from tests.containerd.test_daemon import traces_of
@@ -97,12 +97,12 @@ async def test_twenty_containers_of_a_killed_process_go_and_a_bystander_stays(
         assert await quiet_node.client.containers.list() == ()
         assert not [m for m in read_mountinfo() if "/held-" in m.mount_point]
         assert not traces_of(place_id)
-        assert not bridge.exists(bridge_name)
-        assert not [name for name in veths if bridge.exists(name)]
+        assert not bridge.exists_bridge(bridge_name)
+        assert not [name for name in veths if bridge.exists_bridge(name)]
         assert not place.folder.exists()
         assert not [n for n in holdings().namespaces if owner.owns(n)]
         await bystander.stay_alive(0.2)
-        await remove(bystander)
+        await remove_container(bystander)
         bystander.close()
 
 

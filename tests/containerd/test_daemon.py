@@ -19,7 +19,7 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import DaemonStartFailed
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.monitor import who_listens
 from iluvatar_bench.profiles import PRESETS
@@ -67,7 +67,7 @@ async def test_a_restart_is_another_process_and_the_containers_live_on(
     (task,) = await quiet_node.client.tasks.list()
     assert (task.container_id, task.pid) == ("one", container.pid)
     # The wait broke with the old daemon; removal makes a new one.
-    assert await remove(container) == ()
+    assert await remove_container(container) == ()
     container.close()
 
 
@@ -127,7 +127,7 @@ async def test_an_existing_daemon_keeps_what_is_not_ours(
     remaining = [task.container_id for task in await quiet_node.client.tasks.list()]
     assert remaining == ["bystander"]
     assert not traces_of(node.id)
-    await remove(bystander)
+    await remove_container(bystander)
     bystander.close()
 
 

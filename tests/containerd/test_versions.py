@@ -28,14 +28,14 @@ from iluvatar_bench.host.kernel.shims import shim_of, shim_processes
 from iluvatar_bench.host.network.attachment import NetworkMode
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.containerd.test_daemon import traces_of
@@ -83,7 +83,7 @@ async def test_guarded_lives_end_well_and_leave_nothing(
         open_pool(network, size=2) as pool,
         open_invoker(network.book) as invoker,
     ):
-        before = await take_stock(node, snapshotters=["overlayfs"], pools=[pool])
+        before = await take_inventory(node, snapshotters=["overlayfs"], pools=[pool])
         for level in ("lease", "container"):
             profile = resolve_profile(
                 "guarded",
@@ -92,7 +92,7 @@ async def test_guarded_lives_end_well_and_leave_nothing(
             setting = Setting(f"test-{level[:5]}", node, image, profile, KillLog(), pool, invoker)
             plan = cold_start(trials=6, concurrency=3, seed=1, hold_ms=(0, 50), invocations=2)
             await run_plan(setting, plan, sinks=(done.append,))
-        after = await take_stock(node, snapshotters=["overlayfs"], pools=[pool])
+        after = await take_inventory(node, snapshotters=["overlayfs"], pools=[pool])
     assert [(trial.trial, trial.error) for trial in done if trial.outcome is not Outcome.OK] == []
     assert len(done) == 12
     assert not any(trial.cleanup_errors for trial in done)
@@ -131,7 +131,7 @@ async def test_the_shim_of_a_bundle_is_found(node: Node, image: ImportedImage) -
         socket = shim_socket(bundle)
         assert socket is not None and socket.is_socket()
         assert shim_processes(node.address) == (shim_of(node.address, "c"),)
-        await remove(container)
+        await remove_container(container)
     assert not socket.exists()
 
 

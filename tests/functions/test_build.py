@@ -18,7 +18,7 @@ from iluvatar_bench.functions import (
     load_function,
 )
 from iluvatar_bench.functions.catalog import Function
-from iluvatar_bench.functions.layers import Entry, folder, write_layer
+from iluvatar_bench.functions.layers import LayerEntry, folder, write_layer
 
 
 def layers_of(image: BuiltImage) -> list[dict[str, object]]:
@@ -86,7 +86,11 @@ def test_unknown_functions_and_folders_without_main(tmp_path: Path) -> None:
 
 
 def test_a_layer_does_not_depend_on_the_order_of_its_entries(tmp_path: Path) -> None:
-    entries = [Entry("/b/x", content=b"1"), Entry("/a", link_to="b"), folder("/tmp", 0o1777)]
+    entries = [
+        LayerEntry("/b/x", content=b"1"),
+        LayerEntry("/a", link_to="b"),
+        folder("/tmp", 0o1777),
+    ]
     first = write_layer(tmp_path, entries)
     assert write_layer(tmp_path, reversed(entries)) == first
     with tarfile.open(tmp_path / first.digest.removeprefix("sha256:")) as archive:

@@ -18,7 +18,7 @@ from iluvatar_bench.functions.catalog import BUILTIN_HOME
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial
@@ -144,7 +144,7 @@ async def test_only_shipped_byte_code_is_not_written_at_the_start(node: Node, se
                 assert upper is not None
                 written[byte_code] = byte_code_below(upper)
             finally:
-                await remove(container)
+                await remove_container(container)
     assert len(written[False]) > 100
     assert written[True] == []
 

@@ -182,7 +182,7 @@ async def test_without_its_bridge_nothing_is_sent_another_way(
     settings = own_settings(short_folder / "net", mode)
     async with open_network(settings) as network, open_invoker(network.book) as invoker:
         attachment = await network.attach()
-        bridge.remove(settings.bridge)
+        bridge.remove_bridge(settings.bridge)
         # The host's default route would take it; the connection is bound to the bridge.
         outcome = await invoker.invoke(attachment, {}, timeout_seconds=10)
         await network.detach(attachment)

@@ -10,8 +10,8 @@ import pytest
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import StartupFailed
 from iluvatar_bench.host.tails import TAIL_BYTES
-from iluvatar_bench.lifecycle.gate import gate_at
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, tail, wait_for_text
+from iluvatar_bench.lifecycle.start_barrier import barrier_at
 
 
 class Output:
@@ -81,7 +81,7 @@ def test_a_tail_is_bounded_and_survives_any_bytes(tmp_path: Path) -> None:
 
 
 def test_a_gate_lets_one_byte_through(tmp_path: Path) -> None:
-    with gate_at(tmp_path / "gate") as gate:
-        gate.open()
-        with (tmp_path / "gate").open("rb", buffering=0) as other_side:
+    with barrier_at(tmp_path / "barrier") as barrier:
+        barrier.open()
+        with (tmp_path / "barrier").open("rb", buffering=0) as other_side:
             assert other_side.read(1) == b"\n"

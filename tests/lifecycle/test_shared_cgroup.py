@@ -15,11 +15,11 @@ from iluvatar_bench.bugs.symptom import error_symptom
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import ContainerdError, ProcessDied
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile, resolve_profile
-from iluvatar_bench.runs.trial import Before, Setting, examine, run_trial
+from iluvatar_bench.runs.trial import Before, Setting, collect_evidence, run_trial
 
 pytestmark = pytest.mark.daemon
 
@@ -52,13 +52,13 @@ async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: Imp
     profile = profile_with("shared", "all")
     try:
         async with two_containers(quiet_node, image, profile) as (first, second, setting):
-            await remove(first)
+            await remove_container(first)
             with pytest.raises(ProcessDied, match=r"second was ready and ended with status 137"):
                 await second.stay_alive(10)
             died = second.death(await second.exited)
-            failure = await examine(setting, second, died, Before(oom_kills=0))
+            failure = await collect_evidence(setting, second, died, Before(oom_kills=0))
             verdict = attribute(BugClass.PROCESS_DIED, failure.evidence)
-            await remove(second)
+            await remove_container(second)
     except ContainerdError as error:
         # runc 1.2 and later refuse the shared cgroup: masked, not fixed.
         assert error_symptom(str(error)) is BugClass.CREATE_REJECTED
@@ -74,11 +74,11 @@ async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: Imp
 async def test_in_a_cgroup_of_its_own_it_lives(quiet_node: Node, image: ImportedImage) -> None:
     profile = profile_with("own", "all")
     async with two_containers(quiet_node, image, profile) as (first, second, _):
-        await remove(first)
+        await remove_container(first)
         await second.stay_alive(1.0)
         assert second.exited is not None
         assert not second.exited.done()
-        await remove(second)
+        await remove_container(second)
 
 
 async def test_a_death_just_before_our_own_kill_is_not_taken_for_ours(
@@ -91,8 +91,8 @@ async def test_a_death_just_before_our_own_kill_is_not_taken_for_ours(
         assert second.exited is not None
         await asyncio.wait((second.exited,), timeout=10)
         with pytest.raises(ProcessDied):
-            await remove(second)
-        await remove(first)
+            await remove_container(second)
+        await remove_container(first)
 
 
 STRICT_RUNC = """\
@@ -137,5 +137,5 @@ async def test_a_runtime_that_refuses_an_occupied_cgroup(
     assert (trial.bug_class, trial.mechanism) == ("create_rejected", "cgroup_occupied")
     assert trial.failed_step == "task_create"
     await first.stay_alive(0.0)
-    await remove(first)
+    await remove_container(first)
     first.close()

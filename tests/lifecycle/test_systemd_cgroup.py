@@ -15,12 +15,12 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import EnvironmentProblem
 from iluvatar_bench.host.kernel import cgroups, init_system
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Outcome
-from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.support.fake_containerd import fake_containerd
 
@@ -82,7 +82,7 @@ async def test_a_whole_life_in_a_scope_is_seen_and_leaves_nothing(
     runtime.write_text(STAND_IN.format(log=str(log)))
     runtime.chmod(0o755)
     node = replace(quiet_node, runtime_binary=runtime)
-    before = await take_stock(node, snapshotters=["overlayfs"])
+    before = await take_inventory(node, snapshotters=["overlayfs"])
     container = Container("c", node=node, image=image, profile=PROFILE, kills=KillLog())
     try:
         await container.create()
@@ -91,12 +91,12 @@ async def test_a_whole_life_in_a_scope_is_seen_and_leaves_nothing(
         assert container.cgroup == f"/iluvatar_bench.slice/{place}/iluvatar_bench-c.scope"
         assert container.pid in (cgroups.members(container.cgroup) or ())
         assert cgroups.oom_kills(container.cgroup) == 0
-        now = await take_stock(node, snapshotters=["overlayfs"])
+        now = await take_inventory(node, snapshotters=["overlayfs"])
         assert now.beyond(before)["cgroups"] == ["iluvatar_bench-c.scope"]
-        await remove(container)
+        await remove_container(container)
     finally:
         container.close()
-    assert (await take_stock(node, snapshotters=["overlayfs"])).beyond(before) == {}
+    assert (await take_inventory(node, snapshotters=["overlayfs"])).beyond(before) == {}
     calls = [json.loads(line) for line in log.read_text().splitlines()]
     without_flag = [call for call in calls if "--systemd-cgroup" not in call]
     # The shim's last clean-up, a program of its own, knows no options of the task.
@@ -126,7 +126,7 @@ async def test_where_systemd_is_the_init_the_container_runs_in_its_scope(
         await container.create()
         await container.start()
         assert container.pid in (cgroups.members(container.cgroup) or ())
-        await remove(container)
+        await remove_container(container)
         assert not cgroups.members(container.cgroup)
     finally:
         container.close()

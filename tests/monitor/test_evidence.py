@@ -15,18 +15,18 @@ from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.host.kernel.shims import shim_of
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container, open_container
-from iluvatar_bench.monitor import Subject, collect, open_monitor, who_listens
+from iluvatar_bench.monitor import FailingContainer, collect, open_monitor, who_listens
 from iluvatar_bench.monitor.evidence import host as host_facts_module
 from iluvatar_bench.profiles import PRESETS
-from iluvatar_bench.runs.trial import Before, Setting, examine
-from iluvatar_bench.studies import faults as nemesis
+from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
+from iluvatar_bench.studies import faults
 from tests.support.fake_containerd import fake_containerd
 
 
-def subject(folder: Path) -> Subject:
-    return Subject(
+def failing(folder: Path) -> FailingContainer:
+    return FailingContainer(
         container_id="c",
         step="alive",
         step_started_at=1.0,
@@ -55,7 +55,7 @@ async def test_without_a_daemon_the_rest_is_still_collected(short_folder: Path) 
     async with fake_containerd(socket), connect(socket) as client:
         pass
     # The client is closed, and the socket's server is gone.
-    evidence = await collect(client, socket, subject(short_folder))
+    evidence = await collect(client, socket, failing(short_folder))
     assert evidence.snapshot_found is None
     assert evidence.daemon_reachable is False
     assert evidence.stderr_tail == "x" * 8192
@@ -68,11 +68,11 @@ async def test_an_answer_that_fails_is_a_note_not_a_no(short_folder: Path) -> No
     socket = short_folder / "s"
     async with fake_containerd(socket) as fake, connect(socket) as client:
         fake.answers = {"Snapshots.Stat": grpc.StatusCode.INTERNAL}
-        evidence = await collect(client, socket, subject(short_folder))
+        evidence = await collect(client, socket, failing(short_folder))
         assert evidence.snapshot_found is None
         assert any("told to fail" in note for note in evidence.notes)
         fake.answers = {}
-        evidence = await collect(client, socket, subject(short_folder))
+        evidence = await collect(client, socket, failing(short_folder))
         assert evidence.snapshot_found is False
         assert evidence.parents is not None
         assert [parent.found for parent in evidence.parents] == [False]
@@ -90,7 +90,7 @@ async def test_no_fault_of_ours_costs_more_than_its_own_part(
     monkeypatch.setattr(host_facts_module.cgroups, "members", broken)
     socket = short_folder / "s"
     async with fake_containerd(socket), connect(socket) as client:
-        evidence = await collect(client, socket, subject(short_folder))
+        evidence = await collect(client, socket, failing(short_folder))
     assert evidence.snapshot_found is False
     assert sum("a bug of ours" in note for note in evidence.notes) >= 6
     assert evidence.upper_exists is None
@@ -116,7 +116,7 @@ async def test_everything_there_is_of_a_living_container(
         setting = Setting("r", node, image, PRESETS["guarded"], kills, monitor=monitor)
         before = Before(None, who_listens(node.address))
         await ready(node, image, container)
-        failure = await examine(setting, container, TimeoutError("x"), before)
+        failure = await collect_evidence(setting, container, TimeoutError("x"), before)
         alive = failure.evidence
         assert alive.snapshot_found is True
         assert alive.parents is not None
@@ -139,11 +139,13 @@ async def test_everything_there_is_of_a_living_container(
         assert "Running on" in alive.stderr_tail
         assert alive.notes == ()
 
-        await nemesis.kill_process(container)
+        await faults.kill_process(container)
         assert container.exited is not None
         async with asyncio.timeout(10):
             status = await container.exited
-        dead = (await examine(setting, container, container.death(status), before)).evidence
+        dead = (
+            await collect_evidence(setting, container, container.death(status), before)
+        ).evidence
         assert dead.exit_status == 137
         assert dead.process_alive is False
         assert dead.root_mount_seen_by == "bundle"
@@ -151,7 +153,7 @@ async def test_everything_there_is_of_a_living_container(
         (signalled,) = dead.own_kills
         assert (signalled.pid, signalled.signal) == (container.pid, signal.SIGKILL)
         assert signalled.started_at <= (dead.exited_at or 0.0)
-        await remove(container)
+        await remove_container(container)
 
 
 @pytest.mark.daemon
@@ -166,11 +168,11 @@ async def test_a_shim_that_is_gone_is_told_from_one_that_nobody_saw(
         shim = container.shim_pid
         assert shim == shim_of(node.address, "one")
         setting = Setting("r", node, image, PRESETS["guarded"], kills)
-        await nemesis.kill_shim(container)
+        await faults.kill_shim(container)
         assert container.exited is not None
         await asyncio.wait((container.exited,), timeout=10)
-        failure = await examine(setting, container, TimeoutError("x"), Before())
+        failure = await collect_evidence(setting, container, TimeoutError("x"), Before())
         assert (failure.evidence.shim_alive, failure.evidence.shim_pid) == (False, shim)
-        unseen = replace(subject(container.folder), container_id="nobody")
+        unseen = replace(failing(container.folder), container_id="nobody")
         evidence = await collect(node.client, node.address, unseen)
         assert (evidence.shim_alive, evidence.shim_pid) == (None, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iluvatar_bench.benchmarks.poller import POLLER, measure
+from iluvatar_bench.benchmarks.poller import POLLER, measure_poller
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
@@ -142,7 +142,7 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         idle_containers(quiet_node, image, monitor, 100) as containers,
     ):
         pids = [container.pid for container in containers if container.pid is not None]
-        frame = await asyncio.to_thread(partial(measure, pids, rounds=100))
+        frame = await asyncio.to_thread(partial(measure_poller, pids, rounds=100))
         poll_us = frame.set_index("what").loc[POLLER, "median_us"]
         # All of this process in that minute: the monitor, its event loop and gRPC's threads.
         wall, cpu = time.monotonic(), time.process_time()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iluvatar_bench.plans import KeepAlivePool
-from iluvatar_bench.plans.keep_alive import Decision, Evict, Launch, Serve
+from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
 
 MEMORY = {"a": 1, "b": 2, "c": 5}
 BUDGET = 6
@@ -35,7 +35,7 @@ class Host:
         self.wanted[number] = function
         self.carry_out(self.pool.arrive(number, function))
 
-    def carry_out(self, decisions: list[Decision]) -> None:
+    def carry_out(self, decisions: list[PoolAction]) -> None:
         for decision in decisions:
             match decision:
                 case Launch(container, function, arrival):

@@ -25,7 +25,7 @@ def test_a_full_bridge_is_a_network_failure_and_works_again_with_a_free_port(
 ) -> None:
     namespace = short_folder / "ns"
     home = short_folder / "net"
-    netns.create(namespace)
+    netns.create_namespace(namespace)
     try:
         child = partial(
             subprocess.run,

@@ -12,7 +12,7 @@ import pytest
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuildOptions, build_image, load_function
-from iluvatar_bench.functions.options import Server
+from iluvatar_bench.functions.build_options import Server
 from iluvatar_bench.host.network.attachment import Attachment, NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import HostNetwork, open_network

@@ -24,7 +24,7 @@ from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.run_result import RunResult, RunStatus
 from iluvatar_bench.report import report_page
 from iluvatar_bench.runs import daemon_watch, record_run, resume_run, run_churn, run_cold_start
-from iluvatar_bench.runs.daemon_watch import DaemonWatch, watch_daemon
+from iluvatar_bench.runs.daemon_watch import DaemonWatch, follow_daemon
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from iluvatar_bench.stats import compare_runs
@@ -67,7 +67,7 @@ async def test_trials_wait_while_it_is_away_and_go_on_when_it_is_back(
         fake_context = fake_containerd(socket)
         fake = await fake_context.__aenter__()
         fake.runs_processes = True
-        async with connect(socket) as client, watch_daemon(client, socket) as watch:
+        async with connect(socket) as client, follow_daemon(client, socket) as watch:
             setting = setting_of(client, short_folder, watch)
             plan = cold_start(trials=20, concurrency=2, seed=1, hold_ms=(0, 10))
             run = asyncio.create_task(run_plan(setting, plan, sinks=(count,)))
@@ -103,7 +103,7 @@ async def test_where_it_stays_away_the_rest_is_not_run_and_nothing_hangs(
         fake.runs_processes = True
         async with (
             connect(socket) as client,
-            watch_daemon(client, socket, away_seconds=0.3) as watch,
+            follow_daemon(client, socket, away_seconds=0.3) as watch,
         ):
             setting = setting_of(client, short_folder, watch)
             plan = cold_start(trials=300, concurrency=4, seed=1, hold_ms=(0, 10))

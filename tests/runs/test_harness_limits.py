@@ -15,9 +15,14 @@ from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import EnvironmentProblem
-from iluvatar_bench.host.limits import Limit, limits_for, raise_descriptor_limit, require_limits
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.host.process_limits import (
+    Limit,
+    limits_for,
+    raise_descriptor_limit,
+    require_limits,
+)
 from iluvatar_bench.lifecycle import Container, KillLog
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import cold_start

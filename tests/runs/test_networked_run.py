@@ -20,15 +20,15 @@ from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
 from iluvatar_bench.host.network.network_residue import holdings
 from iluvatar_bench.host.network.networks import open_network
-from iluvatar_bench.lifecycle import KillLog, remove
+from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.runs.leaks import take_stock
+from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.runner import run_plan
-from iluvatar_bench.runs.testbed import Blueprint
+from iluvatar_bench.runs.testbed import TestbedSettings
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.support.networks import own_settings
 
@@ -49,11 +49,11 @@ async def test_many_on_the_bridge_are_invoked_twice_and_leave_nothing(
         open_invoker(network.book) as invoker,
     ):
         setting = Setting("test-bridge", quiet_node, image, PROFILE, KillLog(), pool, invoker, 60.0)
-        before = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])
+        before = await take_inventory(quiet_node, snapshotters=["overlayfs"], pools=[pool])
         plan = cold_start(trials=trials, concurrency=6, seed=3, hold_ms=(0, 50), invocations=2)
         await run_plan(setting, plan, sinks=(done.append,))
         assert holdings(settings.home).bridges
-        after = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])
+        after = await take_inventory(quiet_node, snapshotters=["overlayfs"], pools=[pool])
         assert pool.ready == 4
         assert after.beyond(before) == {}
     assert [(t.trial, t.error) for t in done if t.outcome is not Outcome.OK] == []
@@ -116,12 +116,12 @@ async def test_an_address_that_was_not_given_back_stands_in_the_ledger(
         open_invoker(network.book) as invoker,
     ):
         setting = Setting("test-leak", quiet_node, image, PROFILE, KillLog(), pool, invoker, 60.0)
-        before = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])
+        before = await take_inventory(quiet_node, snapshotters=["overlayfs"], pools=[pool])
         flag.touch()
         trial = await run_trial(setting, PlannedTrial(index=0, function="hello", hold_ms=0))
         assert trial.outcome is Outcome.OK
         assert "told to forget" in trial.cleanup_errors[0]
-        after = await take_stock(quiet_node, snapshotters=["overlayfs"], pools=[pool])
+        after = await take_inventory(quiet_node, snapshotters=["overlayfs"], pools=[pool])
         (left,) = after.beyond(before)["addresses"]
         assert left.partition(" of ")[2].startswith("ilb-")
         assert "namespaces" not in after.beyond(before)
@@ -153,7 +153,9 @@ async def test_a_run_shows_what_it_left_and_which_network_it_had(tmp_path: Path)
 
 def test_a_network_that_no_container_would_have_is_refused() -> None:
     with pytest.raises(UsageError, match="choose network=bridge, or leave them away"):
-        Blueprint(profiles=(resolve_profile("guarded"),), network=NetworkSettings(bridge="ilbtrun"))
+        TestbedSettings(
+            profiles=(resolve_profile("guarded"),), network=NetworkSettings(bridge="ilbtrun")
+        )
 
 
 @pytest.mark.parametrize("server", ["flask", "gunicorn"])
@@ -183,4 +185,4 @@ async def test_eight_invocations_of_one_container_at_a_time(
         assert [invocation.first for invocation in found].count(True) == 1
         for number, invocation in enumerate(found):
             assert json.loads(invocation.body)["body"]["greeting"] == f"Hello {number} from python"
-        await remove(container)
+        await remove_container(container)

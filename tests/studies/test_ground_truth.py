@@ -13,9 +13,9 @@ from iluvatar_bench.commands.app import app
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.studies.ground_truth import (
-    CASES,
     COLUMNS,
-    Case,
+    KNOWN_CAUSES,
+    KnownCause,
     choose,
     confusion,
     ground_truth,
@@ -26,7 +26,7 @@ from iluvatar_bench.studies.ground_truth import (
 STORED = Path(__file__).parents[2] / "data" / "ground_truth.csv"
 
 
-def trial(case: Case, mechanism: str | None) -> Trial:
+def trial(case: KnownCause, mechanism: str | None) -> Trial:
     failed = mechanism is not None
     return Trial(
         run_id="r",
@@ -62,7 +62,7 @@ def test_the_matrix_counts_every_answer_and_names_the_wrong_ones() -> None:
 
 
 def test_every_mechanism_that_can_be_caused_here_has_a_case() -> None:
-    expected = {case.expected for case in CASES}
+    expected = {case.expected for case in KNOWN_CAUSES}
     assert expected >= {
         Mechanism.SNAPSHOT_COLLECTED,
         Mechanism.COLLATERAL_KILL,
@@ -72,7 +72,7 @@ def test_every_mechanism_that_can_be_caused_here_has_a_case() -> None:
         Mechanism.DAEMON_RESTART,
         Mechanism.OWN_ERROR,
     }
-    assert len({case.name for case in CASES}) == len(CASES)
+    assert len({case.name for case in KNOWN_CAUSES}) == len(KNOWN_CAUSES)
 
 
 async def test_wrong_requests_start_nothing() -> None:
@@ -89,8 +89,8 @@ async def test_wrong_requests_start_nothing() -> None:
 def test_the_stored_matrix_is_of_these_cases_and_without_a_mistake() -> None:
     table = pd.read_csv(STORED, keep_default_na=False)
     assert tuple(table.columns) == COLUMNS
-    assert table["case"].tolist() == [case.name for case in CASES]
-    assert table["expected"].tolist() == [str(case.expected) for case in CASES]
+    assert table["case"].tolist() == [case.name for case in KNOWN_CAUSES]
+    assert table["expected"].tolist() == [str(case.expected) for case in KNOWN_CAUSES]
     assert mistakes(table).empty
     assert (table["trials"] >= 5).all()
 
@@ -98,14 +98,14 @@ def test_the_stored_matrix_is_of_these_cases_and_without_a_mistake() -> None:
 async def cause(repeats: int) -> None:
     wrong: list[str] = []
 
-    def note(case: Case, trial: Trial) -> None:
+    def note(case: KnownCause, trial: Trial) -> None:
         if not is_right(case, trial):
             wrong.append(f"{case.name}: {trial.mechanism}: {trial.error}; {trial.evidence}")
 
     table = await ground_truth(repeats=repeats, on_trial=note)
     print(table.to_string(index=False))  # noqa: T201
     assert not wrong
-    assert table["case"].tolist() == [case.name for case in CASES]
+    assert table["case"].tolist() == [case.name for case in KNOWN_CAUSES]
     assert (table["trials"] == repeats).all()
 
 

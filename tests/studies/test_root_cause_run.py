@@ -48,7 +48,7 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
     right = trials[(trials["snapshot_reference"] == "lease") & (trials["cgroup"] == "own")]
     assert set(right["outcome"]) == {"ok"}
     again = open_root_cause(found.run.folder)
-    assert [f.sentence for f in again.findings] == [f.sentence for f in found.findings]
+    assert [f.sentence for f in again.verdicts] == [f.sentence for f in found.verdicts]
     assert (found.run.folder / "effects.csv").exists()
     json.dumps(found.as_json())
 
@@ -57,7 +57,7 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_the_default_experiment_names_the_causes(tmp_path: Path) -> None:
     found = await run_root_cause(design(JULY), seed=1, results=tmp_path)
-    causes = {f.bug_class: f.causes for f in found.findings}
+    causes = {f.bug_class: f.causes for f in found.verdicts}
     for name, factor in (
         ("snapshot_overlay", "snapshot_reference"),
         ("missing_packages", "snapshot_reference"),

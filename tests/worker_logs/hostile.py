@@ -17,7 +17,7 @@ from pathlib import Path
 from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.worker_logs import LogReport, failure_counts, scan, timeline
-from iluvatar_bench.worker_logs.output import class_table, remarks
+from iluvatar_bench.worker_logs.class_table import class_table, remarks
 from iluvatar_bench.worker_logs.prefilter import search_words
 from iluvatar_bench.worker_logs.show import as_html
 

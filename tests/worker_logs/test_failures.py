@@ -16,7 +16,7 @@ from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.worker_logs import LogReport, read, scan
-from iluvatar_bench.worker_logs.collect import Failures
+from iluvatar_bench.worker_logs.failures import Failures
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 HELLO = "hello-0.0.5-19293B05-F0B7-8235-B4FC-C24D53331CC6"
@@ -258,12 +258,12 @@ def test_failures_beyond_the_limit_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "many.log"
     write_log(path, format="containerd-json", size_bytes=1, failures=30)
     kept, all_of_them = Failures(most=10), scan([path]).failures
-    from iluvatar_bench.worker_logs.failure import Failure
+    from iluvatar_bench.worker_logs.failure import LogFailure
 
     for row in all_of_them.itertuples():
         for _ in range(2):
             kept.add(
-                Failure(
+                LogFailure(
                     bug_class=BugClass(row.bug_class),
                     rank=0,
                     container_id=row.container_id,

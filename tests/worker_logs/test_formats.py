@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.formats import parse_entry
 from iluvatar_bench.worker_logs.names import container_in, function_of, is_transaction
 from iluvatar_bench.worker_logs.times import Clock
@@ -162,4 +162,4 @@ def test_the_hour_of_a_line(line: bytes, hour: str) -> None:
 
 
 def test_an_entry_is_a_plain_value() -> None:
-    assert parse_entry("", CLOCK) == Entry(format="plain", text="")
+    assert parse_entry("", CLOCK) == LogEntry(format="plain", text="")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_classify import CASES
 
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
-from iluvatar_bench.worker_logs.required_words import failure_needles, required_literals
+from iluvatar_bench.worker_logs.required_words import failure_words, required_literals
 
 
 @pytest.mark.parametrize(
@@ -53,21 +53,21 @@ def test_whatever_matches_a_signature_contains_one_of_its_words(
 ) -> None:
     signature, text = case
     assert any(word in text for word in required_literals(signature.pattern))
-    assert any(word in text for word in failure_needles())
+    assert any(word in text for word in failure_words())
 
 
 @pytest.mark.parametrize(("_class", "text"), CASES)
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_every_known_wording_contains_a_needle_at_any_quoting(
+def test_every_known_wording_contains_a_required_word_at_any_quoting(
     _class: object, text: str, depth: int
 ) -> None:
     for _ in range(depth):
         text = json.dumps(text)
-    assert any(word in text for word in failure_needles())
+    assert any(word in text for word in failure_words())
 
 
-def test_needles_are_plain_ascii_and_selective() -> None:
+def test_required_words_are_plain_ascii_and_selective() -> None:
     """Bytes are searched, so only ASCII is the same in every encoding; short words hit too much."""
-    needles = failure_needles()
-    assert all(needle.isascii() and len(needle) >= 6 and "\n" not in needle for needle in needles)
-    assert not any(a != b and a in b for a in needles for b in needles)
+    words = failure_words()
+    assert all(word.isascii() and len(word) >= 6 and "\n" not in word for word in words)
+    assert not any(a != b and a in b for a in words for b in words)

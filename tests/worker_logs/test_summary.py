@@ -12,7 +12,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.stats import rate
 from iluvatar_bench.worker_logs import failure_counts, scan, timeline
 from iluvatar_bench.worker_logs.activity import DistinctIds
-from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.log_report import LogReport
 
 GUID = "19293B05-F0B7-8235-B4FC-C24D533300"
 

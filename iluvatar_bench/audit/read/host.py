@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.audit.read.state import AddressLease, HostState, NetworkNamespace, RootMount
+from iluvatar_bench.audit.read.state import AddressLease, HostNetworkNamespace, HostState, RootMount
 from iluvatar_bench.containerd.daemon.config import DaemonConfig
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.host.facts import program_version
@@ -115,12 +115,12 @@ def _is_there(directory: Path) -> bool | None:
     return True
 
 
-def _network_namespaces(folders: Iterable[Path]) -> Iterator[NetworkNamespace]:
+def _network_namespaces(folders: Iterable[Path]) -> Iterator[HostNetworkNamespace]:
     names = [path for folder in folders for path in _entries(folder)]
     inhabited = set(_inhabited()) if names else set()
     for path in names:
         try:
-            yield NetworkNamespace(path=path, in_use=path.stat().st_ino in inhabited)
+            yield HostNetworkNamespace(path=path, in_use=path.stat().st_ino in inhabited)
         except OSError:
             continue
 

@@ -95,7 +95,7 @@ class RootMount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkNamespace:
+class HostNetworkNamespace:
     """A named network namespace of this host; ``in_use``: some process lives in it."""
 
     path: Path
@@ -123,7 +123,7 @@ class HostState:
     foreign_shims: tuple[Shim, ...] = ()
     root_mounts: Mapping[tuple[str, str], RootMount] | None = None
     """By containerd namespace and container."""
-    network_namespaces: tuple[NetworkNamespace, ...] = ()
+    network_namespaces: tuple[HostNetworkNamespace, ...] = ()
     addresses: tuple[AddressLease, ...] = ()
     runtimes: Mapping[str, str] = field(default_factory=dict)
     """What each OCI runtime that a record names prints as its version, by program."""

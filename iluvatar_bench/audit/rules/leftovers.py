@@ -81,7 +81,7 @@ ADDRESS_UNUSED = Rule(
 )
 
 
-def judge_leftovers(context: Context) -> list[BrokenRule]:
+def broken_by_leftovers(context: Context) -> list[BrokenRule]:
     """Every rule about what is left behind."""
     found = [*_task_stopped(context), *_record_without_task(context), *_shims(context)]
     if context.state.complete:

@@ -46,7 +46,7 @@ SPEC_UNREADABLE = Rule(
 )
 
 
-def judge_processes(context: Context) -> list[BrokenRule]:
+def broken_by_processes(context: Context) -> list[BrokenRule]:
     """Every rule about what containers share."""
     return [
         *_cgroup_shared(context),

@@ -44,7 +44,7 @@ LEASE_EXPIRING = Rule(
 )
 
 
-def judge_references(context: Context) -> list[BrokenRule]:
+def broken_by_references(context: Context) -> list[BrokenRule]:
     """Every rule about labels and leases."""
     return [*_images(context), *_expired(context), *_expiring(context)]
 

@@ -73,7 +73,7 @@ ORPHANED = Rule(
 )
 
 
-def judge_snapshots(context: Context) -> list[BrokenRule]:
+def broken_by_snapshots(context: Context) -> list[BrokenRule]:
     """Every rule about snapshots."""
     return [
         *_not_named(context),

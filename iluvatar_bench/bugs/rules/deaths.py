@@ -32,14 +32,14 @@ def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """A neighbour's Kill(all) in the same cgroup."""
     if symptom not in _KILLABLE:
         return None
-    found = culprits(evidence)
+    found = fitting_kills(evidence)
     if not found:
-        return ruled_out(Mechanism.COLLATERAL_KILL, *_no_culprit(evidence))
-    culprit = found[-1]
+        return ruled_out(Mechanism.COLLATERAL_KILL, *_no_fitting_kill(evidence))
+    kill = found[-1]
     objections = _own_kills_before(evidence) + _oom_objection(evidence)
     supports = [
-        f"Kill(all) of {culprit.container_id} in the same cgroup {culprit.cgroup} began "
-        f"{_when(culprit, evidence)}"
+        f"Kill(all) of {kill.container_id} in the same cgroup {kill.cgroup} began "
+        f"{_when(kill, evidence)}"
     ]
     if not objections:
         supports.append("this container had not been killed by this client before")
@@ -62,7 +62,7 @@ def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     how = "Tasks.Kill" if kill.pid is None else f"a signal from outside to process {kill.pid}"
     supports = [f"this client's own {how} (signal {kill.signal}) began {_when(kill, evidence)}"]
     objections = _oom_objection(evidence)
-    if culprits(evidence):
+    if fitting_kills(evidence):
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if kill.pid is not None and evidence.pid is not None and kill.pid != evidence.pid:
         objections.append(f"the container's process is {evidence.pid}")
@@ -91,7 +91,7 @@ def oom(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         objections.append(f"it ended with status {evidence.exit_status}, not by SIGKILL")
     elif symptom is not BugClass.OOM_KILLED:
         objections.append("how the process ended is not known")
-    if culprits(evidence):
+    if fitting_kills(evidence):
         # A shared cgroup has one counter for all.
         objections.append("a neighbour's Kill(all) fell into the same moment")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
@@ -131,7 +131,7 @@ def shim_death(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     else:
         supports = [f"the container's shim{number} is gone, and this client ended none"]
     objections = []
-    if culprits(evidence):
+    if fitting_kills(evidence):
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if _in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fits this moment as well")
@@ -180,7 +180,7 @@ def _in_time(kills: list[KillFact], evidence: Evidence) -> list[KillFact]:
     return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
 
 
-def culprits(evidence: Evidence) -> list[KillFact]:
+def fitting_kills(evidence: Evidence) -> list[KillFact]:
     """Neighbours' Kill(all) requests that can have done it, by time and status, earliest first."""
     kills = [k for k in evidence.neighbour_kills if k.all_processes and k.target is Target.PROCESS]
     if evidence.exited_at is not None:
@@ -189,7 +189,7 @@ def culprits(evidence: Evidence) -> list[KillFact]:
     if started_at is None or ended_at is None:
         return []
     # The process never had an exit of its own to report: it was hit, or frozen, inside the
-    # step. That needs the error to say so, or a coincidence would convict a bystander.
+    # step. That needs the error to say so, or a coincidence would be taken for the cause.
     if not _HIT_FROM_OUTSIDE.search(evidence.error):
         return []
     fitting = [
@@ -200,7 +200,7 @@ def culprits(evidence: Evidence) -> list[KillFact]:
     return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
 
 
-def _no_culprit(evidence: Evidence) -> list[str]:
+def _no_fitting_kill(evidence: Evidence) -> list[str]:
     """Why no neighbour's Kill(all) can have done it, where that is known."""
     status = evidence.exit_status
     if evidence.exited_at is not None and status not in (None, KILLED_STATUS):

@@ -81,7 +81,7 @@ def holds_module(entry: str, module: str) -> bool:
     return entry.startswith(f"{module}.") and entry.endswith(".so")
 
 
-def judge(
+def file_verdict(
     name: MissingName,
     *,
     in_image: bool | None,

@@ -1,19 +1,19 @@
 """The agent inside a function's container: GET / is a ping, POST /invoke runs the function.
 
 It runs on the image's interpreter and knows nothing of the harness but three environment variables:
-ILUVATAR_BENCH_GATE (a FIFO, usually absent), HOST and PORT.
+ILUVATAR_BENCH_BARRIER (a FIFO, usually absent), HOST and PORT.
 """
 
 import os
 import sys
 
-# The gate makes "during start-up" a defined moment: the interpreter is up, nothing of the
+# The barrier makes "during start-up" a defined moment: the interpreter is up, nothing of the
 # function is imported yet. Whoever holds the other end decides when the imports begin. Only
 # modules that every interpreter has loaded by now are used here.
-_gate = os.environ.get("ILUVATAR_BENCH_GATE")
-if _gate:
-    print("iluvatar-bench: waiting at the gate", file=sys.stderr, flush=True)
-    _fifo = os.open(_gate, os.O_RDONLY)
+_barrier = os.environ.get("ILUVATAR_BENCH_BARRIER")
+if _barrier:
+    print("iluvatar-bench: waiting at the barrier", file=sys.stderr, flush=True)
+    _fifo = os.open(_barrier, os.O_RDONLY)
     os.read(_fifo, 1)
     os.close(_fifo)
 

@@ -39,7 +39,7 @@ _INTERFACE_FLAGS = struct.Struct("16sH22x")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def create(path: Path) -> None:
+def create_namespace(path: Path) -> None:
     """Make a network namespace with its loopback interface up, and name it ``path``.
 
     Raises:
@@ -74,7 +74,7 @@ def delete(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def exists(path: Path) -> bool:
+def exists_namespace(path: Path) -> bool:
     """Whether the path names a namespace now, and is not merely the file that was left of one."""
     try:
         # All namespace files are on the kernel's one nsfs.

@@ -128,7 +128,7 @@ class AddressBook:
                 f"no request was sent to {attachment_id}: this process has not assigned it an "
                 "address, or has given it back"
             )
-        if attachment.namespace is not None and not netns.exists(attachment.namespace):
+        if attachment.namespace is not None and not netns.exists_namespace(attachment.namespace):
             raise AddressRefused(
                 f"no request was sent to {attachment_id}: its network namespace is gone"
             )

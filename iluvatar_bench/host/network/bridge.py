@@ -22,7 +22,7 @@ from iluvatar_bench.errors import InsufficientPrivilege, MissingProgram, Network
 _INTERFACES = Path("/sys/class/net")
 
 
-def create(name: str, address: IPv4Interface) -> None:
+def create_bridge(name: str, address: IPv4Interface) -> None:
     """Make a bridge with the address, and set it up.
 
     Raises:
@@ -40,13 +40,13 @@ def create(name: str, address: IPv4Interface) -> None:
     )
 
 
-def remove(name: str) -> None:
+def remove_bridge(name: str) -> None:
     """Remove a bridge; interfaces that are its ports stay, without it. Safe to repeat.
 
     Raises:
         MissingProgram, NetworkError: as for :func:`create`.
     """
-    if exists(name):
+    if exists_bridge(name):
         _ip_batch(f"link delete dev {name} type bridge")
 
 
@@ -63,7 +63,7 @@ def forget_neighbour(name: str, address: str) -> None:
     _run("-4", "neigh", "flush", "to", address, "dev", name)
 
 
-def exists(name: str) -> bool:
+def exists_bridge(name: str) -> bool:
     """Whether there is an interface of that name."""
     return (_INTERFACES / name).exists()
 

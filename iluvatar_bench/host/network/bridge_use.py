@@ -122,13 +122,13 @@ def _enter(
         # configuration we find is.
         if place.config.exists():
             _remove(place)
-        elif bridge.exists(place.name):
+        elif bridge.exists_bridge(place.name):
             raise NetworkConflict(
                 f"an interface {place.name} exists and is not ours; choose another bridge name"
             )
         _require_free(settings)
         place.config.write_text(json.dumps(config))
-        bridge.create(place.name, gateway(settings.subnet))
+        bridge.create_bridge(place.name, gateway(settings.subnet))
     else:
         used = json.loads(place.config.read_text())["ipam"]["ranges"]
         if used != config["ipam"]["ranges"]:
@@ -163,7 +163,7 @@ def _is_alone(descriptor: int) -> bool:
 
 
 def _remove(place: BridgePlace) -> None:
-    bridge.remove(place.name)
+    bridge.remove_bridge(place.name)
     shutil.rmtree(place.ipam, ignore_errors=True)
 
 

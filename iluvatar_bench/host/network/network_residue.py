@@ -55,7 +55,7 @@ def holdings(home: Path = NETWORK_HOME) -> NetworkHoldings:
     places = bridge_places(home)
     return NetworkHoldings(
         namespaces=tuple(path.name for owner in owners(home) for path in owner.namespaces()),
-        bridges=tuple(place.name for place in places if bridge.exists(place.name)),
+        bridges=tuple(place.name for place in places if bridge.exists_bridge(place.name)),
         bridge_ports=tuple(port for place in places for port in bridge.ports(place.name)),
         addresses=tuple(str(a) for place in places for a in sorted(place.reservations())),
     )
@@ -108,7 +108,7 @@ async def _delete(
     program, _ = find_plugins(homes, "bridge", "host-local")
     plugin = Plugin(program, json.loads(place.config.read_text()), homes=homes)
     path = owner.folder / container_id
-    await plugin.delete(Endpoint(container_id, path if netns.exists(path) else None))
+    await plugin.delete(Endpoint(container_id, path if netns.exists_namespace(path) else None))
 
 
 def _remove_namespaces(owner: Owner) -> list[str]:

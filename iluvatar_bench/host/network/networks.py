@@ -114,7 +114,7 @@ class BridgeNetwork:
     async def attach(self) -> Attachment:
         """See :meth:`Network.attach`."""
         path = self._owner.folder / self._owner.name(next(self._numbers))
-        await call_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
+        await call_to_end(partial(netns.create_namespace, path), undo=lambda _: netns.delete(path))
         endpoint = Endpoint(path.name, path)
         try:
             result = await self._plugin.add(endpoint)
@@ -163,7 +163,7 @@ class BridgeNetwork:
 
     def holdings(self) -> tuple[Holding, ...]:
         """See :meth:`Network.holdings`. Of the bridge only what is this process's own."""
-        self._veths = {name: id for name, id in self._veths.items() if bridge.exists(name)}
+        self._veths = {name: id for name, id in self._veths.items() if bridge.exists_bridge(name)}
         place = BridgePlace.of(self._settings)
         given = sorted(place.reservations().items())
         return (
@@ -199,7 +199,7 @@ class LoopbackNetwork:
     async def attach(self) -> Attachment:
         """See :meth:`Network.attach`."""
         path = self._owner.folder / self._owner.name(next(self._numbers))
-        await call_to_end(partial(netns.create, path), undo=lambda _: netns.delete(path))
+        await call_to_end(partial(netns.create_namespace, path), undo=lambda _: netns.delete(path))
         attachment = Attachment(
             id=path.name,
             mode=NetworkMode.LOOPBACK,

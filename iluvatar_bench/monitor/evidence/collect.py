@@ -15,7 +15,7 @@ from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import SnapshotInfo
 from iluvatar_bench.errors import NotFound
 from iluvatar_bench.monitor.evidence import host as host_facts
-from iluvatar_bench.monitor.evidence.failing_container import Subject
+from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
 from iluvatar_bench.monitor.evidence.host import Facts
 from iluvatar_bench.monitor.evidence.rootfs import ImageLayers, look_up, search_folders
 
@@ -27,7 +27,7 @@ MOST_PARENTS = 64
 
 
 async def collect(
-    client: Client, address: Path, subject: Subject, *, layers: ImageLayers | None = None
+    client: Client, address: Path, failing: FailingContainer, *, layers: ImageLayers | None = None
 ) -> Evidence:
     """Every fact that can be had; what cannot be had is None, with a note saying why.
 
@@ -35,91 +35,91 @@ async def collect(
     cancellation: a failure is examined best with whatever is left.
     """
     notes: list[str] = []
-    facts = _known(subject, notes)
-    for what, gather in _host_parts(client.namespace, address, subject):
+    facts = _known(failing, notes)
+    for what, gather in _host_parts(client.namespace, address, failing):
         try:
             facts |= await asyncio.to_thread(gather)
         except Exception as error:
             notes.append(f"{what}: {error or type(error).__name__}")
     asked = (("snapshot", _snapshot_facts), ("parents", _parent_facts))
-    if not subject.daemon_answers:
+    if not failing.daemon_answers:
         notes.append("containerd was not asked: it does not answer")
         return replace(Evidence(**facts), notes=tuple(notes))
     for what, ask in asked:
         try:
-            facts |= await ask(client, subject)
+            facts |= await ask(client, failing)
         except Exception as error:
             notes.append(f"{what}: {error or type(error).__name__}")
     evidence = Evidence(**facts)
     try:
-        evidence = await _with_missing_files(client, subject, evidence, layers or ImageLayers())
+        evidence = await _with_missing_files(client, failing, evidence, layers or ImageLayers())
     except Exception as error:
         notes.append(f"looking for missing files: {error or type(error).__name__}")
     return replace(evidence, notes=tuple(notes))
 
 
-def _known(subject: Subject, notes: list[str]) -> Facts:
+def _known(failing: FailingContainer, notes: list[str]) -> Facts:
     """What needs no question."""
     facts: Facts = {
-        "container_id": subject.container_id,
-        "error": subject.error,
-        "step": subject.step,
-        "step_started_at": subject.step_started_at,
-        "step_ended_at": subject.step_ended_at,
-        "snapshot_key": subject.snapshot_key,
-        "snapshot_removed_by_us": subject.snapshot_removed_by_us,
-        "cgroup": subject.cgroup,
-        "own_kills": subject.own_kills,
-        "neighbour_kills": subject.neighbour_kills,
-        "daemon_before": subject.daemon_before,
-        "events": subject.events,
+        "container_id": failing.container_id,
+        "error": failing.error,
+        "step": failing.step,
+        "step_started_at": failing.step_started_at,
+        "step_ended_at": failing.step_ended_at,
+        "snapshot_key": failing.snapshot_key,
+        "snapshot_removed_by_us": failing.snapshot_removed_by_us,
+        "cgroup": failing.cgroup,
+        "own_kills": failing.own_kills,
+        "neighbour_kills": failing.neighbour_kills,
+        "daemon_before": failing.daemon_before,
+        "events": failing.events,
     }
-    if subject.events_broken is not None:
-        notes.append(f"events: the stream broke: {subject.events_broken}")
-    return facts | _exit_facts(subject)
+    if failing.events_broken is not None:
+        notes.append(f"events: the stream broke: {failing.events_broken}")
+    return facts | _exit_facts(failing)
 
 
-def _exit_facts(subject: Subject) -> Facts:
+def _exit_facts(failing: FailingContainer) -> Facts:
     """How the process ended: as the wait said, or else as an event did.
 
     A wait has no answer when the shim goes away; containerd publishes the exit all the same.
     """
-    status = subject.exit_status
+    status = failing.exit_status
     if status is not None:
         at = status.exited_at.timestamp() if status.exited_at else None
         return {"exit_status": status.status, "exited_at": at}
-    for event in reversed(subject.events or ()):
-        if event.topic == "/tasks/exit" and event.pid in (subject.pid, None):
+    for event in reversed(failing.events or ()):
+        if event.topic == "/tasks/exit" and event.pid in (failing.pid, None):
             return {"exit_status": event.exit_status, "exited_at": event.at}
     return {}
 
 
 def _host_parts(
-    namespace: str, address: Path, subject: Subject
+    namespace: str, address: Path, failing: FailingContainer
 ) -> tuple[tuple[str, Callable[[], Facts]], ...]:
     return (
-        ("root file system", partial(host_facts.root_facts, namespace, subject)),
-        ("process and shim", partial(host_facts.process_facts, address, subject)),
-        (f"cgroup {subject.cgroup}", partial(host_facts.cgroup_facts, subject)),
+        ("root file system", partial(host_facts.root_facts, namespace, failing)),
+        ("process and shim", partial(host_facts.process_facts, address, failing)),
+        (f"cgroup {failing.cgroup}", partial(host_facts.cgroup_facts, failing)),
         (f"socket {address}", partial(host_facts.daemon_facts, address)),
-        ("output", partial(host_facts.output_facts, subject)),
-        ("kernel log", partial(host_facts.kernel_facts, subject)),
+        ("output", partial(host_facts.output_facts, failing)),
+        ("kernel log", partial(host_facts.kernel_facts, failing)),
     )
 
 
-async def _snapshot_facts(client: Client, subject: Subject) -> Facts:
-    if not subject.snapshot_prepared:
+async def _snapshot_facts(client: Client, failing: FailingContainer) -> Facts:
+    if not failing.snapshot_prepared:
         return {}
-    found = await _stat(client, subject, subject.snapshot_key)
+    found = await _stat(client, failing, failing.snapshot_key)
     return {"snapshot_found": found is not None}
 
 
-async def _parent_facts(client: Client, subject: Subject) -> Facts:
+async def _parent_facts(client: Client, failing: FailingContainer) -> Facts:
     """The committed snapshots from the image's topmost down to the last, or one not found."""
     parents: list[SnapshotFact] = []
-    name = subject.chain_id
+    name = failing.chain_id
     while name and len(parents) < MOST_PARENTS:
-        info = await _stat(client, subject, name)
+        info = await _stat(client, failing, name)
         if info is None:
             parents.append(SnapshotFact(name, found=False))
             break
@@ -128,15 +128,15 @@ async def _parent_facts(client: Client, subject: Subject) -> Facts:
     return {"parents": tuple(parents)}
 
 
-async def _stat(client: Client, subject: Subject, name: str) -> SnapshotInfo | None:
+async def _stat(client: Client, failing: FailingContainer, name: str) -> SnapshotInfo | None:
     try:
-        return await client.snapshots(subject.snapshotter).stat(name)
+        return await client.snapshots(failing.snapshotter).stat(name)
     except NotFound:
         return None
 
 
 async def _with_missing_files(
-    client: Client, subject: Subject, evidence: Evidence, layers: ImageLayers
+    client: Client, failing: FailingContainer, evidence: Evidence, layers: ImageLayers
 ) -> Evidence:
     """The evidence with what became of each file that the process missed."""
     names = missing_names(_said(evidence))
@@ -144,18 +144,18 @@ async def _with_missing_files(
     if not names and status is not None and 0 < status <= 128:
         # It ended by itself and has not said why: its words are on their way.
         await asyncio.sleep(SETTLE_SECONDS)
-        evidence = replace(evidence, **host_facts.output_facts(subject))
+        evidence = replace(evidence, **host_facts.output_facts(failing))
         names = missing_names(_said(evidence))
     if not names:
         return evidence
     image = await layers.tree(
         client,
-        snapshotter=subject.snapshotter,
-        chain_id=subject.chain_id,
-        mounts=subject.mounts,
+        snapshotter=failing.snapshotter,
+        chain_id=failing.chain_id,
+        mounts=failing.mounts,
     )
-    seen = host_facts.seen_root(client.namespace, subject)
-    search = search_folders(subject.cwd, subject.env, traceback_folders(_said(evidence)))
+    seen = host_facts.seen_root(client.namespace, failing)
+    search = search_folders(failing.cwd, failing.env, traceback_folders(_said(evidence)))
     return replace(evidence, missing=await look_up(names, image=image, seen=seen, search=search))
 
 

@@ -11,7 +11,7 @@ from iluvatar_bench.containerd.values import ExitStatus, Mount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class FailingContainer:
     """What is known of the container whose failure is examined.
 
     Times are seconds since the epoch. ``oom_kills_before`` is the cgroup's counter when the

@@ -19,7 +19,7 @@ from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.host.kernel.mounts import MountEntry, read_mountinfo
 from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.host.tails import read_tail
-from iluvatar_bench.monitor.evidence.failing_container import Subject
+from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
 from iluvatar_bench.monitor.evidence.rootfs import SeenRoot
 
 Facts = dict[str, Any]
@@ -46,17 +46,17 @@ def daemon_facts(address: Path) -> Facts:
         return {"daemon_reachable": False}
 
 
-def root_facts(namespace: str, subject: Subject) -> Facts:
+def root_facts(namespace: str, failing: FailingContainer) -> Facts:
     """The root mount and the directories it stands on.
 
     A process that lives has it in its own table. The bundle's mount outlives the process: it is
     there until Tasks.Delete. Where no mount came about, the mount request names the directories.
     """
     facts: Facts = {}
-    entry, seen_by = _root_mount(namespace, subject)
+    entry, seen_by = _root_mount(namespace, failing)
     if entry is not None:
         facts |= {"root_mount": entry.line, "root_mount_seen_by": seen_by}
-    upper, work, lower = _directories(entry, subject.mounts)
+    upper, work, lower = _directories(entry, failing.mounts)
     if upper is not None:
         deleted = entry is not None and entry.root_deleted
         facts |= {
@@ -65,19 +65,19 @@ def root_facts(namespace: str, subject: Subject) -> Facts:
         }
     if work is not None:
         facts |= {"work_directory": work, "work_exists": Path(work).is_dir()}
-    if entry is not None or subject.mounts:
+    if entry is not None or failing.mounts:
         missing = tuple(path for path in lower if not Path(path).is_dir())
         facts |= {"lower_directories": len(lower), "missing_lower_directories": missing}
     return facts
 
 
-def _root_mount(namespace: str, subject: Subject) -> tuple[MountEntry | None, str | None]:
-    pid = subject.pid
+def _root_mount(namespace: str, failing: FailingContainer) -> tuple[MountEntry | None, str | None]:
+    pid = failing.pid
     if pid is not None and processes.is_alive(pid) and not processes.shares_our_mounts(pid):
         own = [e for e in read_mountinfo(pid) if e.mount_point == "/"]
         if own:
             return own[-1], "process"
-    entry = _bundle_mount(namespace, subject.container_id)
+    entry = _bundle_mount(namespace, failing.container_id)
     return (entry, "bundle") if entry is not None else (None, None)
 
 
@@ -104,20 +104,20 @@ def _directories(
     return (None if entry is None else entry.upper_directory), None, lower
 
 
-def seen_root(namespace: str, subject: Subject) -> SeenRoot | None:
+def seen_root(namespace: str, failing: FailingContainer) -> SeenRoot | None:
     """The container's root as it is now; None where there is none to look into."""
-    pid = subject.pid
-    entry, seen_by = _root_mount(namespace, subject)
+    pid = failing.pid
+    entry, seen_by = _root_mount(namespace, failing)
     if entry is None or seen_by is None:
         return None
     path = Path(f"/proc/{pid}/root") if seen_by == "process" else Path(entry.mount_point)
     return SeenRoot(LayeredTree((path,)), seen_by)
 
 
-def cgroup_facts(subject: Subject) -> Facts:
+def cgroup_facts(failing: FailingContainer) -> Facts:
     """Who is in the cgroup, and what it counts of its memory limit."""
-    members = cgroups.members(subject.cgroup)
-    counters = cgroups.memory_counters(subject.cgroup)
+    members = cgroups.members(failing.cgroup)
+    counters = cgroups.memory_counters(failing.cgroup)
     facts: Facts = {"memory_counters": counters}
     if members is not None:
         facts |= {
@@ -125,27 +125,27 @@ def cgroup_facts(subject: Subject) -> Facts:
             "cgroup_pids": tuple(sorted(members)[:_MOST_PIDS]),
         }
     if counters is not None and "oom_kill" in counters:
-        facts["oom_kills"] = counters["oom_kill"] - (subject.oom_kills_before or 0)
+        facts["oom_kills"] = counters["oom_kill"] - (failing.oom_kills_before or 0)
     return facts
 
 
-def process_facts(address: Path, subject: Subject) -> Facts:
+def process_facts(address: Path, failing: FailingContainer) -> Facts:
     """The process and its shim. A number that another process has got since is neither."""
-    facts: Facts = {"pid": subject.pid, "shim_pid": subject.shim_pid}
-    if subject.pid is not None:
-        facts["process_alive"] = processes.is_alive(subject.pid)
-    if subject.task_created:
-        shim = shim_of(address, subject.container_id)
+    facts: Facts = {"pid": failing.pid, "shim_pid": failing.shim_pid}
+    if failing.pid is not None:
+        facts["process_alive"] = processes.is_alive(failing.pid)
+    if failing.task_created:
+        shim = shim_of(address, failing.container_id)
         if shim is not None:
             facts |= {"shim_alive": True, "shim_pid": shim}
-        elif subject.shim_pid is not None:
+        elif failing.shim_pid is not None:
             facts["shim_alive"] = False
     return facts
 
 
-def output_facts(subject: Subject) -> Facts:
+def output_facts(failing: FailingContainer) -> Facts:
     """The ends of what the process wrote, and how much stands before them."""
-    stdout, stderr = read_tail(subject.stdout), read_tail(subject.stderr)
+    stdout, stderr = read_tail(failing.stdout), read_tail(failing.stderr)
     return {
         "stdout_tail": stdout.text,
         "stdout_cut_bytes": stdout.cut_bytes,
@@ -154,15 +154,15 @@ def output_facts(subject: Subject) -> Facts:
     }
 
 
-def kernel_facts(subject: Subject) -> Facts:
+def kernel_facts(failing: FailingContainer) -> Facts:
     """What the kernel logged since the failed step began."""
-    pids = [pid for pid in (subject.pid, subject.shim_pid) if pid is not None]
-    names = [subject.container_id, subject.cgroup]
+    pids = [pid for pid in (failing.pid, failing.shim_pid) if pid is not None]
+    names = [failing.container_id, failing.cgroup]
     found = lines_about(
         read_kernel_log(),
         names=names,
         pids=pids,
-        since=subject.step_started_at,
+        since=failing.step_started_at,
         until=time.time(),
     )
     return {"kernel_log": found}

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from iluvatar_bench.bugs import FileKind, FileVerdict, MissingFact, MissingName
-from iluvatar_bench.bugs.rules.missing_file import holds_module, judge
+from iluvatar_bench.bugs.rules.missing_file import file_verdict, holds_module
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import Mount
 from iluvatar_bench.host.first_error import cleaned_up
@@ -101,7 +101,7 @@ def _look_again(
     name: MissingName, fact: MissingFact, seen: SeenRoot | None, search: Sequence[str]
 ) -> MissingFact:
     visible = _visible(name, fact.path_in_image, seen, search)
-    return _judged(name, replace(fact, visible_later=visible))
+    return _with_verdict(name, replace(fact, visible_later=visible))
 
 
 def _worth_a_second_look(fact: MissingFact) -> bool:
@@ -125,11 +125,11 @@ def _look(
         visible_now=_visible(name, path, seen, search),
         seen_through=None if seen is None else seen.through,
     )
-    return _judged(name, fact)
+    return _with_verdict(name, fact)
 
 
-def _judged(name: MissingName, fact: MissingFact) -> MissingFact:
-    verdict = judge(
+def _with_verdict(name: MissingName, fact: MissingFact) -> MissingFact:
+    verdict = file_verdict(
         name,
         in_image=fact.in_image,
         visible_now=fact.visible_now,

@@ -11,8 +11,8 @@ from iluvatar_bench.report.figures.forest import plot_differences, plot_effects
 from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
 from iluvatar_bench.report.figures.memory import plot_memory
 from iluvatar_bench.report.figures.occupancy import plot_occupancy
-from iluvatar_bench.report.figures.output import save_figure, show_figure, svg_address
 from iluvatar_bench.report.figures.rates import plot_rates
+from iluvatar_bench.report.figures.saving import save_figure, show_figure, svg_address
 from iluvatar_bench.report.figures.steps import plot_steps
 from iluvatar_bench.report.figures.style import DARK, LIGHT, alt_text, drawn_in
 from iluvatar_bench.report.figures.survival import plot_survival

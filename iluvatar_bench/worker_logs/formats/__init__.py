@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.formats import (
     containerd_json,
     containerd_logfmt,
@@ -31,7 +31,7 @@ _ENVELOPE = re.compile(
 )
 
 
-def parse_entry(text: str, clock: Clock) -> Entry:
+def parse_entry(text: str, clock: Clock) -> LogEntry:
     """Read one entry (its lines without the last line end) in whatever format it is."""
     envelope = _ENVELOPE.match(text)
     body = text[envelope.end() :] if envelope else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.formats.objects import joined, load_object, salvage, text_of
 from iluvatar_bench.worker_logs.names import container_in
 from iluvatar_bench.worker_logs.times import Clock
@@ -21,7 +21,7 @@ _CONTAINERS = ("container_id", "containerID", "container", "id")
 _START = re.compile(r'\{\s*"\w')
 
 
-def parse(text: str, clock: Clock) -> Entry | None:
+def parse(text: str, clock: Clock) -> LogEntry | None:
     """The entry, or None if ``text`` is not in this format."""
     if _START.match(text) is None:
         return None
@@ -32,7 +32,7 @@ def parse(text: str, clock: Clock) -> Entry | None:
     if damage:
         stamp, container = salvage(text, *_TIMES), salvage(text, *_CONTAINERS)
     when, zone = clock.read(stamp or "")
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=text if damage else joined(value, message),
         time=when,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import container_in
 from iluvatar_bench.worker_logs.times import Clock
 
@@ -21,14 +21,14 @@ _CONTAINER = re.compile(
 _SHIM_PATH = re.compile(r" path=\S{1,300}/([A-Za-z0-9][\w.-]{0,199})(?= |$)")
 
 
-def parse(text: str, clock: Clock) -> Entry | None:
+def parse(text: str, clock: Clock) -> LogEntry | None:
     """The entry, or None if ``text`` is not in this format."""
     head = _HEAD.match(text)
     if head is None:
         return None
     when, zone = clock.read(head.group(1) or head.group(2) or "")
     named = _CONTAINER.search(text) or _SHIM_PATH.search(text)
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=text[head.end() :].strip(),
         time=when,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import container_in
 from iluvatar_bench.worker_logs.times import Clock
 
@@ -18,12 +18,12 @@ _KLOG = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d")
 _LEVEL = re.compile(r"\b(TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b")
 
 
-def parse(text: str, clock: Clock) -> Entry:
+def parse(text: str, clock: Clock) -> LogEntry:
     """The entry: any text is one."""
     when, zone = clock.read(text[:200])
     klog = _KLOG.match(text)
     level = _LEVEL.search(text[:120])
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=text,
         time=when,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.formats.objects import joined, load_object, salvage, text_of
 from iluvatar_bench.worker_logs.names import container_in, split_name
 from iluvatar_bench.worker_logs.times import Clock
@@ -25,7 +25,7 @@ _TID = ("tid", "transaction_id")
 _CONTAINER = ("container_id", "containerid")
 
 
-def parse(text: str, clock: Clock) -> Entry | None:
+def parse(text: str, clock: Clock) -> LogEntry | None:
     """The entry, or None if ``text`` is not in this format."""
     if not text.startswith("{") or '"timestamp"' not in text[:40]:
         return None
@@ -41,7 +41,7 @@ def parse(text: str, clock: Clock) -> Entry | None:
     if function is None and fqdn:
         function, version = split_name(fqdn)
     when, zone = clock.read(text_of(value.get("timestamp")) or "")
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=joined(fields, "message"),
         time=when,
@@ -55,9 +55,9 @@ def parse(text: str, clock: Clock) -> Entry | None:
     )
 
 
-def _damaged(text: str, clock: Clock, damage: str) -> Entry:
+def _damaged(text: str, clock: Clock, damage: str) -> LogEntry:
     when, zone = clock.read(text[:80])
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=text,
         time=when,

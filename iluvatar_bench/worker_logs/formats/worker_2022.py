@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.worker_logs.entry import Entry
+from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import container_in
 from iluvatar_bench.worker_logs.times import Clock
 
@@ -23,7 +23,7 @@ _TRAILING_TID = re.compile(r": ([\w-]{1,100})\s*\Z")
 _INVOCATION = re.compile(r"invocation request (\S{1,200}) (\S{1,100})")
 
 
-def parse(text: str, clock: Clock) -> Entry | None:
+def parse(text: str, clock: Clock) -> LogEntry | None:
     """The entry, or None if ``text`` is not in this format."""
     if not text.startswith("["):
         return None
@@ -36,7 +36,7 @@ def parse(text: str, clock: Clock) -> Entry | None:
         tid = trailing.group(1) if trailing else None
     when, zone = clock.read(head["stamp"])
     invoked = _INVOCATION.search(text, head.end(), head.end() + 400)
-    return Entry(
+    return LogEntry(
         format=NAME,
         text=text[head.end() :] if tid == head["tid"] else text[head.end("module") + 2 :],
         time=when,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.errors import MissingProgram, NetworkError, PluginFailed, PluginMisbehaved
-from iluvatar_bench.host.doctor import examine
+from iluvatar_bench.host.doctor import check_host
 from iluvatar_bench.host.facts import cni_facts, plugin_homes
 from iluvatar_bench.host.network.cni import (
     VERSIONS,
@@ -215,12 +215,12 @@ def test_doctor_and_facts_look_where_a_run_looks(
 ) -> None:
     plugin = tmp_path / "bridge"
     monkeypatch.setenv("CNI_PATH", str(tmp_path))
-    (check,) = [check for check in examine() if check.name == "CNI plugins"]
+    (check,) = [check for check in check_host() if check.name == "CNI plugins"]
     assert not check.ok
     assert f"looked in {tmp_path}" in check.found
     plugin.write_text("#!/bin/sh\necho 'CNI bridge plugin v9.9'\n")
     plugin.chmod(0o755)
-    (check,) = [check for check in examine() if check.name == "CNI plugins"]
+    (check,) = [check for check in check_host() if check.name == "CNI plugins"]
     assert check.ok
     assert check.found == f"{tmp_path}: CNI bridge plugin v9.9"
     assert cni_facts() == {"home": str(tmp_path), "bridge": "CNI bridge plugin v9.9"}

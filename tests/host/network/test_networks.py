@@ -56,10 +56,10 @@ async def test_an_attachment_has_an_address_and_leaves_nothing(short_folder: Pat
         await network.detach(attachment)
         held = holdings(settings.home)
         assert (held.namespaces, held.bridge_ports, held.addresses) == ((), (), ())
-        assert not netns.exists(attachment.namespace)
+        assert not netns.exists_namespace(attachment.namespace)
     assert not holdings(settings.home)
     assert not settings.home.exists()
-    assert not bridge.exists(settings.bridge)
+    assert not bridge.exists_bridge(settings.bridge)
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
 
 
@@ -143,7 +143,7 @@ async def test_a_bridge_is_shared_and_the_last_user_removes_it(short_folder: Pat
         with pytest.raises(NetworkConflict, match=f"{settings.bridge} is in use with subnet 10"):
             async with open_network(taken):
                 pass
-    assert not bridge.exists(settings.bridge)
+    assert not bridge.exists_bridge(settings.bridge)
 
 
 async def test_a_subnet_in_use_is_refused_in_one_line(short_folder: Path) -> None:
@@ -158,8 +158,8 @@ async def test_a_subnet_in_use_is_refused_in_one_line(short_folder: Path) -> Non
             f"subnet {taken.subnet} is in use on this host (address "
             f"{settings.subnet.network_address + 1}/28 of {settings.bridge}); choose another subnet"
         )
-        assert not bridge.exists(other.bridge)
-        assert bridge.exists(settings.bridge)
+        assert not bridge.exists_bridge(other.bridge)
+        assert bridge.exists_bridge(settings.bridge)
     loopback = dataclasses.replace(other, subnet=IPv4Network("127.0.0.0/16"))
     with pytest.raises(NetworkConflict, match=r"127\.0\.0\.1/8 of lo"):
         async with open_network(loopback):
@@ -169,14 +169,14 @@ async def test_a_subnet_in_use_is_refused_in_one_line(short_folder: Path) -> Non
 
 async def test_a_bridge_of_somebody_else_is_not_touched(short_folder: Path) -> None:
     settings = bridged(short_folder)
-    bridge.create(settings.bridge, gateway(settings.subnet))
+    bridge.create_bridge(settings.bridge, gateway(settings.subnet))
     try:
         with pytest.raises(NetworkConflict, match="exists and is not ours"):
             async with open_network(settings):
                 pass
-        assert bridge.exists(settings.bridge)
+        assert bridge.exists_bridge(settings.bridge)
     finally:
-        bridge.remove(settings.bridge)
+        bridge.remove_bridge(settings.bridge)
 
 
 async def test_a_missing_plugin_leaves_nothing(short_folder: Path) -> None:
@@ -254,7 +254,7 @@ async def test_nothing_is_left_when_the_only_user_was_killed(short_folder: Path)
     assert set(holdings(settings.home).namespaces) == set(names)
     assert await remove_abandoned(settings.home) == ()
     assert not settings.home.exists()
-    assert not bridge.exists(settings.bridge)
+    assert not bridge.exists_bridge(settings.bridge)
     assert await remove_abandoned(settings.home) == ()
 
 

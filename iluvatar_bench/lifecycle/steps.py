@@ -30,7 +30,7 @@ class Progress:
     ready_at: float | None = None
     """When the function said that it was ready, in seconds since the epoch."""
     death_seen: bool = False
-    shield: str | None = None
+    step_lease: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
     _submitted: float = field(default_factory=time.monotonic)
 

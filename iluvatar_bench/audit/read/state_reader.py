@@ -229,9 +229,9 @@ async def _each(ask: Callable[[T], Awaitable[R]], subjects: Sequence[T]) -> list
     """Every answer, in the order of the subjects, a bounded number of requests at a time."""
     limit = asyncio.Semaphore(_AT_A_TIME)
 
-    async def one(subject: T) -> R:
+    async def one(item: T) -> R:
         async with limit:
-            return await ask(subject)
+            return await ask(item)
 
     # Not a task group: its errors come in groups, and the first one alone is for the user.
     answers = await asyncio.gather(*map(one, subjects), return_exceptions=True)

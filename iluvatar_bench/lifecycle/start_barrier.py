@@ -1,4 +1,4 @@
-"""A gate inside the container: the function waits at it before its first import.
+"""A barrier inside the container: the function waits at it before its first import.
 
 It makes "during start-up" a defined moment: the process says that it waits, the harness does what
 it has to do, then lets it go on.
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-GATE_VARIABLE = "ILUVATAR_BENCH_GATE"
-GATE_IN_CONTAINER = "/run/iluvatar-bench.gate"
-WAITING_TEXT = "iluvatar-bench: waiting at the gate"
-"""What the server writes to stderr when it has reached the gate."""
+BARRIER_VARIABLE = "ILUVATAR_BENCH_BARRIER"
+BARRIER_IN_CONTAINER = "/run/iluvatar-bench.barrier"
+WAITING_TEXT = "iluvatar-bench: waiting at the barrier"
+"""What the server writes to stderr when it has reached the barrier."""
 
 
-class Gate:
+class StartBarrier:
     """A FIFO that the container reads one byte from."""
 
     def __init__(self, path: Path) -> None:
@@ -37,10 +37,10 @@ class Gate:
 
 
 @contextmanager
-def gate_at(path: Path) -> Iterator[Gate]:
-    """A gate for the length of a block."""
-    gate = Gate(path)
+def barrier_at(path: Path) -> Iterator[StartBarrier]:
+    """A barrier for the length of a block."""
+    barrier = StartBarrier(path)
     try:
-        yield gate
+        yield barrier
     finally:
-        gate.close()
+        barrier.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.worker_logs.frames import LogReport
+from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.summary import failure_counts
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from iluvatar_bench.worker_logs.activity import DistinctIds
-from iluvatar_bench.worker_logs.failure import Failure
+from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.names import is_never_reused
 
 MOST_FAILURES = 20_000
@@ -27,14 +27,14 @@ class Failures:
 
     def __init__(self, *, most: int = MOST_FAILURES) -> None:
         self._most = most
-        self._by_container: dict[str, list[Failure]] = {}
-        self._alone: list[Failure] = []
+        self._by_container: dict[str, list[LogFailure]] = {}
+        self._alone: list[LogFailure] = []
         self._kept = 0
-        self.to_join: list[Failure] = []
+        self.to_join: list[LogFailure] = []
         self.overflow: Counter[OverflowCell] = Counter()
         self._overflow_ids = DistinctIds()
 
-    def add(self, failure: Failure) -> None:
+    def add(self, failure: LogFailure) -> None:
         """Take in one report."""
         if failure.container_id is not None:
             self._of_container(failure, failure.container_id)
@@ -45,13 +45,13 @@ class Failures:
         else:
             self._alone.append(failure)
 
-    def finished(self, joins: Mapping[tuple[str, int], str]) -> list[Failure]:
+    def finished(self, joins: Mapping[tuple[str, int], str]) -> list[LogFailure]:
         """All failures by time (those without one last), then file and line.
 
         ``joins`` names the container of a report in ``to_join`` by its file and line. What stays
         without a container is one failure per transaction.
         """
-        by_transaction: dict[str, Failure] = {}
+        by_transaction: dict[str, LogFailure] = {}
         for failure in self.to_join:
             container = joins.get((failure.file, failure.line))
             if container is not None:
@@ -70,7 +70,7 @@ class Failures:
             key=lambda f: (f.time is None, f.time.timestamp() if f.time else 0, f.file, f.line),
         )
 
-    def _of_container(self, failure: Failure, container: str) -> None:
+    def _of_container(self, failure: LogFailure, container: str) -> None:
         episodes = self._by_container.get(container, [])
         for known in episodes:
             if is_never_reused(container) or _one_episode(known, failure):
@@ -80,7 +80,7 @@ class Failures:
             return
         self._by_container.setdefault(container, []).append(failure)
 
-    def _full(self, failure: Failure) -> bool:
+    def _full(self, failure: LogFailure) -> bool:
         if self._kept < self._most:
             self._kept += 1
             return False
@@ -91,7 +91,7 @@ class Failures:
         return True
 
 
-def _one_episode(known: Failure, later: Failure) -> bool:
+def _one_episode(known: LogFailure, later: LogFailure) -> bool:
     if later.time is None or known.time is None or known.last_seen is None:
         return True
     return known.time - REUSED_NAME_GAP <= later.time <= known.last_seen + REUSED_NAME_GAP

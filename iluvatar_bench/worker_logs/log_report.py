@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.worker_logs.activity import Activity, Cell
-from iluvatar_bench.worker_logs.collect import OverflowCell
-from iluvatar_bench.worker_logs.failure import Failure
+from iluvatar_bench.worker_logs.failure import LogFailure
+from iluvatar_bench.worker_logs.failures import OverflowCell
 from iluvatar_bench.worker_logs.names import function_of
 from iluvatar_bench.worker_logs.problems import FileFacts
 from iluvatar_bench.worker_logs.samples import Samples
@@ -80,7 +80,7 @@ class LogReport:
 
 def report_of(
     *,
-    failures: Iterable[Failure],
+    failures: Iterable[LogFailure],
     overflow: Counter[OverflowCell],
     samples: Samples,
     activity: Activity,
@@ -109,7 +109,7 @@ def report_of(
     )
 
 
-def _failures(failures: Iterable[Failure]) -> pd.DataFrame:
+def _failures(failures: Iterable[LogFailure]) -> pd.DataFrame:
     rows = [tuple(getattr(failure, name) for name in FAILURE_COLUMNS) for failure in failures]
     frame = _frame(rows, FAILURE_COLUMNS)
     frame["last_seen"] = pd.to_datetime(frame["last_seen"], utc=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iluvatar_bench.audit.read.daemon import SYSTEM_SOCKET, open_reader, read_state
+from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
 from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces
-from iluvatar_bench.audit.result import GRACE_SECONDS, Audit, judge
+from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader, read_state
 
 
 async def audit_daemon(
@@ -16,7 +16,7 @@ async def audit_daemon(
     grace_seconds: float = GRACE_SECONDS,
     places: HostPlaces = CONVENTIONAL_PLACES,
 ) -> Audit:
-    """Read a running containerd and judge how its clients use it. Nothing is written to it.
+    """Read a running containerd and apply_rules how its clients use it. Nothing is written to it.
 
     All namespaces are audited unless one is named. ``grace_seconds`` is how long something may lie
     about before it counts as left behind.
@@ -29,4 +29,4 @@ async def audit_daemon(
     """
     async with open_reader(address) as client:
         state = await read_state(client, namespace=namespace, places=places)
-    return judge(state, grace_seconds=grace_seconds)
+    return apply_rules(state, grace_seconds=grace_seconds)

@@ -9,7 +9,7 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.worker_logs import scan
-from iluvatar_bench.worker_logs.output import class_table, remarks, save_failures
+from iluvatar_bench.worker_logs.class_table import class_table, remarks, save_failures
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 

@@ -10,10 +10,10 @@ from iluvatar_bench.audit.clients import ClientHabits, observed_clients
 from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
-from iluvatar_bench.audit.rules.leftovers import judge_leftovers
-from iluvatar_bench.audit.rules.processes import judge_processes
-from iluvatar_bench.audit.rules.references import judge_references
-from iluvatar_bench.audit.rules.snapshots import judge_snapshots
+from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
+from iluvatar_bench.audit.rules.processes import broken_by_processes
+from iluvatar_bench.audit.rules.references import broken_by_references
+from iluvatar_bench.audit.rules.snapshots import broken_by_snapshots
 from iluvatar_bench.audit.rules.versions import version_notes
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 60.0
 """How long something may lie about before it counts as left behind."""
 
-_GROUPS = (judge_snapshots, judge_processes, judge_references, judge_leftovers)
+_GROUPS = (broken_by_snapshots, broken_by_processes, broken_by_references, broken_by_leftovers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ class Audit:
         return f"containerd {self.state.version} at {self.state.address} ({counted}): {verdict}"
 
 
-def judge(state: DaemonState, *, grace_seconds: float = GRACE_SECONDS) -> Audit:
+def apply_rules(state: DaemonState, *, grace_seconds: float = GRACE_SECONDS) -> Audit:
     """Apply every rule to a state. Pure: the same state always gives the same findings."""
     context = make_context(state, grace_seconds=grace_seconds)
     findings = [found for group in _GROUPS for found in group(context)]

@@ -73,7 +73,7 @@ class Section:
         return self.title.lower().replace(" ", "-")
 
 
-def table_of(frame: pd.DataFrame) -> Table:
+def table_part(frame: pd.DataFrame) -> Table:
     """The frame as it is, its index first where that has a name; what is missing is a dash."""
     shown = frame.reset_index() if frame.index.name else frame
     rows = [
@@ -83,7 +83,7 @@ def table_of(frame: pd.DataFrame) -> Table:
     return Table(tuple(map(str, shown.columns)), tuple(rows))
 
 
-def figure_of(draw: Callable[[], Axes | Drawn]) -> Figure:
+def figure_part(draw: Callable[[], Axes | Drawn]) -> Figure:
     """What ``draw`` draws, once on white and once on dark paper."""
     light = draw()
     with drawn_in(DARK):
