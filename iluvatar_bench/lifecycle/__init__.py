@@ -4,4 +4,4 @@ from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.removal import remove_container
 
-__all__ = ["Container", "KillLog", "remove"]
+__all__ = ["Container", "KillLog", "remove_container"]
