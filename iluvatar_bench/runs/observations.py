@@ -92,7 +92,7 @@ def load_observations(path: Path) -> dict[str, pd.DataFrame]:
     found: dict[str, pd.DataFrame] = {}
     told: dict[str, pd.DataFrame] | None = None
     for name, journal in folder.observations.items():
-        table = read_table(path, name, journal) if folder.manifest_path.exists() else None
+        table = read_table(path, name, journal)
         if table is None:
             told = told or journaled(folder).frames()
             table = told[name]

@@ -207,6 +207,8 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
     require_root("running containers")
     raise_descriptor_limit()
     async with AsyncExitStack() as stack:
+        # Its journals are written to as long as the testbed is open.
+        stack.callback(folder.close)
         layouts = {
             (source.container_name, options): await asyncio.to_thread(image_of, source, options)
             for source in settings.sources
