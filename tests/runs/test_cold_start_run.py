@@ -40,12 +40,15 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "containerd.log",
+        "deaths.jsonl",
         "deaths.parquet",
+        "events.jsonl",
         "events.parquet",
         "failure_rates.csv",
         "invocations.parquet",
         "journal.jsonl",
         "manifest.json",
+        "samples.jsonl",
         "samples.parquet",
         "trials.csv",
         "trials.parquet",
