@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if chosen and passed_over else None
 
 
+@cache
+def _makes_bridges(module: Path) -> bool:
+    text = module.read_text()
+    return any(
+        word in text for word in ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # The host's addresses are one space: what makes bridges runs on one worker.
+        if _makes_bridges(item.path):
+            item.add_marker(pytest.mark.xdist_group("bridges"))
     lacking = _lacking()
     if lacking is None:
         return
