@@ -9,6 +9,7 @@
     │   ├── MissingExtra            a part of this package that was not installed
     │   ├── InsufficientPrivilege   not root
     │   ├── UnusablePath            a folder or socket that cannot be used
+    │   ├── DiskFull                no room where a run, or its containerd, writes (exit 4)
     │   ├── DaemonStartFailed       the private containerd did not come up
     │   └── NetworkConflict         a subnet or bridge name belongs to something else here
     ├── ContainerdError             containerd answered a request with an error
@@ -67,6 +68,12 @@ class InsufficientPrivilege(EnvironmentProblem):
 
 class UnusablePath(EnvironmentProblem):
     """A folder or socket cannot be used as asked."""
+
+
+class DiskFull(EnvironmentProblem):
+    """A disk has no room for what a run keeps, or for what its private containerd makes."""
+
+    exit_code = 4
 
 
 class DaemonStartFailed(EnvironmentProblem):

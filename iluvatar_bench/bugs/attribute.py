@@ -14,13 +14,14 @@ from iluvatar_bench.bugs.rules import deaths, files
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
 
 0. Not stored: the rules of the time before they were numbered.
 1. The rules as of schema version 3.
+2. A silent start whose output found no room on its disk is ``disk_full``.
 """
 
 
@@ -96,6 +97,7 @@ _RULES: tuple[Callable[[BugClass, Evidence], Suspicion | None], ...] = (
     deaths.own_kill,
     deaths.shim_death,
     files.snapshot_collected,
+    files.no_room_for_output,
     files.by_text,
     files.own_error,
 )

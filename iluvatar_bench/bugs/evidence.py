@@ -175,6 +175,8 @@ class Evidence:
     stdout_cut_bytes: int | None = None
     """How many bytes stood before the tail: 0 when the tail is all there was."""
     stderr_cut_bytes: int | None = None
+    output_free_bytes: int | None = None
+    """The room that was left on the disk which takes what the container prints."""
     kernel_log: tuple[str, ...] | None = None
     """What the kernel logged of this container, its process, its cgroup or overlayfs."""
     notes: tuple[str, ...] = field(default=())

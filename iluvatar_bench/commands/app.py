@@ -38,7 +38,8 @@ from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
-from iluvatar_bench.errors import IluvatarBenchError
+from iluvatar_bench.errors import DiskFull, IluvatarBenchError
+from iluvatar_bench.host.full_disk import means_full_disk
 
 EXIT_CODES = """\b
 Exit codes:
@@ -46,6 +47,7 @@ Exit codes:
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
   3    audit: it found something; compare --fail-if-worse: the candidate is worse
+  4    a disk is full; what had ended is kept
   130  interrupted; what had ended is kept
 
 ./bench test [--all] runs the tests of a source checkout.
@@ -207,17 +209,27 @@ def _run_app() -> None:
     except IluvatarBenchError as error:
         logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
         _say_error(" ".join(str(error).splitlines()))
-        sys.exit(error.exit_code)
+        sys.exit(_status_of(error))
     except OSError as error:
         # What no code of ours had words for: a full disk, a path that may not be read.
         logging.getLogger(__name__).debug("where it happened", exc_info=error)
         what = error.strerror or str(error) or type(error).__name__
         where = "" if error.filename is None else f": {error.filename}"
         _say_error(f"{what}{where} (iluvatar-bench --verbose says where it happened)")
-        sys.exit(1)
+        sys.exit(_status_of(error))
     except KeyboardInterrupt:
         err.print("interrupted: trials that had ended are kept in the run's folder")
         sys.exit(INTERRUPTED_STATUS)
+
+
+def _status_of(error: BaseException) -> int:
+    """The exit status of an error: that of a full disk, where one is behind it."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if means_full_disk(behind):
+            return DiskFull.exit_code
+        behind = behind.__cause__
+    return error.exit_code if isinstance(error, IluvatarBenchError) else 1
 
 
 def _call_app() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -51,6 +51,17 @@ class FirstError:
             for error in others:
                 first.add_note(_words(error))
             raise first
+
+
+def all_tried(parts: Iterable[Callable[[], object]]) -> None:
+    """Call every part; the first error is raised then, the others are its notes."""
+    first_error = FirstError()
+    for part in parts:
+        try:
+            part()
+        except Exception as error:
+            first_error.errors.append(error)
+    first_error.raise_first()
 
 
 @asynccontextmanager

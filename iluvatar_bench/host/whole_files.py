@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from iluvatar_bench.host.full_disk import full_disk_told
+
 DRAFT_SUFFIX = ".draft"
 
 _AT_FDCWD = -100
@@ -31,13 +33,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     After a block that fails, ``path`` is what it was, and the draft is gone.
 
     Raises:
+        DiskFull: there is no room for it.
         OSError: it cannot be written.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT_SUFFIX}")
     try:
-        yield draft
-        sync_file(draft)
-        draft.replace(path)
+        with full_disk_told(path):
+            yield draft
+            sync_file(draft)
+            draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
@@ -48,6 +52,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file, whole or not at all.
 
     Raises:
+        DiskFull: there is no room for it.
         OSError: it cannot be written.
     """
     with whole_file(path) as draft:

@@ -18,6 +18,7 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import BindMount, NetworkNamespace, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
+from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver, container_cgroup
 from iluvatar_bench.host.network.attachment import Attachment
@@ -105,9 +106,11 @@ class Container:
         """Make snapshot, record and task, in the order and under the protection of the profile.
 
         Raises:
+            DiskFull: there is no room for what it will print; nothing was asked of containerd.
             ContainerdError: a request failed.
         """
-        self._prepare_folder()
+        with full_disk_told(self.folder):
+            self._prepare_folder()
         if self.profile.snapshot_reference == "lease":
             async with self.node.client.leases.hold(f"create-{self.id}") as lease:
                 self.progress.leased = True

@@ -31,6 +31,19 @@ class RunStatus(StrEnum):
     DAEMON_LOST = "daemon_lost"
     """Ended because containerd went away and did not come back in time; what nobody had begun by
     then was not run."""
+    DISK_FULL = "disk_full"
+    """Ended because there was no room for what it keeps, or for what its containerd makes."""
+
+
+IN_JOURNALS_ONLY = frozenset({RunStatus.RUNNING, RunStatus.DISK_FULL})
+"""Such a run may have tables that are missing, or older than its journals."""
+
+
+_ENDED: dict[str, str] = {
+    RunStatus.STOPPED: "stopped",
+    RunStatus.DAEMON_LOST: "ended by the loss of its containerd",
+    RunStatus.DISK_FULL: "ended by a full disk",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +103,7 @@ class RunResult:
         if status == RunStatus.FINISHED:
             return ""
         lost = status == RunStatus.DAEMON_LOST
-        how = (
-            "stopped"
-            if status == RunStatus.STOPPED
-            else "ended by the loss of its containerd"
-            if lost
-            else "cut off"
-        )
+        how = _ENDED.get(str(status), "cut off")
         if self.trials.empty:
             return f"this run was {how} before its first trial"
         if status == RunStatus.STOPPED:
@@ -107,7 +114,7 @@ class RunResult:
                 "others were not run, and what was under way is unknown or failed by that loss"
             )
         return (
-            f"this run was cut off after {self._progress}; "
+            f"this run was {how} after {self._progress}; "
             "those under way were mostly good ones, so its failure rates are too high"
         )
 

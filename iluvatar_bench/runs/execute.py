@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.errors import DiskFull, UnusablePath
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.records import Trial
@@ -49,12 +49,15 @@ async def execute(
 
     Raises:
         UsageError: another process is at this run.
+        DiskFull: there is no room for what it keeps, or for what its containerd makes. Whatever had
+            ended is in the journals, and its status is ``disk_full``.
         ContainerdError: the inventory could not be taken.
     """
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
     document = {**await _surroundings(testbed), **manifest, "sessions": list(sessions)}
     folder.claim()
     folder.write_manifest({**document, "status": RunStatus.RUNNING})
+    folder.reserve()
     stock = partial(
         take_inventory,
         testbed.node,
@@ -81,8 +84,12 @@ async def execute(
 
     async with cleaned_up(keep):
         seconds = testbed.settings.journal_sync_seconds
-        async with kept_synced(folder.journals, seconds=seconds):
-            await workload(sinks)
+        try:
+            async with kept_synced(folder.journals, seconds=seconds):
+                await workload(sinks)
+        except DiskFull:
+            ended["status"] = RunStatus.DISK_FULL
+            raise
         if testbed.daemon.lost:
             ended["status"] = RunStatus.DAEMON_LOST
         else:
@@ -93,16 +100,30 @@ async def execute(
 
 
 def _keep(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
-    """Write every table, and last the manifest: until then the journals are read."""
+    """Write every table, and last the manifest: until then the journals are read.
+
+    Where there is no room for them, what had ended is in the journals, and the manifest says so.
+    """
     try:
-        _write_tables(folder)
-        folder.write_manifest(manifest)
-        folder.close()
+        _write(folder, manifest)
     except OSError as error:
         raise UnusablePath(
             f"cannot write the tables in {folder.path}: {error.strerror or error}; its journals "
             "hold what had ended"
         ) from error
+
+
+def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    try:
+        folder.flush()
+        _write_tables(folder)
+        folder.write_manifest(manifest)
+    except DiskFull:
+        folder.use_reserve()
+        folder.write_manifest({**manifest, "status": RunStatus.DISK_FULL})
+        raise
+    finally:
+        folder.close()
 
 
 def _watched(testbed: Testbed) -> dict[str, Any]:

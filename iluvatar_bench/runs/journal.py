@@ -13,33 +13,52 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.full_disk import full_disk_told
 
 SYNC_SECONDS = 1.0
 """How much of a run the end of the host may take, unless a run is told otherwise."""
 
 
 class Journal:
-    """One journal. It is opened by the first :meth:`append`, or by :meth:`claim`."""
+    """One journal. It is opened by the first :meth:`append`, or by :meth:`claim`.
+
+    What a full disk did not take is kept, and is the first that is written once there is room.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
+        self._unwritten = b""
         self._dirty = False
 
     def append(self, document: Mapping[str, Any]) -> None:
         """Append a line.
 
         Raises:
+            DiskFull: there is no room for it now.
             OSError: it cannot be written.
         """
-        file = self._open()
-        file.write(json.dumps(document).encode() + b"\n")
-        file.flush()
-        self._dirty = True
+        self._unwritten += json.dumps(document).encode() + b"\n"
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what a full disk did not take.
+
+        Raises:
+            DiskFull: there still is no room for it.
+            OSError: it cannot be written.
+        """
+        with full_disk_told(self.path):
+            while self._unwritten:
+                # A disk that fills up takes a part: what it took must not be written twice.
+                taken = self._open().write(self._unwritten)
+                self._unwritten = self._unwritten[taken:]
+                self._dirty = True
 
     def claim(self) -> None:
         """Keep every other process from writing to this journal, until it is closed.
@@ -58,14 +77,23 @@ class Journal:
         file = self._file
         if file is not None and self._dirty:
             self._dirty = False
-            os.fsync(file.fileno())
+            with full_disk_told(self.path):
+                os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Sync and close; it is opened again by the next line."""
+        """Sync and close; it is opened again by the next line.
+
+        Raises:
+            DiskFull: there is no room for what it holds. It is closed.
+        """
         file = self._file
-        if file is not None:
+        if file is None:
+            return
+        try:
+            self.flush()
             self.sync()
-            self._file = None
+        finally:
+            self._file, self._unwritten = None, b""
             file.close()
 
     def rows(self) -> list[dict[str, Any]]:
@@ -94,9 +122,9 @@ class Journal:
                 rows.append(document)
         return rows
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> FileIO:
         if self._file is None:
-            self._file = self.path.open("a+b")
+            self._file = self.path.open("a+b", buffering=0)
             _cut_torn_end(self._file)
         return self._file
 
@@ -109,10 +137,10 @@ def _document(line: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _cut_torn_end(file: IO[bytes]) -> None:
+def _cut_torn_end(file: FileIO) -> None:
     """Cut off what follows the last complete line, or the next line would be glued to it."""
     file.seek(0)
-    content = file.read()
+    content = file.readall()
     keep = content.rfind(b"\n") + 1
     while keep and _document(content[content.rfind(b"\n", 0, keep - 1) + 1 : keep - 1]) is None:
         keep = content.rfind(b"\n", 0, keep - 1) + 1
@@ -125,7 +153,7 @@ async def kept_synced(journals: Sequence[Journal], *, seconds: float) -> AsyncIt
     """Sync the journals every ``seconds`` for the length of the block.
 
     Raises:
-        OSError: at the end of the block, if they could not be synced.
+        DiskFull, OSError: at the end of the block, if they could not be synced.
     """
 
     async def sync() -> None:

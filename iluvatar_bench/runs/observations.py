@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.errors import DiskFull
 from iluvatar_bench.records import Death, Event, Sample, Way
 from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.runs.store import RunFolder, read_table
@@ -56,7 +57,7 @@ class ObservationJournals:
             return
         try:
             self._journals[name].append(row)
-        except OSError as error:
+        except (DiskFull, OSError) as error:
             self.broken = f"{self._journals[name].path}: {error}"
             log.warning("what is seen cannot be written down any more: %s", self.broken)
 

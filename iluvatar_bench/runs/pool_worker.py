@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
 from iluvatar_bench.runs.pool_log import PoolLog
+from iluvatar_bench.runs.room import require_room
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.trial import Life, Setting, live_trial
@@ -196,6 +198,7 @@ class PoolWorker:
         else:
             for sink in self.sinks:
                 sink(trial)
+            require_room(self.settings[function].node, trial)
         if trial is not None and tenancy.serving is not None:
             self._end_with(trial, tenancy.serving)
         del self._tenancies[number]
@@ -287,19 +290,25 @@ class PoolWorker:
             outcome=outcome,
             **found,
         )
-        try:
+        with self._kept_as_sink_error():
             for sink in self.arrival_sinks:
                 sink(record)
-        except Exception as error:
-            # It may be called within a trial, which takes it for an error of its own.
-            self._sink_error = error
-            raise
         del self._open[arrival.index]
         opened.ended.set_result(None)
 
     def _note(self, event: str, container: int | None = None) -> None:
         at_ms = self._now_ms()
-        self.log.note(event, self._pool.occupancy, at_ms=at_ms, container=container)
+        with self._kept_as_sink_error():
+            self.log.note(event, self._pool.occupancy, at_ms=at_ms, container=container)
+
+    @contextmanager
+    def _kept_as_sink_error(self) -> Iterator[None]:
+        """What fails here may be within a trial, which takes it for an error of its own."""
+        try:
+            yield
+        except Exception as error:
+            self._sink_error = error
+            raise
 
     def _now_ms(self) -> float:
         return (time.monotonic() - self._began) * 1000

@@ -20,7 +20,7 @@ import pandas as pd
 from iluvatar_bench.bugs import RULES_VERSION, BugClass, Evidence, Mechanism, attribute
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import Outcome, UnknownClass
-from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.records.run_result import IN_JOURNALS_ONLY
 from iluvatar_bench.runs.store import RunFolder, load_run
 from iluvatar_bench.stats import failure_rates
 
@@ -66,10 +66,10 @@ def rejudge_run(path: Path, *, write: bool = True) -> Rejudged:
         UnusablePath: the folder cannot be written to.
     """
     manifest, trials = load_run(path)
-    if manifest.get("status") == RunStatus.RUNNING:
+    if manifest.get("status") in IN_JOURNALS_ONLY:
         raise UsageError(
-            f"{path} is under way or was killed: its verdicts stand in its journal only; "
-            f"go on with it first (run --resume {path})"
+            f"{path} is under way, was killed or had no room: its verdicts stand in its journal "
+            f"only; go on with it first (run --resume {path})"
         )
     lost = trials["unknown_class"] == str(UnknownClass.ANSWER_LOST)
     rows = trials[(trials["outcome"] == str(Outcome.FAILED)) | lost]

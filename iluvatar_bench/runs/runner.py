@@ -9,6 +9,7 @@ from iluvatar_bench.errors import Unreachable
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.plans import ColdStartPlan, PlannedTrial
 from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.room import require_room
 from iluvatar_bench.runs.trial import Setting, run_trial
 
 Sink = Callable[[Trial], None]
@@ -49,6 +50,9 @@ async def run_trials(
 
     A sink is called as a trial ends, in the order of ends. A sink that raises ends the run: a
     trial that cannot be written down must not be lost silently.
+
+    Raises:
+        DiskFull: a private containerd has no room to make another container.
     """
     waiting = iter(trials)
     async with task_group() as group:
@@ -65,6 +69,7 @@ async def _work(
             return
         for sink in sinks:
             sink(trial)
+        require_room(setting.node, trial)
 
 
 async def _begin(setting: Setting, planned: PlannedTrial, stop: Stop | None) -> Trial | None:

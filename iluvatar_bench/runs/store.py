@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +12,19 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.first_error import all_tried
+from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
 from iluvatar_bench.records.frames import Observations, trials_frame, with_unknown_class
-from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.records.run_result import IN_JOURNALS_ONLY
 from iluvatar_bench.runs.journal import Journal
 
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
+
+RESERVE_BYTES = 64 * 1024
+"""What a run holds of its disk for the last lines of its journals, beside room for its manifest."""
 
 
 class RunFolder:
@@ -55,18 +61,24 @@ class RunFolder:
         """Every journal of the run."""
         return (self._journal, self.arrivals, self.pool, *self.observations.values())
 
+    @property
+    def _reserve(self) -> Path:
+        return self.path / ".reserve"
+
     @classmethod
     def create(cls, results: Path, *, profile_name: str) -> RunFolder:
         """A new folder below ``results``, named by time and profile.
 
         Raises:
+            DiskFull: there is no room for it.
             UnusablePath: the folder cannot be made or written to.
         """
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in profile_name)[:60]
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
         folder = cls(results / f"{safe}-{stamp}")
         try:
-            folder.path.mkdir(parents=True)
+            with full_disk_told(results):
+                folder.path.mkdir(parents=True)
         except OSError as error:
             raise UnusablePath(
                 f"cannot write results to {results}: {error.strerror}; choose another folder"
@@ -97,10 +109,41 @@ class RunFolder:
         """Append the trial to the journal; it survives the end of this process, however it ends."""
         self._journal.append(trial.as_json())
 
+    def reserve(self) -> None:
+        """Hold room on the disk for how a run ends there: its last lines and its last manifest.
+
+        Raises:
+            DiskFull: there is none.
+        """
+        room = RESERVE_BYTES + 2 * self.manifest_path.stat().st_size
+        with full_disk_told(self.path), self._reserve.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room)
+
+    def use_reserve(self) -> None:
+        """Give the room free that was held, and write the lines that had found none.
+
+        Raises:
+            DiskFull: there is no room even so.
+        """
+        self._reserve.unlink(missing_ok=True)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that a full disk did not take.
+
+        Raises:
+            DiskFull: there still is no room for some.
+        """
+        all_tried(journal.flush for journal in self.journals)
+
     def close(self) -> None:
-        """Close the journals; all that is in them is on the disk then."""
-        for journal in self.journals:
-            journal.close()
+        """Close the journals, all that is in them is on the disk then; and give the reserve free.
+
+        Raises:
+            DiskFull: there was no room for some of it. They are closed.
+        """
+        self._reserve.unlink(missing_ok=True)
+        all_tried(journal.close for journal in self.journals)
 
     def journal(self) -> list[Trial]:
         """Every trial of the journal, in the order of their ends.
@@ -161,7 +204,7 @@ def read_table(path: Path, name: str, journal: Journal) -> pd.DataFrame | None:
     """A table of a run; None where its journal is to be read instead.
 
     That is where the run had not come to writing it (so that a table may be one of an earlier
-    session), or where it is missing or torn and there is a journal.
+    session) or had no room for it, or where it is missing or torn and there is a journal.
 
     Raises:
         UsageError: it is torn, and there is no journal.
@@ -182,7 +225,7 @@ def read_table(path: Path, name: str, journal: Journal) -> pd.DataFrame | None:
 
 def _unfinished(path: Path) -> bool:
     try:
-        return read_manifest(path).get("status") == RunStatus.RUNNING
+        return read_manifest(path).get("status") in IN_JOURNALS_ONLY
     except UsageError:
         return False
 

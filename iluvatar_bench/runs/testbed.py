@@ -15,9 +15,10 @@ from pathlib import Path
 from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import ContainerdError, UsageError
 from iluvatar_bench.functions import (
     BuildOptions,
+    BuiltImage,
     Function,
     StoredImage,
     find_source,
@@ -40,6 +41,7 @@ from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
+from iluvatar_bench.runs.room import told_as_full
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.trial import Setting
 
@@ -200,7 +202,8 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
     A private containerd's log goes to the run's folder.
 
     Raises:
-        EnvironmentProblem: the host lacks something.
+        EnvironmentProblem: the host lacks something; DiskFull: containerd has no room for the
+            images.
         ImageError, NetworkError: an image or a network could not be made.
     """
     # Building the images takes its time, and is for nothing where containers cannot be run.
@@ -221,9 +224,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
         }
         node = await stack.enter_async_context(_node(settings, folder))
         images = {
-            key: await import_layout(
-                node.client, built.layout, name=built.name, snapshotters=settings.snapshotters
-            )
+            key: await _imported(node, built, settings.snapshotters)
             for key, built in layouts.items()
         }
         observations = ObservationJournals(folder)
@@ -244,6 +245,18 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             observations=observations,
             session=folder.session,
         )
+
+
+async def _imported(node: Node, built: BuiltImage, snapshotters: tuple[str, ...]) -> ImportedImage:
+    try:
+        return await import_layout(
+            node.client, built.layout, name=built.name, snapshotters=snapshotters
+        )
+    except ContainerdError as error:
+        full = told_as_full(node, error)
+        if full is None:
+            raise
+        raise full from error
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
+    DiskFull,
     NetworkError,
     Unreachable,
 )
@@ -139,6 +140,7 @@ async def live_trial(
 
     Raises:
         Unreachable: nothing was asked of containerd, because it is not there: there is no trial.
+        DiskFull: nothing was asked of containerd, because there is no room for its output.
     """
     container_id = setting.container_id(function, index)
     started = time.monotonic()
@@ -154,7 +156,7 @@ async def live_trial(
     )
     try:
         trial = await _lived(setting, live, trial, seconds)
-    except Unreachable:
+    except (Unreachable, DiskFull):
         raise
     except Exception as error:
         # This program's own mistake ends this trial, and no other.
@@ -220,7 +222,7 @@ async def _live(
             await live(container)
             latent = await _latent_damage(container)
     except Exception as error:
-        if isinstance(error, Unreachable) and not container.progress.begun:
+        if isinstance(error, (Unreachable, DiskFull)) and not container.progress.begun:
             raise
         if setting.daemon is not None and isinstance(error, (AnswerLost, Unreachable)):
             # Nothing is to begin until it has answered again.

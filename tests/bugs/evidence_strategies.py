@@ -100,6 +100,7 @@ any_evidence = st.builds(
     neighbour_kills=few(kill_facts),
     events=st.none() | few(event_facts),
     stderr_tail=st.text(max_size=10),
+    output_free_bytes=st.none() | st.integers(0, 2**17),
     kernel_log=st.none()
     | few(st.sampled_from(["oom-kill:task_memcg=/shared,pid=1", "Killed process 2 (x)", "x"])),
     notes=few(st.text(max_size=3)),

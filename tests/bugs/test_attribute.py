@@ -176,6 +176,16 @@ def test_mechanisms_that_the_error_names() -> None:
         assert mechanism(BugClass.CREATE_REJECTED, evidence) is expected
 
 
+def test_a_start_is_silent_where_what_is_said_finds_no_room() -> None:
+    silent = BugClass.SILENT_STARTUP
+    full = replace(INTACT, output_free_bytes=0)
+    verdict = attribute(silent, full)
+    assert (verdict.bug_class, verdict.mechanism) == (silent, Mechanism.DISK_FULL)
+    assert mechanism(silent, replace(full, output_free_bytes=10**9)) is Mechanism.UNKNOWN
+    assert mechanism(silent, replace(full, output_free_bytes=None)) is Mechanism.UNKNOWN
+    assert mechanism(BugClass.INVOKE_FAILED, full) is Mechanism.UNKNOWN
+
+
 def test_a_function_that_ends_by_itself() -> None:
     for status in (0, 3):
         evidence = replace(INTACT, exit_status=status, exited_at=100.0)

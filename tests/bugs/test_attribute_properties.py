@@ -102,6 +102,11 @@ def says(text: str) -> Callable[[Evidence], bool]:
     return lambda evidence: text in f"{evidence.error}\n{evidence.stderr_tail}".lower()
 
 
+def had_no_room(evidence: Evidence) -> bool:
+    left = evidence.output_free_bytes
+    return says("no space left")(evidence) or (left is not None and left < 2**17)
+
+
 HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SNAPSHOT_COLLECTED: was_collected,
     Mechanism.COLLATERAL_KILL: was_hit_by_a_neighbour,
@@ -112,7 +117,7 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.OWN_ERROR: failed_by_itself,
     Mechanism.CGROUP_OCCUPIED: says("cgroup is not empty"),
     Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
-    Mechanism.DISK_FULL: says("no space left"),
+    Mechanism.DISK_FULL: had_no_room,
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
     Mechanism.UNKNOWN: lambda _: True,

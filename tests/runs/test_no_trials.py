@@ -16,7 +16,7 @@ from tests.support.command import command
 from tests.support.run_folders import MANIFEST, make_run
 
 
-@pytest.fixture(params=["stopped", "interrupted", "running", "daemon_lost"])
+@pytest.fixture(params=["stopped", "interrupted", "running", "daemon_lost", "disk_full"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> RunResult:
     folder = RunFolder.create(tmp_path, profile_name="early")
     folder.write_manifest({**MANIFEST, "run_id": folder.run_id, "status": request.param})

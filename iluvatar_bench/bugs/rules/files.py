@@ -156,6 +156,19 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     return suspicion(Mechanism.OWN_ERROR, supports, objections)
 
 
+def no_room_for_output(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """What the function said found no room, so that it seems to have said nothing."""
+    left = evidence.output_free_bytes
+    if symptom is not BugClass.SILENT_STARTUP or left is None or left > _LEAST_OUTPUT_BYTES:
+        return None
+    said = f"the disk that takes what it prints had {left} bytes left"
+    return suspicion(Mechanism.DISK_FULL, [said])
+
+
+_LEAST_OUTPUT_BYTES = 64 * 1024
+"""Less than a file system may need for a file's first line: a block, and its own bookkeeping."""
+
+
 def by_text(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """What the error itself proves."""
     said = f"{evidence.error}\n{evidence.stderr_tail}".lower()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
+from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel.cgroups import PARENT
 from iluvatar_bench.host.locks import try_lock
 
@@ -134,12 +135,14 @@ def claim_place(place: Place) -> Iterator[None]:
 
     Raises:
         InsufficientPrivilege: not root.
+        DiskFull: there is no room for them.
         UnusablePath: the folders cannot be made.
     """
     require_root("running containers")
     try:
         for directory in (place.state, place.daemon_state, place.data, place.root, place.scratch):
-            _make_folder(directory)
+            with full_disk_told(directory):
+                _make_folder(directory)
         descriptor = os.open(place.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UnusablePath(f"cannot make the folders of a private containerd: {error}") from error

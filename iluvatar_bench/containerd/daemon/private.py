@@ -28,6 +28,7 @@ from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
 from iluvatar_bench.containerd.daemon.watchdog import own_place
 from iluvatar_bench.errors import (
     AnswerLost,
+    ContainerdError,
     DaemonStartFailed,
     IluvatarBenchError,
     MissingProgram,
@@ -35,6 +36,7 @@ from iluvatar_bench.errors import (
     UnusablePath,
 )
 from iluvatar_bench.host.completion import in_threads
+from iluvatar_bench.host.full_disk import disk_full, full_disk_told, has_room
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, Collector
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ async def private_daemon(
         MissingProgram: containerd or runc is not installed.
         InsufficientPrivilege: not root.
         DaemonStartFailed: it ended or did not serve in time; its last lines are in the message.
+        DiskFull: there is no room for what it writes.
     """
     program = _require_programs()
     async with AsyncExitStack() as stack:
@@ -203,7 +206,8 @@ class _Daemon:
     def __init__(self, program: str, place: Place, settings: str) -> None:
         self._program = program
         self._place = place
-        place.config.write_text(settings)
+        with full_disk_told(place.config):
+            place.config.write_text(settings)
 
     async def start(self) -> None:
         self.process = await _start(self._program, self._place)
@@ -244,6 +248,7 @@ async def _first_answer(
     deadline = time.monotonic() + START_SECONDS
     while True:
         if process.returncode is not None:
+            _require_room(place, place.log_tail())
             raise DaemonStartFailed(
                 f"containerd ended with status {process.returncode} before it served; "
                 f"its last words: {place.log_tail()}"
@@ -258,7 +263,18 @@ async def _first_answer(
                     f"containerd did not answer within {START_SECONDS:g} s; "
                     f"its last words: {place.log_tail()}"
                 ) from error
+        except ContainerdError as error:
+            # It serves without its database, or cannot write to it.
+            _require_room(place, str(error))
+            raise
         await asyncio.sleep(0.005)
+
+
+def _require_room(place: Place, why: str) -> None:
+    """Tell a containerd that has no room from one that fails to start for other reasons."""
+    for path in (place.data, place.state):
+        if not has_room(path):
+            raise disk_full(path, f"containerd did not start: {why}")
 
 
 async def _require_plugins(client: Client, place: Place) -> None:
@@ -267,6 +283,7 @@ async def _require_plugins(client: Client, place: Place) -> None:
         if name not in plugins:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:
+            _require_room(place, plugins[name])
             raise DaemonStartFailed(
                 f"containerd's plugin {name} is not usable: {plugins[name]}; "
                 f"log: {place.log_tail()}"

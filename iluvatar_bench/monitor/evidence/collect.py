@@ -103,6 +103,7 @@ def _host_parts(
         (f"cgroup {failing.cgroup}", partial(host_facts.cgroup_facts, failing)),
         (f"socket {address}", partial(host_facts.daemon_facts, address)),
         ("output", partial(host_facts.output_facts, failing)),
+        ("room for output", partial(host_facts.room_facts, failing)),
         ("kernel log", partial(host_facts.kernel_facts, failing)),
     )
 

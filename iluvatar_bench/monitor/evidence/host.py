@@ -12,6 +12,7 @@ from typing import Any
 
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.values import Mount
+from iluvatar_bench.host.full_disk import free_bytes
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.kernel_log import lines_about, read_kernel_log
 from iluvatar_bench.host.kernel.layered_tree import LayeredTree
@@ -152,6 +153,11 @@ def output_facts(failing: FailingContainer) -> Facts:
         "stderr_tail": stderr.text,
         "stderr_cut_bytes": stderr.cut_bytes,
     }
+
+
+def room_facts(failing: FailingContainer) -> Facts:
+    """Whether what the process writes can be kept."""
+    return {"output_free_bytes": free_bytes(failing.stdout.parent)}
 
 
 def kernel_facts(failing: FailingContainer) -> Facts:
