@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,16 +27,58 @@ def _lacking() -> str | None:
     return None
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C reach the commands that tests start.
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach the commands that tests start, and find out which files ``-k`` can mean.
 
     A shell starts background commands with SIGINT ignored, and their children inherit that: a test
     that interrupts one would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.stash[CHOSEN] = files_with(config.option.keyword)
+
+
+CHOSEN = pytest.StashKey[set[Path]]()
+"""The files that ``-k`` is about; empty: all."""
+
+
+def files_with(keyword: str) -> set[Path]:
+    """The test files that have a word of the expression in their path or text.
+
+    Importing every test module takes ten seconds and more, and a few words are looked for to be
+    seen at once. A word may also stand in no file, as one that a parameter makes: then, and where
+    the expression excludes something, all files count.
+    """
+    words = re.findall(r"[^\s()]+", keyword)
+    if not words or "not" in words:
+        return set()
+    words = [word.lower() for word in words if word not in ("and", "or")]
+    home = Path(__file__).parent
+    texts = {path: f"{path}{path.read_text()}".lower() for path in home.rglob("test_*.py")}
+    if not all(any(word in text for text in texts.values()) for word in words):
+        return set()
+    return {path for path, text in texts.items() if any(word in text for word in words)}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over the files that ``-k`` cannot mean."""
+    chosen = config.stash[CHOSEN]
+    passed_over = collection_path.suffix == ".py" and collection_path not in chosen
+    return True if chosen and passed_over else None
+
+
+@cache
+def _makes_bridges(module: Path) -> bool:
+    text = module.read_text()
+    return any(
+        word in text for word in ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # The host's addresses are one space: what makes bridges runs on one worker.
+        if _makes_bridges(item.path):
+            item.add_marker(pytest.mark.xdist_group("bridges"))
     lacking = _lacking()
     if lacking is None:
         return

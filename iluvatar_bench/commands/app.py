@@ -48,7 +48,7 @@ Exit codes:
   2    the request was wrong; nothing was started
   3    audit: it found something; compare --fail-if-worse: the candidate is worse
   4    a disk is full; what had ended is kept
-  130  interrupted; what had ended is kept
+  130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
 ./bench test [--all] runs the tests of a source checkout.
 

@@ -70,6 +70,7 @@ async def execute(
 
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
+        testbed.observations.close()
         _keep(
             folder,
             {

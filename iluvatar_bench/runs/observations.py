@@ -27,6 +27,7 @@ class ObservationJournals:
 
     def __init__(self, folder: RunFolder) -> None:
         self.broken: str | None = None
+        self._closed = False
         self.run_id = folder.run_id
         self._journals = folder.observations
         rounds = [row["round"] for row in self._journals["samples"].rows()]
@@ -47,8 +48,12 @@ class ObservationJournals:
                 "samples", replace(sample, round=sample.round + self._first_round).as_row()
             )
 
+    def close(self) -> None:
+        """Write no more: the tables are made, and the watching goes on for a moment."""
+        self._closed = True
+
     def _append(self, name: str, row: dict[str, Any]) -> None:
-        if self.broken is not None:
+        if self._closed or self.broken is not None:
             return
         try:
             self._journals[name].append(row)

@@ -73,9 +73,7 @@ def open_detection(folder: Path) -> Detection:
             pd.read_parquet(folder / f"{name}.parquet") for name in ("deaths", "samples")
         )
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"the recorded detection in {folder} is damaged: {type(error).__name__}"
-        ) from error
+        raise UsageError(f"the recorded detection in {folder} cannot be read") from error
     order = deaths.sort_values("first_seen_at")["container_id"]
     return Detection(deaths, samples, tuple(order))
 

@@ -262,7 +262,7 @@ async def _plant(defect: str, node: Node, image: ImportedImage, folder: Path) ->
             await worker.create("bad")
             shim = shim_of(node.address, "bad")
             assert shim is not None
-            await asyncio.to_thread(processes.end, [shim])
+            await asyncio.to_thread(processes.end, lambda: [shim])
             await _task_gone(node, "bad")
             return "record_without_task", 120
         case "shim_without_record":

@@ -128,7 +128,7 @@ def test_a_killed_supervisor_takes_all_of_it_along(
     daemon: dict[str, Any], hello: BuiltImage
 ) -> None:
     pid = by_hand(daemon, hello.layout)
-    assert processes.end([daemon["pid"]]) == ()
+    assert processes.end(lambda: [daemon["pid"]]) == ()
     nothing_is_left(daemon, pid)
     assert command("daemon", "stop", daemon["id"]).returncode == 2
 
@@ -139,7 +139,7 @@ def test_without_its_watchdog_it_is_left_behind_and_stop_removes_it(
     pid = by_hand(daemon, hello.layout)
     watchdog, watched = only_watchdog(daemon["pid"])
     assert watched == daemon["id"]
-    assert processes.end([watchdog, daemon["pid"]]) == ()
+    assert processes.end(lambda: [watchdog, daemon["pid"]]) == ()
     assert status_of(daemon)["state"] == "left behind"
     assert command("daemon", "stop", daemon["id"]).returncode == 0
     nothing_is_left(daemon, pid)

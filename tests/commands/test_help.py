@@ -43,7 +43,7 @@ def test_the_help_says_the_exit_codes_and_keeps_its_lines() -> None:
     for line in (
         "  0    done",
         "  2    the request was wrong; nothing was started",
-        "  130  inter",
+        "  130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM)",
     ):
         assert f"\n  {line}" in text
     assert "\n    iluvatar-bench compare iluvatar-2022-07 guarded" in text

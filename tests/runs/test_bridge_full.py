@@ -29,7 +29,7 @@ def test_a_full_bridge_is_a_network_failure_and_works_again_with_a_free_port(
     try:
         child = partial(
             subprocess.run,
-            [sys.executable, "-m", "tests.full_bridge", str(hello.layout), str(home)],
+            [sys.executable, "-m", "tests.support.full_bridge", str(hello.layout), str(home)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -40,12 +40,15 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "containerd.log",
+        "deaths.jsonl",
         "deaths.parquet",
+        "events.jsonl",
         "events.parquet",
         "failure_rates.csv",
         "invocations.parquet",
         "journal.jsonl",
         "manifest.json",
+        "samples.jsonl",
         "samples.parquet",
         "trials.csv",
         "trials.parquet",
@@ -82,7 +85,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
         assert all(span["completed"] for span in spans)
     again = open_run(result.folder)
     pd.testing.assert_frame_equal(again.rates, result.rates)
-    assert not traces_of(json.loads(events.to_json())["run_id"]["0"])
+    assert not traces_of(events["run_id"].iloc[0])
 
 
 @pytest.mark.daemon

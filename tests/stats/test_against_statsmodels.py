@@ -6,6 +6,9 @@ every installation.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +66,14 @@ def test_garwoods_interval(deaths, hours, confidence):
     value = stats.deaths_per_hour(deaths, hours, confidence=confidence)
     expected = confint_poisson(deaths, hours, method="exact-c", alpha=1 - confidence)
     assert (value.low, value.high) == same(expected)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_collections() -> Iterator[None]:
+    """statsmodels' Holm calls gc.collect() every time: 0.1 s with all of pytest alive."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
