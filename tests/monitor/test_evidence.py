@@ -12,14 +12,17 @@ import pytest
 
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon.private import Node
-from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
+from iluvatar_bench.errors import ContainerdError
+from iluvatar_bench.functions import BuildOptions, build_image, load_function
 from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.monitor import FailingContainer, collect, open_monitor, who_listens
 from iluvatar_bench.monitor.evidence import host as host_facts_module
-from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
 from iluvatar_bench.studies import faults
 from tests.support.fake_containerd import fake_containerd
@@ -176,3 +179,33 @@ async def test_a_shim_that_is_gone_is_told_from_one_that_nobody_saw(
         unseen = replace(failing(container.folder), container_id="nobody")
         evidence = await collect(node.client, node.address, unseen)
         assert (evidence.shim_alive, evidence.shim_pid) == (None, None)
+
+
+@pytest.mark.daemon
+async def test_a_namesake_on_another_containerd_is_nobodys_evidence(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """Two containerds with a container of one name: the mount of one is not the other's."""
+    wrong = resolve_profile("iluvatar-2022-08", ["collection=before_mount"])
+    kills = KillLog()
+    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
+    async with private_daemon(collector=QUIET_COLLECTOR) as other:
+        theirs = await import_layout(
+            other.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+        )
+        async with (
+            open_container(
+                "one", node=other, image=theirs, profile=PRESETS["guarded"], kills=kills
+            ) as namesake,
+            open_container("one", node=quiet_node, image=image, profile=wrong, kills=kills) as ours,
+        ):
+            await ready(other, theirs, namesake)
+            with pytest.raises(ContainerdError) as refused:
+                await ours.create()
+            setting = Setting("r", quiet_node, image, wrong, kills)
+            before = Before(None, who_listens(quiet_node.address))
+            found = (await collect_evidence(setting, ours, refused.value, before)).evidence
+            assert (found.snapshot_found, found.upper_exists) == (False, False)
+            assert found.root_mount is None
+            await remove_container(namesake)
+            await remove_container(ours)

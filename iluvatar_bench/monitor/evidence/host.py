@@ -78,13 +78,20 @@ def _root_mount(namespace: str, failing: FailingContainer) -> tuple[MountEntry |
         own = [e for e in read_mountinfo(pid) if e.mount_point == "/"]
         if own:
             return own[-1], "process"
-    entry = _bundle_mount(namespace, failing.container_id)
+    entry = _bundle_mount(namespace, failing)
     return (entry, "bundle") if entry is not None else (None, None)
 
 
-def _bundle_mount(namespace: str, container_id: str) -> MountEntry | None:
-    suffix = f"/{namespace}/{container_id}/rootfs"
-    entries = [e for e in read_mountinfo() if e.mount_point.endswith(suffix)]
+def _bundle_mount(namespace: str, failing: FailingContainer) -> MountEntry | None:
+    """The mount in the container's bundle, and not in that of a namesake on another containerd."""
+    suffix = f"/{namespace}/{failing.container_id}/rootfs"
+    asked = {mount.upper_directory for mount in failing.mounts} - {None}
+    entries = [
+        entry
+        for entry in read_mountinfo()
+        if entry.mount_point.endswith(suffix)
+        and not (asked and entry.fs_type == "overlay" and entry.upper_directory not in asked)
+    ]
     return entries[-1] if entries else None
 
 
