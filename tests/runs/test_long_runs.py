@@ -153,7 +153,7 @@ async def test_200_containers_alive_at_once() -> None:
                 done = await asyncio.gather(*trials)
         assert [trial.error for trial in done if trial.outcome != "ok"] == []
         assert len(lived) == len(alive) == ALIVE
-        assert await node.client.tasks.list() == []
+        assert await node.client.tasks.list() == ()
     assert traces_of(node.id) == []
 
 
