@@ -87,7 +87,13 @@ def test_five_running_containers_of_a_killed_owner_go(hello: BuiltImage) -> None
         assert living.root.exists()
 
 
-@pytest.mark.parametrize("arrivals", range(1, CONTAINERS + 1))
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        pytest.param(n, marks=() if n in (1, 4) else pytest.mark.slow)
+        for n in range(1, CONTAINERS + 1)
+    ],
+)
 def test_an_owner_that_is_killed_as_it_creates_containers(hello: BuiltImage, arrivals: int) -> None:
     """So many creations are under way or done."""
     with owner_process(hello.layout) as owner:

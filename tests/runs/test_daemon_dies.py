@@ -177,6 +177,7 @@ async def test_a_run_whose_daemon_dies_ends_as_lost_and_can_be_resumed(tmp_path:
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 async def test_a_churn_whose_daemon_dies_drops_what_nobody_began(tmp_path: Path) -> None:
     def kill(trial: Trial) -> None:
         if trial.trial == 1:
@@ -281,6 +282,7 @@ async def test_a_daemon_that_is_stopped_for_good_holds_nobody_up(tmp_path: Path)
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 async def test_a_run_whose_daemons_socket_is_removed_goes_on(tmp_path: Path) -> None:
     """The connection that it has outlives the name."""
 

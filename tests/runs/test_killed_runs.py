@@ -122,6 +122,7 @@ async def test_killed_at_twenty_moments_of_a_churn_every_end_is_read_and_it_can_
 
 
 @pytest.mark.daemon
+@pytest.mark.slow
 async def test_a_killed_churn_is_read_and_resumed(tmp_path: Path) -> None:
     await _kill_one(tmp_path, seconds=2.0)
     (path,) = [found.parent for found in tmp_path.glob("*/manifest.json")]

@@ -39,7 +39,7 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
     assert collected is None or set(collected["snapshot_reference"]) == {"none"}
     if killed is not None:
         assert set(killed["cgroup"]) == {"shared"}
-        # Each cell's shared cgroup is its own: a Kill of one cell convicts nobody in another.
+        # Each cell's shared cgroup is its own: a Kill of one cell reaches nobody in another.
         paths = killed["evidence"].map(lambda text: json.loads(text)["cgroup"])
         assert (paths.groupby(killed["profile"]).nunique() == 1).all()
         assert paths.nunique() == killed["profile"].nunique()
