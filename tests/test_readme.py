@@ -1,4 +1,4 @@
-"""The README promises nothing that the command line does not keep."""
+"""The README promises nothing that the command line does not keep, nor docs/edges.md the tests."""
 
 from __future__ import annotations
 
@@ -38,3 +38,21 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
     text = (ROOT / "README.md").read_text()
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def named_tests() -> list[str]:
+    """Every test that docs/edges.md names, as a path below ``tests`` and a function."""
+    return re.findall(r"`([\w/]+\.py::\w+)`", (ROOT / "docs" / "edges.md").read_text())
+
+
+@pytest.mark.parametrize("name", named_tests())
+def test_a_test_that_the_documentation_names_exists(name: str) -> None:
+    path, function = name.split("::")
+    text = (ROOT / "tests" / path).read_text()
+    assert re.search(rf"^(?:async )?def {function}\(", text, re.M), name
+
+
+def test_every_row_of_the_documentation_names_a_test() -> None:
+    rows = re.findall(r"^\| (?!promise).*\|$", (ROOT / "docs" / "edges.md").read_text(), re.M)
+    assert len(rows) > 20
+    assert [row for row in rows if not re.search(r"\.py::test_", row)] == []

@@ -179,10 +179,15 @@ exit $status
 
 
 @pytest.mark.daemon
-@pytest.mark.parametrize("size", ["16k", "32k", "20m"])
-def test_a_daemon_that_has_no_room_to_begin(tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize(
+    ("size", "what"),
+    [("16k", "run"), ("32k", "run"), ("20m", "run"), ("32k", "daemon")],
+)
+def test_a_daemon_that_has_no_room_to_begin(tmp_path: Path, size: str, what: str) -> None:
     """For its folders, for its database, for the image."""
-    arguments = ("run", "cold-start", *GUARDED, "--out", str(tmp_path / "results"))
+    arguments: tuple[str, ...] = ("daemon", "start")
+    if what == "run":
+        arguments = ("run", "cold-start", *GUARDED, "--out", str(tmp_path / "results"))
     with on_a_small_root(size, *arguments) as process:
         left, errors = process.communicate(timeout=120)
     done = subprocess.CompletedProcess(arguments, process.returncode, left, errors)

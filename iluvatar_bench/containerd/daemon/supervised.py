@@ -19,7 +19,7 @@ from typing import Any
 
 from iluvatar_bench.containerd.daemon.abandoned import remove_abandoned_place
 from iluvatar_bench.containerd.daemon.place import STATE_HOME, Place, require_root, try_lock_place
-from iluvatar_bench.errors import DaemonStartFailed, EnvironmentProblem
+from iluvatar_bench.errors import DaemonStartFailed, DiskFull, EnvironmentProblem
 
 SUPERVISOR = "iluvatar_bench.containerd.daemon.supervisor"
 
@@ -75,6 +75,7 @@ def start_supervised(*, collector: str, log_level: str) -> SupervisedDaemon:
     Raises:
         InsufficientPrivilege: not root.
         DaemonStartFailed: it did not come up; the message says why.
+        DiskFull: there is no room for what it writes.
     """
     require_root("running containers")
     read_end, write_end = os.pipe()
@@ -93,7 +94,8 @@ def start_supervised(*, collector: str, log_level: str) -> SupervisedDaemon:
     if "id" not in document:
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        raise DaemonStartFailed(
+        kind = DiskFull if document.get("disk_full") else DaemonStartFailed
+        raise kind(
             document.get("error", f"the supervisor ended with status {code} and said nothing")
         )
     return _daemon(document)

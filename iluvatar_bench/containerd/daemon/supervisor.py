@@ -19,7 +19,7 @@ from typing import Any
 
 from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.containerd.daemon.private import LogLevel, private_daemon
-from iluvatar_bench.errors import IluvatarBenchError
+from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
 
 COLLECTORS: Mapping[str, Collector] = {"natural": NATURAL_COLLECTOR, "quiet": QUIET_COLLECTOR}
@@ -68,7 +68,7 @@ def _main(collector: str, log_level: LogLevel) -> int:
     try:
         asyncio.run(supervise(collector, log_level))
     except IluvatarBenchError as error:
-        _report({"error": str(error)})
+        _report({"error": str(error), "disk_full": isinstance(error, DiskFull)})
         return 1
     return 0
 
