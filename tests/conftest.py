@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     that interrupts one would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # nohup ignores it, and a run rightly leaves it so.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.stash[CHOSEN] = files_with(config.option.keyword)
 
 

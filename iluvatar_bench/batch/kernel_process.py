@@ -35,6 +35,8 @@ def run_kernel() -> None:
     """Run the kernel until it is shut down or its parent is gone."""
     app = KernelApp.instance()
     parent = app.parent_handle or os.getppid()
+    # Jupyter interrupts a kernel before it shuts it down; an idle one calls that an error.
+    app.log.addFilter(lambda record: "KeyboardInterrupt caught" not in record.getMessage())
     app.initialize()  # type: ignore[no-untyped-call]
     assert app.shell is not None
     idle = threading.Event()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.oci import image_archive
 from iluvatar_bench.containerd.oci import media_types as m
 from iluvatar_bench.containerd.oci.documents import PlatformDocument
 from iluvatar_bench.containerd.oci.image_archive import (
@@ -516,11 +517,14 @@ async def test_a_layer_that_only_unpacking_shows_to_be_bad(
 
 @pytest.mark.daemon
 async def test_a_refused_archive_does_not_reach_the_daemon(
-    quiet_node: Node, tmp_path: Path
+    quiet_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(image_archive, "SPOOL_HOME", spool)
     archive = write(tmp_path / "a.tar", tiny().files)
     archive.write_bytes(archive.read_bytes()[:3000])
     with pytest.raises(ImageError):
         await import_archive(quiet_node.client, archive, snapshotters=["overlayfs"])
     assert await quiet_node.client.content.digests() == ()
-    assert not list(Path("/var/tmp").glob("iluvatar-bench-*/layout"))
+    assert list(spool.iterdir()) == []
