@@ -76,6 +76,7 @@ def _makes_bridges(module: Path) -> bool:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # The host's addresses are one space: what makes bridges runs on one worker.
