@@ -35,7 +35,9 @@ async def network_on(bridge: str) -> AsyncIterator[Network | None]:
         yield None
         return
     settings = NetworkSettings(
-        mode=NetworkMode.BRIDGE, subnet=IPv4Network("10.208.5.0/26"), bridge=bridge
+        mode=NetworkMode.BRIDGE,
+        subnet=IPv4Network(f"10.206.{int(bridge[-2:], 16)}.0/26"),
+        bridge=bridge,
     )
     async with open_network(settings) as network:
         yield network
