@@ -44,7 +44,8 @@ from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import PRESETS
 
 async def main(address, layout, bridge, containers):
-    settings = NetworkSettings(subnet=IPv4Network(f"10.207.{int(bridge[-2:], 16)}.0/26"), bridge=bridge)
+    subnet = IPv4Network(f"10.207.{int(bridge[-2:], 16)}.0/26")
+    settings = NetworkSettings(subnet=subnet, bridge=bridge)
     async with existing_daemon(Path(address)) as node, open_network(settings) as network:
         image = await import_layout(
             node.client, Path(layout), name="x", snapshotters=["overlayfs"])
