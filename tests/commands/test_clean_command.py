@@ -63,7 +63,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(("by", "containers"), [("clean", 20), ("watchdog", 5)])
+@pytest.mark.parametrize(
+    ("by", "containers"), [("clean", 20), pytest.param("watchdog", 5, marks=pytest.mark.slow)]
+)
 async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
     quiet_node: Node, hello: BuiltImage, by: str, containers: int
 ) -> None:
