@@ -5,6 +5,7 @@ need pandas, are modules of their own.
 """
 
 from iluvatar_bench.records.arrival import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.records.call import Call
 from iluvatar_bench.records.live_container import LiveContainer, LiveFix, LiveMoment
 from iluvatar_bench.records.observations import Death, Event, Sample, Way
 from iluvatar_bench.records.trial import (
@@ -27,6 +28,7 @@ __all__ = [
     "STEP_COLUMNS",
     "ArrivalOutcome",
     "ArrivalRecord",
+    "Call",
     "Death",
     "Event",
     "LiveContainer",
