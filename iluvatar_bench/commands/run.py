@@ -18,6 +18,7 @@ from iluvatar_bench.commands.options import (
     Plugins,
     PoolSize,
     ProfileName,
+    ReadySeconds,
     Results,
     Seed,
     Sets,
@@ -32,6 +33,7 @@ from iluvatar_bench.errors import UsageError
 if TYPE_CHECKING:
     from iluvatar_bench.plans import ChurnPlan, PooledFunction
     from iluvatar_bench.profiles import Profile
+    from iluvatar_bench.records.run_result import RunResult
 
 Budget = Annotated[int, typer.Option(help="memory of the keep-alive pool, MiB")]
 KeepAlive = Annotated[
@@ -66,12 +68,12 @@ def cold_start_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
-    from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
@@ -88,18 +90,13 @@ def cold_start_command(
                 function=function,
                 address=address,
                 pool_size=pool_size,
+                ready_seconds=ready_seconds,
                 network=network,
                 on_trial=on_trial,
                 stop=stop,
             )
         )
-    if as_json:
-        print_json(result.as_json())
-    else:
-        print_table(comparison_table(result.rates))
-        print_plain(str(result))
-    if stopped:
-        raise typer.Exit(INTERRUPTED_STATUS)
+    _show(result, stopped=stopped, as_json=as_json)
 
 
 @run_app.command(
@@ -137,6 +134,7 @@ def churn_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -171,6 +169,7 @@ def churn_command(
         address=address,
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
+        ready_seconds=ready_seconds,
     )
 
 
@@ -215,6 +214,7 @@ def trace_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -251,12 +251,12 @@ def trace_command(
         address=address,
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
+        ready_seconds=ready_seconds,
     )
 
 
 def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
-    from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
@@ -272,6 +272,12 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) ->
                 stop=stop,
             )
         )
+    _show(result, stopped=stopped, as_json=as_json)
+
+
+def _show(result: RunResult, *, stopped: bool, as_json: bool) -> None:
+    from iluvatar_bench.report import comparison_table
+
     if as_json:
         print_json(result.as_json())
     else:

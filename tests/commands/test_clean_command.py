@@ -52,7 +52,8 @@ async def main(address, layout, bridge, containers):
         kills = KillLog()
         for number in range(int(containers)):
             container = Container(
-                f"held-{bridge}-{number}", node=node, image=image, profile=PRESETS["guarded"], kills=kills)
+                f"held-{bridge}-{number}", node=node, image=image, kills=kills,
+                profile=PRESETS["guarded"])
             container.attachment = await network.attach()
             await container.create()
             await node.client.tasks.start(container.id)

@@ -200,7 +200,8 @@ def test_a_daemon_that_has_no_room_to_begin(tmp_path: Path, size: str, what: str
 def test_a_daemon_whose_disk_fills_up_ends_the_run(tmp_path: Path, workload: str) -> None:
     """What was under way fails by the full disk, or is read as it went; the rest is not run."""
     many = ("--trials", "200") if workload == "cold-start" else ("--arrivals", "400")
-    arguments = ("run", workload, *GUARDED, *many, "--out", str(tmp_path))
+    # One that starts on a full disk cannot say that it is ready, and is waited for.
+    arguments = ("run", workload, *GUARDED, *many, "--ready-seconds", "5", "--out", str(tmp_path))
     with on_a_small_root("400m", *arguments) as process:
         found = wait_for(lambda: list(tmp_path.glob("*/journal.jsonl")))
         folder = RunFolder(found[0].parent)
