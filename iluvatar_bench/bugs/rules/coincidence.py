@@ -55,7 +55,7 @@ def kills_in_time(kills: Iterable[KillFact], evidence: Evidence) -> list[KillFac
 
 
 def neighbours_kills(evidence: Evidence) -> list[KillFact]:
-    """Neighbours' Kill(all) requests, with the signal that the exit status tells if it tells one."""
+    """Neighbours' Kill(all) requests, with the signal that the exit status tells."""
     kills = [k for k in evidence.neighbour_kills if k.all_processes and k.target is Target.PROCESS]
     status = evidence.exit_status
     if evidence.exited_at is None or status is None:

@@ -65,11 +65,13 @@ class Ancestry:
     def __init__(self) -> None:
         self._forks: OrderedDict[int, tuple[float, int, str]] = OrderedDict()
         self._execs: OrderedDict[int, tuple[float, str]] = OrderedDict()
+        self._shims: OrderedDict[int, str] = OrderedDict()
 
     def fork(self, at: float, parent: int, child: int, command: str) -> None:
         """A process or a thread was made; ``command`` is what it is called at first."""
         self._forks.pop(child, None)
         self._execs.pop(child, None)
+        self._shims.pop(child, None)
         self._forks[child] = (at, parent, command)
         _bound(self._forks)
 
@@ -78,6 +80,21 @@ class Ancestry:
         self._execs.pop(number, None)
         self._execs[number] = (at, program)
         _bound(self._execs)
+
+    def shim_began(self, number: int) -> None:
+        """A shim's program began a moment ago: whom it serves is read now, and kept for later."""
+        container = shim_container(number)
+        if container is not None:
+            self._shims[number] = container
+            _bound(self._shims)
+
+    def served_by(self, one: Ancestor) -> tuple[int, str] | None:
+        """The shim that a process or a thread is, and the container it serves; None: it is none."""
+        pid = one.number if one.living is None else one.living.pid
+        container = self._shims.get(pid)
+        if container is None and one.living is not None:
+            container = shim_container(pid)
+        return None if container is None else (pid, container)
 
     def descent(self, number: int, *, at: float) -> Iterator[Ancestor]:
         """The process or thread that had the number at that time, then its ancestors."""

@@ -1,7 +1,7 @@
 """The kernel's record of kills: two traces of our own, read as they fill.
 
-*Signals* has SIGKILL and SIGTERM, and the victims of a lack of memory; whoever waits for it is
-woken by the first. *Descents* has every fork and exec, and the ends of shims and runtimes, in a
+*Signals* has SIGKILL and SIGTERM, the victims of a lack of memory, and the beginnings of shims:
+whom a shim serves is read while it lives. Whoever waits for it is woken by the first. *Descents* has every fork and exec, and the ends of shims and runtimes, in a
 ring that overwrites itself and that is read only when a signal asks where its sender came from:
 while nobody is killed, nobody is woken.
 """
@@ -32,7 +32,11 @@ FORK, EXEC, EXIT = (
     "sched/sched_process_exit",
 )
 
-_OF_SIGNALS = {SIGNAL: "sig==9||sig==15", VICTIM: ""}
+_OF_SIGNALS = {
+    SIGNAL: "sig==9||sig==15",
+    VICTIM: "",
+    EXEC: 'filename ~ "*containerd-shim*"',
+}
 _OF_DESCENTS = {
     FORK: "",
     EXEC: "",
@@ -112,10 +116,13 @@ class KillTrace:
             return at + offset
 
         signals, victims = [], []
+        for _, name, values in events:
+            if name == "sched_process_exec":
+                self._ancestry.shim_began(int(values["pid"]))
         for at, name, values in events:
             if name == "signal_generate":
                 signals.append(signal_fact(_signal(at, values), self._ancestry, epoch=epoch))
-            else:
+            elif name == "mark_victim":
                 victims.append(_victim(at, values, self._ancestry, epoch))
         return signals, victims
 

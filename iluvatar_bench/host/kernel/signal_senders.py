@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.bugs.signals import SenderKind, SignalFact
-from iluvatar_bench.host.kernel.ancestry import Ancestor, Ancestry, shim_container
+from iluvatar_bench.host.kernel.ancestry import Ancestor, Ancestry
 
 _BY_KERNEL = 0x80
 """``si_code`` SI_KERNEL (include/uapi/asm-generic/siginfo.h)."""
@@ -37,7 +37,7 @@ def signal_fact(
     """
     target = process_of(event.target, ancestry, at=event.at)
     chain = tuple(ancestry.descent(event.sender, at=event.at))
-    shim, container = _shim(chain)
+    shim, container = _shim(chain, ancestry)
     kind = _kind(event, chain, served=container is not None)
     sender, command = _identity(event.sender, chain, kind)
     living = next((one.living for one in chain if one.living is not None), None)
@@ -73,14 +73,14 @@ def process_of(number: int, ancestry: Ancestry, *, at: float) -> FoundProcess:
     """The process that had the number at a time, which may be that of one of its threads."""
     chain = tuple(ancestry.descent(number, at=at))
     pid, command = _identity(number, chain, SenderKind.PROCESS)
-    return FoundProcess(pid=pid, command=command, container_id=_shim(chain)[1])
+    return FoundProcess(pid=pid, command=command, container_id=_shim(chain, ancestry)[1])
 
 
-def _shim(chain: Iterable[Ancestor]) -> tuple[int | None, str | None]:
+def _shim(chain: Iterable[Ancestor], ancestry: Ancestry) -> tuple[int | None, str | None]:
     """The first shim of a descent, and the container that it serves."""
     for one in chain:
-        if one.living is not None and (found := shim_container(one.living.pid)) is not None:
-            return one.living.pid, found
+        if (found := ancestry.served_by(one)) is not None:
+            return found
     return None, None
 
 
