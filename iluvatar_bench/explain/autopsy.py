@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules.deaths import fitting_kills
+from iluvatar_bench.bugs.rules.coincidence import fitting_kills
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain.autopsy_steps import client_steps

@@ -132,8 +132,9 @@ def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def _watched(testbed: Testbed) -> dict[str, Any]:
     """How whole the observations are."""
-    events = testbed.monitor.events
+    events, witness = testbed.monitor.events, testbed.monitor.witness
     return {
+        "witness": None if witness is None else witness.as_dict(),
         "events_complete": events.complete,
         "event_gaps": [gap.as_dict() for gap in events.gaps],
         "daemon_gaps": [gap.as_dict() for gap in testbed.daemon.gaps],

@@ -108,6 +108,7 @@ def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
         "mechanism": _text(row["mechanism"]),
         "facts": stored.get("facts", []),
         "rules": stored.get("rules", 0),
+        "proven": stored.get("proven"),
     }
     return {
         "bug_class": str(attribution.bug_class) if failed else None,
@@ -117,6 +118,7 @@ def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
             {
                 **stored,
                 "symptom": str(symptom),
+                "proven": attribution.proven,
                 "facts": list(attribution.facts),
                 "considered": [asdict(found) for found in attribution.considered],
                 "rules": RULES_VERSION,
