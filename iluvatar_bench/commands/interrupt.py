@@ -72,7 +72,7 @@ def run_stoppable(
         KeyboardInterrupt: a second signal came, or the trials in flight took too long to end;
             ``main`` was cancelled.
     """
-    from iluvatar_bench.runs.stop_signals import stop_on_signals
+    from iluvatar_bench.host.stop_signals import stop_on_signals
 
     async def with_handler() -> tuple[Answer, bool]:
         with stop_on_signals(on_stop=say_stopping) as stop:

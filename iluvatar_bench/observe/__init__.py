@@ -1,0 +1,1 @@
+"""A live node watched for long: the containers of other clients as trials. It only reads."""
