@@ -222,6 +222,13 @@ async def event_log(
         filters=filters,
         read_only=read_only,
     )
+    async with followed(kept):
+        yield kept
+
+
+@asynccontextmanager
+async def followed(kept: EventLog) -> AsyncIterator[None]:
+    """Fill a log for the length of the block, as :func:`event_log` does with one of its own."""
     follower = asyncio.create_task(kept._follow())
     connected = asyncio.create_task(kept.wait_connected())
     try:
@@ -230,7 +237,7 @@ async def event_log(
         )
         if not connected.done() and kept.broken is None:
             kept._begin_gap(f"no events came within {OPEN_SECONDS:g} s")
-        yield kept
+        yield
     finally:
         await end_task(connected)
         await end_task(follower)

@@ -105,10 +105,10 @@ class ObservedFolder:
         """A death: all that is known of it in the end."""
         self._note("deaths", death.as_row())
 
-    def samples(self, samples: Iterable[Sample]) -> None:
-        """A round of the memory poller."""
+    def samples(self, samples: Iterable[Sample], *, first_round: int = 0) -> None:
+        """A round of the memory poller; rounds are numbered on from ``first_round``."""
         for sample in samples:
-            self._note("samples", sample.as_row())
+            self._note("samples", {**sample.as_row(), "round": sample.round + first_round})
 
     def counters(self, row: Mapping[str, Any]) -> None:
         """What one container's cgroup has used."""
@@ -126,7 +126,7 @@ class ObservedFolder:
         """Every trial so far, one after the other."""
         return self._trials.each_row()
 
-    def left_open(self) -> list[dict[str, Any]]:
+    def left_open(self) -> list[Mapping[str, Any]]:
         """Those that were followed when this program ended, and have no trial.
 
         Raises:

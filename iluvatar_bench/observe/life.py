@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from iluvatar_bench.audit.clients import client_of
 from iluvatar_bench.audit.read.spec_view import cgroup_of, section, text
 from iluvatar_bench.bugs import DaemonFact, EventFact
+from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.host.kernel.cgroup_usage import CgroupPlaces, CgroupUsage
 from iluvatar_bench.observe.settings import MOST_EVENTS_EACH
+
+Under = Callable[[str], Client]
+"""Gives the client of a namespace, the same one each time: making its stubs takes a millisecond."""
 
 MOST_TEXT = 300
 """Characters that are kept of a name that anybody may have chosen."""
@@ -78,7 +83,11 @@ class KnownSnapshot:
 
 @dataclass(slots=True)
 class ObservedTask:
-    """One task of a container. Times are seconds since the epoch."""
+    """One task of a container. Times are seconds since the epoch.
+
+    ``ended`` is set once its exit status is known, ``gone`` once it was deleted, or its container
+    removed.
+    """
 
     pid: int | None
     created_at: float
@@ -96,6 +105,8 @@ class ObservedTask:
     cgroup: CgroupPlaces | None = None
     oom_kills_before: int | None = None
     usage: CgroupUsage | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def exited_at(self) -> float | None:
@@ -109,6 +120,7 @@ class ObservedTask:
 class Life:
     """A container while it is followed. Times are seconds since the epoch.
 
+    ``began_at`` is its first event, ``created_at`` the making of its record.
     ``whole`` is False where its beginning was not seen; ``gaps`` says why events of it may be
     missing. ``snapshot`` is the one that it writes to, where that is known.
     """
@@ -116,6 +128,7 @@ class Life:
     namespace: str
     container_id: str
     began_at: float
+    created_at: float
     whole: bool = True
     record: RecordFacts | None = None
     snapshot: KnownSnapshot | None = None
@@ -152,5 +165,4 @@ class Life:
 
     def key(self) -> dict[str, Any]:
         """What tells it from every other, also after a restart of whoever follows it."""
-        created = self.record.created_at if self.record is not None else None
-        return {"container": self.name, "created_at": created, "began_at": self.began_at}
+        return {"container": self.name, "created_at": self.created_at}
