@@ -28,6 +28,11 @@ TOGETHER_SECONDS = 0.25
 """Tasks of one cgroup that end by a signal so close to each other may have ended by one Kill."""
 
 
+STARTING_SECONDS = 20.0
+"""How long a process may take to say its first word, as runs have it by default: one that says
+nothing for longer is a silent one, and no silent start."""
+
+
 class Asked(StrEnum):
     """Whether a client asked containerd for the end."""
 
@@ -51,6 +56,7 @@ class TaskEnd:
     exit_status: int | None
     asked: Asked = Asked.NO
     started: bool = True
+    lived_seconds: float | None = None
     evidence: Evidence | None = None
     output_seen: bool = False
     died_with: tuple[str, ...] = ()
@@ -90,7 +96,8 @@ def symptom_of(end: TaskEnd, evidence: Evidence) -> BugClass:
     """The class of an end that nobody asked for, as it shows from outside.
 
     Whether a process had become ready does not show. One that a signal ended is a silent start
-    where it was never started, or where its output can be read and is empty; else it has died.
+    where it was never started, or where it lived no longer than a start takes and its output can be
+    read and is empty; else it has died.
     """
     status = end.exit_status
     if status is not None and status <= SIGNALLED:
@@ -99,7 +106,8 @@ def symptom_of(end: TaskEnd, evidence: Evidence) -> BugClass:
         return next((kind for kind in found if kind is not None), BugClass.UNCLASSIFIED)
     if not end.started:
         return BugClass.SILENT_STARTUP
-    silent = end.output_seen and not (evidence.stderr_tail + evidence.stdout_tail).strip()
+    young = end.lived_seconds is not None and end.lived_seconds <= STARTING_SECONDS
+    silent = young and end.output_seen and not (evidence.stderr_tail + evidence.stdout_tail).strip()
     return BugClass.SILENT_STARTUP if silent else BugClass.PROCESS_DIED
 
 

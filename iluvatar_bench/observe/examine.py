@@ -64,7 +64,11 @@ class Examiner:
         exit_ = task.exit
         if exit_ is None:
             return TaskEnd(exit_status=None)
-        end = TaskEnd(exit_status=exit_.status, started=task.started_at is not None)
+        end = TaskEnd(
+            exit_status=exit_.status,
+            started=task.started_at is not None,
+            lived_seconds=_lived(life, task),
+        )
         if exit_.status == 0:
             return end
         signals = await self._signals(life, task)
@@ -196,6 +200,13 @@ class Examiner:
             snapshot_removed_by_us=self.removal_seen(life) if known else None,
             client_pid=None,
         )
+
+
+def _lived(life: Life, task: ObservedTask) -> float | None:
+    """How long its process ran; None where its start, or its end, was not seen."""
+    if task.started_at is None or task.exited_at is None or not life.whole:
+        return None
+    return task.exited_at - task.started_at
 
 
 def _ended(status: int | None) -> str:

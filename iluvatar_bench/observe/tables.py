@@ -26,7 +26,7 @@ from iluvatar_bench.stats import failure_rates
 
 ROWS_AT_A_TIME = 5000
 
-_RATE_COLUMNS = ["profile", "outcome", "bug_class", "unknown_class"]
+_RATE_COLUMNS = ["profile", "outcome", "bug_class", "unknown_class", "mechanism"]
 
 
 def write_observed(path: Path) -> None:
