@@ -52,10 +52,16 @@ class Attachment:
         for namespace in dict.fromkeys((*chosen, *known)):
             client = follower.under(namespace)
             records = await client.containers.list()
-            tasks = {task.container_id: task for task in await client.tasks.list()}
             there |= {(namespace, record.id) for record in records}
-            for record in records:
-                await self._meet(namespace, record, tasks.get(record.id), missed=bool(why))
+            # Followed before the tasks are listed: a task that is not listed has an event to come.
+            met = [
+                (record, life)
+                for record in records
+                if (life := self._meet(namespace, record, missed=bool(why))) is not None
+            ]
+            tasks = {task.container_id: task for task in await client.tasks.list()}
+            for record, life in met:
+                await self._look(record, life, tasks.get(record.id))
         for name, life in list(follower.lives.items()):
             if name not in there and life.created_at < listed:
                 life.gaps.append(why or "it was gone before it could be listed")
@@ -74,25 +80,23 @@ class Attachment:
             )
         self.before = []
 
-    async def _meet(
-        self, namespace: str, record: ContainerRecord, task: TaskInfo | None, *, missed: bool
-    ) -> None:
+    def _meet(self, namespace: str, record: ContainerRecord, *, missed: bool) -> Life | None:
+        """The life of a container that is there; None for one that is not to be followed."""
         follower = self.follower
         life = follower.lives.get((namespace, record.id))
-        if life is None:
-            if not follower.wanted(record):
-                return
+        if life is None and follower.wanted(record):
             life = self._opened(namespace, record, missed=missed)
-            if life is None:
-                return
-        if life.record is None:
+        if life is not None and life.record is None:
             life.record = record_facts(record, with_args=follower.settings.with_args)
-        if life.snapshot is None:
-            key = record.snapshot_key or record.id
-            await follower.snapshots.look(namespace, key, snapshotter=record.snapshotter)
-            life.snapshot = follower.snapshots.of(life)
+        return life
+
+    async def _look(self, record: ContainerRecord, life: Life, task: TaskInfo | None) -> None:
         if task is not None and life.removed_at is None:
             self._meet_task(life, task)
+        if life.snapshot is None:
+            snapshots, key = self.follower.snapshots, record.snapshot_key or record.id
+            await snapshots.look(life.namespace, key, snapshotter=record.snapshotter)
+            life.snapshot = snapshots.of(life)
 
     def _meet_task(self, life: Life, task: TaskInfo) -> None:
         if life.task is not None and life.task.pid == task.pid:

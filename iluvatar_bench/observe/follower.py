@@ -249,6 +249,9 @@ class Follower:
                     ObservedTask(event.pid, at, made.mounts, made.stdout, made.stderr, made.bundle),
                 )
             return
+        if life.task is None and event.topic == "/tasks/start":
+            # Its creation was not heard of.
+            self.begin_task(life, ObservedTask(event.pid, at))
         task = life.task
         if task is None or (event.pid is not None and event.pid != task.pid):
             # An extra process of the container, or a task that was there before.

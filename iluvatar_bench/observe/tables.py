@@ -93,9 +93,11 @@ def _counters(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
+_ALARM_TEXTS = ("latent", "container", "client", "snapshot", "upper_directory")
+
+
 def _alarms(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    names = ["at", "latent", "container", "client", "snapshot", "upper_directory"]
-    frame = pd.DataFrame(rows, columns=names)
+    frame = pd.DataFrame(rows, columns=["at", *_ALARM_TEXTS])
     frame["at"] = pd.to_datetime(frame["at"], utc=True, format="ISO8601")
     return frame
 
@@ -121,8 +123,8 @@ _SEEN: dict[str, tuple[Frame, dict[str, Any]]] = {
     "events": (_events, Event(run_id="", timestamp=_EPOCH, topic="").as_row()),
     "deaths": (_deaths, _DEATH.as_row()),
     "samples": (_samples, _SAMPLE.as_row()),
-    "counters": (_counters, {"sampled_at": _EPOCH}),
-    "alarms": (_alarms, {"at": _EPOCH}),
+    "counters": (_counters, {"run_id": "", "sampled_at": _EPOCH, "container_id": ""}),
+    "alarms": (_alarms, {"at": _EPOCH, **dict.fromkeys(_ALARM_TEXTS, "")}),
 }
 """How the rows of a journal become a frame, and a row that shows the types of its columns."""
 
