@@ -55,17 +55,17 @@ class Attachment:
             there |= {(namespace, record.id) for record in records}
             # Followed before the tasks are listed: a task that is not listed has an event to come.
             met = [
-                (record, life)
+                (record, found)
                 for record in records
-                if (life := self._meet(namespace, record, missed=bool(why))) is not None
+                if (found := self._meet(namespace, record, missed=bool(why))) is not None
             ]
             tasks = {task.container_id: task for task in await client.tasks.list()}
-            for record, life in met:
-                await self._look(record, life, tasks.get(record.id))
-        for name, life in list(follower.lives.items()):
-            if name not in there and life.created_at < listed:
-                life.gaps.append(why or "it was gone before it could be listed")
-                follower.removed(life, time.time())
+            for record, there_is in met:
+                await self._look(record, there_is, tasks.get(record.id))
+        for name, one in list(follower.lives.items()):
+            if name not in there and one.created_at < listed:
+                one.gaps.append(why or "it was gone before it could be listed")
+                follower.removed(one, time.time())
         await follower.watch.exits.reconcile()
 
     def bury(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from iluvatar_bench.bugs import Evidence
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.values import Mount
+from iluvatar_bench.containerd.values import ExitStatus, Mount
 from iluvatar_bench.host.kernel.layered_tree import LayeredTree
 from iluvatar_bench.monitor import FailingContainer, ImageLayers, Witness, collect
 from iluvatar_bench.observe.ending import (
@@ -79,6 +81,17 @@ class Examiner:
             return await self._without_witness(life, task, end)
         answer = asked or Asked.NO
         return await self._looked_at(life, task, replace(end, asked=answer))
+
+    async def killed(self, life: Life, task: ObservedTask) -> ExitStatus | None:
+        """The exit status that the kernel's record gives away where containerd's word was missed.
+
+        No process outlives a SIGKILL that was delivered to it.
+        """
+        signals = await self._signals(life, task)
+        for fact in signals.signals or ():
+            if fact.signal == signal.SIGKILL and fact.delivered and fact.pid == task.pid:
+                return ExitStatus(SIGNALLED + signal.SIGKILL, datetime.fromtimestamp(fact.at, UTC))
+        return None
 
     def unseen(self, note: str) -> TaskEnd:
         """The end of a task that nobody saw."""

@@ -322,6 +322,10 @@ class Follower:
         with suppress(TimeoutError):
             async with asyncio.timeout(EXIT_SECONDS):
                 await life.task.ended.wait()
+        if life.task.exit is None:
+            status = await self.examiner.killed(life, life.task)
+            if status is not None:
+                self._exited(life, life.task, status)
         ends = self._ends.get(id(life), [])
         if ends:
             await asyncio.wait(ends, timeout=LOOK_SECONDS)
