@@ -1,9 +1,10 @@
 """The kernel's record of kills: two traces of our own, read as they fill.
 
 *Signals* has SIGKILL and SIGTERM, the victims of a lack of memory, and the beginnings of shims:
-whom a shim serves is read while it lives. Whoever waits for it is woken by the first. *Descents* has every fork and exec, and the ends of shims and runtimes, in a
-ring that overwrites itself and that is read only when a signal asks where its sender came from:
-while nobody is killed, nobody is woken.
+whom a shim serves is read while it lives. Whoever waits for it is woken by the first of any.
+*Descents* has every fork and exec, and the ends of shims and runtimes, in a ring that overwrites
+itself and that is read only then, to know where a sender came from: while nobody is killed and no
+container begins, nobody is woken.
 """
 
 from __future__ import annotations
