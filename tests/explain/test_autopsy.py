@@ -15,7 +15,7 @@ import pytest
 
 from iluvatar_bench import explain_trial, open_run
 from iluvatar_bench.bugs import BugClass, Evidence, attribute
-from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE, kill_share
+from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE, fitting_kills, kill_share
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import Autopsy
 from iluvatar_bench.explain.case import Actor, Case, Moment
@@ -215,9 +215,11 @@ def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> No
             learned.append(str(verdict.mechanism))
             continue
         if (row["mechanism"], str(verdict.mechanism)) == LEFT_OPEN:
-            share = kill_share(Evidence.from_dict(stored))
+            evidence = Evidence.from_dict(stored)
+            share = kill_share(evidence)
             assert share is not None
-            assert share > LARGEST_SHARE
+            # Or it ended later after the Kill's answer than reaping takes.
+            assert share > LARGEST_SHARE or not fitting_kills(evidence)
             continue
         assert verdict.mechanism == row["mechanism"]
         said = [fact for fact in verdict.facts if "of the time before it" not in fact]

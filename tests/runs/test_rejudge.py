@@ -34,6 +34,7 @@ def old(tmp_path: Path) -> Path:
 
 
 # Recorded before a rule was there that names the mechanism of one of its failures.
+LEFT_OPEN = ("collateral_kill", "unknown")
 LEARNED = {"root-cause": [("unknown", "cgroup_removed")]}
 
 
@@ -45,7 +46,7 @@ def test_todays_rules_find_in_recorded_runs_what_was_recorded(name: str) -> None
     assert changes["recorded_bug_class"].equals(changes["bug_class"])
     learned = list(zip(changes["recorded_mechanism"], changes["mechanism"], strict=True))
     # Recorded without the kernel's witness, amid Kills that cover most of the time.
-    learned = [change for change in learned if change != ("collateral_kill", "unknown")]
+    learned = [change for change in learned if change != LEFT_OPEN]
     assert learned == LEARNED.get(name, [])
     assert rejudged.not_judged == {}
 
@@ -54,8 +55,9 @@ def test_the_new_verdict_stands_beside_the_old_one(old: Path) -> None:
     before = open_run(old)
     wanted = open_run(find_run(RECORDED)).trials.set_index("trial")["mechanism"]
     rejudged = rejudge_run(old)
-    assert set(rejudged.changes["recorded_mechanism"]) == {"unknown"}
-    assert set(rejudged.changes["mechanism"]) == {"snapshot_collected"}
+    changes = rejudged.changes
+    changed = set(zip(changes["recorded_mechanism"], changes["mechanism"], strict=True))
+    assert changed == {("unknown", "snapshot_collected"), LEFT_OPEN}
     after = open_run(old)
     trials = after.trials.set_index("trial")
     collected = wanted == "snapshot_collected"
@@ -77,7 +79,7 @@ def test_judged_twice_the_first_verdict_is_what_stays(old: Path) -> None:
     pd.testing.assert_frame_equal(first.changes, second.changes)
     trials = open_run(old).trials
     changed = trials[trials["trial"].isin(first.changes["trial"])]
-    assert set(changed["recorded_mechanism"]) == {"unknown"}
+    assert set(changed["recorded_mechanism"]) == {"unknown", "collateral_kill"}
     assert len(open_run(old).manifest["rejudged"]) == 2
 
 

@@ -43,8 +43,8 @@ _OF_DESCENTS = {
     EXEC: "",
     EXIT: 'comm ~ "containerd-shim*" || comm ~ "runc*" || comm ~ "crun*"',
 }
-SIGNALS_KIB, DESCENTS_KIB = 64, 256
-"""Of each processor: some 1,000 signals, some 5,000 forks."""
+SIGNALS_KIB, DESCENTS_KIB = 128, 256
+"""Of each processor: some 2,500 signals, some 5,000 forks."""
 
 _SUB_BUFFER_BYTES = 65536
 """At least what one read gives: a page, or what ``buffer_subbuf_size_kb`` makes of it."""
@@ -110,6 +110,7 @@ class KillTrace:
         self.lost += lost
         if events:
             self.read_descents()
+            self._ancestry.look_again()
         # Between the clocks, now: the machine's is set now and then.
         offset = time.time() - time.monotonic()
 
