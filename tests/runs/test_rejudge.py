@@ -112,6 +112,16 @@ def test_trials_without_evidence_stay_as_recorded(tmp_path: Path) -> None:
     assert open_run(run.folder).trials.equals(run.trials)
 
 
+def test_the_share_of_time_is_the_readers_to_choose(tmp_path: Path) -> None:
+    path = find_run(RECORDED)
+    strict = rejudge_run(path, write=False, largest_share=0.0)
+    lenient = rejudge_run(path, write=False, largest_share=1.0)
+    kills = open_run(path).trials["mechanism"].eq("collateral_kill").sum()
+    assert len(lenient.changes) < len(strict.changes) <= kills
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        rejudge_run(path, write=False, largest_share=5)
+
+
 def test_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path / "killed", {"status": "running"}, ok=1)
     with pytest.raises(UsageError, match="run --resume"):

@@ -24,7 +24,7 @@ from iluvatar_bench.bugs.rules.senders import (
     Sender,
     asked_to_end,
     decided_by,
-    milliseconds,
+    time_text,
     own_kill_behind,
     told,
     witness_sees,
@@ -75,7 +75,7 @@ def _by_neighbour(fact: SignalFact, sender: Sender, evidence: Evidence) -> Suspi
     supports = [told(fact, evidence)]
     for kill in reversed(evidence.neighbour_kills):
         if kill.container_id == fact.sender_container and kill.started_at <= fact.at:
-            before = milliseconds(fact.at - kill.started_at)
+            before = time_text(fact.at - kill.started_at)
             what = "Kill(all)" if kill.all_processes else "Kill"
             supports.append(
                 f"this client's {what} of {kill.container_id} in the same cgroup {kill.cgroup} "
@@ -302,10 +302,10 @@ def _when(kill: KillFact, evidence: Evidence) -> str:
         said = hit.group() if hit else ""
         return f"while {evidence.step} was under way, whose error says {said!r}"
     when = (
-        f"{milliseconds(evidence.exited_at - kill.started_at)} before this exit with status "
+        f"{time_text(evidence.exited_at - kill.started_at)} before this exit with status "
         f"{evidence.exit_status}"
     )
     if kill.ended_at is not None and kill.ended_at < evidence.exited_at:
-        late = milliseconds(evidence.exited_at - kill.ended_at)
+        late = time_text(evidence.exited_at - kill.ended_at)
         when += f", and was answered {late} before it"
     return when
