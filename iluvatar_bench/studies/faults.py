@@ -19,6 +19,10 @@ from iluvatar_bench.lifecycle import Container, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 
 
+READY_SECONDS = 90.0
+"""How long one may take to be ready: what is caused here comes later, also on a busy host."""
+
+
 async def kill_process(container: Container) -> None:
     """SIGKILL to the container's first process, past containerd."""
     assert container.pid is not None
@@ -61,7 +65,7 @@ async def remove_neighbour(container: Container) -> None:
     ) as neighbour:
         try:
             await neighbour.create()
-            await neighbour.start()
+            await neighbour.start(ready_seconds=READY_SECONDS)
         finally:
             await remove_container(neighbour)
 

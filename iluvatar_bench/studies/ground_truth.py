@@ -33,9 +33,6 @@ MOST_REPEATS = 1000
 _PATIENCE_MS = 20_000
 """How long a container that is to die is watched."""
 
-_READY_SECONDS = 90.0
-"""How long one may take to be ready: what is caused here comes later, also on a busy host."""
-
 LATENT = f"ok (latent {Mechanism.SNAPSHOT_COLLECTED})"
 """The answer to a trial that went well on a snapshot that is gone."""
 
@@ -311,7 +308,7 @@ def _testbed_settings(cases: Sequence[KnownCause], folder: Path, witness: bool) 
         profiles=tuple(dict.fromkeys(case.profile for case in cases)),
         functions=tuple(functions.values()),
         sample_seconds=0,
-        ready_seconds=_READY_SECONDS,
+        ready_seconds=faults.READY_SECONDS,
         witness=witness,
     )
 

@@ -24,8 +24,8 @@ from iluvatar_bench.bugs.rules.senders import (
     Sender,
     asked_to_end,
     decided_by,
-    time_text,
     own_kill_behind,
+    time_text,
     told,
     witness_sees,
 )
@@ -162,14 +162,15 @@ def oom(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 
 def _victims(evidence: Evidence) -> list[str]:
-    """The kernel's victims that are this container's own."""
-    return [
+    """The kernel's victims that are this container's own, and the counter beside them."""
+    own = [
         f"the kernel's record: out of memory, it killed process {victim.pid} ({victim.command}) "
         "of this container"
         for victim in evidence.oom_victims or ()
         if victim.pid == evidence.pid
         or (victim.container_id is not None and victim.container_id == evidence.container_id)
     ]
+    return own + (_counter(evidence) if own else [])
 
 
 def _no_victim(evidence: Evidence) -> list[str]:
@@ -187,14 +188,17 @@ def _oom_facts(evidence: Evidence) -> tuple[list[str], list[str]]:
     shared = _shares_cgroup(evidence)
     if not named and not shared:
         named = [line for line in lines if _names_cgroup(line, evidence)]
-    supports = []
-    if evidence.oom_kills is not None and evidence.oom_kills > 0:
-        supports.append(f"the cgroup's oom_kill counter rose by {evidence.oom_kills}")
+    supports = _counter(evidence)
     supports += [f"the kernel says: {line}" for line in named]
     objections = []
     if supports and shared and not named:
         objections.append("the cgroup is shared, and nothing says whose process was killed")
     return supports, objections
+
+
+def _counter(evidence: Evidence) -> list[str]:
+    rose = evidence.oom_kills is not None and evidence.oom_kills > 0
+    return [f"the cgroup's oom_kill counter rose by {evidence.oom_kills}"] if rose else []
 
 
 _OOM_LINE = re.compile(r"oom-kill:|[Oo]ut of memory: Killed process")
