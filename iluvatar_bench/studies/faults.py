@@ -18,7 +18,6 @@ from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import Container, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 
-
 READY_SECONDS = 90.0
 """How long one may take to be ready: what is caused here comes later, also on a busy host."""
 
