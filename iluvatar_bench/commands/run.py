@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import (
     Address,
     AsJson,
@@ -26,14 +26,13 @@ from iluvatar_bench.commands.options import (
     Trials,
     network_settings,
 )
-from iluvatar_bench.commands.output import example, print_json, print_plain, print_table
-from iluvatar_bench.commands.resume import run_options
+from iluvatar_bench.commands.output import example
+from iluvatar_bench.commands.resume import end_run, run_options
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from iluvatar_bench.plans import ChurnPlan, PooledFunction
     from iluvatar_bench.profiles import Profile
-    from iluvatar_bench.records.run_result import RunResult
 
 Budget = Annotated[int, typer.Option(help="memory of the keep-alive pool, MiB")]
 KeepAlive = Annotated[
@@ -96,7 +95,7 @@ def cold_start_command(
                 stop=stop,
             )
         )
-    _show(result, stopped=stopped, as_json=as_json)
+    end_run(result, stopped=stopped, as_json=as_json)
 
 
 @run_app.command(
@@ -272,19 +271,7 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) ->
                 stop=stop,
             )
         )
-    _show(result, stopped=stopped, as_json=as_json)
-
-
-def _show(result: RunResult, *, stopped: bool, as_json: bool) -> None:
-    from iluvatar_bench.report import comparison_table
-
-    if as_json:
-        print_json(result.as_json())
-    else:
-        print_table(comparison_table(result.rates))
-        print_plain(str(result))
-    if stopped:
-        raise typer.Exit(INTERRUPTED_STATUS)
+    end_run(result, stopped=stopped, as_json=as_json)
 
 
 def _pooled(text: str, memory_mib: int) -> PooledFunction:

@@ -151,7 +151,9 @@ class Witness:
         try:
             while line := await reader.readline():
                 self._take(json.loads(line))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except OSError as error:
+            log.debug("%s", error)
+        except (ValueError, TypeError, KeyError) as error:
             self._fail(f"the kernel's witness cannot be understood: {error}")
             return
         self._fail("the kernel's witness ended before its time: nothing is seen from here on")

@@ -25,6 +25,7 @@ from iluvatar_bench.observe.ending import (
     asked_by_witness,
     by_signal,
 )
+from iluvatar_bench.observe.known_shims import with_known_shims
 from iluvatar_bench.observe.life import Life, ObservedTask, Under
 from iluvatar_bench.observe.neighbours import LateEnds
 
@@ -123,7 +124,12 @@ class Examiner:
         )
         if said is None:
             return base
-        return replace(base, signals=said.signals, signals_lost=said.lost, oom_victims=said.victims)
+        return replace(
+            base,
+            signals=with_known_shims(said.signals, life, self.ends.lives.values()),
+            signals_lost=said.lost,
+            oom_victims=said.victims,
+        )
 
     async def _without_witness(self, life: Life, task: ObservedTask, end: TaskEnd) -> TaskEnd:
         """A signal that nobody saw being sent: what the circumstances say."""
@@ -208,6 +214,9 @@ class Examiner:
         removed by a client is known from the events alone.
         """
         known = life.snapshot is not None
+        if evidence.signals is not None:
+            signals = with_known_shims(evidence.signals, life, self.ends.lives.values())
+            evidence = replace(evidence, signals=signals)
         return replace(
             evidence,
             snapshot_removed_by_us=self.removal_seen(life) if known else None,

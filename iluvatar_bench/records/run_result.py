@@ -132,7 +132,8 @@ class RunResult:
             if before and self.workload != OBSERVED
             else ""
         )
-        return tuple(filter(None, (self.caveat, self.absences, resumed, *self._unseen())))
+        told = (self.caveat, self.absences, resumed, self.unwitnessed, *self._unseen())
+        return tuple(filter(None, told))
 
     def _unseen(self) -> Iterator[str]:
         """What an observation did not see, in words."""
@@ -144,10 +145,20 @@ class RunResult:
         gaps = [g for part in (*before, self.manifest) for g in part.get("event_gaps") or ()]
         if gaps:
             yield f"containerd's events were cut off {len(gaps)} time(s)"
-        witness = self.manifest.get("witness") or {}
-        if not witness.get("sees"):
-            why = witness.get("remark") or "it was not there"
-            yield f"without the kernel as witness ({why}): who sent a signal is not known"
+
+    @property
+    def unwitnessed(self) -> str:
+        """Why what is said of kills is not proven; empty where the kernel's record proves it.
+
+        Runs of versions without the kernel's witness say nothing.
+        """
+        witness = self.manifest.get("witness")
+        if witness is None:
+            return ""
+        if witness["remark"]:
+            return f"who killed whom is not proven, merely consistent: {witness['remark']}"
+        lost = witness["lost"]
+        return f"the kernel's record of kills lacks {lost} signals" if lost else ""
 
     @property
     def leaked(self) -> dict[str, list[str]]:

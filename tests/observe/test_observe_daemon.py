@@ -236,7 +236,7 @@ async def test_without_the_witness_a_signal_is_nobodys(
         await watching.end()
     told = {name: verdict(trial)[0] for name, trial in watching.trials.items()}
     assert told == {"hello-0": "unknown", "hello-0-neighbour": "unknown", "good-0": "ok"}
-    assert "without the kernel as witness" in str(open_run(tmp_path / "observed"))
+    assert "who killed whom is not proven" in str(open_run(tmp_path / "observed"))
 
 
 async def test_one_client_of_several_is_chosen_by_a_label(

@@ -24,8 +24,8 @@ from iluvatar_bench.bugs.rules.senders import (
     Sender,
     asked_to_end,
     decided_by,
-    milliseconds,
     own_kill_behind,
+    time_text,
     told,
     witness_sees,
 )
@@ -75,7 +75,7 @@ def _by_neighbour(fact: SignalFact, sender: Sender, evidence: Evidence) -> Suspi
     supports = [told(fact, evidence)]
     for kill in reversed(evidence.neighbour_kills):
         if kill.container_id == fact.sender_container and kill.started_at <= fact.at:
-            before = milliseconds(fact.at - kill.started_at)
+            before = time_text(fact.at - kill.started_at)
             what = "Kill(all)" if kill.all_processes else "Kill"
             supports.append(
                 f"this client's {what} of {kill.container_id} in the same cgroup {kill.cgroup} "
@@ -162,14 +162,15 @@ def oom(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 
 def _victims(evidence: Evidence) -> list[str]:
-    """The kernel's victims that are this container's own."""
-    return [
+    """The kernel's victims that are this container's own, and the counter beside them."""
+    own = [
         f"the kernel's record: out of memory, it killed process {victim.pid} ({victim.command}) "
         "of this container"
         for victim in evidence.oom_victims or ()
         if victim.pid == evidence.pid
         or (victim.container_id is not None and victim.container_id == evidence.container_id)
     ]
+    return own + (_counter(evidence) if own else [])
 
 
 def _no_victim(evidence: Evidence) -> list[str]:
@@ -187,14 +188,17 @@ def _oom_facts(evidence: Evidence) -> tuple[list[str], list[str]]:
     shared = _shares_cgroup(evidence)
     if not named and not shared:
         named = [line for line in lines if _names_cgroup(line, evidence)]
-    supports = []
-    if evidence.oom_kills is not None and evidence.oom_kills > 0:
-        supports.append(f"the cgroup's oom_kill counter rose by {evidence.oom_kills}")
+    supports = _counter(evidence)
     supports += [f"the kernel says: {line}" for line in named]
     objections = []
     if supports and shared and not named:
         objections.append("the cgroup is shared, and nothing says whose process was killed")
     return supports, objections
+
+
+def _counter(evidence: Evidence) -> list[str]:
+    rose = evidence.oom_kills is not None and evidence.oom_kills > 0
+    return [f"the cgroup's oom_kill counter rose by {evidence.oom_kills}"] if rose else []
 
 
 _OOM_LINE = re.compile(r"oom-kill:|[Oo]ut of memory: Killed process")
@@ -302,10 +306,10 @@ def _when(kill: KillFact, evidence: Evidence) -> str:
         said = hit.group() if hit else ""
         return f"while {evidence.step} was under way, whose error says {said!r}"
     when = (
-        f"{milliseconds(evidence.exited_at - kill.started_at)} before this exit with status "
+        f"{time_text(evidence.exited_at - kill.started_at)} before this exit with status "
         f"{evidence.exit_status}"
     )
     if kill.ended_at is not None and kill.ended_at < evidence.exited_at:
-        late = milliseconds(evidence.exited_at - kill.ended_at)
+        late = time_text(evidence.exited_at - kill.ended_at)
         when += f", and was answered {late} before it"
     return when

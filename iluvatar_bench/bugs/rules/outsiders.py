@@ -30,7 +30,7 @@ def foreign_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     fact, sender = decided
     if sender is Sender.STRANGER:
         return suspicion(Mechanism.FOREIGN_KILL, [told(fact, evidence)])
-    if _by_own_runtime(symptom, evidence) and evidence.restart_status is None:
+    if _by_own_runtime(symptom, evidence) and evidence.restart_status != STOPPED:
         asked = "this client had sent no Kill: another client of containerd had"
         return suspicion(Mechanism.FOREIGN_KILL, [told(fact, evidence), asked])
     return ruled_out(Mechanism.FOREIGN_KILL, told(fact, evidence))

@@ -108,14 +108,14 @@ def told(fact: SignalFact, evidence: Evidence) -> str:
     """The signal in words: who sent it to whom, and how long before the end."""
     when = ""
     if evidence.exited_at is not None:
-        when = f" {milliseconds(evidence.exited_at - fact.at)} before this exit"
+        when = f" {time_text(evidence.exited_at - fact.at)} before this exit"
         if evidence.exit_status is not None:
             when += f" with status {evidence.exit_status}"
     named = _named(fact, evidence)
     return f"the kernel's record: {named} sent signal {fact.signal} to process {fact.pid}{when}"
 
 
-def milliseconds(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     """A length of time in words."""
     return f"{seconds * 1000:.0f} ms" if math.isfinite(seconds) else "an unknown time"
 

@@ -60,12 +60,17 @@ class Ancestor:
 
 
 class Ancestry:
-    """The forks and execs on record; times are seconds of the monotonic clock."""
+    """The forks and execs on record; times are seconds of the monotonic clock.
+
+    :meth:`descent` looks into /proc once for each number until :meth:`look_again` is called: a
+    storm of signals between the same two costs no more than one.
+    """
 
     def __init__(self) -> None:
         self._forks: OrderedDict[int, tuple[float, int, str]] = OrderedDict()
         self._execs: OrderedDict[int, tuple[float, str]] = OrderedDict()
         self._shims: OrderedDict[int, str] = OrderedDict()
+        self._looked: dict[int, LivingProcess | None] = {}
 
     def fork(self, at: float, parent: int, child: int, command: str) -> None:
         """A process or a thread was made; ``command`` is what it is called at first."""
@@ -80,6 +85,10 @@ class Ancestry:
         self._execs.pop(number, None)
         self._execs[number] = (at, program)
         _bound(self._execs)
+
+    def look_again(self) -> None:
+        """What /proc said of a process holds no longer: time has passed."""
+        self._looked.clear()
 
     def shim_began(self, number: int) -> None:
         """A shim's program began a moment ago: whom it serves is read now, and kept for later."""
@@ -101,7 +110,9 @@ class Ancestry:
         seen: set[int] = set()
         while number > 0 and number not in seen and len(seen) < _MOST_ANCESTORS:
             seen.add(number)
-            living = read_process(number)
+            if number not in self._looked:
+                self._looked[number] = read_process(number)
+            living = self._looked[number]
             if living is not None and living.started_at > at + _SLACK_SECONDS:
                 living = None
             fork = self._forks.get(number)

@@ -1,9 +1,10 @@
 """The kernel's record of kills: two traces of our own, read as they fill.
 
 *Signals* has SIGKILL and SIGTERM, the victims of a lack of memory, and the beginnings of shims:
-whom a shim serves is read while it lives. Whoever waits for it is woken by the first. *Descents* has every fork and exec, and the ends of shims and runtimes, in a
-ring that overwrites itself and that is read only when a signal asks where its sender came from:
-while nobody is killed, nobody is woken.
+whom a shim serves is read while it lives. Whoever waits for it is woken by the first of any.
+*Descents* has every fork and exec, and the ends of shims and runtimes, in a ring that overwrites
+itself and that is read only then, to know where a sender came from: while nobody is killed and no
+container begins, nobody is woken.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ _OF_DESCENTS = {
     EXEC: "",
     EXIT: 'comm ~ "containerd-shim*" || comm ~ "runc*" || comm ~ "crun*"',
 }
-SIGNALS_KIB, DESCENTS_KIB = 64, 256
-"""Of each processor: some 1,000 signals, some 5,000 forks."""
+SIGNALS_KIB, DESCENTS_KIB = 128, 256
+"""Of each processor: some 2,500 signals, some 5,000 forks."""
 
 _SUB_BUFFER_BYTES = 65536
 """At least what one read gives: a page, or what ``buffer_subbuf_size_kb`` makes of it."""
@@ -109,6 +110,7 @@ class KillTrace:
         self.lost += lost
         if events:
             self.read_descents()
+            self._ancestry.look_again()
         # Between the clocks, now: the machine's is set now and then.
         offset = time.time() - time.monotonic()
 
