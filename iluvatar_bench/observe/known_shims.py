@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from iluvatar_bench.bugs import SenderKind, SignalFact
@@ -28,7 +28,7 @@ def with_known_shims(
 
 
 def _known(
-    fact: SignalFact, life: Life, own: int | None, shims: dict[int | None, str]
+    fact: SignalFact, life: Life, own: int | None, shims: Mapping[int, str]
 ) -> SignalFact:
     if fact.sender_kind is not SenderKind.RUNTIME:
         return fact
