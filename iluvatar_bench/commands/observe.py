@@ -88,7 +88,7 @@ def observe_command(
         told=lambda: None,
     )
     # Only now: whoever watches for a month does without pandas.
-    from iluvatar_bench.observe.tables import write_observed
+    from iluvatar_bench.observe.write_tables import write_observed
 
     write_observed(path)
     told.end(path)

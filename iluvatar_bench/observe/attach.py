@@ -12,7 +12,7 @@ from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import ContainerRecord, TaskInfo, TaskState
 from iluvatar_bench.observe.follower import Follower, Name
 from iluvatar_bench.observe.life import Life, ObservedTask, record_facts
-from iluvatar_bench.observe.verdict import Said
+from iluvatar_bench.observe.observed_trial import ObservedVerdict
 from iluvatar_bench.records import Outcome
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _SAME_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class Attachment:
+class Reconciler:
     """Brings what is followed in line with what containerd lists.
 
     ``before`` are those that an earlier session followed to no end (:meth:`ObservedFolder.left_open
@@ -76,7 +76,7 @@ class Attachment:
             life = Life(namespace, own, created_at, created_at, whole=True)
             life.gaps.append(AWAY)
             self.follower.write(
-                life, Said(outcome=Outcome.UNKNOWN, why="it ended while nobody looked")
+                life, ObservedVerdict(outcome=Outcome.UNKNOWN, why="it ended while nobody looked")
             )
         self.before = []
 

@@ -208,7 +208,7 @@ def _manifest(path: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def session_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def earlier_session(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of the session before."""
     names = ("started_at", "ended_at", "status", "event_gaps", "witness", "counts")
     return {

@@ -19,10 +19,16 @@ from iluvatar_bench.observe.bundles import Bundles
 from iluvatar_bench.observe.examine import Examiner
 from iluvatar_bench.observe.folder import ObservedFolder
 from iluvatar_bench.observe.life import Life, ObservedTask, Under, record_facts
+from iluvatar_bench.observe.observed_trial import (
+    ObservedVerdict,
+    observed_trial,
+    of_no_task,
+    of_task,
+    worst,
+)
 from iluvatar_bench.observe.settings import MOST_LIVES, ObserveSettings
 from iluvatar_bench.observe.snapshots import SnapshotLog
 from iluvatar_bench.observe.task_watch import TaskWatch
-from iluvatar_bench.observe.verdict import Said, observed_trial, of_no_task, of_task, worst
 from iluvatar_bench.records import Death, Trial
 
 log = logging.getLogger(__name__)
@@ -82,7 +88,7 @@ class Follower:
     fatal: BaseException | None = None
     """Why nothing more can be kept, once that is so; ``broken`` is set then."""
     broken: asyncio.Event = field(default_factory=asyncio.Event)
-    _ends: dict[int, list[asyncio.Task[Said]]] = field(default_factory=dict)
+    _ends: dict[int, list[asyncio.Task[ObservedVerdict]]] = field(default_factory=dict)
     _jobs: set[asyncio.Task[None]] = field(default_factory=set)
 
     def take(self, event: DaemonEvent) -> None:
@@ -277,7 +283,7 @@ class Follower:
         looking = asyncio.create_task(self._look_at_end(life, task))
         self._ends.setdefault(id(life), []).append(looking)
 
-    async def _look_at_end(self, life: Life, task: ObservedTask) -> Said:
+    async def _look_at_end(self, life: Life, task: ObservedTask) -> ObservedVerdict:
         return of_task(await self.examiner.of_task(life, task))
 
     async def _close(self, name: Name, life: Life) -> None:
@@ -294,7 +300,7 @@ class Follower:
             if self.closing.get(name) is life:
                 del self.closing[name]
 
-    def write(self, life: Life, said: Said) -> None:
+    def write(self, life: Life, said: ObservedVerdict) -> None:
         """Keep the trial of a container that is gone.
 
         Raises:
@@ -313,7 +319,7 @@ class Follower:
         self.counts.ended += 1
         self.on_trial(trial)
 
-    async def _said(self, life: Life) -> Said:
+    async def _said(self, life: Life) -> ObservedVerdict:
         if life.task is None:
             # The events of a task come by another way than that of its record's removal.
             await asyncio.sleep(_LATE_SECONDS)
@@ -335,7 +341,7 @@ class Follower:
             said.append(of_task(self.examiner.unseen(note)))
         return worst(said)
 
-    async def _said_without_task(self, life: Life) -> Said:
+    async def _said_without_task(self, life: Life) -> ObservedVerdict:
         since = life.began_at - _SAME_SECONDS
         life.task_asked_at = self.bundles.made_at(life.namespace, life.container_id, since=since)
         asked = life.task_asked_at is not None

@@ -27,9 +27,7 @@ def with_known_shims(
     return tuple(_known(fact, life, own, shims) for fact in facts)
 
 
-def _known(
-    fact: SignalFact, life: Life, own: int | None, shims: Mapping[int, str]
-) -> SignalFact:
+def _known(fact: SignalFact, life: Life, own: int | None, shims: Mapping[int, str]) -> SignalFact:
     if fact.sender_kind is not SenderKind.RUNTIME:
         return fact
     shim = fact.sender_shim if fact.sender_shim is not None else fact.sender_parent_pid

@@ -32,10 +32,10 @@ from iluvatar_bench.monitor import (
 from iluvatar_bench.monitor.event_log import end_task, followed
 from iluvatar_bench.monitor.memory import Round
 from iluvatar_bench.observe.all_tasks import AllTasks
-from iluvatar_bench.observe.attach import Attachment, usable_snapshotters
+from iluvatar_bench.observe.attach import Reconciler, usable_snapshotters
 from iluvatar_bench.observe.bundles import watched_bundles
 from iluvatar_bench.observe.examine import Examiner
-from iluvatar_bench.observe.folder import ObservedFolder, open_folder, session_of
+from iluvatar_bench.observe.folder import ObservedFolder, earlier_session, open_folder
 from iluvatar_bench.observe.follower import Follower, Name, count_row
 from iluvatar_bench.observe.latent import LatentDamage, look_at_snapshots
 from iluvatar_bench.observe.life import Life
@@ -103,12 +103,12 @@ class _Observer:
         self,
         settings: ObserveSettings,
         follower: Follower,
-        attachment: Attachment,
+        reconciler: Reconciler,
         events: EventLog,
     ) -> None:
         self.settings = settings
         self.follower = follower
-        self.attachment = attachment
+        self.reconciler = reconciler
         self.events = events
 
     async def reconnected(self) -> None:
@@ -116,7 +116,7 @@ class _Observer:
         self.follower.daemon = await _listener(self.settings.address)
         gaps = self.events.gaps
         why = f"events were cut off: {gaps[-1].reason}" if gaps else "events were cut off"
-        await self.attachment.reconcile(why)
+        await self.reconciler.reconcile(why)
 
     async def wait_end(self, stop: asyncio.Event, seconds: float | None) -> None:
         """Return at the end; what is being looked at then has a moment left.
@@ -138,7 +138,7 @@ class _Observer:
         """A second look at what is there, once the subscription has settled."""
         await asyncio.sleep(SECOND_LIST_SECONDS)
         with suppress(ContainerdError):
-            await self.attachment.reconcile()
+            await self.reconciler.reconcile()
 
     def notes(self) -> dict[str, Any]:
         """How whole the observation is, for the manifest."""
@@ -166,8 +166,8 @@ async def _opened(
         await stack.enter_async_context(kept_synced(folder.journals, seconds=SYNC_SECONDS))
         stack.push_async_callback(follower.close)
         await stack.enter_async_context(followed(observer.events))
-        await observer.attachment.reconcile()
-        observer.attachment.bury()
+        await observer.reconciler.reconcile()
+        observer.reconciler.bury()
         for job in _rounds(observer, listeners):
             stack.push_async_callback(end_task, asyncio.create_task(job))
         try:
@@ -234,7 +234,7 @@ async def _assembled(
         on_trial=listeners.trial,
         daemon=daemon,
     )
-    observer = _Observer(settings, follower, Attachment(follower, client, before), events)
+    observer = _Observer(settings, follower, Reconciler(follower, client, before), events)
     return observer
 
 
@@ -279,7 +279,7 @@ async def _begin_manifest(
     settings: ObserveSettings, folder: ObservedFolder, client: Client
 ) -> None:
     before = folder.manifest
-    sessions = [*before.get("sessions", ()), session_of(before)] if before else []
+    sessions = [*before.get("sessions", ()), earlier_session(before)] if before else []
     version = await client.introspection.version()
     folder.manifest = {}
     folder.write_manifest(

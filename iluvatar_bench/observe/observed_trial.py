@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ObservedVerdict:
     """The outcome of one task, or of a container without any."""
 
     outcome: Outcome
@@ -32,23 +32,25 @@ class Said:
     end: TaskEnd | None = None
 
 
-def of_task(end: TaskEnd) -> Said:
+def of_task(end: TaskEnd) -> ObservedVerdict:
     """What the end of a task says."""
     if end.exit_status is None:
-        return Said(outcome=Outcome.UNKNOWN, why=end.note or "its end was not seen", end=end)
+        return ObservedVerdict(
+            outcome=Outcome.UNKNOWN, why=end.note or "its end was not seen", end=end
+        )
     if end.exit_status == 0:
-        return Said(outcome=Outcome.OK, why="it ended by itself with status 0", end=end)
+        return ObservedVerdict(outcome=Outcome.OK, why="it ended by itself with status 0", end=end)
     if end.asked is Asked.YES:
         why = "a client asked containerd for its end: its own runtime sent the signal"
-        return Said(outcome=Outcome.OK, why=why, end=end)
+        return ObservedVerdict(outcome=Outcome.OK, why=why, end=end)
     if end.asked is Asked.PRESUMABLY:
         why = "nobody saw who sent the signal; its task was deleted as by one who had waited for it"
-        return Said(outcome=Outcome.OK, why=why, end=end)
+        return ObservedVerdict(outcome=Outcome.OK, why=why, end=end)
     evidence = end.evidence or Evidence(exit_status=end.exit_status)
     if end.asked is Asked.NOT_KNOWN:
         why = end.note or "who sent the signal that ended it is not known"
-        return Said(outcome=Outcome.UNKNOWN, why=why, evidence=evidence, end=end)
-    return Said(
+        return ObservedVerdict(outcome=Outcome.UNKNOWN, why=why, evidence=evidence, end=end)
+    return ObservedVerdict(
         outcome=Outcome.FAILED,
         why="it ended, and nobody had asked for that",
         symptom=symptom_of(end, evidence),
@@ -57,33 +59,35 @@ def of_task(end: TaskEnd) -> Said:
     )
 
 
-def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> Said:
+def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> ObservedVerdict:
     """What it says that a container is removed and never had a task.
 
     ``bundles_seen``: the folder of bundles is watched, so that one that nobody saw was not made.
     """
     if evidence is None or life.gaps or not life.whole:
         why = "it had no task while it was watched, and that was not all the time"
-        return Said(outcome=Outcome.UNKNOWN, why=why)
+        return ObservedVerdict(outcome=Outcome.UNKNOWN, why=why)
     upper = life.snapshot.upper_directory if life.snapshot is not None else None
     found = symptom_of_no_task(evidence, upper.rpartition("/")[0] if upper else None)
     if found is not None:
         symptom, evidence = found
         why = "a task was asked for, and its root file system could not be mounted"
-        return Said(outcome=Outcome.FAILED, why=why, symptom=symptom, evidence=evidence)
+        return ObservedVerdict(outcome=Outcome.FAILED, why=why, symptom=symptom, evidence=evidence)
     if life.task_asked_at is not None:
-        return Said(
+        return ObservedVerdict(
             outcome=Outcome.FAILED,
             why="a task was asked for (its bundle was made), and none came about",
             symptom=BugClass.CREATE_REJECTED,
             evidence=evidence,
         )
     if not bundles_seen:
-        return Said(outcome=Outcome.UNKNOWN, why="whether a task was asked for is not known")
-    return Said(outcome=Outcome.OK, why="nobody asked for a task")
+        return ObservedVerdict(
+            outcome=Outcome.UNKNOWN, why="whether a task was asked for is not known"
+        )
+    return ObservedVerdict(outcome=Outcome.OK, why="nobody asked for a task")
 
 
-def worst(said: Sequence[Said]) -> Said:
+def worst(said: Sequence[ObservedVerdict]) -> ObservedVerdict:
     """Of several tasks: the first that failed, else one that is not known, else the last."""
     for outcome in (Outcome.FAILED, Outcome.UNKNOWN):
         for one in said:
@@ -92,7 +96,9 @@ def worst(said: Sequence[Said]) -> Said:
     return said[-1]
 
 
-def observed_trial(life: Life, said: Said, *, run_id: str, number: int, witnessed: bool) -> Trial:
+def observed_trial(
+    life: Life, said: ObservedVerdict, *, run_id: str, number: int, witnessed: bool
+) -> Trial:
     """The trial of a container that has been removed."""
     evidence = said.evidence
     verdict = _attributed(said.symptom, evidence) if said.symptom and evidence else None
