@@ -8,7 +8,8 @@ matter which driver made the cgroup. Files of version 1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,10 +49,13 @@ class CgroupUsage:
 
 @dataclass(frozen=True, slots=True)
 class CgroupPlaces:
-    """Where one process's cgroup is: its path, and its directory in each hierarchy."""
+    """Where one process's cgroup is: its path, and those of its files that count something.
+
+    Which there are is found out once: of each hierarchy's directory most files are not there.
+    """
 
     path: str
-    directories: tuple[Path, ...]
+    files: tuple[str, ...]
 
 
 def cgroup_mounts() -> Mapping[str, Path]:
@@ -83,38 +87,61 @@ def cgroup_places(pid: int, mounts: Mapping[str, Path]) -> CgroupPlaces | None:
     if chosen is None:
         return None
     directories = {
-        mounts[name] / path.lstrip("/"): None
+        str(mounts[name] / path.lstrip("/")): None
         for name, path in paths.items()
         if name in mounts and path != "/"
     }
-    return CgroupPlaces(chosen, tuple(directories))
+    return CgroupPlaces(chosen, counting_files(directories))
+
+
+def counting_files(directories: Iterable[str]) -> tuple[str, ...]:
+    """The files in a cgroup's directories that count something."""
+    return tuple(
+        file
+        for directory in directories
+        for name in (*_FIELDS, *_PRESSURES, _DISK_2, _DISK_1)
+        if Path(file := f"{directory}/{name}").exists()
+    )
 
 
 def read_usage(places: CgroupPlaces) -> CgroupUsage | None:
     """What the cgroup has used; None where it is gone."""
     facts: dict[str, float | int] = {}
-    for directory in places.directories:
-        for name, value in _facts(directory):
+    for file in places.files:
+        for name, value in _facts(file):
             facts.setdefault(name, value)
     return CgroupUsage(**facts) if facts else None  # type: ignore[arg-type]
 
 
-def _facts(directory: Path) -> Iterator[tuple[str, float | int]]:
-    for file, fields in _FIELDS.items():
-        text = _read(directory / file)
-        if text is None:
-            continue
+def _facts(file: str) -> Iterator[tuple[str, float | int]]:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(descriptor, _MOST_BYTES).decode()
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return
+    name = file.rpartition("/")[2]
+    if name in _PRESSURES:
+        total = text.partition("\n")[0].rpartition("total=")[2]
+        if total:
+            yield _PRESSURES[name], int(total) / 1000
+    elif name in (_DISK_1, _DISK_2):
+        yield from _disk(name, text)
+    else:
         values = _values(text)
-        for key, (name, scale) in fields.items():
+        for key, (fact, scale) in _FIELDS[name].items():
             if key in values:
-                yield name, values[key] / scale if scale != 1 else values[key]
-    for resource in ("cpu", "memory", "io"):
-        text = _read(directory / f"{resource}.pressure")
-        if text is not None and "total=" in text:
-            total = int(text.splitlines()[0].rpartition("total=")[2])
-            yield f"{resource}_pressure_ms", total / 1000
-    yield from _disk(directory)
+                yield fact, values[key] / scale if scale != 1 else values[key]
 
+
+_MOST_BYTES = 65536
+
+_PRESSURES: Mapping[str, str] = {
+    f"{resource}.pressure": f"{resource}_pressure_ms" for resource in ("cpu", "memory", "io")
+}
+_DISK_1, _DISK_2 = "blkio.throttle.io_service_bytes", "io.stat"
 
 _FIELDS: Mapping[str, Mapping[str, tuple[str, int]]] = {
     "cpu.stat": {
@@ -139,22 +166,13 @@ def _values(text: str) -> dict[str, int]:
     return {key: int(value) for key, _, value in pairs if value.isdigit()}
 
 
-def _disk(directory: Path) -> Iterator[tuple[str, int]]:
+def _disk(name: str, text: str) -> Iterator[tuple[str, int]]:
     """Bytes read and written, over all devices."""
-    text = _read(directory / "io.stat")
-    if text is not None:
+    if name == _DISK_2:
         words = [word.partition("=") for word in text.split()]
-        for key, name in (("rbytes", "io_read_bytes"), ("wbytes", "io_written_bytes")):
-            yield name, sum(int(value) for word, _, value in words if word == key)
-    text = _read(directory / "blkio.throttle.io_service_bytes")
-    if text is not None:
-        rows = [line.split() for line in text.splitlines()]
-        for key, name in (("Read", "io_read_bytes"), ("Write", "io_written_bytes")):
-            yield name, sum(int(row[2]) for row in rows if len(row) == 3 and row[1] == key)
-
-
-def _read(file: Path) -> str | None:
-    try:
-        return file.read_text()
-    except OSError:
-        return None
+        for key, fact in (("rbytes", "io_read_bytes"), ("wbytes", "io_written_bytes")):
+            yield fact, sum(int(value) for word, _, value in words if word == key)
+        return
+    rows = [line.split() for line in text.splitlines()]
+    for key, fact in (("Read", "io_read_bytes"), ("Write", "io_written_bytes")):
+        yield fact, sum(int(row[2]) for row in rows if len(row) == 3 and row[1] == key)

@@ -9,6 +9,7 @@ from iluvatar_bench.host.kernel.cgroup_usage import (
     CgroupUsage,
     cgroup_mounts,
     cgroup_places,
+    counting_files,
     read_usage,
 )
 
@@ -43,7 +44,7 @@ USED = CgroupUsage(
 def written(folder: Path, files: dict[str, str]) -> CgroupPlaces:
     for name, text in files.items():
         (folder / name).write_text(text)
-    return CgroupPlaces("/x", (folder,))
+    return CgroupPlaces("/x", counting_files([str(folder)]))
 
 
 def test_both_versions_say_the_same(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_both_versions_say_the_same(tmp_path: Path) -> None:
 
 
 def test_a_cgroup_that_is_gone_has_used_nothing_that_is_known(tmp_path: Path) -> None:
-    assert read_usage(CgroupPlaces("/gone", (tmp_path / "gone",))) is None
+    assert read_usage(CgroupPlaces("/gone", (str(tmp_path / "memory.current"),))) is None
 
 
 def test_a_process_that_is_gone_is_nowhere() -> None:
