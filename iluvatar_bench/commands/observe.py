@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
+import sys
 from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +21,8 @@ from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from iluvatar_bench.observe import LatentDamage, ObserveSettings
     from iluvatar_bench.records import Trial
 
@@ -58,6 +64,16 @@ def observe_command(
     sample_seconds: Annotated[
         float, typer.Option(min=0, help="period of memory and cgroup counters; 0: none")
     ] = 10.0,
+    on_failure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="run this for each failure: no shell; the failure as JSON on its standard input",
+        ),
+    ] = None,
+    unit: Annotated[
+        bool, typer.Option("--unit", help="print a systemd unit that does this, and do nothing")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Watch the containers of every client of a running containerd; nothing is changed there.
@@ -67,7 +83,7 @@ def observe_command(
     order; a killed one is gone on with by the same --out.
     """
     from iluvatar_bench.audit import SYSTEM_SOCKET
-    from iluvatar_bench.observe import Listeners, ObserveSettings, observe
+    from iluvatar_bench.observe import ObserveSettings
 
     seconds = None if duration is None else _seconds(duration)
     settings = ObserveSettings(
@@ -79,19 +95,44 @@ def observe_command(
         with_args=with_args,
         sample_seconds=sample_seconds,
     )
+    if unit:
+        print_plain(_unit(settings, duration, on_failure))
+        return
     told = _Told(as_json)
-    listeners = Listeners(
-        ready=lambda found: told.ready(settings, found), trial=told.trial, latent=told.latent
-    )
     path, _ = run_stoppable(
-        lambda stop: observe(settings, stop=stop, seconds=seconds, listeners=listeners),
-        told=lambda: None,
+        lambda stop: _observed(settings, stop, seconds, told, on_failure), told=lambda: None
     )
     # Only now: whoever watches for a month does without pandas.
     from iluvatar_bench.observe.write_tables import write_observed
 
     write_observed(path)
     told.end(path)
+
+
+async def _observed(
+    settings: ObserveSettings,
+    stop: asyncio.Event,
+    seconds: float | None,
+    told: _Told,
+    on_failure: str | None,
+) -> Path:
+    from iluvatar_bench.observe import Listeners, observe
+    from iluvatar_bench.observe.on_failure import failure_command
+
+    async with AsyncExitStack() as stack:
+        command = None
+        if on_failure is not None:
+            command = await stack.enter_async_context(failure_command(_words(on_failure)))
+
+        def trial(ended: Trial) -> None:
+            told.trial(ended)
+            if command is not None and ended.bug_class is not None:
+                command.call(trial_row(ended))
+
+        listeners = Listeners(
+            ready=lambda found: told.ready(settings, found), trial=trial, latent=told.latent
+        )
+        return await observe(settings, stop=stop, seconds=seconds, listeners=listeners)
 
 
 class _Told:
@@ -118,7 +159,7 @@ class _Told:
         if trial.bug_class is not None:
             self._failures[client, trial.bug_class, trial.mechanism or "unknown"] += 1
         if self._as_json:
-            self._line({"kind": "trial", **_trial_row(trial)})
+            self._line({"kind": "trial", **trial_row(trial)})
         elif trial.bug_class is not None:
             when = f"{datetime.now(UTC):%H:%M:%S}"
             print_plain(
@@ -157,7 +198,8 @@ class _Told:
         print_plain(json.dumps(document))
 
 
-def _trial_row(trial: Trial) -> dict[str, Any]:
+def trial_row(trial: Trial) -> dict[str, Any]:
+    """A trial as a line of ``--json``, and as a failure's command gets it."""
     return {
         "trial": trial.trial,
         "container": trial.container_id,
@@ -174,6 +216,34 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
 def _shown(text: str) -> str:
     """A line of what anybody may have written: nothing in it commands a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)[:500]
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--on-failure {command}: {error}") from error
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(f"--on-failure {command}: there is no such program")
+    return words
+
+
+def _unit(settings: ObserveSettings, duration: str | None, on_failure: str | None) -> str:
+    """The unit that observes with the options of this call."""
+    from iluvatar_bench.observe.unit import systemd_unit
+
+    arguments = ["--address", str(settings.address)]
+    for name in settings.namespaces:
+        arguments += ["--namespace", name]
+    for label, value in settings.labels.items():
+        arguments += ["--client", f"{label}={value}"]
+    arguments += ["--for", duration] if duration is not None else []
+    arguments += [] if settings.witness else ["--no-witness"]
+    arguments += ["--with-args"] if settings.with_args else []
+    arguments += ["--sample-seconds", f"{settings.sample_seconds:g}"]
+    arguments += ["--on-failure", on_failure] if on_failure is not None else []
+    program = shutil.which("iluvatar-bench") or str(Path(sys.executable).parent / "iluvatar-bench")
+    return systemd_unit(program, folder=settings.out.absolute(), arguments=arguments).rstrip()
 
 
 def _new_folder() -> Path:

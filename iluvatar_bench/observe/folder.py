@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ class ObservedFolder:
     def run_id(self) -> str:
         """The run's id: the folder's name."""
         return self.path.name
+
+    @property
+    def lock_path(self) -> Path:
+        """What keeps other processes away."""
+        return self._lock.path
+
+    def discard_if_unbegun(self) -> None:
+        """Remove the folder of an observation that never began; whatever is in it keeps it."""
+        if (self.path / "manifest.json").exists():
+            return
+        self._lock.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
 
     @property
     def journals(self) -> tuple[Journal, ...]:
@@ -188,7 +202,7 @@ def open_folder(path: Path, *, segment_bytes: int) -> ObservedFolder:
         ) from error
     folder = ObservedFolder(path, segment_bytes=segment_bytes)
     before = _manifest(path)
-    if before is None and any(path.iterdir()):
+    if before is None and any(there.name != folder.lock_path.name for there in path.iterdir()):
         raise UsageError(f"{path} holds something else: choose a folder that is empty or new")
     folder.claim()
     folder.manifest = before or {}

@@ -88,6 +88,7 @@ async def observe(
     listeners = listeners or Listeners()
     folder = open_folder(settings.out, segment_bytes=settings.segment_bytes)
     async with AsyncExitStack() as stack:
+        stack.callback(folder.discard_if_unbegun)
         stack.callback(folder.flush_and_close)
         client = await stack.enter_async_context(open_reader(settings.address))
         observer = await stack.enter_async_context(_opened(settings, folder, client, listeners))

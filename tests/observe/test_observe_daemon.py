@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from iluvatar_bench.containerd.daemon.private import Node
@@ -292,7 +293,12 @@ async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
             await worker.create(name)
         await worker.remove("early")
         await first.wait_for("trial")
+        readers = psutil.Process(first.process.pid).children()
+        assert len(readers) == 1
         await first.kill()
+    # What reads the kernel's record removes its traces and ends.
+    _, alive = await asyncio.to_thread(psutil.wait_procs, readers, 20)
+    assert alive == []
     await worker.remove("meanwhile")
     await worker.create("between")
     cut_off = open_run(out)
