@@ -128,7 +128,11 @@ def _mount_error(evidence: Evidence, folder: str | None) -> str | None:
     if not folder:
         return None
     named = (f"'{folder}/", f"{folder}'")
-    for line in evidence.kernel_log or ():
-        if line.startswith("overlayfs: failed to") and any(name in line for name in named):
-            return line
-    return None
+    found = (line for line in mount_errors(evidence) if any(name in line for name in named))
+    return next(found, None)
+
+
+def mount_errors(evidence: Evidence) -> tuple[str, ...]:
+    """What the kernel logged of overlays that could not be mounted, whosesoever they were."""
+    lines = evidence.kernel_log or ()
+    return tuple(line for line in lines if line.startswith("overlayfs: failed to"))

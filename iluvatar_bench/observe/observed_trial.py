@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from iluvatar_bench.bugs import RULES_VERSION, Attribution, BugClass, Evidence, Mechanism, attribute
-from iluvatar_bench.observe.ending import Asked, TaskEnd, symptom_of, symptom_of_no_task
+from iluvatar_bench.observe.ending import (
+    Asked,
+    TaskEnd,
+    mount_errors,
+    symptom_of,
+    symptom_of_no_task,
+)
 from iluvatar_bench.observe.life import Life
 from iluvatar_bench.records import Outcome, Trial, UnknownClass
 from iluvatar_bench.records.run_status import OBSERVED
@@ -74,10 +80,12 @@ def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> 
         why = "a task was asked for, and its root file system could not be mounted"
         return ObservedVerdict(outcome=Outcome.FAILED, why=why, symptom=symptom, evidence=evidence)
     if life.task_asked_at is not None:
+        # With its snapshot gone, or a mount of somebody's that failed, it may have been the mount.
+        mounted = evidence.snapshot_found is True and not mount_errors(evidence)
         return ObservedVerdict(
             outcome=Outcome.FAILED,
             why="a task was asked for (its bundle was made), and none came about",
-            symptom=BugClass.CREATE_REJECTED,
+            symptom=BugClass.CREATE_REJECTED if mounted else BugClass.UNCLASSIFIED,
             evidence=evidence,
         )
     if not bundles_seen:

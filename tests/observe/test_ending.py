@@ -126,8 +126,13 @@ def test_a_container_without_a_task() -> None:
     assert of_no_task(life, nothing, bundles_seen=True).outcome is Outcome.OK
     assert of_no_task(life, nothing, bundles_seen=False).outcome is Outcome.UNKNOWN
     life.task_asked_at = 1.0
-    asked = of_no_task(life, nothing, bundles_seen=True)
-    assert (asked.outcome, asked.symptom) == (Outcome.FAILED, BugClass.CREATE_REJECTED)
+    for found, bug_class in (
+        (Evidence(snapshot_found=True), BugClass.CREATE_REJECTED),
+        (Evidence(snapshot_found=False), BugClass.UNCLASSIFIED),
+        (nothing, BugClass.UNCLASSIFIED),
+    ):
+        asked = of_no_task(life, found, bundles_seen=True)
+        assert (asked.outcome, asked.symptom) == (Outcome.FAILED, bug_class)
     life.gaps.append("away")
     assert of_no_task(life, nothing, bundles_seen=True).outcome is Outcome.UNKNOWN
 

@@ -164,6 +164,7 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
     assert set(run.seen["events"]["topic"]) >= {"/containers/create", "/tasks/exit"}
 
 
+@pytest.mark.slow
 async def test_a_collected_snapshot_is_told_while_it_is_latent(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:
@@ -240,6 +241,7 @@ async def test_without_the_witness_a_signal_is_nobodys(
     assert "who killed whom is not proven" in str(open_run(tmp_path / "observed"))
 
 
+@pytest.mark.slow
 async def test_one_client_of_several_is_chosen_by_a_label(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:
@@ -257,6 +259,7 @@ async def test_one_client_of_several_is_chosen_by_a_label(
     assert SLEEPING in evidence
 
 
+@pytest.mark.slow
 async def test_a_daemon_that_is_restarted_leaves_gaps_and_nothing_else(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:
