@@ -80,12 +80,10 @@ def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> 
         why = "a task was asked for, and its root file system could not be mounted"
         return ObservedVerdict(outcome=Outcome.FAILED, why=why, symptom=symptom, evidence=evidence)
     if life.task_asked_at is not None:
-        # With its snapshot gone, or a mount of somebody's that failed, it may have been the mount.
-        mounted = evidence.snapshot_found is True and not mount_errors(evidence)
         return ObservedVerdict(
             outcome=Outcome.FAILED,
             why="a task was asked for (its bundle was made), and none came about",
-            symptom=BugClass.CREATE_REJECTED if mounted else BugClass.UNCLASSIFIED,
+            symptom=BugClass.CREATE_REJECTED if _mounted(life, evidence) else BugClass.UNCLASSIFIED,
             evidence=evidence,
         )
     if not bundles_seen:
@@ -93,6 +91,17 @@ def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> 
             outcome=Outcome.UNKNOWN, why="whether a task was asked for is not known"
         )
     return ObservedVerdict(outcome=Outcome.OK, why="nobody asked for a task")
+
+
+def _mounted(life: Life, evidence: Evidence) -> bool:
+    """Whether the root file system of a task that did not come about was mounted all the same.
+
+    The kernel logs every overlay that it cannot mount, since 4.x (fs/overlayfs/super.c). A bind of
+    what is gone leaves no line.
+    """
+    overlay = life.snapshot is not None and life.snapshot.snapshotter == "overlayfs"
+    silent = evidence.kernel_log is not None and not mount_errors(evidence)
+    return silent and (overlay or evidence.snapshot_found is True)
 
 
 def worst(said: Sequence[ObservedVerdict]) -> ObservedVerdict:

@@ -16,7 +16,7 @@ from iluvatar_bench.observe.ending import (
     symptom_of_no_task,
 )
 from iluvatar_bench.observe.known_shims import with_known_shims
-from iluvatar_bench.observe.life import Life, ObservedTask
+from iluvatar_bench.observe.life import KnownSnapshot, Life, ObservedTask
 from iluvatar_bench.observe.observed_trial import observed_trial, of_no_task, of_task, worst
 from iluvatar_bench.records import Outcome
 
@@ -126,9 +126,12 @@ def test_a_container_without_a_task() -> None:
     assert of_no_task(life, nothing, bundles_seen=True).outcome is Outcome.OK
     assert of_no_task(life, nothing, bundles_seen=False).outcome is Outcome.UNKNOWN
     life.task_asked_at = 1.0
+    life.snapshot = KnownSnapshot("overlayfs", "own", "")
+    others = Evidence(snapshot_found=False, kernel_log=("overlayfs: failed to resolve '/x': -2",))
     for found, bug_class in (
-        (Evidence(snapshot_found=True), BugClass.CREATE_REJECTED),
-        (Evidence(snapshot_found=False), BugClass.UNCLASSIFIED),
+        (Evidence(snapshot_found=True, kernel_log=()), BugClass.CREATE_REJECTED),
+        (Evidence(snapshot_found=False, kernel_log=()), BugClass.CREATE_REJECTED),
+        (others, BugClass.UNCLASSIFIED),
         (nothing, BugClass.UNCLASSIFIED),
     ):
         asked = of_no_task(life, found, bundles_seen=True)
