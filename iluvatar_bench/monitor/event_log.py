@@ -74,7 +74,7 @@ def event_record(event: DaemonEvent, run_id: str) -> Event:
 class EventLog:
     """The events of one namespace, or those that ``filters`` let through.
 
-    ``events`` are the last :data:`MOST_EVENTS_KEPT`; ``on_event`` has had every one. ``gaps`` are
+    ``events`` are the last ``most_kept``; ``on_event`` has had every one. ``gaps`` are
     the times in which some may be missing; ``broken`` says why nothing more will come, once this
     daemon has refused to give events at all.
     """
@@ -87,8 +87,9 @@ class EventLog:
         on_reconnect: Callable[[], Awaitable[None]] | None = None,
         filters: Sequence[str] | None = None,
         read_only: bool = False,
+        most_kept: int = MOST_EVENTS_KEPT,
     ) -> None:
-        self.events: deque[DaemonEvent] = deque(maxlen=MOST_EVENTS_KEPT)
+        self.events: deque[DaemonEvent] = deque(maxlen=most_kept)
         self.gaps: list[Gap] = []
         self.broken: str | None = None
         self._client = client

@@ -159,11 +159,14 @@ class Follower:
 
     def told(self, death: Death) -> None:
         """One way has told the end of a task's process."""
-        self.watch.note_told(death)
         namespace, _, own = death.container_id.partition("/")
         name = (namespace, own)
         life = self.lives.get(name) or self.closing.get(name)
-        if life is None or life.task is None or death.exit_status is None:
+        if life is None:
+            # Told late, of one that has its trial.
+            return
+        self.watch.note_told(death)
+        if life.task is None or death.exit_status is None:
             return
         if life.task.pid == death.pid:
             self.watch.note_death(life)

@@ -203,6 +203,8 @@ async def _assembled(
         on_reconnect=lambda: observer.reconnected(),
         filters=settings.filters,
         read_only=True,
+        # Each container keeps its own.
+        most_kept=0,
     )
     watch = TaskWatch(
         _monitor(
