@@ -55,7 +55,7 @@ class Mechanism(StrEnum):
     SNAPSHOT_COLLECTED = "snapshot_collected"
     """Containerd's garbage collector removed the snapshot while it was needed."""
     COLLATERAL_KILL = "collateral_kill"
-    """A Kill meant for another container in the same cgroup hit this one."""
+    """A Kill meant for another container in the same cgroup, or one above it, hit this one."""
     OWN_KILL = "own_kill"
     """This client itself killed the process: by Tasks.Kill, or by a signal from outside."""
     OOM = "oom"
