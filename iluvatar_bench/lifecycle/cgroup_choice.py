@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 
 from iluvatar_bench.host.kernel.cgroup_names import (
+    EXAMPLE_PATH,
     CgroupDriver,
     CgroupName,
     container_cgroup,
     relative_cgroup,
 )
 from iluvatar_bench.profiles.profile import Profile
-
-EXAMPLE_PATH = "kata/vfiotest"
-"""The ``cgroupsPath`` of containerd/rust-extensions' client example, which workers copied
-(crates/client/examples/container_spec.json, line 113, at 6fb72d3 and in every release before)."""
 
 _NUMBERED = re.compile(r"-(?P<run>[^-]+)-(?P<number>\d{5,})(?:-\d+)?$")
 """The end of a trial's container id: the run's, and the trial's number."""

@@ -21,6 +21,11 @@ _UNIT_PREFIX = "iluvatar_bench"
 """In the name of every slice and scope of ours; with a dash it would be two levels."""
 
 
+EXAMPLE_PATH = "kata/vfiotest"
+"""The ``cgroupsPath`` of containerd/rust-extensions' client example, which workers copied
+(https://github.com/containerd/rust-extensions/blob/6fb72d3/crates/client/examples/container_spec.json,
+line 113, as of 2026-07-01)."""
+
 SHIMS = "shims"
 """The cgroup of shims whose containers' paths are relative, below a place's cgroup."""
 
