@@ -44,6 +44,10 @@ Plugins = Annotated[
 PoolSize = Annotated[
     int, typer.Option("--pool-size", min=0, max=1000, help="networks that are kept warm")
 ]
+ReadySeconds = Annotated[
+    float,
+    typer.Option("--ready-seconds", help="how long a started function may be silent"),
+]
 
 
 def network_settings(

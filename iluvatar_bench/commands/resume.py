@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
 from iluvatar_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from iluvatar_bench.records.run_result import RunResult
 
 
 def run_options(
@@ -41,7 +44,6 @@ def run_options(
 
 
 def _resume(name: str, as_json: bool) -> None:
-    from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
     from iluvatar_bench.runs import find_run, open_run, resume_run
 
@@ -60,6 +62,17 @@ def _resume(name: str, as_json: bool) -> None:
         result, stopped = run_stoppable(
             lambda stop: resume_run(path, on_trial=on_trial, on_arrival=on_arrival, stop=stop)
         )
+    end_run(result, stopped=stopped, as_json=as_json)
+
+
+def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
+    """Print a run's table, or its document for scripts; one that was stopped has its status.
+
+    Raises:
+        typer.Exit: it was stopped.
+    """
+    from iluvatar_bench.report import comparison_table
+
     if as_json:
         print_json(result.as_json())
     else:

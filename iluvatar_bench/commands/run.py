@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
+from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import (
     Address,
     AsJson,
@@ -18,6 +18,7 @@ from iluvatar_bench.commands.options import (
     Plugins,
     PoolSize,
     ProfileName,
+    ReadySeconds,
     Results,
     Seed,
     Sets,
@@ -25,8 +26,8 @@ from iluvatar_bench.commands.options import (
     Trials,
     network_settings,
 )
-from iluvatar_bench.commands.output import example, print_json, print_plain, print_table
-from iluvatar_bench.commands.resume import run_options
+from iluvatar_bench.commands.output import example
+from iluvatar_bench.commands.resume import end_run, run_options
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def cold_start_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
-    from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
 
@@ -88,18 +89,13 @@ def cold_start_command(
                 function=function,
                 address=address,
                 pool_size=pool_size,
+                ready_seconds=ready_seconds,
                 network=network,
                 on_trial=on_trial,
                 stop=stop,
             )
         )
-    if as_json:
-        print_json(result.as_json())
-    else:
-        print_table(comparison_table(result.rates))
-        print_plain(str(result))
-    if stopped:
-        raise typer.Exit(INTERRUPTED_STATUS)
+    end_run(result, stopped=stopped, as_json=as_json)
 
 
 @run_app.command(
@@ -137,6 +133,7 @@ def churn_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -171,6 +168,7 @@ def churn_command(
         address=address,
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
+        ready_seconds=ready_seconds,
     )
 
 
@@ -215,6 +213,7 @@ def trace_command(
     bridge: Bridge = None,
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -251,12 +250,12 @@ def trace_command(
         address=address,
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
+        ready_seconds=ready_seconds,
     )
 
 
 def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
-    from iluvatar_bench.report import comparison_table
     from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
 
@@ -272,13 +271,7 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) ->
                 stop=stop,
             )
         )
-    if as_json:
-        print_json(result.as_json())
-    else:
-        print_table(comparison_table(result.rates))
-        print_plain(str(result))
-    if stopped:
-        raise typer.Exit(INTERRUPTED_STATUS)
+    end_run(result, stopped=stopped, as_json=as_json)
 
 
 def _pooled(text: str, memory_mib: int) -> PooledFunction:

@@ -71,7 +71,7 @@ async def execute(
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
         testbed.observations.close()
-        _keep(
+        write_run(
             folder,
             {
                 **document,
@@ -99,10 +99,14 @@ async def execute(
     return replace(open_run(folder.path), recorded=False)
 
 
-def _keep(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     """Write every table, and last the manifest: until then the journals are read.
 
     Where there is no room for them, what had ended is in the journals, and the manifest says so.
+
+    Raises:
+        DiskFull: there was no room.
+        UnusablePath: a table cannot be written for another reason.
     """
     try:
         _write(folder, manifest)

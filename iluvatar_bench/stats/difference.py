@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import fisher_exact
+import scipy
 
 from iluvatar_bench.stats.rates import Rate, rate
 
@@ -66,7 +66,7 @@ def rate_difference(
         high = min(1.0, estimate + math.hypot(_above(candidate), _below(baseline)))
         table = [[side.count, side.total - side.count] for side in (candidate, baseline)]
         # Rounding can leave 1 + 1e-16.
-        p_value = min(1.0, float(fisher_exact(table).pvalue))
+        p_value = min(1.0, float(scipy.stats.fisher_exact(table).pvalue))
     return RateDifference(
         baseline=baseline,
         candidate=candidate,

@@ -11,7 +11,7 @@ import operator
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy.stats import gamma
+import scipy
 
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.stats._checks import check_confidence, refuse_missing, require_columns
@@ -83,8 +83,8 @@ def deaths_per_hour(deaths: int, container_hours: float, *, confidence: float = 
     if hours > 0:
         estimate = deaths / hours
         tail = (1 - confidence) / 2
-        low = float(gamma.ppf(tail, deaths)) / hours if deaths > 0 else 0.0
-        high = float(gamma.isf(tail, deaths + 1)) / hours
+        low = float(scipy.special.gammaincinv(deaths, tail)) / hours if deaths > 0 else 0.0
+        high = float(scipy.special.gammainccinv(deaths + 1, tail)) / hours
         zero_bound = -math.log1p(-confidence) / hours
     return DeathRate(
         deaths=deaths,

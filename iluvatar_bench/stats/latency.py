@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.stats._checks import check_confidence, refuse_missing, require_columns
@@ -143,7 +143,7 @@ def _interval(
     high_is_known = q ** len(values) <= tail
     if len(values) < 2 or not (low_is_known | high_is_known).any():
         return np.full(len(q), math.nan), np.full(len(q), math.nan)
-    result = bootstrap(
+    result = scipy.stats.bootstrap(
         (values,),
         lambda sample, axis: np.quantile(sample, q, axis=axis),
         vectorized=True,

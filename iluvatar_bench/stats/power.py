@@ -10,9 +10,8 @@ import math
 import operator
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import binom, norm
 
 from iluvatar_bench.stats._checks import check_confidence, check_probability
 
@@ -59,11 +58,12 @@ def fisher_power(
         return 0.0
     all_b, all_c = np.arange(n_b + 1), np.arange(n_c + 1)
     # Not pmf itself: scipy's overflows at rates near 1e-308.
-    x_b = np.exp(binom.logpmf(all_b, n_b, baseline_rate))
-    x_c = np.exp(binom.logpmf(all_c, n_c, candidate_rate))
+    x_b = np.exp(scipy.stats.binom.logpmf(all_b, n_b, baseline_rate))
+    x_c = np.exp(scipy.stats.binom.logpmf(all_c, n_c, candidate_rate))
     # Given their sum, two counts with one common rate are hypergeometric whatever that rate is.
     # Taken from these logarithms it is a hundred times as fast as scipy's hypergeom.
-    equal_b, equal_c = binom.logpmf(all_b, n_b, 0.5), binom.logpmf(all_c, n_c, 0.5)
+    equal_b = scipy.stats.binom.logpmf(all_b, n_b, 0.5)
+    equal_c = scipy.stats.binom.logpmf(all_c, n_c, 0.5)
     power = 0.0
     for failed in np.flatnonzero(np.convolve(x_b, x_c) > _NEGLIGIBLE).tolist():
         # The tables with this many failures in total: all that the test compares with.
@@ -155,7 +155,7 @@ def trials_for_half_width(
     if not 0 < half_width < 0.5:
         raise ValueError(f"half_width must lie between 0 and 0.5, not {half_width}")
 
-    z = float(norm.isf((1 - confidence) / 2))
+    z = float(scipy.stats.norm.isf((1 - confidence) / 2))
     variance = expected_rate * (1 - expected_rate)
 
     def excess(trials: float) -> float:
@@ -167,14 +167,16 @@ def trials_for_half_width(
         enough *= 2
     if enough == 1.0:
         return 1
-    return math.ceil(float(brentq(excess, enough / 2, enough)) - 1e-9)
+    return math.ceil(float(scipy.optimize.brentq(excess, enough / 2, enough)) - 1e-9)
 
 
 def _approximate_trials(baseline: float, candidate: float, power: float, alpha: float) -> float:
     pooled = (baseline + candidate) / 2
     spread_if_equal = math.sqrt(2 * pooled * (1 - pooled))
     spread = math.sqrt(baseline * (1 - baseline) + candidate * (1 - candidate))
-    needed = norm.isf(alpha / 2) * spread_if_equal + norm.ppf(power) * spread
+    needed = (
+        scipy.stats.norm.isf(alpha / 2) * spread_if_equal + scipy.stats.norm.ppf(power) * spread
+    )
     return float(needed / (candidate - baseline)) ** 2
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from scipy.stats import beta, norm
+import scipy
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome, UnknownClass
@@ -121,7 +121,7 @@ def rate(
 
 
 def _wilson(count: int, total: int, tail: float) -> tuple[float, float]:
-    z, p = float(norm.isf(tail)), count / total
+    z, p = float(-scipy.special.ndtri(tail)), count / total
     middle = p + z**2 / (2 * total)
     reach = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))
     scale = 1 + z**2 / total
@@ -131,7 +131,9 @@ def _wilson(count: int, total: int, tail: float) -> tuple[float, float]:
 def _clopper_pearson(count: int, total: int, tail: float) -> tuple[float, float]:
     # NaN where a parameter is 0: at 0 of n below and at n of n above.
     others = total - count
-    return float(beta.ppf(tail, count, others + 1)), float(beta.isf(tail, count + 1, others))
+    low = scipy.special.betaincinv(count, others + 1, tail)
+    high = scipy.special.betainccinv(count + 1, others, tail)
+    return float(low), float(high)
 
 
 def zero_failure_upper_bound(total: int, *, confidence: float = 0.95) -> float:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import chi2, hypergeom, norm
 
 from iluvatar_bench.stats._checks import check_confidence
 from iluvatar_bench.stats.difference import rate_difference
@@ -133,7 +133,7 @@ def _risk_difference(cells: NDArray[np.int64], confidence: float) -> tuple[float
     estimate = float(((x1 * n0 - x0 * n1) / total).sum()) / weight
     p = float(((n1**2 * x0 - n0**2 * x1 + n1 * n0 * (n0 - n1) / 2) / total**2).sum())
     q = float(((x1 * (n0 - x0) + x0 * (n1 - x1)) / (2 * total)).sum())
-    z_squared = float(norm.isf((1 - confidence) / 2)) ** 2
+    z_squared = float(scipy.stats.norm.isf((1 - confidence) / 2)) ** 2
     middle = estimate + z_squared * p / (2 * weight**2)
     # Zero in exact arithmetic at the corner (all against none); rounding may fall below.
     margin = math.sqrt(max(0.0, middle**2 - estimate**2 + z_squared * q / weight**2))
@@ -148,7 +148,9 @@ def _exact_p(cells: NDArray[np.int64]) -> float:
         n1, n0, failed = x1 + y1, x0 + y0, x1 + x0
         lowest, highest = max(0, failed - n0), min(failed, n1)
         support = np.arange(lowest, highest + 1)
-        probability = np.convolve(probability, hypergeom.pmf(support, n1 + n0, n1, failed))
+        probability = np.convolve(
+            probability, scipy.stats.hypergeom.pmf(support, n1 + n0, n1, failed)
+        )
         observed += x1 - lowest
     as_extreme = probability[probability <= probability[observed] * _TIE]
     return min(1.0, float(as_extreme.sum()))
@@ -165,7 +167,7 @@ def _cochran_mantel_haenszel(cells: NDArray[np.int64]) -> tuple[float, float]:
     excess = float((x1 - n1 * failed / total).sum())
     variance = float((n1 * n0 * failed * (total - failed) / (total**2 * (total - 1))).sum())
     statistic = excess**2 / variance
-    return statistic, float(chi2.sf(statistic, 1))
+    return statistic, float(scipy.stats.chi2.sf(statistic, 1))
 
 
 def _margins(cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
@@ -189,5 +191,5 @@ def _odds_ratio(cells: NDArray[np.int64], confidence: float) -> tuple[float, flo
         + float((q * s).sum()) / against**2
     ) / 2
     estimate = for_level / against
-    factor = math.exp(float(norm.isf((1 - confidence) / 2)) * math.sqrt(variance))
+    factor = math.exp(float(scipy.stats.norm.isf((1 - confidence) / 2)) * math.sqrt(variance))
     return estimate, estimate / factor, estimate * factor

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import CensoredData, ecdf
 
 from iluvatar_bench.records import Outcome
 from iluvatar_bench.stats._checks import check_confidence, refuse_rows, require_columns
@@ -172,7 +172,9 @@ def _curve(
     alpha = 1 - confidence
     times = np.union1d(durations, [0.0])
     events, censored = (_counts_at(times, durations[kind]) for kind in (seen, ~seen))
-    estimate = ecdf(CensoredData(durations[seen], right=durations[~seen])).sf
+    estimate = scipy.stats.ecdf(
+        scipy.stats.CensoredData(durations[seen], right=durations[~seen])
+    ).sf
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         # NaN, with a warning, before the first event and once nobody is left: amended below.
         band = estimate.confidence_interval(confidence, method="log-log")

@@ -239,8 +239,10 @@ def test_the_kernel_ends_with_its_killed_parent(
     live.kill()
     kernel.wait(timeout=30)
     assert time.monotonic() - killed < 10
-    # Its cell was cancelled, not cut off: the run had time to write its tables.
-    assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
+    # Its cell was ended, not cut off: the run had time to write its tables. It is asked to stop a
+    # tenth of a second before it is cancelled, which is enough where no trial is under way.
+    status = json.loads((folder / "manifest.json").read_text())["status"]
+    assert status in ("interrupted", "stopped")
     assert len(open_run(folder).trials) >= 1
     assert not home.exists()
 

@@ -16,7 +16,7 @@ from iluvatar_bench.errors import DiskFull, UsageError
 from iluvatar_bench.host.whole_files import write_whole
 from iluvatar_bench.records.run_result import RunStatus
 from iluvatar_bench.runs import RunFolder, RunResult, open_run, record_run, rejudge_run
-from iluvatar_bench.runs.execute import _keep
+from iluvatar_bench.runs.execute import write_run
 from iluvatar_bench.runs.journal import Journal
 from iluvatar_bench.runs.recorded import RECORDED_HOME
 from tests.support.command import PROGRAM, command
@@ -90,7 +90,7 @@ def test_a_run_whose_tables_find_no_room_is_read_from_its_journals(disk: Path) -
             folder_full_at += 1
     manifest["plan"]["trials"] = [{}] * 100
     with pytest.raises(DiskFull):
-        _keep(folder, {**manifest, "status": RunStatus.FINISHED})
+        write_run(folder, {**manifest, "status": RunStatus.FINISHED})
     run = open_run(disk)
     assert list(run.trials["trial"]) == list(range(folder_full_at + 1)), "the last one, too"
     assert run.manifest["status"] == RunStatus.DISK_FULL
@@ -200,7 +200,8 @@ def test_a_daemon_that_has_no_room_to_begin(tmp_path: Path, size: str, what: str
 def test_a_daemon_whose_disk_fills_up_ends_the_run(tmp_path: Path, workload: str) -> None:
     """What was under way fails by the full disk, or is read as it went; the rest is not run."""
     many = ("--trials", "200") if workload == "cold-start" else ("--arrivals", "400")
-    arguments = ("run", workload, *GUARDED, *many, "--out", str(tmp_path))
+    # One that starts on a full disk cannot say that it is ready, and is waited for.
+    arguments = ("run", workload, *GUARDED, *many, "--ready-seconds", "5", "--out", str(tmp_path))
     with on_a_small_root("400m", *arguments) as process:
         found = wait_for(lambda: list(tmp_path.glob("*/journal.jsonl")))
         folder = RunFolder(found[0].parent)

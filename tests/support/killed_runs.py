@@ -13,7 +13,7 @@ from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.records import Death, Event, Outcome, Sample, Trial, Way
 from iluvatar_bench.records.run_result import RunStatus
 from iluvatar_bench.runs import RunFolder, run_churn
-from iluvatar_bench.runs.execute import _keep
+from iluvatar_bench.runs.execute import write_run
 from tests.support.run_folders import MANIFEST
 
 FUNCTIONS = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation"))
@@ -73,7 +73,7 @@ def journals(path: Path) -> tuple[RunFolder, dict[str, Any]]:
 def end(path: Path) -> None:
     """Write a run's tables and its manifest: its end."""
     folder, manifest = journals(path)
-    _keep(folder, {**manifest, "status": RunStatus.FINISHED})
+    write_run(folder, {**manifest, "status": RunStatus.FINISHED})
 
 
 def end_for_ever(path: Path, begins: Connection) -> None:
@@ -81,7 +81,7 @@ def end_for_ever(path: Path, begins: Connection) -> None:
     folder, manifest = journals(path)
     begins.send("now")
     while True:
-        _keep(folder, {**manifest, "status": RunStatus.FINISHED})
+        write_run(folder, {**manifest, "status": RunStatus.FINISHED})
         folder.write_manifest({**manifest, "status": RunStatus.RUNNING})
 
 
