@@ -252,8 +252,10 @@ def _validated(fields: Mapping[str, Any]) -> Profile:
         return Profile.model_validate(fields)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = problem["loc"][0] if problem["loc"] else "profile"
-        raise UsageError(f"factor {where}: {problem['msg']}") from error
+        if not problem["loc"]:
+            # Of the profile as a whole: two levels that do not go together.
+            raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
+        raise UsageError(f"factor {problem['loc'][0]}: {problem['msg']}") from error
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:

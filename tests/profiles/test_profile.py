@@ -51,7 +51,7 @@ def test_a_profile_of_yesterday_is_the_same_today(
 def test_what_is_said_of_paths_needs_a_driver_of_paths() -> None:
     systemd = "cgroup_driver=systemd"
     for level in ("relative", "nested", "example"):
-        with pytest.raises(UsageError, match=f"cgroup={level} needs cgroup_driver=cgroupfs"):
+        with pytest.raises(UsageError, match=f"^cgroup={level} needs cgroup_driver=cgroupfs"):
             resolve_profile("guarded", [f"cgroup={level}", systemd])
     assert resolve_profile("guarded", ["cgroup=shared", systemd]).cgroup == "shared"
 
