@@ -50,7 +50,7 @@ CLASSES_OF_2022 = (
 
 
 class Mechanism(StrEnum):
-    """A proven cause."""
+    """A cause; the verdict says whether it is proven or the facts are merely consistent with it."""
 
     SNAPSHOT_COLLECTED = "snapshot_collected"
     """Containerd's garbage collector removed the snapshot while it was needed."""
@@ -60,6 +60,12 @@ class Mechanism(StrEnum):
     """The lease that was to hold the snapshot had expired, or another client had deleted it."""
     OWN_KILL = "own_kill"
     """This client itself killed the process: by Tasks.Kill, or by a signal from outside."""
+    FOREIGN_KILL = "foreign_kill"
+    """Somebody else killed the process: another program, or another client of containerd."""
+    UNIT_STOPPED = "unit_stopped"
+    """Systemd ended the scope that the container was in."""
+    RESTART_MONITOR = "restart_monitor"
+    """Containerd's restart monitor ended the task, as a label of the container told it to."""
     OOM = "oom"
     """The kernel killed the process at its cgroup's memory limit."""
     SHIM_DEATH = "shim_death"

@@ -58,6 +58,7 @@ def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
         evidence={
             "symptom": str(symptom),
             "rules": RULES_VERSION,
+            "proven": verdict.proven,
             "facts": list(verdict.facts),
             "considered": [asdict(found) for found in verdict.considered],
             **evidence.as_dict(),
