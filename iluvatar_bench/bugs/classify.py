@@ -130,7 +130,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         text = _ANSI_COLOUR.sub("", text)
     lines = text.split("\n")
     loud = [line for line in lines if not is_calm(line)]
-    told_calmly = any(word in text for word in TOLD_CALMLY)
+    told_calmly = any(map(text.__contains__, TOLD_CALMLY))
     if not (told_calmly or any(loud)):
         return NO_FAILURE
     judged = "\n".join(line for line in loud if not is_noise(line))

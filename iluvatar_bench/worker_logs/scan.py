@@ -281,7 +281,7 @@ _ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}
 
 def _says_error(text: str) -> bool:
     """Whether an entry of no known class may yet report a failure, or be damaged."""
-    return any(word in text for word in _ERROR_WORDS)
+    return any(map(text.__contains__, _ERROR_WORDS))
 
 
 def _excerpt(entry: bytes, places: list[int]) -> bytes:

@@ -186,7 +186,8 @@ SHAPES = (
     ),
     wording(
         BugClass.INVOKE_FAILED,
-        r"[Ii]nvocation (?:of \S{1,80}+ )?(?:failed|timed out)|[Bb]ad [Gg]ateway"
+        r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
+        r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server",
         "any gateway",
         "the shape of an answer that did not come",

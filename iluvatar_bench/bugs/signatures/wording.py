@@ -58,7 +58,7 @@ class Signature:
     def find(self, text: str) -> str | None:
         """The first match in ``text``, or None."""
         # No word, no match: at a fiftieth of the cost of the search.
-        if not any(word in text for word in self.words):
+        if not any(map(text.__contains__, self.words)):
             return None
         if self.near is None:
             found = self.pattern.search(text)
