@@ -15,6 +15,7 @@ WORDINGS = (
     wording(
         BugClass.NETWORK,
         r"no IP addresses available in (?:range|network)|[Nn]o IP addresses available"
+        r"|[Nn]o available IPv[46] addresses"
         r"|duplicate allocation is not allowed|[Rr]equested (?:ip )?(?:address|IP) \S{1,60}+ is "
         r"already|failed to (?:assign|allocate|request)[^\n]{0,40} (?:IP|IPv[46]|ip) ?address"
         r"|IPAM error|IP pool exhausted|IPAM allocation|non-overlapping IPv[46] address pool"
