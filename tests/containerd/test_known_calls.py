@@ -293,8 +293,10 @@ ANSWERS: list[tuple[str, Message, dict[str, Any]]] = [
     ),
     (
         f"{LEASES}/Create",
-        leases_pb2.CreateResponse(lease=leases_pb2.Lease(id="made", labels=EXPIRY)),
-        {"id": "made", "labels": EXPIRY},
+        leases_pb2.CreateResponse(
+            lease=leases_pb2.Lease(id="made", labels=EXPIRY, created_at={"seconds": 5, "nanos": 7})
+        ),
+        {"id": "made", "labels": EXPIRY, "created_at_ns": 5_000_000_007},
     ),
     (
         f"{CONTENT}/Info",

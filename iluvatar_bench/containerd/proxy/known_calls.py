@@ -168,7 +168,7 @@ _ANSWERS = _table(
             tasks_pb2.ListPidsResponse,
             lambda r: {"pids": [process.pid for process in r.processes]},
         ),
-        (f"{_LEASES}/Create", leases_pb2.CreateResponse, lambda r: readers.lease(r.lease)),
+        (f"{_LEASES}/Create", leases_pb2.CreateResponse, readers.created_lease),
         (f"{_CONTENT}/Info", content_pb2.InfoResponse, lambda r: readers.content_info(r.info)),
         (f"{_CONTENT}/Update", content_pb2.UpdateResponse, lambda r: readers.content_info(r.info)),
         (

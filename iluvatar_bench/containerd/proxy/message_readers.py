@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic_core import from_json
 
 from iluvatar_bench.containerd._api import (
@@ -18,6 +19,7 @@ from iluvatar_bench.containerd._api import (
     content_pb2,
     diff_pb2,
     images_pb2,
+    leases_pb2,
     runc_options_pb2,
     snapshots_pb2,
     task_types_pb2,
@@ -195,6 +197,16 @@ def task(answer: tasks_pb2.GetResponse) -> Known:
 def lease(message: Any) -> Known:
     """A lease, of a request or an answer."""
     return {"id": message.id, **set_fields(labels=_labels(message.labels))}
+
+
+def created_lease(answer: leases_pb2.CreateResponse) -> Known:
+    """The lease that was made; ``created_at_ns`` by containerd's clock, since the epoch."""
+    made = answer.lease
+    return {**lease(made), **set_fields(created_at_ns=_nanoseconds(made.created_at))}
+
+
+def _nanoseconds(moment: Timestamp) -> int:
+    return moment.seconds * 10**9 + moment.nanos
 
 
 def lease_resource(request: Any) -> Known:
