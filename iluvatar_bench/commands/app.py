@@ -34,6 +34,7 @@ from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
@@ -86,6 +87,14 @@ app.command(
     short_help="one failure: what happened, why, what prevents it",
     epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"),
 )(explain_command)
+app.command(
+    "proxy",
+    short_help="write down every call of a client to containerd",
+    epilog=example(
+        "proxy --listen /run/recorded.sock --address /run/containerd/containerd.sock",
+        "proxy --listen /run/recorded.sock --out worker-calls",
+    ),
+)(proxy_command)
 
 app.command(
     "demo",
