@@ -110,8 +110,12 @@ def _leaked(fault: Fault, call: str, kinds: tuple[str, ...]) -> Advice:
             "make leases with containerd.io/gc.expire, label each record as the client's own, "
             f"and at its start look for those that nobody owns: {removals}",
         )
+    when = f"an error of {call}"
+    if fault in (Fault.DAEMON_RESTART, Fault.PAUSE):
+        # The call that failed may be another one, under way at the same time.
+        when = f"an error of {call}, or of what is under way then"
     return Advice(
         BugClass.CREATE_REJECTED,
         _REMOVED,
-        f"after an error of {call}: {removals}; NotFound means that it was never there",
+        f"after {when}: {removals}; NotFound means that it was never there",
     )

@@ -14,6 +14,9 @@ from iluvatar_bench.clients.check.outcome import (
     outcome_of,
 )
 
+_AT_ONCE_SECONDS = 1.0
+"""What is gone by then needed no lifeline."""
+
 
 def cell_of(trial: Trial, undisturbed_left: tuple[str, ...]) -> Cell:
     """The cell of one run."""
@@ -69,7 +72,7 @@ def _what(
         what.append(f"left: {', '.join(left)}")
     if trial.fault is Fault.CLIENT_KILLED:
         what += expiry_words(trial.left)
-        if trial.clean_after_seconds:
+        if (trial.clean_after_seconds or 0.0) > _AT_ONCE_SECONDS:
             what.append(f"nothing was left after {trial.clean_after_seconds:.1f} s")
         again = trial.again
         if again is not None and again.ended is not None and again.ended.status != 0:

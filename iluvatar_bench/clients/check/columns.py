@@ -246,6 +246,6 @@ def expiry_words(left: Left) -> tuple[str, ...]:
     """What ends by itself, and in how long."""
     now = datetime.now(UTC)
     return tuple(
-        f"lease {name} ends by itself in {max((ends - now).total_seconds(), 0) / 3600:.1f} h"
-        for name, ends in left.expiring
+        f"a lease that ends by itself in {max((ends - now).total_seconds(), 0) / 3600:.1f} h"
+        for _, ends in left.expiring
     )

@@ -137,7 +137,7 @@ class AtPosition:
         live = {
             thing
             for key in await live_tasks(client, made.namespaces)
-            if (thing := made.mounted.get(key)) is not None
+            if (thing := made.mounted.get(key)) is not None and not made.signalled.get(key)
         }
         needed = {*self._needs.at(self.position, made), *(t for t in live if t in made.things)}
         for thing in await missing(client, needed):
@@ -153,7 +153,7 @@ class AtPosition:
         await asyncio.wait((running,))
         now = await tasks(client, made.namespaces)
         for key in before:
-            ours = key in made.mounted and key not in made.killed
+            ours = key in made.mounted and key not in made.signalled
             task = now.get(key)
             if ours and task and task.state is TaskState.STOPPED and task.exit_status in KILLED:
                 self.died.setdefault(key)

@@ -33,8 +33,13 @@ class Left:
     expiring: tuple[tuple[str, datetime], ...] = ()
 
     def words(self, container_id: str) -> tuple[str, ...]:
-        """Each in words, with the run's own name as ``{id}``."""
-        return tuple(f"{kind} {name}".replace(container_id, ID) for kind, name in self.names)
+        """Each in words, with the run's own name as ``{id}``; pipes and leases have random names."""
+        return tuple(
+            kind
+            if kind in ("pipes", "lease") and container_id not in name
+            else f"{kind} {name}".replace(container_id, ID)
+            for kind, name in self.names
+        )
 
 
 async def left_by(client: Client, address: Path, made: Made, container_id: str) -> Left:

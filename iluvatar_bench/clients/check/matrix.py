@@ -131,7 +131,7 @@ class Matrix:
 
     def _advised(self) -> Iterator[str]:
         groups: dict[tuple[Fault, Outcome, Advice | None], list[Cell]] = {}
-        for cell in self.unsafe:
+        for cell in sorted(self.unsafe, key=lambda cell: self.faults.index(cell.fault)):
             groups.setdefault((cell.fault, cell.outcome, cell.advice), []).append(cell)
         for (fault, outcome, advice), cells in groups.items():
             where = ", ".join(dict.fromkeys(str(cell.position) for cell in cells))
