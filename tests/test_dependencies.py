@@ -93,7 +93,7 @@ def test_every_import_is_of_a_declared_distribution() -> None:
 
 
 def test_every_declared_distribution_is_imported() -> None:
-    """But for pandas' reader of Parquet, and the place to open notebooks in."""
+    """But for the place to open notebooks in."""
     distributions = packages_distributions()
     imported = {
         canonicalize_name(distribution)
@@ -101,7 +101,7 @@ def test_every_declared_distribution_is_imported() -> None:
         for name in imports_of(PACKAGE / module)
         for distribution in distributions[name]
     }
-    assert declared("all") - imported == {"jupyterlab", "pyarrow"}
+    assert declared("all") - imported == {"jupyterlab"}
 
 
 def without(names: set[str], code: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,87 @@
+"""What each fault of ``check`` shows, on clients that make one mistake each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.clients.check.check_client import check_client
+from iluvatar_bench.clients.check.client_command import ClientCommand
+from iluvatar_bench.clients.check.matrix import Matrix
+from iluvatar_bench.clients.check.outcome import Fault, Outcome
+from tests.clients.test_check_collection import lost_before, raw
+
+pytestmark = pytest.mark.daemon
+
+
+async def checked(command: ClientCommand, *faults: Fault) -> Matrix:
+    return (await check_client(command, faults=faults)).matrix
+
+
+def outcomes(matrix: Matrix, fault: Fault) -> dict[str, Outcome]:
+    return {cell.call: cell.outcome for cell in matrix.cells if cell.fault is fault}
+
+
+@pytest.mark.slow
+async def test_a_neighbours_kill_reaches_into_a_shared_cgroup() -> None:
+    matrix = await checked(raw("shared_cgroup"), Fault.NEIGHBOUR)
+    found = outcomes(matrix, Fault.NEIGHBOUR)
+    assert found["Tasks.Get {id}"] is Outcome.LOST
+    assert found["Tasks.Kill {id}"] is Outcome.LOST
+    assert found["Containers.Create {id}"] is Outcome.SAFE
+    lost = next(cell for cell in matrix.unsafe if cell.call == "Tasks.Kill {id}")
+    assert lost.what[0] == "the process of {id} was ended"
+    assert lost.advice is not None and "cgroupsPath" in lost.advice.remedy
+
+
+@pytest.mark.slow
+async def test_what_a_lost_or_refused_call_does_to_a_client_that_cleans_up() -> None:
+    matrix = await checked(
+        raw("record_late"), Fault.REFUSED, Fault.LOST_ANSWER, Fault.CLIENT_KILLED
+    )
+    refused, lost = outcomes(matrix, Fault.REFUSED), outcomes(matrix, Fault.LOST_ANSWER)
+    assert {*refused.values()} <= {Outcome.FAILED, Outcome.SAFE}
+    assert refused["Snapshots.Prepare {id}"] is Outcome.FAILED
+    # Its removal takes the task's own end for granted: here it is still there.
+    assert lost["Tasks.Start {id}"] is Outcome.LEAKED
+    assert lost["Snapshots.Prepare {id}"] is Outcome.FAILED
+    killed = {cell.call: cell for cell in matrix.cells if cell.fault is Fault.CLIENT_KILLED}
+    assert killed["Containers.Create {id}"].outcome is Outcome.LEAKED
+    assert "left: record {id}, snapshot {id}" in killed["Containers.Create {id}"].what
+    assert killed["Containers.Delete {id}"].outcome is Outcome.SAFE
+
+
+async def test_a_client_that_waits_for_ever_hangs(tmp_path: Path) -> None:
+    matrix = await checked(raw("waits_for_ever", timeout_seconds=8), Fault.REFUSED)
+    found = outcomes(matrix, Fault.REFUSED)
+    assert found["Snapshots.Prepare {id}"] is Outcome.HUNG
+    assert found["Containers.Create {id}"] is Outcome.FAILED
+
+
+async def test_a_client_that_swallows_errors_is_wrong() -> None:
+    matrix = await checked(raw("swallows_errors", assertion="grep -q done {stdout}"), Fault.REFUSED)
+    found = outcomes(matrix, Fault.REFUSED)
+    assert found["Containers.Create {id}"] is Outcome.WRONG
+    assert found["Containers.Get {id}"] is Outcome.WRONG
+    assert found["Images.List"] is Outcome.FAILED
+
+
+async def test_eight_threads_and_two_namespaces() -> None:
+    """Calls whose order differs are aligned by what they are about."""
+    matrix = await checked(raw("threads"), Fault.COLLECTION)
+    assert {position.always for position in matrix.positions} == {True}
+    assert {cell.outcome for cell in matrix.cells} == {Outcome.SAFE}
+    assert len([p for p in matrix.positions if p.call.startswith("Snapshots.Prepare")]) == 8
+
+    matrix = await checked(raw("two_namespaces"), Fault.COLLECTION)
+    # The one in the second namespace, which nothing holds until it is asked for its mounts.
+    assert lost_before(matrix) == {"Snapshots.Mounts {id}": True}
+
+
+@pytest.mark.slow
+async def test_a_restart_a_delay_and_a_pause_are_outlasted() -> None:
+    faults = (Fault.DAEMON_RESTART, Fault.DELAY, Fault.PAUSE)
+    matrix = await checked(raw("record_late"), *faults)
+    for fault in faults:
+        assert set(outcomes(matrix, fault).values()) == {Outcome.SAFE}, matrix.text()
