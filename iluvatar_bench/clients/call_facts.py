@@ -8,7 +8,7 @@ from iluvatar_bench.clients.cgroup_facts import placement_facts
 from iluvatar_bench.clients.client_containers import client_containers
 from iluvatar_bench.clients.end_facts import left_facts, polled_facts
 from iluvatar_bench.clients.held_facts import record_facts, removal_facts, window_facts
-from iluvatar_bench.clients.reading import read_calls
+from iluvatar_bench.clients.reading import reading_of
 from iluvatar_bench.records import Call
 from iluvatar_bench.records.call_facts import CallFact, CallFacts, CallRule
 
@@ -21,7 +21,7 @@ def facts_of(calls: Iterable[Call]) -> CallFacts:
     Calls may overlap; a claim is made only where it holds in whatever order they took effect
     (``windows`` says precisely how). Calls whose content is not known are passed over.
     """
-    reading = read_calls(calls)
+    reading = reading_of(calls)
     found = [
         *window_facts(reading),
         *record_facts(reading),

@@ -71,7 +71,7 @@ class Reading:
         return self.store.known("record")
 
 
-def read_calls(calls: Iterable[Call]) -> Reading:
+def reading_of(calls: Iterable[Call]) -> Reading:
     """Replay the calls, and look for windows."""
     listed = sorted(calls, key=lambda call: call.number)
     store = replay_calls(listed)

@@ -4,7 +4,9 @@ A window starts at the *end* of the call after which the thing was surely there 
 or surely held no more (Leases.Delete, Containers.Delete), or when a lease had surely expired. It
 ends at the *start* of the call that made something hold it, or of the last call that needed it.
 So a window is never longer than it was: a thing that is made, held and needed by calls that
-overlap has none, though the collector may have had its moment.
+overlap has none, though the collector may have had its moment. Of two calls on *one* object that
+overlap, the one that ended first is taken as the first: a client that waits for the answer before
+it asks for the next thing has no such calls.
 
 A snapshot is needed until the last call that names or mounts it; one that a task mounts until the
 task's end is known (the start of Tasks.Delete, or the answer of Tasks.Wait). What no call needs
