@@ -138,14 +138,17 @@ def _shown_progress() -> Iterator[Callable[[Progress], None]]:
     def show(progress: Progress) -> None:
         nonlocal told
         now = time.monotonic()
-        if not terminal and progress.done and now - told < _QUIET_SECONDS:
+        if not terminal and now - told < _QUIET_SECONDS:
             return
         told = now
         words = f"{progress.doing}: {progress.done} of {progress.total or '?'} runs"
         if progress.done:
             left = (now - began) / progress.done * (progress.total - progress.done)
             words += f", {left:.0f} s to go"
-        err.print(words.ljust(72), end="\r" if terminal else "\n", soft_wrap=True, markup=False)
+        if terminal:
+            err.print(words.ljust(72), end="\r", soft_wrap=True, markup=False)
+        else:
+            err.print(words, soft_wrap=True, markup=False)
 
     yield show
     if terminal:

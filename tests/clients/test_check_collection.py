@@ -38,6 +38,7 @@ async def test_containerds_own_client_is_safe_at_every_position() -> None:
     assert {cell.outcome for cell in matrix.cells} == {Outcome.SAFE}
 
 
+@pytest.mark.slow
 async def test_an_empty_key_loses_the_snapshot_from_its_making_to_the_processs_end() -> None:
     """Noticed before the mount, and not while the process runs."""
     matrix = (await collected(raw("empty_key"))).matrix

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from iluvatar_bench.clients.check.check_client import check_client
@@ -36,23 +34,39 @@ async def test_a_neighbours_kill_reaches_into_a_shared_cgroup() -> None:
 
 
 @pytest.mark.slow
-async def test_what_a_lost_or_refused_call_does_to_a_client_that_cleans_up() -> None:
-    matrix = await checked(
-        raw("record_late"), Fault.REFUSED, Fault.LOST_ANSWER, Fault.CLIENT_KILLED
+async def test_a_client_that_cleans_up_fails_and_leaves_nothing() -> None:
+    faults = (Fault.REFUSED, Fault.LOST_ANSWER)
+    matrix = await checked(raw("record_late"), *faults)
+    for fault in faults:
+        found = outcomes(matrix, fault)
+        assert set(found.values()) <= {Outcome.FAILED, Outcome.SAFE}, matrix.text()
+        assert found["Tasks.Start {id}"] is Outcome.FAILED
+    assert matrix.unsafe == ()
+
+
+@pytest.mark.slow
+async def test_a_client_that_forgets_leaves_what_it_had_made() -> None:
+    faults = (Fault.REFUSED, Fault.LOST_ANSWER, Fault.CLIENT_KILLED)
+    matrix = await checked(raw("forgets_on_error"), *faults)
+    refused, lost, killed = (outcomes(matrix, fault) for fault in faults)
+    # Whether the record is there is what the two tell apart.
+    assert refused["Containers.Create {id}"] is Outcome.FAILED
+    assert lost["Containers.Create {id}"] is Outcome.LEAKED
+    assert refused["Snapshots.Prepare {id}"] is Outcome.LEAKED
+    assert killed["Images.List"] is Outcome.SAFE
+    assert killed["Containers.Create {id}"] is Outcome.LEAKED
+    assert killed["Containers.Delete {id}"] is Outcome.SAFE
+    running = next(
+        cell
+        for cell in matrix.unsafe
+        if (cell.fault, cell.call) == (Fault.CLIENT_KILLED, "Tasks.Start {id}")
     )
-    refused, lost = outcomes(matrix, Fault.REFUSED), outcomes(matrix, Fault.LOST_ANSWER)
-    assert {*refused.values()} <= {Outcome.FAILED, Outcome.SAFE}
-    assert refused["Snapshots.Prepare {id}"] is Outcome.FAILED
-    # Its removal takes the task's own end for granted: here it is still there.
-    assert lost["Tasks.Start {id}"] is Outcome.LEAKED
-    assert lost["Snapshots.Prepare {id}"] is Outcome.FAILED
-    killed = {cell.call: cell for cell in matrix.cells if cell.fault is Fault.CLIENT_KILLED}
-    assert killed["Containers.Create {id}"].outcome is Outcome.LEAKED
-    assert "left: record {id}, snapshot {id}" in killed["Containers.Create {id}"].what
-    assert killed["Containers.Delete {id}"].outcome is Outcome.SAFE
+    assert "left: record {id}, task {id}, snapshot {id}" in running.what
+    assert any(words.startswith("cannot start again") for words in running.what)
 
 
-async def test_a_client_that_waits_for_ever_hangs(tmp_path: Path) -> None:
+@pytest.mark.slow
+async def test_a_client_that_waits_for_ever_hangs() -> None:
     matrix = await checked(raw("waits_for_ever", timeout_seconds=8), Fault.REFUSED)
     found = outcomes(matrix, Fault.REFUSED)
     assert found["Snapshots.Prepare {id}"] is Outcome.HUNG
@@ -67,6 +81,7 @@ async def test_a_client_that_swallows_errors_is_wrong() -> None:
     assert found["Images.List"] is Outcome.FAILED
 
 
+@pytest.mark.slow
 async def test_eight_threads_and_two_namespaces() -> None:
     """Calls whose order differs are aligned by what they are about."""
     matrix = await checked(raw("threads"), Fault.COLLECTION)
@@ -83,5 +98,7 @@ async def test_eight_threads_and_two_namespaces() -> None:
 async def test_a_restart_a_delay_and_a_pause_are_outlasted() -> None:
     faults = (Fault.DAEMON_RESTART, Fault.DELAY, Fault.PAUSE)
     matrix = await checked(raw("record_late"), *faults)
-    for fault in faults:
+    for fault in (Fault.DAEMON_RESTART, Fault.DELAY):
         assert set(outcomes(matrix, fault).values()) == {Outcome.SAFE}, matrix.text()
+    # Its deadline for what only reads is as long as the pause.
+    assert set(outcomes(matrix, Fault.PAUSE).values()) <= {Outcome.SAFE, Outcome.FAILED}

@@ -72,8 +72,11 @@ class RawContainer:
         await tasks.delete(self.id)
 
     async def remove(self) -> None:
+        tasks = self.client.tasks
         for call in (
-            lambda: self.client.tasks.delete(self.id),
+            lambda: tasks.kill(self.id, signal=9, all_processes=False),
+            lambda: tasks.wait_exit(self.id),
+            lambda: tasks.delete(self.id),
             lambda: self.snapshots.remove(self.id),
             lambda: self.client.containers.delete(self.id),
         ):
@@ -99,6 +102,14 @@ async def record_late(container: RawContainer) -> None:
     """Prepare without a lease, then the record with the key."""
     await container.prepare()
     await container.record(key=container.id)
+    await container.run()
+    await container.end()
+
+
+async def forgets_on_error(container: RawContainer) -> None:
+    """The right order, and nothing is removed after an error."""
+    await container.record(key=container.id)
+    await container.prepare()
     await container.run()
     await container.end()
 
@@ -177,6 +188,7 @@ WAYS: dict[str, Callable[[RawContainer], Awaitable[None]]] = {
     for way in (
         empty_key,
         record_late,
+        forgets_on_error,
         shared_cgroup,
         threads,
         two_namespaces,
@@ -202,7 +214,8 @@ async def main(way: str, container_id: str, image: str) -> None:
         try:
             await WAYS[way](container)
         except BaseException:
-            await container.remove()
+            if WAYS[way] is not forgets_on_error:
+                await container.remove()
             raise
 
 

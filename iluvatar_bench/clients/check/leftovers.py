@@ -33,7 +33,7 @@ class Left:
     expiring: tuple[tuple[str, datetime], ...] = ()
 
     def words(self, container_id: str) -> tuple[str, ...]:
-        """Each in words, with the run's own name as ``{id}``; pipes and leases have random names."""
+        """Each in words, with the run's own name as ``{id}``, and without random names."""
         return tuple(
             kind
             if kind in ("pipes", "lease") and container_id not in name

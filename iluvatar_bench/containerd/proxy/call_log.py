@@ -55,6 +55,7 @@ class CallLog:
         self._file: Any = None
         self.problem: OSError | None = None
         """Why calls are missing from the log, where a disk did not take them."""
+        self._empty = True
 
     def __enter__(self) -> CallLog:
         """Make the folder and the journal.
@@ -87,6 +88,7 @@ class CallLog:
         """Write one call. A disk that takes no more must not stop what passes the proxy."""
         if self.problem is not None:
             return
+        self._empty = False
         try:
             # One write a call: what is written survives the end of this process.
             self._file.write(json.dumps(call.as_row(), separators=(",", ":")) + "\n")
@@ -94,8 +96,10 @@ class CallLog:
         except OSError as error:
             self.problem = error
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         """Make the table, whole or not at all, and then remove the journal.
+
+        After an error before the first call there is nothing to keep, nor a folder.
 
         Raises:
             DiskFull: there is no room for what was recorded; the journal holds what there was.
@@ -104,6 +108,11 @@ class CallLog:
             self._file.close()
         except OSError as error:
             self.problem = self.problem or error
+        if kind is not None and self._empty:
+            (self.folder / JOURNAL).unlink()
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
+            return
         with full_disk_told(self.folder):
             if self.problem is not None:
                 raise self.problem
