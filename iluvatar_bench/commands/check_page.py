@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iluvatar_bench.commands.extras import missing_extra
 from iluvatar_bench.host.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def write_matrix_page(folder: Path, matrix: Matrix, *, title: str) -> None:
         from iluvatar_bench.report import save_figure
         from iluvatar_bench.report.fault_page import fault_page
         from iluvatar_bench.report.figures.fault_matrix import plot_fault_matrix
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if missing_extra("the page of a check", error) is None:
+            raise
         return
     rows = [cell.as_row() for cell in matrix.cells]
     notes = [

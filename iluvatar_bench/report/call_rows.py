@@ -10,7 +10,11 @@ from iluvatar_bench.records import Call
 from iluvatar_bench.records.call_facts import CallFact, ClientContainer
 
 MOST_ROWS = 60
-"""Beyond so many, runs of calls that no fact and no hold names are folded into one row."""
+"""Beyond so many, runs of calls that are made often, and that no fact and no hold names, are folded
+into one row."""
+
+_RARE = 3
+"""Calls that are made no more often than this are not folded, as long as there is room."""
 
 _SHORT_RUN = 2
 """Runs of calls up to this long are not folded."""
@@ -87,9 +91,11 @@ def rows_of(
 
 
 def _folded(shown: Sequence[Call], named: set[int], most: int) -> tuple[CallRow, ...]:
-    """Runs of calls that are not named are one row; so are the named ones beyond the most."""
+    """Runs of calls that nothing names, and that are made often, are one row each."""
+    often = Counter(call.name for call in shown)
     keep = [call.number for call in shown if call.number in named]
-    kept = set(keep[: most // 2])
+    rare = [call.number for call in shown if often[call.name] <= _RARE and call.number not in named]
+    kept = {*keep[: most // 2], *rare[: most // 4]}
     rows: list[CallRow] = []
     run: list[Call] = []
 

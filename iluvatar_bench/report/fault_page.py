@@ -31,7 +31,7 @@ def fault_page(rows: Sequence[Mapping[str, Any]], *, title: str, notes: Sequence
     unsafe = advised(rows)
     cells = sum(len(where.split(", ")) for where, *_ in unsafe)
     tried = f"{len(rows)} runs with a fault"
-    verdict = f"{tried}: every one safe." if not unsafe else f"{tried}: {cells} cells unsafe."
+    verdict = f"{tried}: every one safe." if not unsafe else f"{tried}: {cells} unsafe."
     return render_page(
         title=title,
         verdict=[verdict],
