@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iluvatar_bench.commands.check_page import write_matrix_page
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_json, print_plain
 from iluvatar_bench.errors import UsageError
@@ -114,6 +115,7 @@ def check_command(
         "image": None if image is None else str(image),
     }
     write_check(folder, checked, manifest)
+    write_matrix_page(folder, checked.matrix, title=shlex.join(command))
     if as_json:
         print_json({**checked.matrix.as_json(), "folder": str(folder)})
     else:
