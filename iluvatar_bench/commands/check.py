@@ -6,9 +6,9 @@ import asyncio
 import shlex
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iluvatar_bench.clients.check.check_client import Progress
+    from iluvatar_bench.clients.check.client_command import ClientCommand
 
 UNSAFE = 3
 """Exit code when a cell speaks against the client."""
@@ -31,13 +32,17 @@ _QUIET_SECONDS = 10.0
 
 def check_command(
     command: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="-- COMMAND…",
             help="the client: one container's whole life, its removal included; {id}, {address}, "
             "{namespace} and {image} are filled in",
         ),
-    ],
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="a client that needs no COMMAND, as ctr-run"),
+    ] = None,
     namespace: Annotated[
         str, typer.Option(help="containerd namespace of {namespace} and CONTAINERD_NAMESPACE")
     ] = "check",
@@ -70,6 +75,10 @@ def check_command(
     out: Annotated[
         Path | None, typer.Option(help="the check's folder; default: results/check-<time>")
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="keep what a known client's check found in data/checks"),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Try a fault between every two calls of a client, and say which ones it does not survive.
@@ -77,53 +86,65 @@ def check_command(
     Faults: collection, neighbour, lost-answer, refused, daemon-restart, delay, pause,
     client-killed. Exit 3: something speaks against the client; 4: it fails without any fault.
     """
-    from iluvatar_bench.clients.check.check_client import check_client, parse_faults
-    from iluvatar_bench.clients.check.check_folder import make_folder, write_check
+    from iluvatar_bench.clients.check.check_client import parse_faults
+    from iluvatar_bench.clients.check.check_folder import make_folder
     from iluvatar_bench.clients.check.client_command import ClientCommand
+    from iluvatar_bench.clients.check.kept_check import run_check
+    from iluvatar_bench.clients.known.recorded_checks import record_check, require_checkout
 
-    client = ClientCommand(
-        argv=tuple(command),
-        namespace=namespace,
-        setup=setup,
-        assertion=assertion,
-        timeout_seconds=timeout,
-    )
+    more: dict[str, Any] = {}
+    if known is None:
+        client = ClientCommand(
+            argv=tuple(command or ()), namespace=namespace, setup=setup, assertion=assertion
+        )
+        if record:
+            raise UsageError("--record keeps the check of a known client: it needs --known")
+    else:
+        if command or setup or assertion or image or namespace != "check":
+            raise UsageError(
+                "--known NAME is a whole client: COMMAND, --namespace, --image, --setup and "
+                "--assert do not go with it"
+            )
+        client, more = _known(known)
+        if record:
+            require_checkout()
+    client = replace(client, timeout_seconds=timeout)
     chosen = parse_faults(faults)
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image} is no file")
     folder = make_folder(out)
-    began = datetime.now(UTC)
     with _shown_progress() as show:
         checked = asyncio.run(
-            check_client(
+            run_check(
                 client,
+                folder,
                 faults=chosen,
                 archive=image,
                 runs=runs,
-                log_path=folder / "containerd.log",
+                more=more,
                 on_progress=show,
             )
         )
-    manifest = {
-        "started_at": began.isoformat(),
-        "ended_at": datetime.now(UTC).isoformat(),
-        "namespace": namespace,
-        "timeout_seconds": timeout,
-        "runs": runs,
-        "setup": setup,
-        "assert": assertion,
-        "image": None if image is None else str(image),
-    }
-    write_check(folder, checked, manifest)
-    write_matrix_page(folder, checked.matrix, title=shlex.join(command))
+    title = known or shlex.join(client.argv)
+    write_matrix_page(folder, checked.matrix, title=title)
     if as_json:
         print_json({**checked.matrix.as_json(), "folder": str(folder)})
     else:
-        print_plain(f"{shlex.join(command)}: {checked.matrix.calls} calls")
+        print_plain(f"{title}: {checked.matrix.calls} calls")
         print_plain(checked.matrix.text())
         print_plain(f"\n{folder}")
+    if record and known is not None:
+        err.print(f"recorded: {record_check(folder, known)}", markup=False, soft_wrap=True)
     if checked.matrix.unsafe:
         raise typer.Exit(UNSAFE)
+
+
+def _known(name: str) -> tuple[ClientCommand, dict[str, Any]]:
+    """A known client's command, and what the manifest is to say of it."""
+    from iluvatar_bench.clients.known.known_clients import find_known
+
+    client = find_known(name)
+    return client.command, client.as_manifest()
 
 
 @contextmanager
