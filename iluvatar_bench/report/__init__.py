@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iluvatar_bench.report.arrival_parts import pool_of
     from iluvatar_bench.report.arrival_table import churn_table
+    from iluvatar_bench.report.conformance import (
+        conformance_rows,
+        conformance_table,
+        markdown_table,
+        unsafe_positions_table,
+    )
     from iluvatar_bench.report.figures import (
         DARK,
         LIGHT,
@@ -67,6 +73,8 @@ __all__ = [
     "as_html",
     "churn_table",
     "comparison_table",
+    "conformance_rows",
+    "conformance_table",
     "detection_latencies",
     "difference_table",
     "dose_table",
@@ -75,6 +83,7 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
+    "markdown_table",
     "output_folder",
     "plot_arrivals",
     "plot_differences",
@@ -102,6 +111,7 @@ __all__ = [
     "timeline_figure",
     "trial_facts",
     "trial_timeline",
+    "unsafe_positions_table",
     "unwanted_deaths",
 ]
 
@@ -111,6 +121,7 @@ _HOMES = (
     "progress_bars",
     "log_text",
     "output_folders",
+    "conformance",
     "figures",
     "figures.monitor",
     "arrival_table",

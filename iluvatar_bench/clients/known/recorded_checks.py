@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +37,21 @@ class CheckResult:
         return str(known.get("name") or Path(self.manifest["command"][0]).name)
 
     @property
-    def version(self) -> str:
-        """The client's version, as far as it is known; else the containerd's."""
+    def about(self) -> str:
+        """What the client is: in words where it is a known one, else its command."""
         known = self.manifest.get("known") or {}
-        return str(known.get("version") or f"containerd {self.manifest['containerd']['version']}")
+        return str(known.get("about") or f"`{shlex.join(self.manifest['command'])}`")
+
+    @property
+    def version(self) -> str:
+        """The client's version, as far as it is known."""
+        known = self.manifest.get("known") or {}
+        return str(known.get("version") or "–")
+
+    @property
+    def containerd(self) -> str:
+        """The version of the containerd that it was checked on."""
+        return str(self.manifest["containerd"]["version"])
 
     @property
     def date(self) -> str:
