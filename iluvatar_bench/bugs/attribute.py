@@ -14,7 +14,7 @@ from iluvatar_bench.bugs.rules import deaths, files
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -22,6 +22,9 @@ History:
 0. Not stored: the rules of the time before they were numbered.
 1. The rules as of schema version 3.
 2. A silent start whose output found no room on its disk is ``disk_full``.
+3. A request whose lease does not exist any more is ``lease_gone``; a Kill(all) in a cgroup above
+   the container's own counts as one in its own; devices that cannot be denied to a cgroup with
+   others below it are ``cgroup_occupied``.
 """
 
 

@@ -166,7 +166,7 @@ class Evidence:
 
     own_kills: tuple[KillFact, ...] = ()
     neighbour_kills: tuple[KillFact, ...] = ()
-    """Our Kills of other containers that name the same cgroup."""
+    """Our Kills of other containers that name the same cgroup, or one above it."""
     events: tuple[EventFact, ...] | None = None
     """The last events of the container, oldest first."""
 

@@ -83,9 +83,9 @@ _SNAPSHOT = (
     ),
     _of(
         BugClass.SNAPSHOT_NOT_FOUND,
-        rf"{_B}snapshot (?:[^\s:]{{1,300}}+ |sha256:[0-9a-f]{{64}} )?does not exist",
+        rf"{_B}(?:lease |snapshot (?:[^\s:]{{1,300}}+ |sha256:[0-9a-f]{{64}} )?)does not exist",
         "containerd 1.4-2.3",
-        "containerd metadata/snapshot.go, snapshots/storage/bolt.go; containerd/containerd#751",
+        "containerd metadata/{snapshot,leases}.go, storage/bolt.go; containerd/containerd#751",
     ),
     _of(
         BugClass.SNAPSHOT_NOT_FOUND,

@@ -95,9 +95,17 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
     ):
         await _part(tried, partial(container.snapshots.remove, container.snapshot_key))
         progress.snapshot_removed = True
+    if container.profile.removal == "ordered" and progress.layer_made:
+        layer = container.reference.own_layer
+        assert layer is not None
+        await _part(tried, partial(container.snapshots.remove, layer))
     if progress.step_lease is not None:
         await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None
+    if progress.life_lease_created or "lease" in lost:
+        lease = container.reference.life_lease
+        await _part(tried, partial(container.node.client.leases.delete, lease))
+        progress.life_lease_created = False
     if progress.record_created or "record" in lost:
         await _part(tried, partial(container.node.client.containers.delete, container.id))
 

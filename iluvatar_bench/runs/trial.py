@@ -339,6 +339,7 @@ async def collect_evidence(
         snapshot_prepared=progress.snapshot_prepared,
         snapshot_removed_by_us=progress.snapshot_removed,
         chain_id=container.image.chain_id,
+        parent=container.reference.parent,
         task_created=progress.task_created,
         mounts=container.mounts,
         cgroup=container.cgroup,

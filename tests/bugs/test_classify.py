@@ -55,6 +55,7 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
     BugClass.SNAPSHOT_NOT_FOUND: (
         "snapshot hello-0.0.1-ABC does not exist: not found",
         f"parent snapshot {DIGEST} does not exist: not found",
+        "rpc error: code = NotFound desc = lease does not exist: not found",
         "rpc error: code = 2 desc = failed to get active mount: snapshot does not exist",
         "failed to create containerd container: create snapshot: missing parent "
         f'"k8s.io/2/{DIGEST}" bucket: not found',

@@ -29,7 +29,7 @@ _DEATHS = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP})
 
 
 def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
-    """A neighbour's Kill(all) in the same cgroup."""
+    """A neighbour's Kill(all) in the same cgroup, or in one above it."""
     if symptom not in _KILLABLE:
         return None
     found = fitting_kills(evidence)
@@ -38,12 +38,18 @@ def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     kill = found[-1]
     objections = _own_kills_before(evidence) + _oom_objection(evidence)
     supports = [
-        f"Kill(all) of {kill.container_id} in the same cgroup {kill.cgroup} began "
+        f"Kill(all) of {kill.container_id} in {_which_cgroup(kill, evidence)} began "
         f"{_when(kill, evidence)}"
     ]
     if not objections:
         supports.append("this container had not been killed by this client before")
     return suspicion(Mechanism.COLLATERAL_KILL, supports, objections)
+
+
+def _which_cgroup(kill: KillFact, evidence: Evidence) -> str:
+    """A cgroup above the container's is said to be one; any other is the container's own."""
+    above = evidence.cgroup is not None and evidence.cgroup.startswith(f"{kill.cgroup}/")
+    return f"the cgroup {kill.cgroup} above its own" if above else f"the same cgroup {kill.cgroup}"
 
 
 def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:

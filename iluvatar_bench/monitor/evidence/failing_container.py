@@ -18,6 +18,7 @@ class FailingContainer:
     container was created (None: the cgroup did not exist). ``shim_pid`` is the shim that was seen
     when the task was created; ``daemon_before`` is who was containerd then. ``events`` are the
     container's last ones (None: nobody listened), and ``events_broken`` says why some are missing.
+    ``parent`` is what the container's snapshot stands on (empty: the image's topmost layer).
     Where containerd is known not to answer (``daemon_answers``) it is not asked.
     """
 
@@ -46,5 +47,6 @@ class FailingContainer:
     events: tuple[EventFact, ...] | None = None
     events_broken: str | None = None
     daemon_answers: bool = True
+    parent: str = ""
     cwd: str = "/"
     env: Mapping[str, str] = field(default_factory=dict)
