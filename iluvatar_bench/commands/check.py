@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from iluvatar_bench.clients.check.check_client import Progress
     from iluvatar_bench.clients.check.client_command import ClientCommand
+    from iluvatar_bench.clients.check.matrix import Matrix
+    from iluvatar_bench.clients.known.known_clients import KnownClient
 
 UNSAFE = 3
 """Exit code when a cell speaks against the client."""
@@ -88,27 +90,13 @@ def check_command(
     """
     from iluvatar_bench.clients.check.check_client import parse_faults
     from iluvatar_bench.clients.check.check_folder import make_folder
-    from iluvatar_bench.clients.check.client_command import ClientCommand
     from iluvatar_bench.clients.check.kept_check import run_check
-    from iluvatar_bench.clients.known.recorded_checks import record_check, require_checkout
+    from iluvatar_bench.clients.known.recorded_checks import record_check
 
-    more: dict[str, Any] = {}
-    if known is None:
-        client = ClientCommand(
-            argv=tuple(command or ()), namespace=namespace, setup=setup, assertion=assertion
-        )
-        if record:
-            raise UsageError("--record keeps the check of a known client: it needs --known")
-    else:
-        if command or setup or assertion or image or namespace != "check":
-            raise UsageError(
-                "--known NAME is a whole client: COMMAND, --namespace, --image, --setup and "
-                "--assert do not go with it"
-            )
-        client, more = _known(known)
-        if record:
-            require_checkout()
-    client = replace(client, timeout_seconds=timeout)
+    given = {"--namespace": namespace != "check", "--image": image is not None}
+    given |= {"COMMAND": bool(command), "--setup": bool(setup), "--assert": bool(assertion)}
+    whole = _whole_client(known, [name for name, there in given.items() if there], record=record)
+    client = _own_client(command, namespace, setup, assertion) if whole is None else whole.command
     chosen = parse_faults(faults)
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image} is no file")
@@ -116,35 +104,59 @@ def check_command(
     with _shown_progress() as show:
         checked = asyncio.run(
             run_check(
-                client,
+                replace(client, timeout_seconds=timeout),
                 folder,
                 faults=chosen,
                 archive=image,
                 runs=runs,
-                more=more,
+                together=whole is None or whole.together,
+                more=None if whole is None else whole.as_manifest(),
                 on_progress=show,
             )
         )
     title = known or shlex.join(client.argv)
     write_matrix_page(folder, checked.matrix, title=title)
-    if as_json:
-        print_json({**checked.matrix.as_json(), "folder": str(folder)})
-    else:
-        print_plain(f"{title}: {checked.matrix.calls} calls")
-        print_plain(checked.matrix.text())
-        print_plain(f"\n{folder}")
+    _print_check(checked.matrix, folder, title=title, as_json=as_json)
     if record and known is not None:
         err.print(f"recorded: {record_check(folder, known)}", markup=False, soft_wrap=True)
     if checked.matrix.unsafe:
         raise typer.Exit(UNSAFE)
 
 
-def _known(name: str) -> tuple[ClientCommand, dict[str, Any]]:
-    """A known client's command, and what the manifest is to say of it."""
+def _whole_client(name: str | None, given: list[str], *, record: bool) -> KnownClient | None:
+    """The known client of this name, where there is one; ``given`` are options of other clients."""
     from iluvatar_bench.clients.known.known_clients import find_known
+    from iluvatar_bench.clients.known.recorded_checks import require_checkout
 
+    if record and name is None:
+        raise UsageError("--record keeps the check of a known client: it needs --known")
+    if name is None:
+        return None
     client = find_known(name)
-    return client.command, client.as_manifest()
+    if given:
+        raise UsageError(f"--known {name} is a whole client: {', '.join(given)} cannot go with it")
+    if record:
+        require_checkout()
+    return client
+
+
+def _own_client(
+    command: list[str] | None, namespace: str, setup: str | None, assertion: str | None
+) -> ClientCommand:
+    from iluvatar_bench.clients.check.client_command import ClientCommand
+
+    return ClientCommand(
+        argv=tuple(command or ()), namespace=namespace, setup=setup, assertion=assertion
+    )
+
+
+def _print_check(matrix: Matrix, folder: Path, *, title: str, as_json: bool) -> None:
+    if as_json:
+        print_json({**matrix.as_json(), "folder": str(folder)})
+        return
+    print_plain(f"{title}: {matrix.calls} calls")
+    print_plain(matrix.text())
+    print_plain(f"\n{folder}")
 
 
 @contextmanager

@@ -35,10 +35,12 @@ def test_a_client_that_cannot_be_checked_says_why(name: str) -> None:
 
 
 def test_a_known_client_is_whole() -> None:
-    for more in (("--image", "x"), ("--setup", "true"), ("--namespace", "n"), ("--", "true")):
+    others = {"--image": "x", "--setup": "true", "--assert": "true", "--namespace": "n"}
+    for more in (*others.items(), ("--", "true")):
         done = command("check", "--known", "ctr-run", *more)
         assert done.returncode == 2, done.stderr
-        assert "is a whole client" in done.stderr
+        name = "COMMAND" if more[0] == "--" else more[0]
+        assert f"is a whole client: {name} cannot go with it" in done.stderr
     done = command("check", "--record", "--", sys.executable)
     assert done.returncode == 2
     assert "--known" in done.stderr

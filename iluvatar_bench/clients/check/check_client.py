@@ -71,13 +71,16 @@ async def check_client(
     faults: Sequence[Fault] = tuple(Fault),
     archive: Path | None = None,
     runs: int = 1,
+    together: bool = True,
     log_path: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checked:
     """Try the faults at every position of a client's order of calls, on a containerd of its own.
 
     ``archive`` is an image for the client, as ``docker save`` or ``ctr image export`` make it;
-    without one there is the image of a built-in function.
+    without one there is the image of a built-in function. ``together`` lets runs go on at the same
+    time where the fault is felt by one of them only; a client whose containers end each other's
+    processes needs them one after the other.
 
     Raises:
         UsageError: the command cannot be started.
@@ -91,7 +94,13 @@ async def check_client(
         calls = [
             (label, call) for label, _, recorded in undisturbed.recordings for call in recorded
         ]
-        plan = Plan(bench=bench, order=undisturbed.order, needs=undisturbed.needs, runs=runs)
+        plan = Plan(
+            bench=bench,
+            order=undisturbed.order,
+            needs=undisturbed.needs,
+            runs=runs,
+            together=together,
+        )
         total = sum(runs * len(positions_for(plan, fault)) for fault in faults)
         done, cells = 0, []
         for fault in faults:

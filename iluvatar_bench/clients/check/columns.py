@@ -74,6 +74,9 @@ class Plan:
     order: Order
     needs: Needs
     runs: int = 1
+    together: bool = True
+    """Whether runs may go on at the same time; not where the client's containers disturb each other
+    by themselves."""
     on_ended: Callable[[], None] = lambda: None
     """Called as each run ends."""
 
@@ -100,7 +103,7 @@ async def run_column(plan: Plan, fault: Fault) -> list[Trial]:
         for repetition in range(1, plan.runs + 1)
         for position in positions_for(plan, fault)
     ]
-    at_once = AT_ONCE.get(fault)
+    at_once = AT_ONCE.get(fault) if plan.together else None
     if at_once is None:
         return [
             trial

@@ -20,6 +20,7 @@ async def run_check(
     faults: Sequence[Fault] = tuple(Fault),
     archive: Path | None = None,
     runs: int = 1,
+    together: bool = True,
     more: Mapping[str, Any] | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checked:
@@ -38,6 +39,7 @@ async def run_check(
         faults=faults,
         archive=archive,
         runs=runs,
+        together=together,
         log_path=folder / "containerd.log",
         on_progress=on_progress,
     )

@@ -37,6 +37,7 @@ async def check_known(
         replace(client.command, timeout_seconds=timeout_seconds),
         make_folder(folder),
         faults=chosen,
+        together=client.together,
         more=client.as_manifest(),
         on_progress=on_progress,
     )

@@ -28,6 +28,9 @@ class KnownClient:
     argv: tuple[str, ...]
     setup: str | None = None
     assertion: str | None = None
+    together: bool = True
+    """Whether several runs of it may go on at the same time: not where they share a cgroup, whose
+    processes each run's Kill ends."""
     program: str | None = None
     """Whose version it has; None: it is ours."""
 
@@ -123,6 +126,7 @@ def _of_orders() -> Iterator[KnownClient]:
             name=order.replace("_", "-"),
             about=about,
             argv=(*_module("order_client"), order, "{id}", "{image}"),
+            together=order != "worker_2022",
         )
 
 
