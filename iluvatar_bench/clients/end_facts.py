@@ -69,7 +69,9 @@ def left_facts(reading: Reading) -> Iterator[CallFact]:
 
 def _left_leases(reading: Reading) -> Iterator[CallFact]:
     for thing, life in reading.store.known("lease"):
-        if life.foreign or life.ended_by is not None or life.possible_end < reading.last_ns:
+        if life.foreign or life.perhaps_gone or life.ended_by is not None:
+            continue
+        if life.possible_end < reading.last_ns:
             continue
         until = "for ever"
         if life.expired:

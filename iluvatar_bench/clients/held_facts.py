@@ -114,6 +114,8 @@ def removal_facts(reading: Reading) -> Iterator[CallFact]:
             continue
         deleted = reading.calls[life.ended_by]
         for task in tasks.get((thing.namespace, thing.key), ()):
+            if task.perhaps_gone:
+                continue
             gone = AFTER if task.ended_by is None else reading.calls[task.ended_by].started_ns
             if task.certain_start <= deleted.started_ns and life.possible_end <= gone:
                 yield reading.fact(

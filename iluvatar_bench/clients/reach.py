@@ -5,11 +5,10 @@ Source of the rules: containerd ``metadata/gc.go`` (1.6.20), ``scanRoots`` and `
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from iluvatar_bench.clients.stored import Hold, Store, Stored
-from iluvatar_bench.clients.time_sets import ALWAYS, BEFORE, Times, both, times
+from iluvatar_bench.clients.time_sets import ALWAYS, BEFORE, Stretch, Times, both, times
 
 Reached = tuple[Stored, bool]
 """An object, and whether it is reached through a flat lease only."""
@@ -21,28 +20,29 @@ def held_times(store: Store) -> Mapping[Stored, Times]:
     An object that was there before the first call is taken as held until a call removed it.
     """
     outgoing: dict[Stored, list[Hold]] = {}
-    held: dict[Reached, Times] = {}
-    waiting: deque[Reached] = deque()
-
-    def reach(node: Reached, more: Times) -> None:
-        now = times((*held.get(node, ()), *more))
-        if now != held.get(node, ()):
-            held[node] = now
-            waiting.append(node)
-
+    roots: dict[Stored, list[Stretch]] = {}
     for hold in store.holds:
         if hold.source is None:
-            reach((hold.target, False), times([hold.stretch]))
+            roots.setdefault(hold.target, []).append(hold.stretch)
         else:
             outgoing.setdefault(hold.source, []).append(hold)
     for thing in outgoing:
-        reach((thing, False), _from_before(store, thing))
+        roots.setdefault(thing, []).extend(_from_before(store, thing))
+    held: dict[Reached, Times] = {(thing, False): times(each) for thing, each in roots.items()}
+    waiting = dict.fromkeys(held)
     while waiting:
-        node = waiting.popleft()
+        node = next(iter(waiting))
+        del waiting[node]
+        found: dict[Reached, list[Stretch]] = {}
         for hold in outgoing.get(node[0], ()):
             onward = _onward(node, hold)
             if onward is not None and not _unknown(store, onward[0]):
-                reach(onward, both(held[node], times([hold.stretch])))
+                found.setdefault(onward, []).extend(both(held[node], times([hold.stretch])))
+        for onward, more in found.items():
+            now = times((*held.get(onward, ()), *more))
+            if now != held.get(onward, ()):
+                held[onward] = now
+                waiting[onward] = None
     whole: dict[Stored, Times] = {}
     for (thing, _), stretches in held.items():
         whole[thing] = times((*whole.get(thing, ()), *stretches))

@@ -9,7 +9,7 @@ from iluvatar_bench.clients.call_rules import RULES
 from iluvatar_bench.clients.reach import held_times
 from iluvatar_bench.clients.replay import replay_calls
 from iluvatar_bench.clients.stored import Hold, Life, Store, Stored
-from iluvatar_bench.clients.time_sets import AFTER, Times
+from iluvatar_bench.clients.time_sets import Times
 from iluvatar_bench.clients.windows import Window, by_target, find_windows
 from iluvatar_bench.records import Call
 from iluvatar_bench.records.call_facts import CallFact, CallRule
@@ -113,5 +113,5 @@ def lives_at_end(reading: Reading, kind: str) -> Iterable[tuple[Stored, Life]]:
     return (
         (thing, life)
         for thing, life in reading.store.known(kind)
-        if life.ended_by is None and not life.foreign and life.possible_end >= AFTER
+        if life.ended_by is None and not life.perhaps_gone and not life.foreign
     )

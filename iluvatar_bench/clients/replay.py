@@ -198,10 +198,14 @@ def _task_create(replayed: Replay, call: Call) -> None:
     replayed.make(Stored(namespace, "task", name), call)
 
 
+_NOT_ENDED = ("UNKNOWN", "FAILED_PRECONDITION")
+"""What containerd answers where the task still runs (``cannot delete a running process``)."""
+
+
 def _task_delete(replayed: Replay, call: Call) -> None:
     if call.request.get("exec_id"):
         return
-    if call.ok or call.status == "NOT_FOUND":
+    if call.status not in _NOT_ENDED:
         replayed.end(Stored(namespace_of(call), "task", call.request.get("container_id", "")), call)
 
 
@@ -320,7 +324,6 @@ _HANDLERS: Mapping[str, Callable[[Replay, Call], None]] = {
     "Snapshots.Commit": _commit,
     "Snapshots.Remove": _snapshot_remove,
     "Snapshots.Mounts": _snapshot_use,
-    "Snapshots.Stat": _snapshot_use,
     "Snapshots.Update": _labels_update("snapshot"),
     "Containers.Create": _record_create,
     "Containers.Update": _record_update,
@@ -333,7 +336,6 @@ _HANDLERS: Mapping[str, Callable[[Replay, Call], None]] = {
     "Leases.AddResource": _lease_resource,
     "Leases.DeleteResource": _lease_resource,
     "Content.Write": _content_write,
-    "Content.Info": _content_use,
     "Content.Read": _content_use,
     "Content.Update": _labels_update("content"),
     "Content.Delete": _content_delete,

@@ -70,6 +70,7 @@ class Replay:
             self._close(life, call)
         elif call.status not in REFUSED:
             life.certain_end = min(life.certain_end, call.started_ns)
+            life.perhaps_gone = True
 
     def _close(self, life: Life, call: Call) -> None:
         life.certain_end = min(life.certain_end, call.started_ns)

@@ -38,6 +38,8 @@ class Life:
     certain_end: float = AFTER
     possible_end: float = AFTER
     ended_by: int | None = None
+    perhaps_gone: bool = False
+    """The answer of a call that removes it was lost."""
     expired: bool = False
     foreign: bool = False
     """It was there before the recording: what holds it is not known."""

@@ -8,7 +8,8 @@ overlap has none, though the collector may have had its moment. Of two calls on 
 overlap, the one that ended first is taken as the first: a client that waits for the answer before
 it asks for the next thing has no such calls.
 
-A snapshot is needed until the last call that names or mounts it; one that a task mounts until the
+A snapshot is needed until the last call that works with it (to look at it, by Stat or Info, is no
+need: clients look whether a thing is there); one that a task mounts until the
 task's end is known (the start of Tasks.Delete, or the answer of Tasks.Wait). What no call needs
 any more has no window: it is there for the collector. What was there before the first call is not
 judged, and a parent goes with its child: only the child is told.

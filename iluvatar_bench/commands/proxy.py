@@ -47,11 +47,13 @@ def proxy_command(
         return
     if listen is None:
         raise UsageError("--listen SOCKET makes a recording, --report DIR reads one")
-    from iluvatar_bench.audit import SYSTEM_SOCKET
+    if address is None:
+        from iluvatar_bench.audit import SYSTEM_SOCKET
 
+        address = SYSTEM_SOCKET
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = out or Path("results") / f"proxy-{stamp}"
-    count = asyncio.run(_record(listen, address or SYSTEM_SOCKET, folder))
+    count = asyncio.run(_record(listen, address, folder))
     print_plain(f"{count} calls in {folder}/calls.parquet")
 
 

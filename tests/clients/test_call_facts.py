@@ -229,6 +229,23 @@ def test_a_lost_answer_accuses_nobody() -> None:
     assert not facts_of(recording.calls).unsafe
 
 
+def test_a_removal_whose_answer_was_lost_is_no_proof_that_a_thing_is_left() -> None:
+    recording = Recording().lease("l").prepare("c", lease="l").record("c", "c").unlease("l")
+    recording.task("c", "c").delete("c", status="UNAVAILABLE").remove("c", status=None)
+    recording.forget("c", status="DEADLINE_EXCEEDED")
+    assert facts_of(recording.calls).facts == ()
+    recording.forget("c")
+    assert facts_of(recording.calls).facts == ()
+
+
+def test_a_look_is_no_need() -> None:
+    recording = Recording().prepare("c")
+    recording.add("Snapshots.Stat", snapshotter="overlayfs", key="c", status="NOT_FOUND")
+    recording.add("Content.Write", expected="sha256:a", last_action="COMMIT")
+    recording.add("Content.Info", digest="sha256:a", status="NOT_FOUND")
+    assert facts_of(recording.calls).facts == ()
+
+
 def test_a_refused_record_holds_nothing() -> None:
     recording = Recording().lease("l").prepare("c", lease="l")
     recording.record("c", "c", status="INVALID_ARGUMENT").unlease("l").task("c", "c").delete("c")

@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from iluvatar_bench import errors
+from iluvatar_bench.benchmarks.proxy_cost import measure
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.proxy.call_log import JOURNAL, TABLE, CallLog, read_calls
 from iluvatar_bench.containerd.proxy.hook import PassingCall, Refusal
@@ -307,3 +308,17 @@ async def test_many_clients_at_once_and_a_log_of_all(short_folder: Path) -> None
         CallLog(short_folder / "out" / TABLE).__enter__()
     with pytest.raises(errors.UnusablePath, match="recording already"):
         CallLog(short_folder / "out").__enter__()
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_lifecycles_on_a_real_daemon_are_recorded_call_by_call() -> None:
+    """As many calls of each kind as the client makes, eight containers at a time."""
+    cost = await measure(48)
+    assert cost.lifecycles == 48
+    for name in ("Containers.Create", "Snapshots.Prepare", "Tasks.Create", "Tasks.Start"):
+        assert cost.recorded[name] == 48, cost.text()
+    for name in ("Tasks.Wait", "Tasks.Delete", "Snapshots.Remove", "Containers.Delete"):
+        assert cost.recorded[name] == 48, cost.text()
+    # The namespace that is there already.
+    assert cost.recorded["not OK"] == 1

@@ -10,15 +10,27 @@ import os
 import sys
 from pathlib import Path
 
+from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import existing_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
-from iluvatar_bench.lifecycle.container import open_container
+from iluvatar_bench.errors import AnswerLost, Unreachable
+from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.removal import remove_container
 from iluvatar_bench.profiles import resolve_profile
 from tests.support.raw_client import chain_of
 
 PROGRAM = "import sys, time; print('ready', file=sys.stderr, flush=True); time.sleep(60)"
+
+
+async def removed(container: Container) -> None:
+    """Remove it; where the daemon went away meanwhile, again once it answers, as a run does."""
+    try:
+        await remove_container(container)
+    except (AnswerLost, Unreachable):
+        async with connect(container.node.address, namespace=container.node.client.namespace):
+            await remove_container(container)
+        raise
 
 
 async def main(profile: str, container_id: str, image: str) -> None:
@@ -45,7 +57,7 @@ async def main(profile: str, container_id: str, image: str) -> None:
                 await container.create()
                 await container.start()
             finally:
-                await remove_container(container)
+                await removed(container)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from iluvatar_bench.clients.check.outcome import Fault
 from iluvatar_bench.clients.check.undisturbed import record_undisturbed
 from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.containerd.daemon.private import private_daemon
+from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.errors import UsageError
@@ -129,9 +130,14 @@ async def _workbench(
         await import_layout(client, layout, name=name, snapshotters=[SNAPSHOTTER])
         sockets = node.address.parent / "k"
         sockets.mkdir(mode=0o700)
-        yield Workbench(
-            node=node, command=command, image=name, sockets=sockets, folder=node.scratch
-        )
+        try:
+            yield Workbench(
+                node=node, command=command, image=name, sockets=sockets, folder=node.scratch
+            )
+        finally:
+            # Clients that follow containerd's own tools share these by the namespace's name.
+            for namespace in await node.client.namespaces.list():
+                remove_empty_homes(namespace)
 
 
 @asynccontextmanager

@@ -79,6 +79,8 @@ class AtPosition:
         self._numbers: Mapping[CallKey | None, int] = {p.key: p.number for p in order.positions}
         self._needs = needs
         self._call: int | None = None
+        self._signalled: set[tuple[str, str]] = set()
+        """Containers that the client itself began to send a signal to: their end is its own."""
         self._names: CallNames
         self._run: ClientRun
         self.neighbour: tuple[Neighbour, asyncio.Task[object]] | None = None
@@ -91,6 +93,9 @@ class AtPosition:
     async def before(self, call: PassingCall) -> Refusal | None:
         """Do the fault, if this is the call."""
         key = self._names.name(call.method, call.namespace, call.request)
+        if call.method.endswith(".Tasks/Kill") and not call.request.get("exec_id"):
+            container = str(call.request.get("container_id", ""))
+            self._signalled.add((call.namespace or "", container))
         if self.reached or self._numbers.get(key) != self.position:
             return None
         self.reached = True
@@ -134,10 +139,12 @@ class AtPosition:
 
     async def _look(self, made: Made) -> None:
         client = self._run.bench.node.client
+        # Asked before: a Kill that came while a call was held is the client's own will.
+        running = await live_tasks(client, made.namespaces)
         live = {
             thing
-            for key in await live_tasks(client, made.namespaces)
-            if (thing := made.mounted.get(key)) is not None and not made.signalled.get(key)
+            for key in running
+            if (thing := made.mounted.get(key)) is not None and key not in self._signalled
         }
         needed = {*self._needs.at(self.position, made), *(t for t in live if t in made.things)}
         for thing in await missing(client, needed):
@@ -153,7 +160,7 @@ class AtPosition:
         await asyncio.wait((running,))
         now = await tasks(client, made.namespaces)
         for key in before:
-            ours = key in made.mounted and key not in made.signalled
+            ours = key in made.mounted and key not in self._signalled
             task = now.get(key)
             if ours and task and task.state is TaskState.STOPPED and task.exit_status in KILLED:
                 self.died.setdefault(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,8 +42,6 @@ class Made:
     the run is over."""
     uses: dict[Thing, list[CallKey]] = field(default_factory=dict)
     """The calls that need a thing to be there."""
-    signalled: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Containers that the client itself sent a signal to, and whether that surely ended them."""
     namespaces: dict[str, None] = field(default_factory=dict)
 
 
@@ -120,10 +117,6 @@ def _containers(
                 _use(made, thing, key)
                 if call.ok:
                     made.mounted[namespace, str(request.get("container_id", ""))] = thing
-    elif call.name == "Tasks.Kill" and not request.get("exec_id"):
-        container = (namespace, str(request.get("container_id", "")))
-        surely = call.ok and request.get("signal") == signal.SIGKILL
-        made.signalled[container] = surely or made.signalled.get(container, False)
     elif call.name == "Diff.Apply":
         for mount in request.get("mounts", ()):
             if (thing := places.get(_place(mount) or "")) is not None:

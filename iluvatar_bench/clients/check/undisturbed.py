@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_run
 from iluvatar_bench.clients.check.leftovers import left_by, remove_left
-from iluvatar_bench.clients.check.made import made_by
+from iluvatar_bench.clients.check.made import Made, Thing, made_by
 from iluvatar_bench.clients.check.needs import Needs, needs_of
 from iluvatar_bench.clients.check.positions import Order, align
 from iluvatar_bench.clients.check.presence import live_tasks, missing
@@ -46,9 +46,10 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
             seconds = max(seconds, ended.seconds)
             made = run.made()
             await _require_whole_life(run)
+            meant = await _content_of_images(bench, made)
             await bench.collect()
             left = await left_by(bench.node.client, bench.node.address, made, run.id)
-            gone = set(await missing(bench.node.client, made.ever))
+            gone = set(await missing(bench.node.client, made.ever)) - meant
             await remove_left(bench.node.client, made, run.id)
             await bench.collect()
         calls = tuple(sorted(run.calls, key=lambda call: call.number))
@@ -63,6 +64,14 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
         seconds=seconds,
         recordings=tuple(recordings),
     )
+
+
+async def _content_of_images(bench: Workbench, made: Made) -> set[Thing]:
+    """What a client that leaves an image has stored, and so means to be there with it."""
+    if not made.images:
+        return set()
+    stored = [thing for thing in made.things if thing.kind == "content"]
+    return set(stored) - set(await missing(bench.node.client, stored))
 
 
 async def _require_whole_life(run: ClientRun) -> None:
