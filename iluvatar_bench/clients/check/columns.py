@@ -178,6 +178,9 @@ async def _neighbour(plan: Plan, trial: FaultRun) -> AsyncIterator[None]:
         trial.hook.neighbour = (hook, running)
         try:
             yield
+        except BaseException:
+            running.cancel()
+            raise
         finally:
             hook.go_on.set()
             standing.cancel()
