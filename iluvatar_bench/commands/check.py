@@ -20,7 +20,7 @@ from iluvatar_bench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iluvatar_bench.clients.check.check_client import Progress
+    from iluvatar_bench.clients.check.check_client import CheckProgress
     from iluvatar_bench.clients.check.client_command import ClientCommand
     from iluvatar_bench.clients.check.matrix import Matrix
     from iluvatar_bench.clients.known.known_clients import KnownClient
@@ -160,7 +160,7 @@ def _print_check(matrix: Matrix, folder: Path, *, title: str, as_json: bool) -> 
 
 
 @contextmanager
-def _shown_progress() -> Iterator[Callable[[Progress], None]]:
+def _shown_progress() -> Iterator[Callable[[CheckProgress], None]]:
     """One line that changes on a terminal; else a line now and then."""
     import time
 
@@ -168,7 +168,7 @@ def _shown_progress() -> Iterator[Callable[[Progress], None]]:
     told = began
     terminal = sys.stderr.isatty()
 
-    def show(progress: Progress) -> None:
+    def show(progress: CheckProgress) -> None:
         nonlocal told
         now = time.monotonic()
         if not terminal and now - told < _QUIET_SECONDS:

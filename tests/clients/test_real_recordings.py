@@ -10,7 +10,7 @@ import pytest
 from iluvatar_bench.clients.call_facts import facts_of
 from iluvatar_bench.clients.check.check_client import Checked, check_client
 from iluvatar_bench.clients.check.client_command import ClientCommand
-from iluvatar_bench.clients.check.outcome import Fault, Outcome
+from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
 from iluvatar_bench.records import Call
 from iluvatar_bench.records.call_facts import CallFact, CallFacts, CallRule
 
@@ -69,7 +69,9 @@ async def test_windows_are_where_a_forced_collection_loses_the_snapshot(way: str
     calls = undisturbed(checked)
     (window,) = windows(facts_of(calls))
     claimed = window.positions(calls)
-    lost = sorted(cell.position for cell in checked.matrix.cells if cell.outcome is Outcome.LOST)
+    lost = sorted(
+        cell.position for cell in checked.matrix.cells if cell.outcome is ClientOutcome.LOST
+    )
     names = {call.number: call.name for call in calls}
     assert set(lost) <= set(claimed)
     # A check counts nothing as lost from the Kill on, which misses no snapshot; a window goes on

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from iluvatar_bench.clients.check.advice import Advice
 from iluvatar_bench.clients.check.matrix import Cell, Matrix
-from iluvatar_bench.clients.check.outcome import Fault, Outcome
+from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
 from iluvatar_bench.commands.check_page import write_matrix_page
 
 
-def cell(position: int, outcome: Outcome, advice: Advice | None = None) -> Cell:
+def cell(position: int, outcome: ClientOutcome, advice: Advice | None = None) -> Cell:
     return Cell(
         position=position,
         call=f"Tasks.Create {position}",
@@ -32,7 +32,7 @@ def test_a_matrix_is_a_page_and_a_picture(tmp_path: Path) -> None:
         command=("client",),
         positions=(),
         faults=(Fault.COLLECTION,),
-        cells=(cell(1, Outcome.SAFE), cell(2, Outcome.LOST, advice)),
+        cells=(cell(1, ClientOutcome.SAFE), cell(2, ClientOutcome.LOST, advice)),
         leaves_undisturbed=("lease l",),
     )
     write_matrix_page(tmp_path, matrix, title="client {id}")

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from iluvatar_bench.clients.check.outcome import Outcome
+from iluvatar_bench.clients.check.outcome import ClientOutcome
 from iluvatar_bench.report import LIGHT, alt_text, plot_fault_matrix
 from iluvatar_bench.report.fault_page import fault_page
 from iluvatar_bench.report.fault_rows import OUTCOMES, fault_matrix_text, matrix_lines
@@ -36,7 +36,7 @@ ROWS = [
 
 
 def test_every_outcome_has_a_letter_of_its_own() -> None:
-    assert set(OUTCOMES) == {str(outcome) for outcome in Outcome}
+    assert set(OUTCOMES) == {str(outcome) for outcome in ClientOutcome}
     letters = [shown.letter for shown in OUTCOMES.values()]
     assert len(set(letters)) == len(letters)
 

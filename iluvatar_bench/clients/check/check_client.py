@@ -42,7 +42,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CheckProgress:
     """How far a check is: runs done, of how many (0: not known yet), and what is under way."""
 
     done: int
@@ -73,7 +73,7 @@ async def check_client(
     runs: int = 1,
     together: bool = True,
     log_path: Path | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> Checked:
     """Try the faults at every position of a client's order of calls, on a containerd of its own.
 
@@ -89,7 +89,7 @@ async def check_client(
     """
     async with _workbench(command, archive, log_path) as bench:
         await bench.setup_once()
-        on_progress(Progress(0, 0, "the undisturbed client"))
+        on_progress(CheckProgress(0, 0, "the undisturbed client"))
         undisturbed = await record_undisturbed(bench)
         calls = [
             (label, call) for label, _, recorded in undisturbed.recordings for call in recorded
@@ -108,9 +108,9 @@ async def check_client(
             def ended(fault: Fault = fault) -> None:
                 nonlocal done
                 done += 1
-                on_progress(Progress(done, total, str(fault)))
+                on_progress(CheckProgress(done, total, str(fault)))
 
-            on_progress(Progress(done, total, str(fault)))
+            on_progress(CheckProgress(done, total, str(fault)))
             for trial in await run_column(plan.telling(ended), fault):
                 cells.append(cell_of(trial, undisturbed.left))
                 calls += [(trial.run.label, call) for call in trial.run.calls]

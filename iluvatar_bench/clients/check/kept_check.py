@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.clients.check.check_client import Checked, Progress, check_client
+from iluvatar_bench.clients.check.check_client import Checked, CheckProgress, check_client
 from iluvatar_bench.clients.check.check_folder import write_check
 from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.outcome import Fault
@@ -22,7 +22,7 @@ async def run_check(
     runs: int = 1,
     together: bool = True,
     more: Mapping[str, Any] | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> Checked:
     """Check a client and keep what was found in ``folder``, which is there and empty.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_run
-from iluvatar_bench.clients.check.leftovers import left_by, remove_left
+from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_client_run
+from iluvatar_bench.clients.check.left_on_node import left_by, remove_left
 from iluvatar_bench.clients.check.made import Made, Thing, made_by
 from iluvatar_bench.clients.check.needs import Needs, needs_of
 from iluvatar_bench.clients.check.positions import Order, align
@@ -41,7 +41,7 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
     recordings: list[tuple[str, str, tuple[Call, ...]]] = []
     seconds = 0.0
     for number in range(1, RECORDINGS + 1):
-        async with open_run(bench, f"undisturbed-{number}", _NO_ORDER) as run:
+        async with open_client_run(bench, f"undisturbed-{number}", _NO_ORDER) as run:
             ended = await run.execute()
             seconds = max(seconds, ended.seconds)
             made = run.made()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from iluvatar_bench.clients.check.check_client import Progress, parse_faults
+from iluvatar_bench.clients.check.check_client import CheckProgress, parse_faults
 from iluvatar_bench.clients.check.check_folder import make_folder
 from iluvatar_bench.clients.check.kept_check import run_check
 from iluvatar_bench.clients.known.known_clients import find_known
@@ -19,7 +19,7 @@ async def check_known(
     *,
     faults: Sequence[str] = (),
     timeout_seconds: float = 30.0,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> CheckResult:
     """Check a known client with some faults, or all of them, on a containerd of its own.
 
