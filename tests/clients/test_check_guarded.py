@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
+from iluvatar_bench.clients import find_known
 from iluvatar_bench.clients.check.check_client import check_client
-from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.outcome import TAKES_A_CALL, ClientOutcome, Fault
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
-GUARDED = ClientCommand(
-    argv=(sys.executable, "-m", "tests.support.guarded_client", "guarded", "{id}", "{image}"),
-    namespace="check",
-)
+GUARDED = find_known("profile-guarded").command
 
 
 async def test_guarded_is_safe_whatever_others_do_and_however_long_it_takes() -> None:

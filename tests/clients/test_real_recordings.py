@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from iluvatar_bench.clients import find_known
 from iluvatar_bench.clients.call_facts import facts_of
 from iluvatar_bench.clients.check.check_client import Checked, check_client
 from iluvatar_bench.clients.check.client_command import ClientCommand
@@ -45,14 +46,14 @@ async def test_ctr_run_has_no_window_and_leaves_nothing() -> None:
 
 
 async def test_guarded_has_no_window() -> None:
-    facts = facts_of(undisturbed(await recorded(client_of_tests("guarded_client", "guarded"))))
+    facts = facts_of(undisturbed(await recorded(find_known("profile-guarded").argv)))
     assert facts.unsafe == ()
     assert len(facts.containers) == 1
     assert facts.containers[0].held
 
 
 async def test_the_worker_of_2022_has_a_window_for_its_whole_life() -> None:
-    argv = client_of_tests("guarded_client", "iluvatar-2022-07")
+    argv = find_known("profile-iluvatar-2022-07").argv
     calls = undisturbed(await recorded(argv))
     facts = facts_of(calls)
     (window,) = windows(facts)
