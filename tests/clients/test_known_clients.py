@@ -92,6 +92,15 @@ def test_a_check_is_found_by_name_or_folder_and_recorded_again(tmp_path: Path) -
     assert open_check(kept).name == Path(ours.manifest["command"][0]).name
     assert open_check(kept).version == "–"
 
+    (kept / "manifest.json").write_text(json.dumps({**ours.manifest, "kind": "run"}))
+    with pytest.raises(UsageError, match="of another kind"):
+        open_check(kept)
+    for broken in ("manifest.json", "positions.parquet"):
+        (kept / broken).write_text("{")
+        with pytest.raises(UsageError, match=f"the check in {kept} cannot be read"):
+            open_check(kept)
+        (kept / "manifest.json").write_text(json.dumps(ours.manifest))
+
     with pytest.raises(UsageError, match=r"has no check in it.*record-late"):
         find_check(tmp_path)
     with pytest.raises(UsageError, match="is no folder"):

@@ -15,9 +15,10 @@ from iluvatar_bench.host.tails import read_tail
 
 _WORDS_LENGTH = 300
 
-PLACEHOLDERS = ("id", "address", "namespace", "image", "stdout")
+PLACEHOLDERS = ("id", "address", "namespace", "image", "stdout", "python")
 """What ``{…}`` may stand for in a command: a fresh container name, the socket to talk to, the
-containerd namespace, the image's name, and (after the run) the file of what the client printed."""
+containerd namespace, the image's name, (after the run) the file of what the client printed, and the
+Python that this program runs in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

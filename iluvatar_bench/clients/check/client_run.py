@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Workbench:
             "namespace": self.command.namespace,
             "image": self.image,
             "stdout": str(self.folder / container_id / "stdout"),
+            "python": sys.executable,
         }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,8 +99,7 @@ def _of_ctr() -> Iterator[KnownClient]:
         name="ctr-image-import",
         about="ctr image import of two layers, unpacked",
         argv=("ctr", "image", "import", "{stdout}.tar"),
-        setup=f"{sys.executable} -m iluvatar_bench.clients.known.small_image "
-        "check/{id}:1 {stdout}.tar",
+        setup="{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar",
         assertion="ctr image ls -q | grep -q check/{id}:1",
         program="ctr",
     )
@@ -131,7 +129,7 @@ def _of_orders() -> Iterator[KnownClient]:
 
 
 def _module(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", f"iluvatar_bench.clients.known.{name}")
+    return ("{python}", "-m", f"iluvatar_bench.clients.known.{name}")
 
 
 KNOWN: Mapping[str, KnownClient] = {

@@ -84,13 +84,20 @@ def open_check(name: str | Path) -> CheckResult:
     """Read a check by its folder or recorded name.
 
     Raises:
-        UsageError: there is no such check.
+        UsageError: there is no such check, or its files cannot be read.
     """
     import pandas as pd
+    import pyarrow as pa
 
     folder = find_check(name)
-    manifest = json.loads((folder / _MANIFEST).read_text())
-    return CheckResult(folder, manifest, pd.read_parquet(folder / POSITIONS_TABLE))
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        positions = pd.read_parquet(folder / POSITIONS_TABLE)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(f"the check in {folder} cannot be read: {error}") from error
+    if manifest.get("kind") != "check":
+        raise UsageError(f"{folder} is no check's folder: its manifest is of another kind")
+    return CheckResult(folder, manifest, positions)
 
 
 def record_check(folder: Path, name: str, *, home: Path | None = None) -> Path:
