@@ -49,14 +49,12 @@ def conformance_table(checks: Sequence[CheckedClient]) -> pd.DataFrame:
 
     Returns:
         A frame of text, one row a check. Columns: ``CHECK_COLUMNS``, then a fault each, in the
-        order in which they were tried. A cell is ``safe`` or ``failed`` where nothing speaks
+        order of the check that tried most. A cell is ``safe`` or ``failed`` where nothing speaks
         against the client (the worst of the two that was seen); else the worst of the outcomes
         that do, with the number of their positions out of all that were tried, as in
         ``lost, 4 of 12``. A fault that was not tried has an en dash.
     """
-    faults = dict.fromkeys(
-        str(fault) for check in checks for fault in check.positions["fault"].drop_duplicates()
-    )
+    faults = _faults(checks)
     rows = [
         {
             "client": check.name,
@@ -68,6 +66,13 @@ def conformance_table(checks: Sequence[CheckedClient]) -> pd.DataFrame:
         for check in checks
     ]
     return pd.DataFrame(rows, columns=[*CHECK_COLUMNS, *faults])
+
+
+def _faults(checks: Sequence[CheckedClient]) -> tuple[str, ...]:
+    """Every fault that was tried, in the order of the check that tried most."""
+    tried = [tuple(map(str, check.positions["fault"].drop_duplicates())) for check in checks]
+    ordered = sorted(tried, key=len, reverse=True)
+    return tuple(dict.fromkeys(fault for faults in ordered for fault in faults))
 
 
 def _cell(positions: pd.DataFrame, fault: str) -> str:
@@ -88,11 +93,14 @@ def _worst(outcomes: Sequence[str]) -> str:
 
 def conformance_rows(checks: Sequence[CheckedClient]) -> list[dict[str, Any]]:
     """Rows for ``plot_fault_matrix``: a line a client instead of one a position."""
-    return [
-        {"position": number, "call": check.name, "fault": fault, "outcome": outcome}
+    rows = [
+        {"position": number, "call": check.name, "fault": str(fault), "outcome": str(outcome)}
         for number, check in enumerate(checks, start=1)
         for fault, outcome in zip(check.positions["fault"], check.positions["outcome"], strict=True)
     ]
+    # A picture has its columns in the order in which their faults come.
+    faults = _faults(checks)
+    return sorted(rows, key=lambda row: faults.index(str(row["fault"])))
 
 
 def unsafe_positions_table(positions: pd.DataFrame) -> pd.DataFrame:

@@ -80,3 +80,14 @@ def test_what_speaks_against_a_client_is_told_once() -> None:
 def test_a_markdown_table_keeps_a_bar_within_its_cell() -> None:
     text = markdown_table(pd.DataFrame({"a": ["x|y"], "b": [1]}))
     assert text == "| a | b |\n|---|---|\n| x\\|y | 1 |\n"
+
+
+def test_the_faults_stand_in_the_order_of_the_check_that_tried_most() -> None:
+    few = Check("few", [(1, "delay", "safe", False), (1, "pause", "safe", False)])
+    many = Check(
+        "many", [(1, fault, "safe", False) for fault in ("collection", "pause", "refused", "delay")]
+    )
+    faults = ["collection", "pause", "refused", "delay"]
+    assert list(conformance_table([few, many]).columns[4:]) == faults
+    rows = conformance_rows([few, many])
+    assert list(dict.fromkeys(row["fault"] for row in rows)) == faults
