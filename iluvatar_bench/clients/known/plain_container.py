@@ -10,7 +10,7 @@ from pathlib import Path
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, Mount
-from iluvatar_bench.host.first_error import FirstError
+from iluvatar_bench.errors import NotFound
 from iluvatar_bench.host.kernel import cgroups
 
 SNAPSHOTTER = "overlayfs"
@@ -66,11 +66,12 @@ class PlainContainer:
     async def remove(self) -> None:
         """Kill, await the exit, delete task, snapshot and record; what is not there is passed over.
 
+        It stops at the first error: a record that is gone before its task leaves the task for good.
+
         Raises:
-            ContainerdError, TimeoutError: of the parts that failed, the first.
+            ContainerdError, TimeoutError: a part failed.
         """
         tasks = self.client.tasks
-        tried = FirstError()
         for part in (
             partial(tasks.kill, self.id, signal=signal.SIGKILL, all_processes=False),
             self._exit,
@@ -78,8 +79,10 @@ class PlainContainer:
             partial(self._snapshots.remove, self.id),
             partial(self.client.containers.delete, self.id),
         ):
-            await tried.attempt(part())
-        tried.raise_first()
+            try:
+                await part()
+            except NotFound:
+                continue
 
     async def _exit(self) -> None:
         async with asyncio.timeout(_EXIT_SECONDS):
