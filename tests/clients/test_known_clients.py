@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from iluvatar_bench.batch.parameters import check_parameters
 from iluvatar_bench.clients import check_known, find_check, find_known, open_check
 from iluvatar_bench.clients.check.outcome import Fault
 from iluvatar_bench.clients.known.known_clients import KNOWN, UNCHECKED
@@ -109,6 +110,16 @@ def test_a_check_is_found_by_name_or_folder_and_recorded_again(tmp_path: Path) -
         record_check(kept, "../x", home=tmp_path)
     with pytest.raises(UnusablePath, match="cannot write"):
         record_check(tmp_path / "nothing", "x", home=tmp_path)
+
+
+def test_the_notebooks_clients_and_checks_must_exist() -> None:
+    for given in ({"known": "ctr-rum"}, {"source": "recorded", "checks": "ctr-rum"}):
+        with pytest.raises(UsageError, match="ctr-run"):
+            check_parameters("clients", given)
+    with pytest.raises(UsageError, match="checks is read where source is recorded"):
+        check_parameters("clients", {"checks": "ctr-run"})
+    found = check_parameters("clients", {"source": "recorded", "checks": "ctr-run,record-late"})
+    assert [Path(path).name for path in found["checks"]] == ["ctr-run", "record-late"]
 
 
 @pytest.mark.daemon
