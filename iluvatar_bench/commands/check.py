@@ -6,12 +6,13 @@ import asyncio
 import shlex
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iluvatar_bench.commands.check_page import write_matrix_page
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_json, print_plain
 from iluvatar_bench.errors import UsageError
@@ -19,7 +20,10 @@ from iluvatar_bench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iluvatar_bench.clients.check.check_client import Progress
+    from iluvatar_bench.clients.check.check_client import CheckProgress
+    from iluvatar_bench.clients.check.client_command import ClientCommand
+    from iluvatar_bench.clients.check.matrix import Matrix
+    from iluvatar_bench.clients.known.known_clients import KnownClient
 
 UNSAFE = 3
 """Exit code when a cell speaks against the client."""
@@ -30,13 +34,17 @@ _QUIET_SECONDS = 10.0
 
 def check_command(
     command: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="-- COMMAND…",
             help="the client: one container's whole life, its removal included; {id}, {address}, "
             "{namespace} and {image} are filled in",
         ),
-    ],
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="a client that needs no COMMAND, as ctr-run"),
+    ] = None,
     namespace: Annotated[
         str, typer.Option(help="containerd namespace of {namespace} and CONTAINERD_NAMESPACE")
     ] = "check",
@@ -69,6 +77,10 @@ def check_command(
     out: Annotated[
         Path | None, typer.Option(help="the check's folder; default: results/check-<time>")
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="keep what a known client's check found in data/checks"),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Try a fault between every two calls of a client, and say which ones it does not survive.
@@ -76,56 +88,79 @@ def check_command(
     Faults: collection, neighbour, lost-answer, refused, daemon-restart, delay, pause,
     client-killed. Exit 3: something speaks against the client; 4: it fails without any fault.
     """
-    from iluvatar_bench.clients.check.check_client import check_client, parse_faults
-    from iluvatar_bench.clients.check.check_folder import make_folder, write_check
-    from iluvatar_bench.clients.check.client_command import ClientCommand
+    from iluvatar_bench.clients.check.check_client import parse_faults
+    from iluvatar_bench.clients.check.check_folder import make_folder
+    from iluvatar_bench.clients.check.kept_check import run_check
+    from iluvatar_bench.clients.known.recorded_checks import record_check
 
-    client = ClientCommand(
-        argv=tuple(command),
-        namespace=namespace,
-        setup=setup,
-        assertion=assertion,
-        timeout_seconds=timeout,
-    )
+    given = {"--namespace": namespace != "check", "--image": image is not None}
+    given |= {"COMMAND": bool(command), "--setup": bool(setup), "--assert": bool(assertion)}
+    whole = _whole_client(known, [name for name, there in given.items() if there], record=record)
+    client = _own_client(command, namespace, setup, assertion) if whole is None else whole.command
     chosen = parse_faults(faults)
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image} is no file")
     folder = make_folder(out)
-    began = datetime.now(UTC)
     with _shown_progress() as show:
         checked = asyncio.run(
-            check_client(
-                client,
+            run_check(
+                replace(client, timeout_seconds=timeout),
+                folder,
                 faults=chosen,
                 archive=image,
                 runs=runs,
-                log_path=folder / "containerd.log",
+                together=whole is None or whole.together,
+                more=None if whole is None else whole.as_manifest(),
                 on_progress=show,
             )
         )
-    manifest = {
-        "started_at": began.isoformat(),
-        "ended_at": datetime.now(UTC).isoformat(),
-        "namespace": namespace,
-        "timeout_seconds": timeout,
-        "runs": runs,
-        "setup": setup,
-        "assert": assertion,
-        "image": None if image is None else str(image),
-    }
-    write_check(folder, checked, manifest)
-    if as_json:
-        print_json({**checked.matrix.as_json(), "folder": str(folder)})
-    else:
-        print_plain(f"{shlex.join(command)}: {checked.matrix.calls} calls")
-        print_plain(checked.matrix.text())
-        print_plain(f"\n{folder}")
+    title = known or shlex.join(client.argv)
+    write_matrix_page(folder, checked.matrix, title=title)
+    _print_check(checked.matrix, folder, title=title, as_json=as_json)
+    if record and known is not None:
+        err.print(f"recorded: {record_check(folder, known)}", markup=False, soft_wrap=True)
     if checked.matrix.unsafe:
         raise typer.Exit(UNSAFE)
 
 
+def _whole_client(name: str | None, given: list[str], *, record: bool) -> KnownClient | None:
+    """The known client of this name, where there is one; ``given`` are options of other clients."""
+    from iluvatar_bench.clients.known.known_clients import find_known
+    from iluvatar_bench.clients.known.recorded_checks import require_checkout
+
+    if record and name is None:
+        raise UsageError("--record keeps the check of a known client: it needs --known")
+    if name is None:
+        return None
+    client = find_known(name)
+    if given:
+        raise UsageError(f"--known {name} is a whole client: {', '.join(given)} cannot go with it")
+    if record:
+        require_checkout()
+    return client
+
+
+def _own_client(
+    command: list[str] | None, namespace: str, setup: str | None, assertion: str | None
+) -> ClientCommand:
+    from iluvatar_bench.clients.check.client_command import ClientCommand
+
+    return ClientCommand(
+        argv=tuple(command or ()), namespace=namespace, setup=setup, assertion=assertion
+    )
+
+
+def _print_check(matrix: Matrix, folder: Path, *, title: str, as_json: bool) -> None:
+    if as_json:
+        print_json({**matrix.as_json(), "folder": str(folder)})
+        return
+    print_plain(f"{title}: {matrix.calls} calls")
+    print_plain(matrix.text())
+    print_plain(f"\n{folder}")
+
+
 @contextmanager
-def _shown_progress() -> Iterator[Callable[[Progress], None]]:
+def _shown_progress() -> Iterator[Callable[[CheckProgress], None]]:
     """One line that changes on a terminal; else a line now and then."""
     import time
 
@@ -133,7 +168,7 @@ def _shown_progress() -> Iterator[Callable[[Progress], None]]:
     told = began
     terminal = sys.stderr.isatty()
 
-    def show(progress: Progress) -> None:
+    def show(progress: CheckProgress) -> None:
         nonlocal told
         now = time.monotonic()
         if not terminal and now - told < _QUIET_SECONDS:

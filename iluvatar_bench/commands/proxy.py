@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_plain
+from iluvatar_bench.commands.proxy_report import report_recording
+from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from iluvatar_bench.containerd.proxy.serve import Proxy
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 
 def proxy_command(
     listen: Annotated[
-        Path, typer.Option(help="the socket to listen at: clients are pointed to it")
-    ],
+        Path | None, typer.Option(help="the socket to listen at: clients are pointed to it")
+    ] = None,
     address: Annotated[
         Path | None,
         typer.Option(help="socket of the containerd behind; default: the system's"),
@@ -27,8 +30,23 @@ def proxy_command(
         Path | None,
         typer.Option(help="folder of the recording; default: results/proxy-<time>"),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="no recording: what the one in this folder says, as text, page and pictures",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Stand between clients and a containerd, change nothing, and write down every call."""
+    if report is not None:
+        if listen is not None or out is not None:
+            raise UsageError("--report reads a recording; --listen and --out make one")
+        report_recording(report, as_json=as_json)
+        return
+    if listen is None:
+        raise UsageError("--listen SOCKET makes a recording, --report DIR reads one")
     if address is None:
         from iluvatar_bench.audit import SYSTEM_SOCKET
 

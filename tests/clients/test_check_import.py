@@ -10,7 +10,7 @@ import pytest
 from iluvatar_bench.clients.check.check_client import check_client
 from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.matrix import Matrix
-from iluvatar_bench.clients.check.outcome import Fault, Outcome
+from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
 from tests.support.archives import OciDraft
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
@@ -31,14 +31,14 @@ async def imported(way: str, folder: Path) -> Matrix:
 async def test_under_the_right_labels_no_collection_takes_content(tmp_path: Path) -> None:
     matrix = await imported("rightly", tmp_path)
     assert len([p for p in matrix.positions if p.call.startswith("Content.Write")]) == 4
-    assert {cell.outcome for cell in matrix.cells} == {Outcome.SAFE}, matrix.text()
+    assert {cell.outcome for cell in matrix.cells} == {ClientOutcome.SAFE}, matrix.text()
     assert "image mine:1" in matrix.leaves_undisturbed
 
 
 async def test_without_a_lease_and_labels_it_is_lost(tmp_path: Path) -> None:
     """Undisturbed as well, at the first collection that comes: nothing refers to the layers."""
     matrix = await imported("unheld", tmp_path)
-    lost = {cell.call for cell in matrix.cells if cell.outcome is Outcome.LOST}
+    lost = {cell.call for cell in matrix.cells if cell.outcome is ClientOutcome.LOST}
     assert lost == {position.call for position in matrix.positions}
     advised = {cell.advice.bug_class for cell in matrix.unsafe if cell.advice}
     assert advised == {"image"}

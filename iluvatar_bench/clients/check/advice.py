@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs.taxonomy import BugClass
-from iluvatar_bench.clients.check.outcome import Fault, Outcome
+from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ _HOLD_CONTENT = (
 
 
 def advice_for(
-    fault: Fault, outcome: Outcome, call: str, *, lost: str = "", kinds: tuple[str, ...] = ()
+    fault: Fault, outcome: ClientOutcome, call: str, *, lost: str = "", kinds: tuple[str, ...] = ()
 ) -> Advice | None:
     """What speaks against the client in a cell; None for one that does not.
 
@@ -42,29 +42,29 @@ def advice_for(
     ``kinds`` are those of what was left.
     """
     match outcome:
-        case Outcome.LOST:
+        case ClientOutcome.LOST:
             return _lost(lost)
-        case Outcome.HUNG:
+        case ClientOutcome.HUNG:
             return Advice(
                 BugClass.DEADLINE,
                 _BOUNDED,
                 f"give {call} a deadline; where it or a stream breaks, ask for the state again "
                 "(Tasks.Get) and wait anew",
             )
-        case Outcome.WRONG:
+        case ClientOutcome.WRONG:
             return Advice(
                 BugClass.SILENT_STARTUP, _TOLD, f"end with an error where {call} ends with one"
             )
-        case Outcome.LEAKED:
+        case ClientOutcome.LEAKED:
             return _leaked(fault, call, kinds)
-        case Outcome.FAILED if fault is Fault.CLIENT_KILLED:
+        case ClientOutcome.FAILED if fault is Fault.CLIENT_KILLED:
             return Advice(
                 BugClass.CREATE_REJECTED,
                 _REMOVED,
                 "take a fresh name and snapshot key for each container, or remove what has the "
                 "name before it is made",
             )
-        case Outcome.FAILED:
+        case ClientOutcome.FAILED:
             return Advice(
                 BugClass.UNCLASSIFIED,
                 "a collection, a neighbour's end and a slow answer are no errors",

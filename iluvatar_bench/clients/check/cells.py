@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from iluvatar_bench.clients.check.advice import Advice, advice_for
-from iluvatar_bench.clients.check.columns import Trial, expiry_words
+from iluvatar_bench.clients.check.columns import FaultRun, expiry_words
 from iluvatar_bench.clients.check.matrix import Cell
 from iluvatar_bench.clients.check.outcome import (
+    ClientOutcome,
     Facts,
     Fault,
-    Outcome,
     beyond,
     is_unsafe,
     outcome_of,
@@ -18,7 +18,7 @@ _AT_ONCE_SECONDS = 1.0
 """What is gone by then needed no lifeline."""
 
 
-def cell_of(trial: Trial, undisturbed_left: tuple[str, ...]) -> Cell:
+def cell_of(trial: FaultRun, undisturbed_left: tuple[str, ...]) -> Cell:
     """The cell of one run."""
     ended = trial.run.ended
     assert ended is not None
@@ -54,7 +54,7 @@ def cell_of(trial: Trial, undisturbed_left: tuple[str, ...]) -> Cell:
     )
 
 
-def _lost(trial: Trial) -> tuple[str, ...]:
+def _lost(trial: FaultRun) -> tuple[str, ...]:
     run_id = trial.run.id
     words = [f"{thing} was collected: {why}" for thing, why in trial.hook.lost.items()]
     words += [f"the process of {name} was ended" for _, name in trial.hook.died]
@@ -63,7 +63,7 @@ def _lost(trial: Trial) -> tuple[str, ...]:
 
 
 def _what(
-    trial: Trial, outcome: Outcome, lost: tuple[str, ...], left: tuple[str, ...]
+    trial: FaultRun, outcome: ClientOutcome, lost: tuple[str, ...], left: tuple[str, ...]
 ) -> list[str]:
     ended = trial.run.ended
     assert ended is not None
@@ -77,14 +77,16 @@ def _what(
         again = trial.again
         if again is not None and again.ended is not None and again.ended.status != 0:
             what.append(f"cannot start again under the same name: {again.ended.output}")
-    elif outcome is Outcome.LOST and ended.status == 0:
+    elif outcome is ClientOutcome.LOST and ended.status == 0:
         what.append("the client did not notice")
-    elif outcome is not Outcome.SAFE and ended.output:
+    elif outcome is not ClientOutcome.SAFE and ended.output:
         what.append(f"it said: {ended.output}")
     return [text.replace(trial.run.id, "{id}") for text in what] + trial.problems
 
 
-def _advice(trial: Trial, outcome: Outcome, call: str, left: tuple[str, ...]) -> Advice | None:
+def _advice(
+    trial: FaultRun, outcome: ClientOutcome, call: str, left: tuple[str, ...]
+) -> Advice | None:
     if not is_unsafe(trial.fault, outcome):
         return None
     return advice_for(
@@ -96,7 +98,7 @@ def _advice(trial: Trial, outcome: Outcome, call: str, left: tuple[str, ...]) ->
     )
 
 
-def _kind_of_loss(trial: Trial) -> str:
+def _kind_of_loss(trial: FaultRun) -> str:
     if trial.hook.died:
         return "process"
     if any(thing.kind == "content" for thing in trial.hook.lost) or trial.gone:

@@ -42,7 +42,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CheckProgress:
     """How far a check is: runs done, of how many (0: not known yet), and what is under way."""
 
     done: int
@@ -71,13 +71,16 @@ async def check_client(
     faults: Sequence[Fault] = tuple(Fault),
     archive: Path | None = None,
     runs: int = 1,
+    together: bool = True,
     log_path: Path | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> Checked:
     """Try the faults at every position of a client's order of calls, on a containerd of its own.
 
     ``archive`` is an image for the client, as ``docker save`` or ``ctr image export`` make it;
-    without one there is the image of a built-in function.
+    without one there is the image of a built-in function. ``together`` lets runs go on at the same
+    time where the fault is felt by one of them only; a client whose containers end each other's
+    processes needs them one after the other.
 
     Raises:
         UsageError: the command cannot be started.
@@ -86,12 +89,18 @@ async def check_client(
     """
     async with _workbench(command, archive, log_path) as bench:
         await bench.setup_once()
-        on_progress(Progress(0, 0, "the undisturbed client"))
+        on_progress(CheckProgress(0, 0, "the undisturbed client"))
         undisturbed = await record_undisturbed(bench)
         calls = [
             (label, call) for label, _, recorded in undisturbed.recordings for call in recorded
         ]
-        plan = Plan(bench=bench, order=undisturbed.order, needs=undisturbed.needs, runs=runs)
+        plan = Plan(
+            bench=bench,
+            order=undisturbed.order,
+            needs=undisturbed.needs,
+            runs=runs,
+            together=together,
+        )
         total = sum(runs * len(positions_for(plan, fault)) for fault in faults)
         done, cells = 0, []
         for fault in faults:
@@ -99,9 +108,9 @@ async def check_client(
             def ended(fault: Fault = fault) -> None:
                 nonlocal done
                 done += 1
-                on_progress(Progress(done, total, str(fault)))
+                on_progress(CheckProgress(done, total, str(fault)))
 
-            on_progress(Progress(done, total, str(fault)))
+            on_progress(CheckProgress(done, total, str(fault)))
             for trial in await run_column(plan.telling(ended), fault):
                 cells.append(cell_of(trial, undisturbed.left))
                 calls += [(trial.run.label, call) for call in trial.run.calls]

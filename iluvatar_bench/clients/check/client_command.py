@@ -13,9 +13,12 @@ from pathlib import Path
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.tails import read_tail
 
-PLACEHOLDERS = ("id", "address", "namespace", "image", "stdout")
+_WORDS_LENGTH = 300
+
+PLACEHOLDERS = ("id", "address", "namespace", "image", "stdout", "python")
 """What ``{…}`` may stand for in a command: a fresh container name, the socket to talk to, the
-containerd namespace, the image's name, and (after the run) the file of what the client printed."""
+containerd namespace, the image's name, (after the run) the file of what the client printed, and the
+Python that this program runs in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +116,5 @@ def kill_group(group: int) -> None:
 def _last_words(folder: Path) -> str:
     tails = (read_tail(folder / name).text for name in ("stdout", "stderr"))
     words = " ".join(line.strip() for text in tails for line in text.splitlines()[-3:])
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)[-400:]
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+    return shown if len(shown) <= _WORDS_LENGTH else f"…{shown[-_WORDS_LENGTH:]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Workbench:
     async def _run(self, argv: list[str], values: dict[str, str], name: str) -> Ended:
         return await run_process(
             argv,
-            env=environment(values),
+            env=client_environment(values),
             folder=self.folder / name,
             seconds=_SHELL_SECONDS,
         )
@@ -96,6 +97,7 @@ class Workbench:
             "namespace": self.command.namespace,
             "image": self.image,
             "stdout": str(self.folder / container_id / "stdout"),
+            "python": sys.executable,
         }
 
 
@@ -133,7 +135,7 @@ class ClientRun:
         values = self.bench.values(self.id, self.proxy.listen)
         self.ended = await run_process(
             [fill(word, values) for word in command.argv],
-            env=environment(values),
+            env=client_environment(values),
             folder=self.bench.folder / self.id,
             seconds=command.timeout_seconds + more_seconds,
             on_start=self._started,
@@ -147,7 +149,7 @@ class ClientRun:
         self.group = group
 
 
-def environment(values: dict[str, str]) -> dict[str, str]:
+def client_environment(values: dict[str, str]) -> dict[str, str]:
     """Where containerd's own tools, and clients that follow them, look for the daemon."""
     return {
         "CONTAINERD_ADDRESS": values["address"],
@@ -156,7 +158,7 @@ def environment(values: dict[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_run(
+async def open_client_run(
     bench: Workbench,
     label: str,
     order: Order,

@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_run
-from iluvatar_bench.clients.check.faults import (
+from iluvatar_bench.clients.check.at_position import (
     DELAY_SECONDS,
     PAUSE_SECONDS,
     AtPosition,
     Neighbour,
 )
-from iluvatar_bench.clients.check.leftovers import Left, left_by, remove_left
+from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_client_run
+from iluvatar_bench.clients.check.left_on_node import Left, left_by, remove_left
 from iluvatar_bench.clients.check.made import Made
 from iluvatar_bench.clients.check.needs import Needs
 from iluvatar_bench.clients.check.outcome import Fault
@@ -47,7 +47,7 @@ _MORE_SECONDS = {
 
 
 @dataclass(slots=True)
-class Trial:
+class FaultRun:
     """One run with a fault, and what was seen of it."""
 
     position: Position
@@ -74,6 +74,9 @@ class Plan:
     order: Order
     needs: Needs
     runs: int = 1
+    together: bool = True
+    """Whether runs may go on at the same time; not where the client's containers disturb each other
+    by themselves."""
     on_ended: Callable[[], None] = lambda: None
     """Called as each run ends."""
 
@@ -89,7 +92,7 @@ def positions_for(plan: Plan, fault: Fault) -> tuple[Position, ...]:
     return tuple(position for position in plan.order.positions if position.key is not None)
 
 
-async def run_column(plan: Plan, fault: Fault) -> list[Trial]:
+async def run_column(plan: Plan, fault: Fault) -> list[FaultRun]:
     """Run the client with the fault at each position; nothing of it is left then.
 
     Raises:
@@ -100,7 +103,7 @@ async def run_column(plan: Plan, fault: Fault) -> list[Trial]:
         for repetition in range(1, plan.runs + 1)
         for position in positions_for(plan, fault)
     ]
-    at_once = AT_ONCE.get(fault)
+    at_once = AT_ONCE.get(fault) if plan.together else None
     if at_once is None:
         return [
             trial
@@ -112,12 +115,12 @@ async def run_column(plan: Plan, fault: Fault) -> list[Trial]:
 
 async def _batch(
     plan: Plan, fault: Fault, todo: Sequence[tuple[Position, int]], at_once: int
-) -> list[Trial]:
+) -> list[FaultRun]:
     """Run some at the same time, then look what they left, and remove it."""
     gate = asyncio.Semaphore(at_once)
     async with AsyncExitStack() as stack:
 
-        async def one(position: Position, repetition: int) -> Trial:
+        async def one(position: Position, repetition: int) -> FaultRun:
             async with gate:
                 trial = await _open(plan, fault, position, repetition, stack)
                 await _execute(plan, trial)
@@ -141,15 +144,15 @@ async def _batch(
 
 async def _open(
     plan: Plan, fault: Fault, position: Position, repetition: int, stack: AsyncExitStack
-) -> Trial:
+) -> FaultRun:
     hook = AtPosition(fault, position.number, plan.order, plan.needs)
     label = f"{fault}-{position.number}" + (f"-{repetition}" if plan.runs > 1 else "")
-    run = await stack.enter_async_context(open_run(plan.bench, label, plan.order, hook=hook))
+    run = await stack.enter_async_context(open_client_run(plan.bench, label, plan.order, hook=hook))
     hook.stand_in(run)
-    return Trial(position, fault, repetition, hook, run)
+    return FaultRun(position, fault, repetition, hook, run)
 
 
-async def _execute(plan: Plan, trial: Trial) -> None:
+async def _execute(plan: Plan, trial: FaultRun) -> None:
     more = _MORE_SECONDS.get(trial.fault, 0.0)
     if trial.fault is Fault.NEIGHBOUR:
         async with _neighbour(plan, trial):
@@ -164,18 +167,23 @@ async def _execute(plan: Plan, trial: Trial) -> None:
 
 
 @asynccontextmanager
-async def _neighbour(plan: Plan, trial: Trial) -> AsyncIterator[None]:
+async def _neighbour(plan: Plan, trial: FaultRun) -> AsyncIterator[None]:
     """A second container of the client that stands at its own removal; removed at the end."""
     label = f"{trial.run.label}-neighbour"
     container_id = plan.bench.fresh_id()
     hook = Neighbour(plan.order, container_id)
-    async with open_run(plan.bench, label, plan.order, container_id=container_id, hook=hook) as run:
+    async with open_client_run(
+        plan.bench, label, plan.order, container_id=container_id, hook=hook
+    ) as run:
         running = asyncio.create_task(run.execute())
         standing = asyncio.create_task(hook.at_removal.wait())
         await asyncio.wait((running, standing), return_when=asyncio.FIRST_COMPLETED)
         trial.hook.neighbour = (hook, running)
         try:
             yield
+        except BaseException:
+            running.cancel()
+            raise
         finally:
             hook.go_on.set()
             standing.cancel()
@@ -184,7 +192,7 @@ async def _neighbour(plan: Plan, trial: Trial) -> AsyncIterator[None]:
         await remove_left(plan.bench.node.client, run.made(), container_id)
 
 
-async def _look(plan: Plan, trials: Sequence[Trial]) -> None:
+async def _look(plan: Plan, trials: Sequence[FaultRun]) -> None:
     """What is left of each run after a collection, and what should be and is not."""
     await plan.bench.collect()
     client, address = plan.bench.node.client, plan.bench.node.address
@@ -195,7 +203,7 @@ async def _look(plan: Plan, trials: Sequence[Trial]) -> None:
             trial.gone = [str(thing) for thing in await missing(client, stays)]
 
 
-async def _lifelines(plan: Plan, trials: Sequence[Trial]) -> None:
+async def _lifelines(plan: Plan, trials: Sequence[FaultRun]) -> None:
     """Wait until the clients' own lifelines have removed what they remove."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -215,14 +223,14 @@ async def _lifelines(plan: Plan, trials: Sequence[Trial]) -> None:
 
 
 async def _again(
-    plan: Plan, trials: Sequence[Trial], stack: AsyncExitStack, gate: asyncio.Semaphore
+    plan: Plan, trials: Sequence[FaultRun], stack: AsyncExitStack, gate: asyncio.Semaphore
 ) -> None:
     """Start each killed client once more under the name that it had."""
 
-    async def one(trial: Trial) -> None:
+    async def one(trial: FaultRun) -> None:
         async with gate:
             again = await stack.enter_async_context(
-                open_run(
+                open_client_run(
                     plan.bench,
                     f"{trial.run.label}-again",
                     plan.order,

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iluvatar_bench.clients.check.advice import Advice
-from iluvatar_bench.clients.check.outcome import Fault, Outcome, is_unsafe
+from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault, is_unsafe
 from iluvatar_bench.clients.check.positions import Position
 
-_SHORT = {Outcome.SAFE: ".", Outcome.NOT_MET: "-"}
+_SHORT = {ClientOutcome.SAFE: ".", ClientOutcome.NOT_MET: "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Cell:
     position: int
     call: str
     fault: Fault
-    outcome: Outcome
+    outcome: ClientOutcome
     run: int = 1
     """Which of the repetitions, from 1."""
     container_id: str
@@ -81,14 +81,14 @@ class Matrix:
 
     def worst(self, position: int, fault: Fault) -> Cell | None:
         """The worst of the repetitions of one cell; None where the fault was not tried there."""
-        order = list(Outcome)
+        order = list(ClientOutcome)
         found = [c for c in self.cells if (c.position, c.fault) == (position, fault)]
         return min(found, key=lambda cell: order.index(cell.outcome), default=None)
 
     def counts(self, fault: Fault) -> dict[str, int]:
         """How often each outcome, for one fault; the worst first."""
         found = Counter(cell.outcome for cell in self.cells if cell.fault is fault)
-        return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
+        return {str(outcome): found[outcome] for outcome in ClientOutcome if found[outcome]}
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -130,7 +130,7 @@ class Matrix:
             yield f"undisturbed it leaves: {', '.join(self.leaves_undisturbed)}"
 
     def _advised(self) -> Iterator[str]:
-        groups: dict[tuple[Fault, Outcome, Advice | None], list[Cell]] = {}
+        groups: dict[tuple[Fault, ClientOutcome, Advice | None], list[Cell]] = {}
         for cell in sorted(self.unsafe, key=lambda cell: self.faults.index(cell.fault)):
             groups.setdefault((cell.fault, cell.outcome, cell.advice), []).append(cell)
         for (fault, outcome, advice), cells in groups.items():

@@ -33,7 +33,7 @@ TAKES_A_CALL = frozenset({Fault.LOST_ANSWER, Fault.REFUSED, Fault.DAEMON_RESTART
 """Faults after which a client may fail, if it says so and leaves nothing: that is right then."""
 
 
-class Outcome(StrEnum):
+class ClientOutcome(StrEnum):
     """How a run with a fault ended. The worst that holds is the outcome."""
 
     LOST = "lost"
@@ -70,28 +70,28 @@ class Facts:
     """After ``client-killed``: whether the client could run again under the same name."""
 
 
-def outcome_of(facts: Facts) -> Outcome:
+def outcome_of(facts: Facts) -> ClientOutcome:
     """The outcome of a run."""
     if not facts.reached:
-        return Outcome.NOT_MET
+        return ClientOutcome.NOT_MET
     if facts.lost:
-        return Outcome.LOST
+        return ClientOutcome.LOST
     if facts.hung:
-        return Outcome.HUNG
+        return ClientOutcome.HUNG
     if facts.asserted is False:
-        return Outcome.WRONG
+        return ClientOutcome.WRONG
     if facts.left:
-        return Outcome.LEAKED
+        return ClientOutcome.LEAKED
     if facts.fault is Fault.CLIENT_KILLED:
-        return Outcome.FAILED if facts.restarted is False else Outcome.SAFE
-    return Outcome.SAFE if facts.status == 0 else Outcome.FAILED
+        return ClientOutcome.FAILED if facts.restarted is False else ClientOutcome.SAFE
+    return ClientOutcome.SAFE if facts.status == 0 else ClientOutcome.FAILED
 
 
-def is_unsafe(fault: Fault, outcome: Outcome) -> bool:
+def is_unsafe(fault: Fault, outcome: ClientOutcome) -> bool:
     """Whether a cell speaks against the client."""
-    if outcome is Outcome.FAILED:
+    if outcome is ClientOutcome.FAILED:
         return fault not in TAKES_A_CALL
-    return outcome not in (Outcome.SAFE, Outcome.NOT_MET)
+    return outcome not in (ClientOutcome.SAFE, ClientOutcome.NOT_MET)
 
 
 def beyond(left: Sequence[str], undisturbed: Sequence[str]) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_run
-from iluvatar_bench.clients.check.leftovers import left_by, remove_left
+from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_client_run
+from iluvatar_bench.clients.check.image_content import named_by_images
+from iluvatar_bench.clients.check.left_on_node import left_by, remove_left
 from iluvatar_bench.clients.check.made import Made, Thing, made_by
 from iluvatar_bench.clients.check.needs import Needs, needs_of
 from iluvatar_bench.clients.check.positions import Order, align
@@ -41,7 +42,7 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
     recordings: list[tuple[str, str, tuple[Call, ...]]] = []
     seconds = 0.0
     for number in range(1, RECORDINGS + 1):
-        async with open_run(bench, f"undisturbed-{number}", _NO_ORDER) as run:
+        async with open_client_run(bench, f"undisturbed-{number}", _NO_ORDER) as run:
             ended = await run.execute()
             seconds = max(seconds, ended.seconds)
             made = run.made()
@@ -67,10 +68,16 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
 
 
 async def _content_of_images(bench: Workbench, made: Made) -> set[Thing]:
-    """What a client that leaves an image has stored, and so means to be there with it."""
-    if not made.images:
-        return set()
-    stored = [thing for thing in made.things if thing.kind == "content"]
+    """What a client has stored that the images it leaves name, and so means to be there."""
+    named = {
+        (namespace, digest)
+        for namespace in {namespace for namespace, _ in made.images}
+        for digest in await named_by_images(
+            bench.node.client.under(namespace),
+            [name for space, name in made.images if space == namespace],
+        )
+    }
+    stored = [t for t in made.things if t.kind == "content" and (t.namespace, t.name) in named]
     return set(stored) - set(await missing(bench.node.client, stored))
 
 

@@ -93,13 +93,17 @@ class AtPosition:
     async def before(self, call: PassingCall) -> Refusal | None:
         """Do the fault, if this is the call."""
         key = self._names.name(call.method, call.namespace, call.request)
+        refusal = None
+        if not self.reached and self._numbers.get(key) == self.position:
+            self.reached = True
+            self._call = call.number
+            refusal = await self._do(call)
         if call.method.endswith(".Tasks/Kill") and not call.request.get("exec_id"):
             container = str(call.request.get("container_id", ""))
             self._signalled.add((call.namespace or "", container))
-        if self.reached or self._numbers.get(key) != self.position:
-            return None
-        self.reached = True
-        self._call = call.number
+        return refusal
+
+    async def _do(self, call: PassingCall) -> Refusal | None:
         match self.fault:
             case Fault.COLLECTION:
                 await self.collect()
