@@ -29,6 +29,7 @@
     │   ├── PluginMisbehaved        a CNI plugin gave no answer that can be read, or none in time
     │   └── AddressRefused          a request to something this process holds no address for
     ├── ImageError                  a function image cannot be built or imported
+    ├── ClientFails                 a client under test fails without any fault (exit 4)
     └── NothingToBlame              a search for a cause has no failure to explain
 
 ``str(error)`` is one line for the user: what happened, to which container, what to do.
@@ -237,6 +238,12 @@ class AddressRefused(NetworkError):
 
 class ImageError(IluvatarBenchError):
     """A function image cannot be built or imported; the message names what to mend."""
+
+
+class ClientFails(IluvatarBenchError):
+    """A client under test fails by itself, before any fault was tried on it."""
+
+    exit_code = 4
 
 
 class NothingToBlame(IluvatarBenchError):

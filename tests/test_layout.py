@@ -22,6 +22,7 @@ ONE_INTERFACE = {("parse", "worker_logs/formats")}
 SAME_SUBJECT = {
     "arrivals": "plans, runs, report.figures: requests for functions",
     "audit": "audit, commands: the audit of a live daemon",
+    "call_facts": "records, clients: what a client's calls say",
     "churn": "plans, runs: the workload of a keep-alive pool",
     "classify": "bugs, commands: texts and logs put into bug classes",
     "cold_start": "plans, runs: the workload of cold starts",

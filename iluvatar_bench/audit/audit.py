@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from iluvatar_bench.audit.clients import ClientHabits, observed_clients
 from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
+from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
 from iluvatar_bench.audit.rules.processes import broken_by_processes
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 60.0
 """How long something may lie about before it counts as left behind."""
 
-_GROUPS = (broken_by_snapshots, broken_by_processes, broken_by_references, broken_by_leftovers)
+_GROUPS = (
+    broken_by_snapshots,
+    broken_by_cgroups,
+    broken_by_processes,
+    broken_by_references,
+    broken_by_leftovers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iluvatar_bench.audit.read.spec_view import namespaces, needs_snapshot, number, section
-from iluvatar_bench.audit.read.state import SnapshotId
+from iluvatar_bench.audit.read.spec_view import (
+    cgroup_is_relative,
+    namespaces,
+    needs_snapshot,
+    number,
+    section,
+)
+from iluvatar_bench.audit.read.state import HeldLease, SnapshotId
+from iluvatar_bench.audit.rules.cgroup_paths import Member, is_of_example, nested, sharing
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
-from iluvatar_bench.audit.rules.processes import sharing
+from iluvatar_bench.audit.rules.references import (
+    held_by_lease_alone,
+    lease_is_short,
+    on_unheld_parents,
+)
 from iluvatar_bench.containerd.daemon.place import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.profiles.profile import PRESETS, Profile, factor_levels
@@ -42,14 +53,63 @@ DECIDING = ("snapshot_reference", "cgroup", "removal")
 """The factors that tell the presets apart and leave traces."""
 
 
+_HELD = ("container", "lease")
+"""Levels of ``snapshot_reference`` with which the record holds the snapshot all along."""
+
+_ALIKE = (_HELD, ("shared", "relative", "nested", "example"))
+"""Levels that come to the same when a client is compared with the presets."""
+
+_OR_ELSE: Mapping[tuple[str, str | int | float], tuple[str, ...]] = {
+    ("snapshot_reference", "lease"): ("record_late",),
+    ("snapshot_reference", "none"): ("lease_short", "lease_pruned"),
+}
+"""What leaves the same traces: a lease that is gone may have been there, or not.
+
+The window of ``record_late`` is open for milliseconds, between Prepare and the record. An audit
+within it finds ``snapshot_unreferenced``; a record that is finished shows nothing of it.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Traces:
+    """What of a namespace's records takes more than the record to see: their ids."""
+
+    shared: frozenset[str]
+    nested: frozenset[str]
+    on_unheld_parents: frozenset[str]
+    by_lease_alone: Mapping[str, HeldLease]
+
+
+def _traces(context: Context, view: NamespaceView) -> _Traces:
+    def here(groups: Mapping[str, Iterable[Member]]) -> frozenset[str]:
+        members = [member for group in groups.values() for member in group]
+        return frozenset(record.id for of, record in members if of.state.name == view.state.name)
+
+    return _Traces(
+        shared=here(sharing(context)),
+        nested=here(nested(context)),
+        on_unheld_parents=frozenset(on_unheld_parents(view)),
+        by_lease_alone=held_by_lease_alone(view),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """One level that a client's containers show, ``seen`` of ``total`` times."""
+    """One level that a client's containers show, ``seen`` of ``total`` times.
+
+    ``or_else`` are levels that would show the same: nothing that is left tells which it was.
+    """
 
     factor: str
     level: str | int | float
     seen: int
     total: int
+    or_else: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values; ``or_else`` where there is something to tell."""
+        told = {"level": self.level, "seen": self.seen, "of": self.total}
+        return {**told, "or_else": list(self.or_else)} if self.or_else else told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +143,7 @@ class ClientHabits:
             "client": self.name,
             "namespace": self.namespace,
             "containers": self.containers,
-            "habits": {
-                habit.factor: {"level": habit.level, "seen": habit.seen, "of": habit.total}
-                for habit in self.habits
-            },
+            "habits": {habit.factor: habit.as_dict() for habit in self.habits},
             "nearest_preset": self.preset,
             "agrees_in": list(self.agrees),
         }
@@ -107,13 +164,9 @@ def client_of(record: ContainerRecord) -> str:
 
 def observed_clients(context: Context) -> tuple[ClientHabits, ...]:
     """Every client with its habits, the one with most containers first."""
-    shared = {
-        (view.state.name, record.id)
-        for members in sharing(context).values()
-        for view, record in members
-    }
+    traces = {view.state.name: _traces(context, view) for view in context.views}
     found = [
-        _habits_of(view, name, records, shared)
+        _habits_of(view, name, records, traces[view.state.name])
         for view in context.views
         for name, records in _by_client(view.state.records.values()).items()
     ]
@@ -128,11 +181,11 @@ def _by_client(records: Iterable[ContainerRecord]) -> Mapping[str, list[Containe
 
 
 def _habits_of(
-    view: NamespaceView, name: str, records: list[ContainerRecord], shared: set[tuple[str, str]]
+    view: NamespaceView, name: str, records: list[ContainerRecord], traces: _Traces
 ) -> ClientHabits:
     levels: dict[str, list[str | int | float]] = defaultdict(list)
     for record in records:
-        for factor, level in _levels(view, record, shared).items():
+        for factor, level in _levels(view, record, traces).items():
             levels[factor].append(level)
     habits = {factor: _most_common(factor, seen) for factor, seen in levels.items()}
     removal = _removal(view, records, habits)
@@ -150,30 +203,47 @@ def _habits_of(
 
 
 def _levels(
-    view: NamespaceView, record: ContainerRecord, shared: set[tuple[str, str]]
+    view: NamespaceView, record: ContainerRecord, traces: _Traces
 ) -> dict[str, str | int | float]:
     """What one record shows; a factor that it does not show is left out."""
     found: dict[str, str | int | float] = {}
     snapshotter = record.snapshotter
     if record.snapshotter and record.snapshot_key:
-        found["snapshot_reference"] = _reference(view, record)
+        unheld = record.id in traces.on_unheld_parents
+        found["snapshot_reference"] = "parent_unheld" if unheld else _reference(view, record)
     elif needs_snapshot(record):
         own = view.unnamed.get(record.id)
-        found["snapshot_reference"] = "none" if record.id in view.unnamed else "lease"
+        found["snapshot_reference"] = _without_key(view, record, traces)
         snapshotter = own.snapshotter if own else ""
     if record.spec:
-        found["cgroup"] = "shared" if (view.state.name, record.id) in shared else "own"
+        found["cgroup"] = _cgroup_level(record, traces)
         found.update(_spec_levels(record.spec))
     if snapshotter in factor_levels("snapshotter"):
         found["snapshotter"] = snapshotter
     return found
 
 
+def _without_key(view: NamespaceView, record: ContainerRecord, traces: _Traces) -> str:
+    """A record that names no snapshot: who holds that one, if anybody does."""
+    lease = traces.by_lease_alone.get(record.id)
+    if lease is not None and (record.id not in view.unnamed or lease.expired(view.now)):
+        return "lease_short" if lease_is_short(lease, view) else "lease_pruned"
+    return "none" if record.id in view.unnamed else "lease"
+
+
+def _cgroup_level(record: ContainerRecord, traces: _Traces) -> str:
+    if is_of_example(record):
+        return "example"
+    if record.id in traces.shared:
+        return "relative" if cgroup_is_relative(record) else "shared"
+    return "nested" if record.id in traces.nested else "own"
+
+
 def _reference(view: NamespaceView, record: ContainerRecord) -> str:
     """``container``: the record named the snapshot before that was made; ``lease`` otherwise.
 
-    That a lease held it in between cannot be seen afterwards; every known client that makes the
-    snapshot first does it so.
+    Whether a lease held it in between cannot be seen afterwards (``record_late`` looks the same):
+    :data:`_OR_ELSE` says so.
     """
     info = view.state.snapshots.get(SnapshotId(record.snapshotter, record.snapshot_key))
     if info is None or info.created_at is None or record.created_at is None:
@@ -199,7 +269,8 @@ def _spec_levels(spec: Mapping[str, Any]) -> dict[str, str | int | float]:
 
 def _most_common(factor: str, seen: list[str | int | float]) -> Habit:
     level, count = Counter(seen).most_common(1)[0]
-    return Habit(factor=factor, level=level, seen=count, total=len(seen))
+    or_else = _OR_ELSE.get((factor, level), ())
+    return Habit(factor=factor, level=level, seen=count, total=len(seen), or_else=or_else)
 
 
 def _removal(
@@ -216,7 +287,7 @@ def _removal(
     if left:
         return Habit(factor="removal", level="worker_2022", seen=len(left), total=len(left))
     reference = habits.get("snapshot_reference")
-    if reference is None or reference.level == "none":
+    if reference is None or reference.level not in (*_HELD, "parent_unheld"):
         return None
     return Habit(factor="removal", level="ordered", seen=len(records), total=len(records))
 
@@ -236,5 +307,4 @@ def _nearest(habits: Mapping[str, Habit]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _alike(preset: str | int | float, level: str | int | float) -> bool:
-    held = ("container", "lease")
-    return preset == level or (preset in held and level in held)
+    return preset == level or any(preset in same and level in same for same in _ALIKE)

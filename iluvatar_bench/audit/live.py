@@ -9,8 +9,14 @@ from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule
+from iluvatar_bench.audit.rules.cgroup_paths import (
+    CGROUP_NESTED,
+    CGROUP_OF_EXAMPLE,
+    CGROUP_SHARED,
+)
 from iluvatar_bench.audit.rules.context import NamespaceView
-from iluvatar_bench.audit.rules.processes import CGROUP_SHARED, PID_NAMESPACE
+from iluvatar_bench.audit.rules.processes import PID_NAMESPACE
+from iluvatar_bench.audit.rules.references import HELD_BY_LEASE_ALONE, PARENT_NOT_HELD
 from iluvatar_bench.audit.rules.snapshots import GONE, MISSING, NOT_NAMED
 from iluvatar_bench.containerd.values import ContainerRecord, TaskState
 from iluvatar_bench.errors import UsageError
@@ -20,7 +26,11 @@ _SETTINGS = {
     NOT_NAMED.name: ("snapshot_reference=lease",),
     MISSING.name: ("removal=ordered",),
     GONE.name: ("snapshot_reference=lease",),
+    HELD_BY_LEASE_ALONE.name: ("snapshot_reference=lease",),
+    PARENT_NOT_HELD.name: ("snapshot_reference=lease",),
     CGROUP_SHARED.name: ("cgroup=own",),
+    CGROUP_NESTED.name: ("cgroup=own",),
+    CGROUP_OF_EXAMPLE.name: ("cgroup=own",),
 }
 """The choice of a profile that a rule's fix amounts to."""
 
@@ -127,7 +137,7 @@ def _right(
     mount = view.root_mount(record.id)
     if mount is not None and mount.upper_exists:
         yield f"the mounted upper directory {mount.upper_directory} exists"
-    if CGROUP_SHARED.name not in broken and record.spec:
+    if broken.isdisjoint((CGROUP_SHARED.name, CGROUP_NESTED.name)) and record.spec:
         yield f"no other container names its cgroup {cgroup_of(record) or ''}".rstrip()
     if PID_NAMESPACE.name not in broken and has_own_pid_namespace(record):
         yield "it has a PID namespace of its own"

@@ -13,8 +13,14 @@ from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
 from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader
 from iluvatar_bench.audit.rules.broken_rule import Rule
-from iluvatar_bench.audit.rules.processes import (
+from iluvatar_bench.audit.rules.cgroup_paths import (
+    CGROUP_NESTED,
+    CGROUP_OF_EXAMPLE,
     CGROUP_SHARED,
+    is_of_example,
+    lies_below,
+)
+from iluvatar_bench.audit.rules.processes import (
     PID_NAMESPACE,
     SPEC_UNREADABLE,
 )
@@ -125,8 +131,13 @@ async def _broken(
     if unnamed and not await _leased(client, record.id):
         yield NOT_NAMED
     cgroup = cgroup_of(record)
-    if cgroup is not None and any(cgroup_of(other) == cgroup for other in others.values()):
+    beside = {cgroup_of(other) for other in others.values()}
+    if cgroup is not None and cgroup in beside:
         yield CGROUP_SHARED
+    elif is_of_example(record):
+        yield CGROUP_OF_EXAMPLE
+    if cgroup is not None and any(lies_below(cgroup, other) for other in beside):
+        yield CGROUP_NESTED
     if not has_own_pid_namespace(record):
         yield PID_NAMESPACE
 

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from pydantic import TypeAdapter, ValidationError
 
+from iluvatar_bench.clients import find_check, find_known
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import find_source
 from iluvatar_bench.profiles import PRESETS, resolve_profile
@@ -57,6 +58,14 @@ def _tables(value: str) -> str:
     return str(find_tables(value).resolve())
 
 
+def _client(value: str) -> str:
+    return find_known(value).name
+
+
+def _check(value: str) -> str:
+    return str(find_check(value).resolve())
+
+
 _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "profile": _profile,
     "profiles": _profile,
@@ -65,6 +74,8 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "source": _source,
     "recorded": _run,
     "tables": _tables,
+    "checks": _check,
+    "known": _client,
     "wrong": _run,
     "right": _run,
     "baseline": _run,
@@ -79,7 +90,7 @@ notebook declares a list, each value in it has the meaning.
 Paths are relative to where the caller stands; the executed notebook says which they were.
 """
 
-_READ = ("recorded", "tables")
+_READ = ("recorded", "tables", "checks")
 """Parameters that say what is read: of no use to a notebook that is to run live."""
 
 

@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -24,7 +24,10 @@ History:
 0. Not stored: the rules of the time before they were numbered.
 1. The rules as of schema version 3.
 2. A silent start whose output found no room on its disk is ``disk_full``.
-3. The kernel's witness names who sent a signal. Without it a neighbour's Kill is the cause only
+3. A request whose lease does not exist any more is ``lease_gone``; a Kill(all) in a cgroup above
+   the container's own counts as one in its own; devices that cannot be denied to a cgroup with
+   others below it are ``cgroup_occupied``.
+4. The kernel's witness names who sent a signal. Without it a neighbour's Kill is the cause only
    where such Kills cover little of the time, and an OOM kill in a shared cgroup is nobody's.
 """
 

@@ -168,7 +168,7 @@ class Evidence:
 
     own_kills: tuple[KillFact, ...] = ()
     neighbour_kills: tuple[KillFact, ...] = ()
-    """Our Kills of other containers that name the same cgroup."""
+    """Our Kills of other containers that name the same cgroup, or one above it."""
     kills_known_since: float | None = None
     """From when on ``neighbour_kills`` has all of them."""
     reaping_seconds: float | None = None

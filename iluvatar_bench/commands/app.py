@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_bench.commands.audit import audit_command, explain_command
+from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
@@ -35,6 +36,7 @@ from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
@@ -47,8 +49,8 @@ Exit codes:
   0    done
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
-  3    audit: it found something; compare --fail-if-worse: the candidate is worse
-  4    a disk is full; what had ended is kept
+  3    audit, check: it found something; compare --fail-if-worse: the candidate is worse
+  4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
 ./bench test [--all] runs the tests of a source checkout.
@@ -75,6 +77,9 @@ app.command(
     epilog=example(
         "classify /var/log/iluvatar --csv failures.csv",
         "classify - --zone Europe/Vienna < worker.log",
+        "classify /var/log/containerd.log --since 2026-11-28 --json",
+        "classify --teach /var/log/syslog > own.toml",
+        "classify --signatures own.toml /var/log/syslog",
     ),
 )(classify_command)
 app.command(
@@ -95,6 +100,22 @@ app.command(
     short_help="one failure: what happened, why, what prevents it",
     epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"),
 )(explain_command)
+app.command(
+    "check",
+    short_help="your own client: a fault between every two of its calls",
+    epilog=example(
+        "check -- ctr run --rm {image} {id} python3 -c pass",
+        "check --faults collection,refused --json -- my-worker --once {id}",
+    ),
+)(check_command)
+app.command(
+    "proxy",
+    short_help="write down every call of a client to containerd",
+    epilog=example(
+        "proxy --listen /run/recorded.sock --address /run/containerd/containerd.sock",
+        "proxy --listen /run/recorded.sock --out worker-calls",
+    ),
+)(proxy_command)
 
 app.command(
     "demo",

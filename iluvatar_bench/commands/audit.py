@@ -184,6 +184,7 @@ def _client_line(client: dict[str, object]) -> str:
     assert isinstance(habits, dict)
     shown = ", ".join(
         f"{factor}={seen['level']}"
+        + (f" (or {', or '.join(seen['or_else'])}: no trace tells)" if "or_else" in seen else "")
         + ("" if seen["seen"] == seen["of"] else f" ({seen['seen']} of {seen['of']})")
         for factor, seen in habits.items()
     )

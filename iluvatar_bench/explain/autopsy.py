@@ -295,10 +295,12 @@ def _neighbours(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:
     hits = fitting_kills(evidence)
     for kill in kills[-_MOST_NEIGHBOURS:]:
         what = "Kill(all)" if kill.all_processes else "Kill"
+        same = kill.cgroup == evidence.cgroup
         yield Moment(
             at=kill.started_at,
             ended_at=kill.ended_at,
             actor=Actor.NEIGHBOUR,
-            text=f"{what} of {kill.container_id} in the same cgroup",
+            text=f"{what} of {kill.container_id} in "
+            + ("the same cgroup" if same else "a cgroup above its own"),
             bad=kill in hits,
         )

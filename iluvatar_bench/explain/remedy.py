@@ -24,7 +24,25 @@ _CHANGES: Mapping[Mechanism, tuple[tuple[str, str, tuple[str, ...]], str]] = {
 }
 """Factor, the level to set, the levels that are good already; and the change in words."""
 
+_OF_LEVEL: Mapping[str, str] = {
+    "record_late": "Send the header containerd-lease with Snapshots.Prepare, and delete that lease "
+    "once Containers.Create has answered: the record's snapshot_key holds from there on.",
+    "lease_short": "Name the snapshot in the record (snapshotter and snapshot_key in "
+    "Containers.Create) before its lease expires: no lease is to last as long as a container.",
+    "lease_pruned": "Name the snapshot in the record (snapshotter and snapshot_key in "
+    "Containers.Create): another client may delete any lease.",
+    "parent_unheld": "Set the label containerd.io/gc.ref.snapshot.<snapshotter> = chain ID of the "
+    "top layer on the image's config (Content.Update) before the lease of its unpacking goes.",
+    "relative": "Give each container an absolute linux.cgroupsPath of its own in its spec: a "
+    "relative one is below containerd's cgroup, not below the container's.",
+    "nested": "Give each container a linux.cgroupsPath of its own in its spec, beside the others' "
+    "and below none of them.",
+}
+"""The change in words where a level has a better one than its mechanism."""
+
 _WORDS: Mapping[Mechanism, str] = {
+    Mechanism.LEASE_GONE: "Let leases last longer than their work (label containerd.io/gc.expire), "
+    "and delete none but your own: no choice of the profile holds one that another client deletes.",
     Mechanism.OWN_KILL: "This client ended the container itself: end none that is still in use.",
     Mechanism.FOREIGN_KILL: "Find out why that sender did it: no choice of the profile did.",
     Mechanism.UNIT_STOPPED: "Stop no unit that containers are in; where the service of containerd "
@@ -58,6 +76,7 @@ def remedy(mechanism: str | None, factors: Mapping[str, Any]) -> Remedy:
                 text=f"The profile has {factor}={factors[factor]} already: this failure needs "
                 "another explanation; keep the run folder."
             )
-        return Remedy(text=text, settings=(f"{factor}={level}",))
+        said = _OF_LEVEL.get(str(factors.get(factor)), text)
+        return Remedy(text=said, settings=(f"{factor}={level}",))
     text = _WORDS.get(known, "The evidence proves no cause, so no change can be promised to help.")
     return Remedy(text=text)

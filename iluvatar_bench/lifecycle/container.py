@@ -20,12 +20,14 @@ from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
 from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel import cgroups, processes
-from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver, container_cgroup
+from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
 from iluvatar_bench.host.network.attachment import Attachment
 from iluvatar_bench.host.tails import Tail, read_tail
+from iluvatar_bench.lifecycle.cgroup_choice import chosen_cgroup
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.readiness import READY_TEXT, wait_for_text
+from iluvatar_bench.lifecycle.snapshot_reference import SnapshotReference
 from iluvatar_bench.lifecycle.start_barrier import (
     BARRIER_IN_CONTAINER,
     BARRIER_VARIABLE,
@@ -34,12 +36,10 @@ from iluvatar_bench.lifecycle.start_barrier import (
     barrier_at,
 )
 from iluvatar_bench.lifecycle.steps import Progress
-from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, Profile
-from iluvatar_bench.records import COLLECTION_SPAN
+from iluvatar_bench.profiles.profile import Profile
 
 RUNTIME = "io.containerd.runc.v2"
 STARTUP_SECONDS = 20.0
-STEP_LEASE_SECONDS = 600.0
 INVOKE_SECONDS = 30.0
 DEATH_NEWS_SECONDS = 0.5
 
@@ -67,7 +67,6 @@ class Container:
         self.profile = profile
         self.kills = kills
         self.progress = Progress()
-        self.mounts: tuple[Mount, ...] = ()
         self.exited: asyncio.Future[ExitStatus] | None = None
         self.attachment: Attachment | None = None
         """The container's network; without one the runtime makes a namespace with loopback."""
@@ -76,15 +75,16 @@ class Container:
         self.pid: int | None = None
         self.shim_pid: int | None = None
         """The shim that made the process: known, because it is the parent, once the task is."""
-        self.snapshots = node.client.snapshots(profile.snapshotter)
-        # Shared by the containers of one profile: with several profiles on one node, a Kill(all)
-        # under one of them must not pass for a failure under another.
-        shared = profile.cgroup == "shared"
+        self.reference = SnapshotReference(
+            container_id, node=node, image=image, profile=profile, progress=self.progress
+        )
+        self.snapshots = self.reference.snapshots
         self._driver = CgroupDriver(profile.cgroup_driver)
-        self._cgroup = container_cgroup(
-            self._driver,
-            node.cgroup_parent,
-            f"shared-{profile.fingerprint}" if shared else container_id,
+        self._cgroup = chosen_cgroup(
+            profile,
+            parent=node.cgroup_parent,
+            container_id=container_id,
+            unified=cgroups.mode() == "v2",
         )
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
@@ -100,7 +100,12 @@ class Container:
     @property
     def snapshot_key(self) -> str:
         """The key of the container's own snapshot: its id."""
-        return self.id
+        return self.reference.key
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What its root file system is mounted with; empty until the snapshot is made."""
+        return self.reference.mounts
 
     async def create(self) -> None:
         """Make snapshot, record and task, in the order and under the protection of the profile.
@@ -111,42 +116,9 @@ class Container:
         """
         with full_disk_told(self.folder):
             self._prepare_folder()
-        if self.profile.snapshot_reference == "lease":
-            async with self.node.client.leases.hold(f"create-{self.id}") as lease:
-                self.progress.leased = True
-                await self._prepare_snapshot(lease)
-                await self._create_record()
-        else:
-            # The record first, as in 2022. With a snapshot_key it is a reference in advance;
-            # without one, nothing holds the snapshot from here on.
-            await self._create_record()
-            await self._prepare_snapshot(await self._make_step_lease())
-        if self.profile.collection == "before_mount":
-            await self._force_collection()
+        await self.reference.prepare(self._create_record)
+        await self.reference.collect("before_mount")
         await self._create_task()
-
-    async def _make_step_lease(self) -> str | None:
-        """A lease that keeps the snapshot until the step at which a collection is forced.
-
-        Without it a neighbour's forced collection would take the snapshot at any other moment:
-        before the mount, say, where this profile asks for during start-up.
-        """
-        if self.profile.collection not in FORCED_COLLECTIONS:
-            return None
-        step_lease = f"step-{self.id}"
-        await self.node.client.leases.create(step_lease, expires_in_seconds=STEP_LEASE_SECONDS)
-        self.progress.step_lease = step_lease
-        return step_lease
-
-    async def _force_collection(self) -> None:
-        """Collect now: what only the step lease held goes, what the profile protects stays."""
-        leases = self.node.client.leases
-        with self.progress.span(COLLECTION_SPAN):
-            if self.progress.step_lease is None:
-                await leases.force_collection()
-            else:
-                await leases.delete(self.progress.step_lease, sync=True)
-                self.progress.step_lease = None
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -157,7 +129,7 @@ class Container:
             self._barrier = self._resources.enter_context(barrier_at(self.folder / "barrier"))
 
     async def _create_record(self) -> None:
-        protected = self.profile.snapshot_reference != "none"
+        snapshotter, snapshot_key = self.reference.named
         with self.progress.measure("create_ms"), self.progress.asking_for("record"):
             await self.node.client.containers.create(
                 ContainerRecord(
@@ -165,8 +137,8 @@ class Container:
                     image=self.image.name,
                     runtime=RUNTIME,
                     spec=self._spec(),
-                    snapshotter=self.profile.snapshotter if protected else "",
-                    snapshot_key=self.snapshot_key if protected else "",
+                    snapshotter=snapshotter,
+                    snapshot_key=snapshot_key,
                     labels={PLACE_LABEL: self.node.id},
                 )
             )
@@ -195,17 +167,12 @@ class Container:
             limits=self.profile.limits,
         )
 
-    async def _prepare_snapshot(self, lease: str | None) -> None:
-        with self.progress.measure("prepare_ms"), self.progress.asking_for("snapshot"):
-            self.mounts = await self.snapshots.prepare(
-                self.snapshot_key, parent=self.image.chain_id, lease=lease
-            )
-        self.progress.snapshot_prepared = True
-
     async def _create_task(self) -> None:
         with self.progress.measure("task_create_ms"):
             # Set before the request: a lost answer may have made a task.
             self.progress.task_created = True
+            if self._cgroup.shims is not None:
+                cgroups.make(self._cgroup.shims)
             self.pid = await self.node.client.tasks.create(
                 self.id,
                 rootfs=self.mounts,
@@ -214,13 +181,13 @@ class Container:
                 runtime_binary=self.node.runtime_binary,
                 runc_root=self.node.runc_root,
                 systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
+                shim_cgroup=self._cgroup.shims or "",
             )
         self.shim_pid = processes.parent_of(self.pid)
         # Before Start, so that no exit can be missed.
         self.watch_exit()
         await asyncio.sleep(self.profile.start_delay_ms / 1000)
-        if self.profile.collection == "before_start":
-            await self._force_collection()
+        await self.reference.collect("before_start")
 
     def watch_exit(self) -> None:
         """Ask containerd to tell of the exit; again, where the first wait broke with the daemon."""
@@ -236,15 +203,15 @@ class Container:
         """
         with self.progress.measure("start_ms"):
             await self.node.client.tasks.start(self.id)
+        await self.reference.started()
         with self.progress.measure("ready_ms"):
             if self._barrier is not None:
                 await self._wait_for(WAITING_TEXT, ready_seconds)
-                await self._force_collection()
+                await self.reference.collect("during_startup")
                 self._barrier.open()
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
-        if self.profile.collection == "after_ready":
-            await self._force_collection()
+        await self.reference.collect("after_ready")
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None

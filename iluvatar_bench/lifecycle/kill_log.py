@@ -95,11 +95,14 @@ class KillLog:
     def of_neighbours(
         self, container_id: str, *, cgroup: str, since: float
     ) -> tuple[KillFact, ...]:
-        """Kills of other containers in the same cgroup that were under way after ``since``."""
+        """Kills of other containers that reach this cgroup and were under way after ``since``.
+
+        A Kill of every process in a cgroup is one of those in the cgroups below it as well.
+        """
         return tuple(
             kill
             for kill in self._kills()
             if kill.container_id != container_id
-            and kill.cgroup == cgroup
+            and f"{cgroup}/".startswith(f"{kill.cgroup}/")
             and (kill.ended_at is None or kill.ended_at >= since)
         )

@@ -30,6 +30,12 @@ EXIT_SECONDS = 10.0
 
 POLL_SECONDS = 0.005
 
+ANSWER_SECONDS = 5.0
+"""How long a daemon that did not answer a Kill may take until it is sent once more: a restart takes
+a part of a second."""
+
+_ANSWER_LOOK_SECONDS = 0.05
+
 
 async def remove_container(container: Container) -> tuple[str, ...]:
     """End and remove the container the way its profile says.
@@ -50,8 +56,10 @@ async def remove_container(container: Container) -> tuple[str, ...]:
     if container.progress.task_created:
         _renew_broken_wait(container)
         own_kill, kill_error = await _kill(container)
-        if isinstance(kill_error, AnswerLost):
-            # Perhaps it never came there, and the process lives.
+        if isinstance(kill_error, (AnswerLost, Unreachable)):
+            # Perhaps it never came there, and the process lives. A daemon that is being restarted
+            # would not hear a second one sent at once either.
+            await _wait_answering(container)
             await _kill(container)
         deletion = FirstError()
         status = await deletion.attempt(_delete_task(container, deletion))
@@ -88,9 +96,17 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
     ):
         await _part(tried, partial(container.snapshots.remove, container.snapshot_key))
         progress.snapshot_removed = True
+    if container.profile.removal == "ordered" and progress.layer_made:
+        layer = container.reference.own_layer
+        assert layer is not None
+        await _part(tried, partial(container.snapshots.remove, layer))
     if progress.step_lease is not None:
         await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None
+    if progress.life_lease_created or "lease" in lost:
+        lease = container.reference.life_lease
+        await _part(tried, partial(container.node.client.leases.delete, lease))
+        progress.life_lease_created = False
     if progress.record_created or "record" in lost:
         await _part(tried, partial(container.node.client.containers.delete, container.id))
 
@@ -119,6 +135,19 @@ async def _kill(container: Container) -> tuple[KillFact, Exception | None]:
         except Exception as error:
             return kill, error
     return kill, None
+
+
+async def _wait_answering(container: Container) -> None:
+    """Return when the daemon answers, or after :data:`ANSWER_SECONDS`."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            await container.node.client.introspection.version(seconds=ANSWER_SECONDS)
+            return
+        except (AnswerLost, Unreachable):
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(_ANSWER_LOOK_SECONDS)
 
 
 async def _ask_twice(tried: FirstError, request: Callable[[], Awaitable[T]]) -> T | None:

@@ -25,20 +25,26 @@ class Progress:
     record_created: bool = False
     leased: bool = False
     asked_in_vain: set[str] = field(default_factory=set)
-    """What was asked for without an answer (``snapshot``, ``record``): it may be there."""
+    """What was asked for without an answer (``snapshot``, ``record``, ``lease``): it may be
+    there."""
     task_created: bool = False
     ready_at: float | None = None
     """When the function said that it was ready, in seconds since the epoch."""
     death_seen: bool = False
     step_lease: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
+    life_lease_created: bool = False
+    """Whether a lease was made that alone holds the snapshot; it may have expired since."""
+    layer_made: bool = False
+    """Whether a layer was made for this container alone."""
     _submitted: float = field(default_factory=time.monotonic)
 
     @property
     def begun(self) -> bool:
         """Whether containerd has been asked for anything, as far as is known."""
-        made = self.leased or self.record_created or self.snapshot_prepared or self.task_created
-        return made or bool(self.asked_in_vain)
+        leases = self.leased or self.step_lease is not None or self.life_lease_created
+        made = self.record_created or self.snapshot_prepared or self.task_created
+        return leases or made or bool(self.asked_in_vain)
 
     def end_life(self, ended_at: float) -> None:
         """Note how long the ready container lived, up to its death or to our first Kill.

@@ -20,6 +20,12 @@ from iluvatar_bench.profiles.profile import (
 MAX_CELLS = 16
 DEFAULT_FACTORS = ("snapshot_reference", "cgroup")
 
+_USUAL_SUSPECTS: Mapping[str, Any] = {"cgroup": "shared"}
+"""The suspect where the base agrees with the reference and the factor has several other levels.
+
+These had one other level once: a design that left it out keeps its meaning.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenFactor:
@@ -79,7 +85,8 @@ def design(base: Profile, factors: Sequence[str] = DEFAULT_FACTORS) -> Design:
     """A design from texts: ``factor``, or ``factor=reference,suspect``.
 
     Without levels the reference is the level of the profile ``guarded``, and the suspect the level
-    of ``base``, or, where the two agree, the factor's other level if it has just one.
+    of ``base``, or, where the two agree, the factor's other level if it has just one; of
+    ``cgroup`` it is ``shared``.
 
     Raises:
         UsageError: no such factor or level, a factor named twice, one whose two levels cannot be
@@ -120,6 +127,8 @@ def _levels(base: Profile, name: str) -> tuple[Any, Any]:
     reference, suspect = PRESETS["guarded"].factors[name], base.factors[name]
     if reference != suspect:
         return reference, suspect
+    if name in _USUAL_SUSPECTS:
+        return reference, _USUAL_SUSPECTS[name]
     others = [level for level in factor_levels(name) if level != reference]
     if len(others) != 1:
         known = factor_levels(name)

@@ -7,21 +7,43 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
 from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
 
+SnapshotLevel = Literal[
+    "none",
+    "container",
+    "lease",
+    "record_late",
+    "lease_short",
+    "lease_pruned",
+    "parent_unheld",
+]
+
+CgroupLevel = Literal["shared", "own", "relative", "nested", "example"]
+
 CollectionLevel = Literal[
-    "natural", "quiet", "before_mount", "before_start", "during_startup", "after_ready"
+    "natural",
+    "quiet",
+    "before_prepare",
+    "after_prepare",
+    "before_mount",
+    "before_start",
+    "during_startup",
+    "after_ready",
 ]
 
 FORCED_COLLECTIONS = get_args(CollectionLevel)[2:]
-"""Levels of ``collection`` that force one at a named step."""
+"""Levels of ``collection`` that force one at a named step, in the order of a container's life."""
+
+_PATHS_ONLY = ("relative", "nested", "example")
+"""Levels of ``cgroup`` that say something of a path: systemd's units have none to say it of."""
 
 
 class Profile(BaseModel):
@@ -31,13 +53,18 @@ class Profile(BaseModel):
 
     name: str = "custom"
 
-    snapshot_reference: Literal["none", "container", "lease"] = Field(
+    snapshot_reference: SnapshotLevel = Field(
         description="what keeps the container's snapshot from the garbage collector: nothing; the "
         "record's snapshot_key, set before Prepare; a lease over Prepare until the record, with "
-        "its snapshot_key, is made"
+        "its snapshot_key, is made; that record after Prepare, without a lease (record_late); a "
+        "lease alone, which expires while the container lives (lease_short) or is deleted by "
+        "another client (lease_pruned); as lease, on a layer that nothing else holds "
+        "(parent_unheld)"
     )
-    cgroup: Literal["shared", "own"] = Field(
-        description="one cgroupsPath for all containers, or one for each"
+    cgroup: CgroupLevel = Field(
+        description="one cgroupsPath for all containers; one for each; for all, without the slash "
+        "that begins it (relative); every second container's below that of the one before it "
+        "(nested); for all, the constant of a client example that was copied (example)"
     )
     cgroup_driver: Literal["cgroupfs", "systemd"] = Field(
         default="cgroupfs",
@@ -89,6 +116,14 @@ class Profile(BaseModel):
     start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
         default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
     )
+
+    @model_validator(mode="after")
+    def _paths_need_a_driver_of_paths(self) -> Self:
+        if self.cgroup_driver == "systemd" and self.cgroup in _PATHS_ONLY:
+            raise ValueError(
+                f"cgroup={self.cgroup} needs cgroup_driver=cgroupfs: systemd's units are no paths"
+            )
+        return self
 
     @property
     def factors(self) -> dict[str, str | int | float]:
@@ -217,8 +252,10 @@ def _validated(fields: Mapping[str, Any]) -> Profile:
         return Profile.model_validate(fields)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = problem["loc"][0] if problem["loc"] else "profile"
-        raise UsageError(f"factor {where}: {problem['msg']}") from error
+        if not problem["loc"]:
+            # Of the profile as a whole: two levels that do not go together.
+            raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
+        raise UsageError(f"factor {problem['loc'][0]}: {problem['msg']}") from error
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iluvatar_bench.report.arrival_parts import pool_of
     from iluvatar_bench.report.arrival_table import churn_table
+    from iluvatar_bench.report.conformance import (
+        conformance_rows,
+        conformance_table,
+        markdown_table,
+        unsafe_positions_table,
+    )
     from iluvatar_bench.report.figures import (
         DARK,
         LIGHT,
@@ -23,10 +29,12 @@ if TYPE_CHECKING:
         plot_effects,
         plot_failures_by_function,
         plot_failures_over_time,
+        plot_fault_matrix,
         plot_lifecycles,
         plot_memory,
         plot_occupancy,
         plot_rates,
+        plot_sequence,
         plot_start_latency,
         plot_steps,
         plot_survival,
@@ -65,6 +73,8 @@ __all__ = [
     "as_html",
     "churn_table",
     "comparison_table",
+    "conformance_rows",
+    "conformance_table",
     "detection_latencies",
     "difference_table",
     "dose_table",
@@ -73,6 +83,7 @@ __all__ = [
     "failure_examples",
     "latency_figure",
     "latency_table",
+    "markdown_table",
     "output_folder",
     "plot_arrivals",
     "plot_differences",
@@ -80,10 +91,12 @@ __all__ = [
     "plot_effects",
     "plot_failures_by_function",
     "plot_failures_over_time",
+    "plot_fault_matrix",
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",
     "plot_rates",
+    "plot_sequence",
     "plot_start_latency",
     "plot_steps",
     "plot_survival",
@@ -98,6 +111,7 @@ __all__ = [
     "timeline_figure",
     "trial_facts",
     "trial_timeline",
+    "unsafe_positions_table",
     "unwanted_deaths",
 ]
 
@@ -107,6 +121,7 @@ _HOMES = (
     "progress_bars",
     "log_text",
     "output_folders",
+    "conformance",
     "figures",
     "figures.monitor",
     "arrival_table",

@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
@@ -26,6 +25,7 @@ from iluvatar_bench.report.figures import (
     plot_survival,
 )
 from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
+from iluvatar_bench.report.page_frame import render_page
 from iluvatar_bench.report.page_parts import Links, Part, Section, Text, figure_part, table_part
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
@@ -92,19 +92,13 @@ def report_page(
         Section("Provenance", provenance_parts(runs)),
         Section("Files", [Links(links)] if links else []),
     ]
-    environment = Environment(
-        loader=PackageLoader("iluvatar_bench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     verdicts = {str(comparison.verdict) for comparison in comparisons}
-    return environment.get_template("report.html.j2").render(
+    return render_page(
         title=title or f"Container failures: {', '.join(run.label for run in runs)}",
         verdict=[*(_capital(c.sentence) + "." for c in comparisons), *map(_counted, runs)],
         verdict_class=verdicts.pop() if len(verdicts) == 1 else "",
         notes=[*(f"{run.label}: {run.caveat}" for run in without), *_notes(runs, comparisons)],
-        sections=[section for section in sections if section.parts],
+        sections=sections,
     )
 
 

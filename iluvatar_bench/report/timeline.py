@@ -37,8 +37,9 @@ def trial_timeline(
 
     Returns:
         One row a thing. ``kind``: ``step``; ``kill`` (our Kill of this container);
-        ``neighbour_kill`` (our Kill of every process of the same cgroup, sent to another
-        container); ``collection`` (one that this client forced, whoever's trial it was);
+        ``neighbour_kill`` (our Kill of every process of the same cgroup, or one above it,
+        sent to another container); ``collection`` (one that this client forced, whoever's trial it
+        was);
         ``event`` (containerd's word on this container or its snapshot); ``death`` (one row for
         each way that told it, by that way's name); ``sample`` (``rss_bytes``, NaN: gone).
         ``started_ms`` and ``ended_ms``: milliseconds since the trial's submit, equal for what has
@@ -108,8 +109,7 @@ def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
     end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
     for _, other in trials[trials["trial"] != chosen["trial"]].iterrows():
         shift_ms = (other["submitted_at"] - chosen["submitted_at"]) / _MS
-        # With cgroups of their own, or a Kill of the first process alone, no Kill reaches over.
-        reaches_over = other.get("cgroup") == "shared" and other.get("kill") == "all"
+        reaches_over = _reaches_over(other, chosen)
         for span in _spans(other):
             started_ms, ended_ms = span["started_ms"] + shift_ms, span["ended_ms"] + shift_ms
             kind = {_KILL_SPAN: "neighbour_kill" if reaches_over else None}.get(span["name"])
@@ -123,6 +123,19 @@ def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
                     "ended_ms": ended_ms,
                     "completed": span["completed"],
                 }
+
+
+def _reaches_over(other: pd.Series[Any], chosen: pd.Series[Any]) -> bool:
+    """Whether a Kill of the other one is one of the chosen one as well.
+
+    With cgroups of their own, or a Kill of the first process alone, none is.
+    """
+    if other.get("kill") != "all":
+        return False
+    if other.get("cgroup") == "nested":
+        # Trials in pairs: the cgroup of the second lies below that of the first.
+        return bool(chosen["trial"] % 2 and other["trial"] == chosen["trial"] - 1)
+    return other.get("cgroup") in ("shared", "relative", "example")
 
 
 def _events(events: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:

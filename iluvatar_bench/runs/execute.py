@@ -154,7 +154,15 @@ def _write_tables(folder: RunFolder) -> None:
     folder.write_csv("failure_rates", failure_rates(frame))
 
 
-SESSION_FIELDS = ("started_at", "ended_at", "status", "event_gaps", "daemon_gaps", "ledger")
+SESSION_FIELDS = (
+    "started_at",
+    "ended_at",
+    "status",
+    "event_gaps",
+    "daemon_gaps",
+    "witness",
+    "ledger",
+)
 
 
 def session_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.values import SnapshotKind
 from iluvatar_bench.host.kernel import cgroups
-from iluvatar_bench.host.kernel.cgroup_names import all_parents
+from iluvatar_bench.host.kernel.cgroup_names import SHIMS, all_parents
 from iluvatar_bench.host.network.network_pool import NetworkPool
 
 
@@ -48,13 +48,15 @@ async def take_inventory(
     """
     client = node.client
     snapshots = [s for name in snapshotters for s in await client.snapshots(name).list()]
+    groups = [c for p in all_parents(node.cgroup_parent) for c in cgroups.children(p)]
     networks = [holding for pool in pools for holding in await pool.outstanding()]
     return Inventory(
         containers=tuple(record.id for record in await client.containers.list()),
         tasks=tuple(task.container_id for task in await client.tasks.list()),
         leases=await client.leases.list(),
         active_snapshots=tuple(s.name for s in snapshots if s.kind is SnapshotKind.ACTIVE),
-        cgroups=tuple(c for p in all_parents(node.cgroup_parent) for c in cgroups.children(p)),
+        # That of the shims is the place's own, and goes with it.
+        cgroups=tuple(group for group in groups if group != SHIMS),
         folders=tuple(path.name for path in node.scratch.iterdir()),
         namespaces=tuple(h.name for h in networks if h.kind == "namespaces"),
         veths=tuple(h.name for h in networks if h.kind == "veths"),

@@ -33,7 +33,7 @@ from iluvatar_bench.lifecycle.start_barrier import (
     barrier_at,
 )
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
-from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, factor_levels, resolve_profile
+from iluvatar_bench.profiles.profile import factor_levels, resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.cold_start import run_cold_start
 from iluvatar_bench.runs.runner import Stop
@@ -54,7 +54,10 @@ print("imported {IMPORTED}", file=sys.stderr)
 REFERENCES = ("none", "container")
 """The report's record, and the one with the two lines: levels of ``snapshot_reference``."""
 
-RUNS_A_SNAPSHOTTER = len(REFERENCES) * len(FORCED_COLLECTIONS)
+STEPS = ("before_mount", "before_start", "during_startup", "after_ready")
+"""Where a collection is forced: the report's snapshot is there, and containerd's alone to keep."""
+
+RUNS_A_SNAPSHOTTER = len(REFERENCES) * len(STEPS)
 """How many runs :func:`run_forced_steps` makes for each snapshotter."""
 
 STARTUP_SECONDS = 60.0
@@ -121,9 +124,7 @@ async def run_forced_steps(
     """
     columns = ["collection", "snapshotter", "snapshot_reference", "outcome", "snapshot", "count"]
     rows = []
-    for snapshotter, reference, step in itertools.product(
-        snapshotters, REFERENCES, FORCED_COLLECTIONS
-    ):
+    for snapshotter, reference, step in itertools.product(snapshotters, REFERENCES, STEPS):
         if stop is not None and stop.is_set():
             break
         factors = {

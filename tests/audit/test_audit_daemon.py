@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from iluvatar_bench.audit import HostPlaces, Severity, apply_rules, audit_daemon, watch_daemon
+from iluvatar_bench.audit import (
+    HostPlaces,
+    Severity,
+    apply_rules,
+    audit_daemon,
+    live_container,
+    watch_daemon,
+)
 from iluvatar_bench.audit.read.held import held_snapshots
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
@@ -25,7 +32,7 @@ from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
-from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles import PRESETS, resolve_profile
 from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, everything, named
 
 pytestmark = pytest.mark.daemon
@@ -150,6 +157,72 @@ async def test_a_linked_socket_and_the_client_of_a_run(
     )
     await remove_container(container)
     container.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule", "shown", "or_else"),
+    [
+        ("snapshot_reference=record_late", None, "lease", ("record_late",)),
+        ("snapshot_reference=lease_short", None, "lease_short", ()),
+        ("snapshot_reference=lease_pruned", "snapshot_held_by_lease_alone", "lease_pruned", ()),
+        ("snapshot_reference=parent_unheld", "parent_not_held", "parent_unheld", ()),
+        ("cgroup=relative", "cgroup_relative", "own", ()),
+        ("cgroup=example", "cgroup_of_example", "example", ()),
+    ],
+)
+async def test_each_level_is_named_by_what_it_leaves_to_be_seen(
+    quiet_node: Node,
+    image: ImportedImage,
+    setting: str,
+    rule: str | None,
+    shown: str,
+    or_else: tuple[str, ...],
+) -> None:
+    """One container of it, created. A relative path is a level of its own once it is shared."""
+    factor = setting.partition("=")[0]
+    container = Container(
+        "mine-1",
+        node=quiet_node,
+        image=image,
+        profile=resolve_profile("guarded", [setting]),
+        kills=KillLog(),
+    )
+    await container.create()
+    audit = await audited(quiet_node)
+    if setting.endswith("lease_short"):
+        # Within its half second or after it, as the machine has it.
+        assert named(audit).keys() <= {"lease_expiring", "lease_expired", "snapshot_not_named"}
+        assert audit.findings
+    else:
+        assert named(audit) == ({rule: 1} if rule else {})
+    (client,) = audit.clients
+    (habit,) = [habit for habit in client.habits if habit.factor == factor]
+    assert (habit.level, habit.or_else) == (shown, or_else)
+    profile = client.profile()
+    assert profile is not None
+    assert profile.factors[factor] == shown
+    await remove_container(container)
+    container.close()
+
+
+async def test_nested_cgroups_are_found_in_a_pair(quiet_node: Node, image: ImportedImage) -> None:
+    profile = resolve_profile("guarded", ["cgroup=nested"])
+    pair = [
+        Container(name, node=quiet_node, image=image, profile=profile, kills=KillLog())
+        for name in ("hello-testing1-00006", "hello-testing1-00007")
+    ]
+    for container in pair:
+        await container.create()
+    audit = await audited(quiet_node)
+    assert named(audit) == {"cgroup_nested": 1}
+    (found,) = audit.findings
+    assert found.objects == ("iluvatar-bench/hello-testing1-00007",)
+    assert found.severity is Severity.HIGH
+    live = live_container(audit, "hello-testing1-00007")
+    assert ("cgroup=own",) in [fix.settings for fix in live.fixes]
+    for container in reversed(pair):
+        await remove_container(container)
+        container.close()
 
 
 async def test_the_audit_changes_nothing_and_collects_nothing(

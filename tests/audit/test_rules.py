@@ -25,8 +25,10 @@ from iluvatar_bench.audit.read.state import (
 )
 from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
 from iluvatar_bench.audit.rules.versions import version_notes
+from iluvatar_bench.containerd.services.images import ImageRecord
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
+    Descriptor,
     LeaseInfo,
     Resource,
     SnapshotInfo,
@@ -107,10 +109,133 @@ def test_docker_brings_its_own_root_file_system() -> None:
 def test_a_lease_for_the_containers_life_protects_it_too() -> None:
     bare = record("c", snapshot_key="")
     held = lease("life", "c")
-    assert named(audit_of(bare, tasks=running("c"), snapshots=snapshot("c"), leases=(held,))) == {}
+    audit = audit_of(bare, tasks=running("c"), snapshots=snapshot("c"), leases=(held,))
+    # Protected while the lease lasts: it is said that nothing else does it.
+    assert named(audit) == {"snapshot_held_by_lease_alone": 1}
+    assert audit.losing == ()
     ended = lease("life", "c", expires_at=NOW - timedelta(seconds=1))
     found = audit_of(bare, tasks=running("c"), snapshots=snapshot("c"), leases=(ended,))
     assert set(named(found)) == {"snapshot_not_named", "lease_expired"}
+
+
+def levels_of(audit: Audit, factor: str) -> tuple[Any, tuple[str, ...]]:
+    """What the one client's habit is, and what leaves the same traces."""
+    (client,) = audit.clients
+    (habit,) = [habit for habit in client.habits if habit.factor == factor]
+    return habit.level, habit.or_else
+
+
+@pytest.mark.parametrize(
+    ("expires_in_seconds", "level", "rules"),
+    [
+        (None, "lease_pruned", {"snapshot_held_by_lease_alone"}),
+        (24 * 3600, "lease_pruned", {"snapshot_held_by_lease_alone"}),
+        (30, "lease_short", {"lease_expiring"}),
+        (-1, "lease_short", {"lease_expired", "snapshot_not_named"}),
+    ],
+)
+def test_a_lease_alone_is_named_by_what_will_end_it(
+    expires_in_seconds: int | None, level: str, rules: set[str]
+) -> None:
+    end = None if expires_in_seconds is None else NOW + timedelta(seconds=expires_in_seconds)
+    audit = audit_of(
+        record("c", snapshot_key=""),
+        tasks=running("c"),
+        snapshots=snapshot("c"),
+        leases=(lease("life", "c", expires_at=end),),
+    )
+    assert set(named(audit)) == rules
+    assert levels_of(audit, "snapshot_reference") == (level, ())
+    profile = audit.clients[0].profile()
+    assert profile is None or profile.snapshot_reference == level
+
+
+def test_what_is_over_is_not_guessed_at() -> None:
+    """A finished record is the same with a lease before it and without; so is one whose lease is
+    gone without a trace."""
+    finished = audit_of(record("c"), tasks=running("c"), snapshots=snapshot("c"))
+    assert named(finished) == {}
+    assert levels_of(finished, "snapshot_reference") == ("lease", ("record_late",))
+    told = finished.clients[0].as_dict()["habits"]["snapshot_reference"]
+    assert told["or_else"] == ["record_late"]
+    within = audit_of(snapshots=snapshot("c"))
+    assert named(within) == {"snapshot_unreferenced": 1}
+    gone = audit_of(record("c", snapshot_key=""), tasks=running("c"), snapshots=snapshot("c"))
+    assert levels_of(gone, "snapshot_reference") == ("none", ("lease_short", "lease_pruned"))
+    first = snapshot("c")
+    made = {id: replace(info, created_at=NOW) for id, info in first.items()}
+    named_before = audit_of(record("c"), tasks=running("c"), snapshots=made)
+    assert levels_of(named_before, "snapshot_reference") == ("container", ())
+
+
+IMAGE = ImageRecord(name="i", target=Descriptor("application/json", "sha256:m", 1))
+LAYER = {
+    SnapshotId("overlayfs", "layer"): SnapshotInfo(
+        "layer", "", SnapshotKind.COMMITTED, {}, LONG_AGO
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, {"parent_not_held": 1}),
+        # Another holder, the image's own top, and an image that was removed meanwhile.
+        ({"leases": (lease("l", "layer"),)}, {}),
+        ({"content": {"sha256:m": {"containerd.io/gc.ref.snapshot.overlayfs": "layer"}}}, {}),
+        ({"top_snapshots": {"i": ("layer",)}}, {"image_snapshot_not_held": 1}),
+        ({"images": ()}, {}),
+    ],
+)
+def test_a_layer_that_only_containers_hold(fields: dict[str, Any], found: dict[str, int]) -> None:
+    state = {
+        "images": (IMAGE,),
+        "snapshots": {**LAYER, **snapshot("c", parent="layer")},
+        "tasks": running("c"),
+        **fields,
+    }
+    audit = audit_of(record("c"), **state)
+    assert named(audit) == found
+    expected = "parent_unheld" if "parent_not_held" in found else "lease"
+    assert levels_of(audit, "snapshot_reference")[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("paths", "rules", "levels"),
+    [
+        (("/a", "/a/b"), {"cgroup_nested": 1}, {"own", "nested"}),
+        (("/a", "/ab"), {}, {"own"}),
+        (("/", "/a/b"), {"cgroup_nested": 1}, {"own", "nested"}),
+        (("kata/vfiotest",), {"cgroup_of_example": 1}, {"example"}),
+        (("/mine/kata/vfiotest", "/other"), {"cgroup_of_example": 1}, {"example", "own"}),
+        (("kata/vfiotest", "kata/vfiotest"), {"cgroup_shared": 2}, {"example"}),
+        (("x/y", "x/y"), {"cgroup_shared": 2}, {"relative"}),
+        (("x/y", "/z"), {"cgroup_relative": 1}, {"own"}),
+        (("system.slice:runc:x", "/z"), {}, {"own"}),
+    ],
+)
+def test_paths_of_cgroups_are_equal_nested_relative_or_copied(
+    paths: tuple[str, ...], rules: dict[str, int], levels: set[str]
+) -> None:
+    records = [record(f"{'abc'[n]}", cgroup=path) for n, path in enumerate(paths)]
+    snapshots = {id: info for r in records for id, info in snapshot(r.id).items()}
+    tasks = {id: info for r in records for id, info in running(r.id).items()}
+    host = HostState(runtimes={"runc": "runc version 1.1.5"})
+    audit = audit_of(*records, snapshots=snapshots, tasks=tasks, host=host)
+    assert named(audit) == rules
+    shown = {
+        habit.level
+        for client in audit.clients
+        for habit in client.habits
+        if habit.factor == "cgroup"
+    }
+    assert shown == levels
+    for found in audit.findings:
+        assert found.rule.fix.endswith(".")
+        assert found.rule.source.startswith("https://")
+        if found.rule.name == "cgroup_nested":
+            assert "process_died" in found.bug_classes
+            assert any("is below that of ns/a" in detail for detail in found.details)
 
 
 def test_what_comes_and_goes_during_the_reading_accuses_nobody() -> None:

@@ -322,12 +322,12 @@ def test_the_parameters_that_notebooks_share_mean_the_same_in_all(name: str) -> 
     assert values["results"] == "results"
     if "source" in values:
         assert values["source"] == "live"
-        assert {"recorded", "tables"} & set(values)
+        assert {"recorded", "tables", "checks"} & set(values)
     else:
-        assert not {"recorded", "tables"} & set(values)
+        assert not {"recorded", "tables", "checks"} & set(values)
     for key in values:
         assert not key.startswith("recorded_")
-    read = {key: values[key] for key in ("recorded", "tables") if key in values}
+    read = {key: values[key] for key in ("recorded", "tables", "checks") if key in values}
     checked = check_parameters(name, {"source": "recorded", **read} if read else {})
     for key in read:
         one = checked[key] if isinstance(checked[key], list) else [checked[key]]

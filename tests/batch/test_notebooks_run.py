@@ -101,6 +101,7 @@ def test_another_output_would_have_been_noticed(tmp_path: Path) -> None:
 
 FEW: dict[str, dict[str, Any]] = {
     "churn": {"arrivals": 12},
+    "clients": {"known": ["record-late"], "faults": ["collection"]},
     "cold_start": {"trials": 4, "concurrency": 2},
     "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
     "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
@@ -121,5 +122,6 @@ def test_a_notebook_runs_live_with_few_trials(name: str, tmp_path: Path) -> None
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert outputs
     assert [output for output in outputs if output.output_type == "error"] == []
-    made = list(tmp_path.rglob("trials.parquet"))
+    tables = ("trials.parquet", "positions.parquet")
+    made = [path for table in tables for path in tmp_path.rglob(table)]
     assert bool(made) == (name in FEW), "a run where one is due, and nowhere else"

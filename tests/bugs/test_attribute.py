@@ -166,12 +166,15 @@ def test_a_lost_shim() -> None:
 def test_mechanisms_that_the_error_names() -> None:
     for text, expected in {
         "container's cgroup is not empty: 2 process(es) found": Mechanism.CGROUP_OCCUPIED,
+        'failed to write "a *:* rwm": write /sys/fs/cgroup/devices/iluvatar-bench/1ca978dc/pair-1'
+        "/devices.deny: invalid argument": Mechanism.CGROUP_OCCUPIED,
         "failed to write 13649: write /sys/fs/cgroup/freezer/iluvatar-bench/34c5eeb9/shared/"
         "cgroup.procs: no such device": Mechanism.CGROUP_REMOVED,
         "/sys/fs/cgroup/cpuset/x/cpuset.mems: no such file or directory": Mechanism.CGROUP_REMOVED,
         "mkdir /x: no space left on device": Mechanism.DISK_FULL,
         "failed to connect veth to bridge: exchange full": Mechanism.BRIDGE_FULL,
         "no IP addresses available in range set: 10.1.0.1-10.1.0.6": Mechanism.IPAM_EXHAUSTED,
+        "Snapshots.Prepare of hello: lease does not exist: not found": Mechanism.LEASE_GONE,
     }.items():
         evidence = replace(INTACT, error=text)
         assert mechanism(BugClass.CREATE_REJECTED, evidence) is expected

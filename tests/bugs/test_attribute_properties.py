@@ -134,6 +134,10 @@ def says(text: str) -> Callable[[Evidence], bool]:
     return lambda evidence: text in f"{evidence.error}\n{evidence.stderr_tail}".lower()
 
 
+def says_either(*texts: str) -> Callable[[Evidence], bool]:
+    return lambda evidence: any(says(text)(evidence) for text in texts)
+
+
 def had_no_room(evidence: Evidence) -> bool:
     left = evidence.output_free_bytes
     return says("no space left")(evidence) or (left is not None and left < 2**17)
@@ -150,11 +154,12 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SHIM_DEATH: lost_its_shim,
     Mechanism.DAEMON_RESTART: lost_its_daemon,
     Mechanism.OWN_ERROR: failed_by_itself,
-    Mechanism.CGROUP_OCCUPIED: says("cgroup is not empty"),
+    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices."),
     Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
     Mechanism.DISK_FULL: had_no_room,
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
+    Mechanism.LEASE_GONE: says("lease does not exist"),
     Mechanism.UNKNOWN: lambda _: True,
 }
 """What must be so, said independently of the rules; nothing here is known unless it is said."""

@@ -111,6 +111,22 @@ def test_every_remedy_with_settings_is_a_change_that_can_be_made() -> None:
     assert remedy("collateral_kill", bad.factors).settings == ("cgroup=own",)
 
 
+def test_a_level_with_a_better_change_says_so() -> None:
+    for level, words in {
+        "record_late": "header containerd-lease",
+        "lease_short": "before its lease expires",
+        "lease_pruned": "may delete any lease",
+        "parent_unheld": "label containerd.io/gc.ref.snapshot",
+    }.items():
+        advice = remedy("snapshot_collected", {"snapshot_reference": level})
+        assert advice.settings == ("snapshot_reference=lease",)
+        assert words in advice.text
+    for level in ("shared", "example", "relative", "nested"):
+        advice = remedy("collateral_kill", {"cgroup": level})
+        assert advice.settings == ("cgroup=own",)
+        assert "linux.cgroupsPath of its own" in advice.text
+
+
 def test_a_factor_that_was_right_already_is_no_remedy() -> None:
     good = PRESETS["guarded"].factors
     assert remedy("collateral_kill", good).settings == ()

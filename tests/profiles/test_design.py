@@ -30,6 +30,19 @@ def test_levels_come_from_the_guarded_and_the_base_profile() -> None:
     assert Design.from_json(chosen.as_json()) == chosen
 
 
+def test_a_design_that_names_no_levels_means_what_it_always_did() -> None:
+    """``cgroup`` had two levels when such designs were made: the base agrees with the reference."""
+    chosen = design(PRESETS["guarded"], ["cgroup"])
+    assert chosen.levels == {"cgroup": ("own", "shared")}
+    with pytest.raises(UsageError, match=r"has the levels none, container, lease, .*: say which"):
+        design(PRESETS["guarded"], ["snapshot_reference"])
+    given = design(JULY, ["snapshot_reference=lease,record_late", "cgroup=own,nested"])
+    assert given.levels == {
+        "snapshot_reference": ("lease", "record_late"),
+        "cgroup": ("own", "nested"),
+    }
+
+
 def test_levels_can_be_given_for_numbers_too() -> None:
     chosen = design(JULY, ["start_delay_ms=0,200", "snapshot_reference=container,none"])
     assert chosen.levels["start_delay_ms"] == (0, 200)
@@ -43,7 +56,7 @@ def test_levels_can_be_given_for_numbers_too() -> None:
         (["cgruop"], r"no factor 'cgruop' \(did you mean cgroup\?\)"),
         (["open_files"], "factor open_files takes a number: say which two"),
         (["collection"], "factor collection has the levels natural, .*: say which two"),
-        (["cgroup=own,mine"], "factor cgroup: Input should be 'shared' or 'own'"),
+        (["cgroup=own,mine"], "factor cgroup: Input should be 'shared', 'own', "),
         (["cgroup=own"], "not of the form factor=reference,suspect"),
         (["open_files=9,1024"], "factor open_files: Input should be greater than or equal to 16"),
         (["cgroup=own,own"], "reference and suspect are both 'own'"),

@@ -24,8 +24,36 @@ def test_a_profile_is_frozen_and_knows_its_factors() -> None:
     with pytest.raises(ValidationError):
         PRESETS["guarded"].cgroup = "shared"
     assert "name" not in factor_names()
-    assert factor_levels("snapshot_reference") == ("none", "container", "lease")
+    assert factor_levels("snapshot_reference")[:3] == ("none", "container", "lease")
     assert factor_levels("start_delay_ms") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "fingerprint"),
+    [
+        ("iluvatar-2022-07", [], "8cd22916"),
+        ("iluvatar-2022-08", [], "ef7d3af8"),
+        ("guarded", [], "17959de7"),
+        (
+            "guarded",
+            ["snapshot_reference=container", "cgroup=shared", "collection=before_mount"],
+            "ffe4c6d6",
+        ),
+    ],
+)
+def test_a_profile_of_yesterday_is_the_same_today(
+    name: str, settings: list[str], fingerprint: str
+) -> None:
+    """More levels change nothing of those that were there: runs are compared by it."""
+    assert resolve_profile(name, settings).fingerprint == fingerprint
+
+
+def test_what_is_said_of_paths_needs_a_driver_of_paths() -> None:
+    systemd = "cgroup_driver=systemd"
+    for level in ("relative", "nested", "example"):
+        with pytest.raises(UsageError, match=f"^cgroup={level} needs cgroup_driver=cgroupfs"):
+            resolve_profile("guarded", [f"cgroup={level}", systemd])
+    assert resolve_profile("guarded", ["cgroup=shared", systemd]).cgroup == "shared"
 
 
 def test_settings_change_single_factors_and_are_named() -> None:

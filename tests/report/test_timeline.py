@@ -229,3 +229,23 @@ def test_a_removed_container_has_not_died() -> None:
     deaths = pd.DataFrame({"container_id": ["c", "b", "a"], "pid": [1, 2, 3]})
     assert list(unwanted_deaths(deaths, trials)["container_id"]) == ["c", "b"]
     assert unwanted_deaths(deaths[:0], trials).empty
+
+
+@pytest.mark.parametrize(
+    ("level", "chosen", "reached"),
+    [
+        ("relative", 0, True),
+        ("example", 1, True),
+        # Trials in pairs: the cgroup of the second lies below that of the first, and not above.
+        ("nested", 1, True),
+        ("nested", 0, False),
+    ],
+)
+def test_a_neighbours_kill_is_shown_where_it_reaches_over(
+    level: str, chosen: int, reached: bool
+) -> None:
+    trials = pd.DataFrame(
+        [a_trial(n, 1000, span("alive", 0, 90), span("kill", 40, 41)) for n in (0, 1)]
+    ).assign(cgroup=level)
+    shown = trial_timeline(trials, trial=chosen, events=EVENTS, deaths=DEATHS, samples=SAMPLES)
+    assert ("neighbour_kill" in set(shown["kind"])) == reached

@@ -42,6 +42,9 @@ def mistakes(line: str) -> list[str]:
             return [f"no command {words[0]}"]
         command = command.commands[words.pop(0)]
     known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    if "--" in words:
+        # What follows is somebody else's command.
+        words = words[: words.index("--")]
     given = [word.split("=")[0] for word in words if word.startswith("-") and word != "-"]
     wrong = [f"no option {name} of {command.name}" for name in given if name not in known]
     return wrong + (_notebook_mistakes(words) if command.name == "notebook" else [])

@@ -24,15 +24,20 @@ _Node = SnapshotId | str
 
 
 def held_snapshots(
-    namespace: NamespaceState, *, now: datetime, without: frozenset[str] = frozenset()
+    namespace: NamespaceState,
+    *,
+    now: datetime,
+    without: frozenset[str] = frozenset(),
+    by_records: bool = True,
 ) -> frozenset[SnapshotId]:
     """The snapshots that the next collection would keep.
 
-    ``without`` names leases to be left out, to see what only they hold. Names of snapshots that
+    ``without`` names leases to be left out, to see what only they hold; without ``by_records`` the
+    container records are. Names of snapshots that
     do not exist are left out: such an edge is dead, and protects nothing.
     """
     leases = [x for x in namespace.leases if not x.expired(now) and x.info.id not in without]
-    records = (*namespace.records.values(), *namespace.passing_records)
+    records = (*namespace.records.values(), *namespace.passing_records) if by_records else ()
     kept = _reach(namespace, _roots(namespace, leases, records))
     # A flat lease holds its snapshots and their parents, but not what their labels point to.
     for lease in leases:

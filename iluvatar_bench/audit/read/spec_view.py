@@ -59,6 +59,15 @@ def cgroup_of(record: ContainerRecord) -> str | None:
     return posixpath.normpath(f"/{path.lstrip('/')}")
 
 
+def cgroup_is_relative(record: ContainerRecord) -> bool:
+    """Whether the spec's cgroup is a path without a slash in front.
+
+    :func:`cgroup_of` takes it for one with it, which is so where containerd is in the root cgroup.
+    """
+    path = text(record.spec, "linux", "cgroupsPath")
+    return bool(path) and not path.startswith("/") and ":" not in path
+
+
 def has_own_pid_namespace(record: ContainerRecord) -> bool:
     """Whether the spec asks for a new PID namespace."""
     return any(not entry.get("path") for entry in namespaces(record.spec, "pid"))

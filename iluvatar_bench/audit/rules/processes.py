@@ -1,27 +1,11 @@
-"""Rules about what containers share: cgroups and PID namespaces; and specs nobody can read."""
+"""Rules about PID namespaces that are not a container's own, and about specs nobody can read."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-from iluvatar_bench.audit.read.host import runtime_program
-from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, section
+from iluvatar_bench.audit.read.spec_view import has_own_pid_namespace, section
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
-from iluvatar_bench.audit.rules.context import Context, NamespaceView
-from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
+from iluvatar_bench.audit.rules.context import Context
 from iluvatar_bench.bugs import BugClass
-from iluvatar_bench.containerd.values import ContainerRecord
-
-CGROUP_SHARED = Rule(
-    name="cgroup_shared",
-    what="containers that share a cgroup with another",
-    why="A runtime signals a container's processes by its cgroup, so what is meant for one hits "
-    "all; limits and counters are of all together as well.",
-    fix="Give each container a `linux.cgroupsPath` of its own in its spec, as in "
-    "`/<namespace>/<container id>`.",
-    source="https://github.com/opencontainers/runc/blob/v1.1.5/libcontainer/init_linux.go "
-    "(signalAllProcesses)",
-)
 
 PID_NAMESPACE = Rule(
     name="pid_namespace_not_own",
@@ -47,48 +31,11 @@ SPEC_UNREADABLE = Rule(
 
 
 def broken_by_processes(context: Context) -> list[BrokenRule]:
-    """Every rule about what containers share."""
+    """Every rule about processes and what starts them."""
     return [
-        *_cgroup_shared(context),
         *_pid_namespace(context),
         *_spec_unreadable(context),
     ]
-
-
-def sharing(context: Context) -> dict[str, list[tuple[NamespaceView, ContainerRecord]]]:
-    """The records of each cgroup that several name, whatever their containerd namespace."""
-    groups: dict[str, list[tuple[NamespaceView, ContainerRecord]]] = defaultdict(list)
-    for view in context.views:
-        for record in view.state.records.values():
-            cgroup = cgroup_of(record)
-            if cgroup is not None:
-                groups[cgroup].append((view, record))
-    return {cgroup: members for cgroup, members in groups.items() if len(members) > 1}
-
-
-def _cgroup_shared(context: Context) -> list[BrokenRule]:
-    objects, details = [], []
-    programs: set[str] = set()
-    running_together = False
-    for cgroup, members in sharing(context).items():
-        objects += [view.title(record.id) for view, record in members]
-        running = sum(view.running(record.id) for view, record in members)
-        running_together |= running > 1
-        details.append(f"{cgroup}: {len(members)} containers, {running} running")
-        programs.update(p for _, record in members if (p := runtime_program(record)))
-    classes: list[BugClass] = []
-    for program in sorted(programs):
-        version = context.state.host.runtimes.get(program, "")
-        effect = shared_cgroup_effect(version)
-        details.append(f"under {version or f'{program} of unknown version'}, {effect.effect}")
-        classes += [name for name in effect.bug_classes if name not in classes]
-    return broken_rule(
-        CGROUP_SHARED,
-        Severity.HIGH if running_together else Severity.MEDIUM,
-        objects,
-        details=details,
-        bug_classes=tuple(classes) or (BugClass.PROCESS_DIED,),
-    )
 
 
 def _pid_namespace(context: Context) -> list[BrokenRule]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from iluvatar_bench.audit.read.held import held_by_images, held_snapshots
-from iluvatar_bench.audit.read.state import HeldLease
+from iluvatar_bench.audit.read.held import held_by_images, held_snapshots, record_roots
+from iluvatar_bench.audit.read.spec_view import needs_snapshot
+from iluvatar_bench.audit.read.state import HeldLease, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
 from iluvatar_bench.bugs import BugClass
@@ -44,9 +45,103 @@ LEASE_EXPIRING = Rule(
 )
 
 
+PARENT_NOT_HELD = Rule(
+    name="parent_not_held",
+    what="containers whose snapshot stands on a layer that nothing but containers holds, though "
+    "their image is there",
+    why="Their own snapshots hold it while they last. A collection after the last of them takes "
+    "it, and the next Prepare on it is refused: parent snapshot does not exist. A client that "
+    "makes it anew each time is safe but for the moment between.",
+    fix="Set the label `containerd.io/gc.ref.snapshot.<snapshotter>` = the layer's name on the "
+    "image's config (Content.Update), or hold the layer by a lease until Snapshots.Prepare has "
+    "answered.",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (references)",
+    bug_classes=(BugClass.SNAPSHOT_NOT_FOUND,),
+)
+
+HELD_BY_LEASE_ALONE = Rule(
+    name="snapshot_held_by_lease_alone",
+    what="container records that name no snapshot, where a lease alone holds theirs",
+    why="The lease may expire while the container lives, and any other client may delete it, as "
+    "one does that prunes leases: the next collection takes the snapshot then, in use or not.",
+    fix="Set `snapshotter` and `snapshot_key` in Containers.Create; the lease may go then.",
+    source="https://github.com/containerd/containerd/blob/v1.6.20/metadata/gc.go (scanRoots)",
+    bug_classes=(BugClass.SNAPSHOT_OVERLAY, BugClass.MISSING_PACKAGES),
+)
+
+
 def broken_by_references(context: Context) -> list[BrokenRule]:
     """Every rule about labels and leases."""
-    return [*_images(context), *_expired(context), *_expiring(context)]
+    return [
+        *_images(context),
+        *_expired(context),
+        *_expiring(context),
+        *_leased(context),
+        *_parents(context),
+    ]
+
+
+def held_by_lease_alone(view: NamespaceView) -> dict[str, HeldLease]:
+    """The records that name no snapshot, each with a lease that has its own, the longest one.
+
+    An expired lease counts: the record leaned on it. The snapshot is known by its name alone, that
+    of the container.
+    """
+    by_name: dict[str, HeldLease] = {}
+    for lease in sorted(view.state.leases, key=_lasting):
+        by_name |= {snapshot.name: lease for snapshot in lease.snapshots()}
+    return {
+        record.id: by_name[record.id]
+        for record in view.state.records.values()
+        if needs_snapshot(record) and not list(record_roots(record)) and record.id in by_name
+    }
+
+
+def _lasting(lease: HeldLease) -> tuple[bool, float]:
+    expiry = lease.info.expires_at
+    return expiry is None, expiry.timestamp() if expiry else 0.0
+
+
+def lease_is_short(lease: HeldLease, view: NamespaceView) -> bool:
+    """Whether it has expired, or will within minutes."""
+    return lease.expired(view.now) or _ends_soon(lease, view)
+
+
+def on_unheld_parents(view: NamespaceView) -> set[str]:
+    """The records whose snapshot stands on a layer that only containers hold.
+
+    Their image is there: of one that was removed meanwhile the layers stay on purpose. Images that
+    hold none of their layers are told by a rule of their own.
+    """
+    held = held_snapshots(view.state, now=view.now, by_records=False)
+    images = {image.name for image in view.state.images}
+    tops = {name for names in view.state.top_snapshots.values() for name in names}
+    found = set()
+    for record in view.state.records.values():
+        snapshot = SnapshotId(record.snapshotter, record.snapshot_key)
+        info = view.state.snapshots.get(snapshot)
+        if info is None or not info.parent or record.image not in images or snapshot in held:
+            continue
+        parent = SnapshotId(record.snapshotter, info.parent)
+        if parent in view.state.snapshots and parent not in held and parent.name not in tops:
+            found.add(record.id)
+    return found
+
+
+def _leased(context: Context) -> list[BrokenRule]:
+    """Those whose lease ends within minutes, or has ended, are told there."""
+    objects = [
+        view.title(id)
+        for view in context.views
+        for id, lease in held_by_lease_alone(view).items()
+        if not lease_is_short(lease, view)
+    ]
+    return broken_rule(HELD_BY_LEASE_ALONE, Severity.MEDIUM, objects)
+
+
+def _parents(context: Context) -> list[BrokenRule]:
+    objects = [view.title(id) for view in context.views for id in on_unheld_parents(view)]
+    return broken_rule(PARENT_NOT_HELD, Severity.MEDIUM, objects)
 
 
 def _images(context: Context) -> list[BrokenRule]:

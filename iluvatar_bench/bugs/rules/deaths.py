@@ -42,7 +42,7 @@ _NO_SIGNAL = "the kernel recorded no signal that ended it"
 def collateral_kill(
     symptom: BugClass, evidence: Evidence, *, largest_share: float = LARGEST_SHARE
 ) -> Suspicion | None:
-    """A neighbour's Kill(all) in the same cgroup."""
+    """A neighbour's Kill(all) in the same cgroup, or in one above it."""
     if symptom not in KILLABLE:
         return None
     if witness_sees(evidence):
@@ -57,7 +57,7 @@ def collateral_kill(
     kill = found[-1]
     objections = _own_kills_before(evidence) + _oom_objection(evidence)
     supports = [
-        f"Kill(all) of {kill.container_id} in the same cgroup {kill.cgroup} began "
+        f"Kill(all) of {kill.container_id} in {_which_cgroup(kill, evidence)} began "
         f"{_when(kill, evidence)}"
     ]
     if not objections:
@@ -78,7 +78,7 @@ def _by_neighbour(fact: SignalFact, sender: Sender, evidence: Evidence) -> Suspi
             before = time_text(fact.at - kill.started_at)
             what = "Kill(all)" if kill.all_processes else "Kill"
             supports.append(
-                f"this client's {what} of {kill.container_id} in the same cgroup {kill.cgroup} "
+                f"this client's {what} of {kill.container_id} in {_which_cgroup(kill, evidence)} "
                 f"had begun {before} before that"
             )
             break
@@ -94,6 +94,12 @@ def _share(evidence: Evidence, largest: float) -> tuple[str, bool]:
     if share <= largest:
         return said, True
     return f"{said}, more than {100 * largest:g} %: any kill may have fallen into one", False
+
+
+def _which_cgroup(kill: KillFact, evidence: Evidence) -> str:
+    """A cgroup above the container's is said to be one; any other is the container's own."""
+    above = evidence.cgroup is not None and evidence.cgroup.startswith(f"{kill.cgroup}/")
+    return f"the cgroup {kill.cgroup} above its own" if above else f"the same cgroup {kill.cgroup}"
 
 
 def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/iluvatar_bench/containerd/_api/containers.proto\x12!containerd.services.containers.v1\x1a\x19google/protobuf/any.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n\tContainer\x12\n\n\x02id\x18\x01 \x01(\t\x12H\n\x06labels\x18\x02 \x03(\x0b\x32\x38.containerd.services.containers.v1.Container.LabelsEntry\x12\r\n\x05image\x18\x03 \x01(\t\x12\x45\n\x07runtime\x18\x04 \x01(\x0b\x32\x34.containerd.services.containers.v1.Container.Runtime\x12\"\n\x04spec\x18\x05 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x13\n\x0bsnapshotter\x18\x06 \x01(\t\x12\x14\n\x0csnapshot_key\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a>\n\x07Runtime\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07options\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\"!\n\x13GetContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"W\n\x14GetContainerResponse\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"(\n\x15ListContainersRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"Z\n\x16ListContainersResponse\x12@\n\ncontainers\x18\x01 \x03(\x0b\x32,.containerd.services.containers.v1.Container\"W\n\x14ListContainerMessage\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"Y\n\x16\x43reateContainerRequest\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"Z\n\x17\x43reateContainerResponse\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"$\n\x16\x44\x65leteContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t2\xe3\x04\n\nContainers\x12v\n\x03Get\x12\x36.containerd.services.containers.v1.GetContainerRequest\x1a\x37.containerd.services.containers.v1.GetContainerResponse\x12{\n\x04List\x12\x38.containerd.services.containers.v1.ListContainersRequest\x1a\x39.containerd.services.containers.v1.ListContainersResponse\x12\x81\x01\n\nListStream\x12\x38.containerd.services.containers.v1.ListContainersRequest\x1a\x37.containerd.services.containers.v1.ListContainerMessage0\x01\x12\x7f\n\x06\x43reate\x12\x39.containerd.services.containers.v1.CreateContainerRequest\x1a:.containerd.services.containers.v1.CreateContainerResponse\x12[\n\x06\x44\x65lete\x12\x39.containerd.services.containers.v1.DeleteContainerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/iluvatar_bench/containerd/_api/containers.proto\x12!containerd.services.containers.v1\x1a\x19google/protobuf/any.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n\tContainer\x12\n\n\x02id\x18\x01 \x01(\t\x12H\n\x06labels\x18\x02 \x03(\x0b\x32\x38.containerd.services.containers.v1.Container.LabelsEntry\x12\r\n\x05image\x18\x03 \x01(\t\x12\x45\n\x07runtime\x18\x04 \x01(\x0b\x32\x34.containerd.services.containers.v1.Container.Runtime\x12\"\n\x04spec\x18\x05 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x13\n\x0bsnapshotter\x18\x06 \x01(\t\x12\x14\n\x0csnapshot_key\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a>\n\x07Runtime\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07options\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\"!\n\x13GetContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"W\n\x14GetContainerResponse\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"(\n\x15ListContainersRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"Z\n\x16ListContainersResponse\x12@\n\ncontainers\x18\x01 \x03(\x0b\x32,.containerd.services.containers.v1.Container\"W\n\x14ListContainerMessage\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"Y\n\x16\x43reateContainerRequest\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"Z\n\x17\x43reateContainerResponse\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"\x8a\x01\n\x16UpdateContainerRequest\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"Z\n\x17UpdateContainerResponse\x12?\n\tcontainer\x18\x01 \x01(\x0b\x32,.containerd.services.containers.v1.Container\"$\n\x16\x44\x65leteContainerRequest\x12\n\n\x02id\x18\x01 \x01(\t2\xe4\x05\n\nContainers\x12v\n\x03Get\x12\x36.containerd.services.containers.v1.GetContainerRequest\x1a\x37.containerd.services.containers.v1.GetContainerResponse\x12{\n\x04List\x12\x38.containerd.services.containers.v1.ListContainersRequest\x1a\x39.containerd.services.containers.v1.ListContainersResponse\x12\x81\x01\n\nListStream\x12\x38.containerd.services.containers.v1.ListContainersRequest\x1a\x37.containerd.services.containers.v1.ListContainerMessage0\x01\x12\x7f\n\x06\x43reate\x12\x39.containerd.services.containers.v1.CreateContainerRequest\x1a:.containerd.services.containers.v1.CreateContainerResponse\x12\x7f\n\x06Update\x12\x39.containerd.services.containers.v1.UpdateContainerRequest\x1a:.containerd.services.containers.v1.UpdateContainerResponse\x12[\n\x06\x44\x65lete\x12\x39.containerd.services.containers.v1.DeleteContainerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,28 +37,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONTAINER_LABELSENTRY']._loaded_options = None
   _globals['_CONTAINER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_CONTAINER']._serialized_start=176
-  _globals['_CONTAINER']._serialized_end=645
-  _globals['_CONTAINER_LABELSENTRY']._serialized_start=536
-  _globals['_CONTAINER_LABELSENTRY']._serialized_end=581
-  _globals['_CONTAINER_RUNTIME']._serialized_start=583
-  _globals['_CONTAINER_RUNTIME']._serialized_end=645
-  _globals['_GETCONTAINERREQUEST']._serialized_start=647
-  _globals['_GETCONTAINERREQUEST']._serialized_end=680
-  _globals['_GETCONTAINERRESPONSE']._serialized_start=682
-  _globals['_GETCONTAINERRESPONSE']._serialized_end=769
-  _globals['_LISTCONTAINERSREQUEST']._serialized_start=771
-  _globals['_LISTCONTAINERSREQUEST']._serialized_end=811
-  _globals['_LISTCONTAINERSRESPONSE']._serialized_start=813
-  _globals['_LISTCONTAINERSRESPONSE']._serialized_end=903
-  _globals['_LISTCONTAINERMESSAGE']._serialized_start=905
-  _globals['_LISTCONTAINERMESSAGE']._serialized_end=992
-  _globals['_CREATECONTAINERREQUEST']._serialized_start=994
-  _globals['_CREATECONTAINERREQUEST']._serialized_end=1083
-  _globals['_CREATECONTAINERRESPONSE']._serialized_start=1085
-  _globals['_CREATECONTAINERRESPONSE']._serialized_end=1175
-  _globals['_DELETECONTAINERREQUEST']._serialized_start=1177
-  _globals['_DELETECONTAINERREQUEST']._serialized_end=1213
-  _globals['_CONTAINERS']._serialized_start=1216
-  _globals['_CONTAINERS']._serialized_end=1827
+  _globals['_CONTAINER']._serialized_start=210
+  _globals['_CONTAINER']._serialized_end=679
+  _globals['_CONTAINER_LABELSENTRY']._serialized_start=570
+  _globals['_CONTAINER_LABELSENTRY']._serialized_end=615
+  _globals['_CONTAINER_RUNTIME']._serialized_start=617
+  _globals['_CONTAINER_RUNTIME']._serialized_end=679
+  _globals['_GETCONTAINERREQUEST']._serialized_start=681
+  _globals['_GETCONTAINERREQUEST']._serialized_end=714
+  _globals['_GETCONTAINERRESPONSE']._serialized_start=716
+  _globals['_GETCONTAINERRESPONSE']._serialized_end=803
+  _globals['_LISTCONTAINERSREQUEST']._serialized_start=805
+  _globals['_LISTCONTAINERSREQUEST']._serialized_end=845
+  _globals['_LISTCONTAINERSRESPONSE']._serialized_start=847
+  _globals['_LISTCONTAINERSRESPONSE']._serialized_end=937
+  _globals['_LISTCONTAINERMESSAGE']._serialized_start=939
+  _globals['_LISTCONTAINERMESSAGE']._serialized_end=1026
+  _globals['_CREATECONTAINERREQUEST']._serialized_start=1028
+  _globals['_CREATECONTAINERREQUEST']._serialized_end=1117
+  _globals['_CREATECONTAINERRESPONSE']._serialized_start=1119
+  _globals['_CREATECONTAINERRESPONSE']._serialized_end=1209
+  _globals['_UPDATECONTAINERREQUEST']._serialized_start=1212
+  _globals['_UPDATECONTAINERREQUEST']._serialized_end=1350
+  _globals['_UPDATECONTAINERRESPONSE']._serialized_start=1352
+  _globals['_UPDATECONTAINERRESPONSE']._serialized_end=1442
+  _globals['_DELETECONTAINERREQUEST']._serialized_start=1444
+  _globals['_DELETECONTAINERREQUEST']._serialized_end=1480
+  _globals['_CONTAINERS']._serialized_start=1483
+  _globals['_CONTAINERS']._serialized_end=2223
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class ContainersStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerResponse.FromString,
                 _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/containerd.services.containers.v1.Containers/Update',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerResponse.FromString,
+                _registered_method=True)
         self.Delete = channel.unary_unary(
                 '/containerd.services.containers.v1.Containers/Delete',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.DeleteContainerRequest.SerializeToString,
@@ -89,6 +94,12 @@ class ContainersServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Update(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Delete(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -117,6 +128,11 @@ def add_ContainersServicer_to_server(servicer, server):
                     servicer.Create,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerResponse.SerializeToString,
+            ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerResponse.SerializeToString,
             ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
@@ -232,6 +248,33 @@ class Containers:
             '/containerd.services.containers.v1.Containers/Create',
             iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.CreateContainerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.containers.v1.Containers/Update',
+            iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_containers__pb2.UpdateContainerResponse.FromString,
             options,
             channel_credentials,
             insecure,

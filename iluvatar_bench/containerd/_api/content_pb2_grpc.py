@@ -60,6 +60,11 @@ class ContentStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentResponse.FromString,
                 _registered_method=True)
+        self.Delete = channel.unary_unary(
+                '/containerd.services.content.v1.Content/Delete',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.DeleteContentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.Abort = channel.unary_unary(
                 '/containerd.services.content.v1.Content/Abort',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.AbortRequest.SerializeToString,
@@ -100,6 +105,12 @@ class ContentServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Delete(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Abort(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -133,6 +144,11 @@ def add_ContentServicer_to_server(servicer, server):
                     servicer.Write,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentResponse.SerializeToString,
+            ),
+            'Delete': grpc.unary_unary_rpc_method_handler(
+                    servicer.Delete,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.DeleteContentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'Abort': grpc.unary_unary_rpc_method_handler(
                     servicer.Abort,
@@ -275,6 +291,33 @@ class Content:
             '/containerd.services.content.v1.Content/Write',
             iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.WriteContentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Delete(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.content.v1.Content/Delete',
+            iluvatar__bench_dot_containerd_dot___api_dot_content__pb2.DeleteContentRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

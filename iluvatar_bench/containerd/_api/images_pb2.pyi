@@ -84,9 +84,11 @@ class UpdateImageResponse(_message.Message):
     def __init__(self, image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class DeleteImageRequest(_message.Message):
-    __slots__ = ("name", "sync")
+    __slots__ = ("name", "sync", "target")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SYNC_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     name: str
     sync: bool
-    def __init__(self, name: _Optional[str] = ..., sync: _Optional[bool] = ...) -> None: ...
+    target: _types_pb2.Descriptor
+    def __init__(self, name: _Optional[str] = ..., sync: _Optional[bool] = ..., target: _Optional[_Union[_types_pb2.Descriptor, _Mapping]] = ...) -> None: ...

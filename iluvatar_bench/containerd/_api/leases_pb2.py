@@ -26,7 +26,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+iluvatar_bench/containerd/_api/leases.proto\x12\x1d\x63ontainerd.services.leases.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x05Lease\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12@\n\x06labels\x18\x03 \x03(\x0b\x32\x30.containerd.services.leases.v1.Lease.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x01\n\rCreateRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12H\n\x06labels\x18\x03 \x03(\x0b\x32\x38.containerd.services.leases.v1.CreateRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\x0e\x43reateResponse\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32$.containerd.services.leases.v1.Lease\")\n\rDeleteRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04sync\x18\x02 \x01(\x08\"\x1e\n\x0bListRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"D\n\x0cListResponse\x12\x34\n\x06leases\x18\x01 \x03(\x0b\x32$.containerd.services.leases.v1.Lease\"$\n\x08Resource\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"\"\n\x14ListResourcesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"S\n\x15ListResourcesResponse\x12:\n\tresources\x18\x01 \x03(\x0b\x32\'.containerd.services.leases.v1.Resource2\x9c\x03\n\x06Leases\x12\x65\n\x06\x43reate\x12,.containerd.services.leases.v1.CreateRequest\x1a-.containerd.services.leases.v1.CreateResponse\x12N\n\x06\x44\x65lete\x12,.containerd.services.leases.v1.DeleteRequest\x1a\x16.google.protobuf.Empty\x12_\n\x04List\x12*.containerd.services.leases.v1.ListRequest\x1a+.containerd.services.leases.v1.ListResponse\x12z\n\rListResources\x12\x33.containerd.services.leases.v1.ListResourcesRequest\x1a\x34.containerd.services.leases.v1.ListResourcesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+iluvatar_bench/containerd/_api/leases.proto\x12\x1d\x63ontainerd.services.leases.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x05Lease\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12@\n\x06labels\x18\x03 \x03(\x0b\x32\x30.containerd.services.leases.v1.Lease.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x01\n\rCreateRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12H\n\x06labels\x18\x03 \x03(\x0b\x32\x38.containerd.services.leases.v1.CreateRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\x0e\x43reateResponse\x12\x33\n\x05lease\x18\x01 \x01(\x0b\x32$.containerd.services.leases.v1.Lease\")\n\rDeleteRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04sync\x18\x02 \x01(\x08\"\x1e\n\x0bListRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"D\n\x0cListResponse\x12\x34\n\x06leases\x18\x01 \x03(\x0b\x32$.containerd.services.leases.v1.Lease\"$\n\x08Resource\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"[\n\x12\x41\x64\x64ResourceRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x39\n\x08resource\x18\x02 \x01(\x0b\x32\'.containerd.services.leases.v1.Resource\"^\n\x15\x44\x65leteResourceRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x39\n\x08resource\x18\x02 \x01(\x0b\x32\'.containerd.services.leases.v1.Resource\"\"\n\x14ListResourcesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"S\n\x15ListResourcesResponse\x12:\n\tresources\x18\x01 \x03(\x0b\x32\'.containerd.services.leases.v1.Resource2\xd6\x04\n\x06Leases\x12\x65\n\x06\x43reate\x12,.containerd.services.leases.v1.CreateRequest\x1a-.containerd.services.leases.v1.CreateResponse\x12N\n\x06\x44\x65lete\x12,.containerd.services.leases.v1.DeleteRequest\x1a\x16.google.protobuf.Empty\x12_\n\x04List\x12*.containerd.services.leases.v1.ListRequest\x1a+.containerd.services.leases.v1.ListResponse\x12X\n\x0b\x41\x64\x64Resource\x12\x31.containerd.services.leases.v1.AddResourceRequest\x1a\x16.google.protobuf.Empty\x12^\n\x0e\x44\x65leteResource\x12\x34.containerd.services.leases.v1.DeleteResourceRequest\x1a\x16.google.protobuf.Empty\x12z\n\rListResources\x12\x33.containerd.services.leases.v1.ListResourcesRequest\x1a\x34.containerd.services.leases.v1.ListResourcesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,10 +55,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRESPONSE']._serialized_end=688
   _globals['_RESOURCE']._serialized_start=690
   _globals['_RESOURCE']._serialized_end=726
-  _globals['_LISTRESOURCESREQUEST']._serialized_start=728
-  _globals['_LISTRESOURCESREQUEST']._serialized_end=762
-  _globals['_LISTRESOURCESRESPONSE']._serialized_start=764
-  _globals['_LISTRESOURCESRESPONSE']._serialized_end=847
-  _globals['_LEASES']._serialized_start=850
-  _globals['_LEASES']._serialized_end=1262
+  _globals['_ADDRESOURCEREQUEST']._serialized_start=728
+  _globals['_ADDRESOURCEREQUEST']._serialized_end=819
+  _globals['_DELETERESOURCEREQUEST']._serialized_start=821
+  _globals['_DELETERESOURCEREQUEST']._serialized_end=915
+  _globals['_LISTRESOURCESREQUEST']._serialized_start=917
+  _globals['_LISTRESOURCESREQUEST']._serialized_end=951
+  _globals['_LISTRESOURCESRESPONSE']._serialized_start=953
+  _globals['_LISTRESOURCESRESPONSE']._serialized_end=1036
+  _globals['_LEASES']._serialized_start=1039
+  _globals['_LEASES']._serialized_end=1637
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,16 @@ class LeasesStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListResponse.FromString,
                 _registered_method=True)
+        self.AddResource = channel.unary_unary(
+                '/containerd.services.leases.v1.Leases/AddResource',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.AddResourceRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DeleteResource = channel.unary_unary(
+                '/containerd.services.leases.v1.Leases/DeleteResource',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.DeleteResourceRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListResources = channel.unary_unary(
                 '/containerd.services.leases.v1.Leases/ListResources',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListResourcesRequest.SerializeToString,
@@ -78,6 +88,18 @@ class LeasesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddResource(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteResource(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListResources(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -101,6 +123,16 @@ def add_LeasesServicer_to_server(servicer, server):
                     servicer.List,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListResponse.SerializeToString,
+            ),
+            'AddResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddResource,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.AddResourceRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DeleteResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteResource,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.DeleteResourceRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'ListResources': grpc.unary_unary_rpc_method_handler(
                     servicer.ListResources,
@@ -189,6 +221,60 @@ class Leases:
             '/containerd.services.leases.v1.Leases/List',
             iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.ListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.leases.v1.Leases/AddResource',
+            iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.AddResourceRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.leases.v1.Leases/DeleteResource',
+            iluvatar__bench_dot_containerd_dot___api_dot_leases__pb2.DeleteResourceRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

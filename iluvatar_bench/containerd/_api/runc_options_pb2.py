@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1iluvatar_bench/containerd/_api/runc_options.proto\x12\x12\x63ontainerd.runc.v1\"D\n\x07Options\x12\x13\n\x0b\x62inary_name\x18\x06 \x01(\t\x12\x0c\n\x04root\x18\x07 \x01(\t\x12\x16\n\x0esystemd_cgroup\x18\t \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1iluvatar_bench/containerd/_api/runc_options.proto\x12\x12\x63ontainerd.runc.v1\"Y\n\x07Options\x12\x13\n\x0bshim_cgroup\x18\x03 \x01(\t\x12\x13\n\x0b\x62inary_name\x18\x06 \x01(\t\x12\x0c\n\x04root\x18\x07 \x01(\t\x12\x16\n\x0esystemd_cgroup\x18\t \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'iluvatar_bench.containerd._
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPTIONS']._serialized_start=73
-  _globals['_OPTIONS']._serialized_end=141
+  _globals['_OPTIONS']._serialized_end=162
 # @@protoc_insertion_point(module_scope)

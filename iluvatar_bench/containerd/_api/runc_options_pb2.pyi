@@ -5,11 +5,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Options(_message.Message):
-    __slots__ = ("binary_name", "root", "systemd_cgroup")
+    __slots__ = ("shim_cgroup", "binary_name", "root", "systemd_cgroup")
+    SHIM_CGROUP_FIELD_NUMBER: _ClassVar[int]
     BINARY_NAME_FIELD_NUMBER: _ClassVar[int]
     ROOT_FIELD_NUMBER: _ClassVar[int]
     SYSTEMD_CGROUP_FIELD_NUMBER: _ClassVar[int]
+    shim_cgroup: str
     binary_name: str
     root: str
     systemd_cgroup: bool
-    def __init__(self, binary_name: _Optional[str] = ..., root: _Optional[str] = ..., systemd_cgroup: _Optional[bool] = ...) -> None: ...
+    def __init__(self, shim_cgroup: _Optional[str] = ..., binary_name: _Optional[str] = ..., root: _Optional[str] = ..., systemd_cgroup: _Optional[bool] = ...) -> None: ...

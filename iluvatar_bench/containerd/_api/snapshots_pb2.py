@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from iluvatar_bench.containerd._api import types_pb2 as iluvatar__bench_dot_containerd_dot___api_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.iluvatar_bench/containerd/_api/snapshots.proto\x12 containerd.services.snapshots.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*iluvatar_bench/containerd/_api/types.proto\"\xad\x02\n\x04Info\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x34\n\x04kind\x18\x03 \x01(\x0e\x32&.containerd.services.snapshots.v1.Kind\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x06 \x03(\x0b\x32\x32.containerd.services.snapshots.v1.Info.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcf\x01\n\x16PrepareSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12T\n\x06labels\x18\x04 \x03(\x0b\x32\x44.containerd.services.snapshots.v1.PrepareSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x17PrepareSnapshotResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"\xc9\x01\n\x13ViewSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12Q\n\x06labels\x18\x04 \x03(\x0b\x32\x41.containerd.services.snapshots.v1.ViewSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x14ViewSnapshotResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"1\n\rMountsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"9\n\x0eMountsResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"\xcb\x01\n\x15\x43ommitSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12S\n\x06labels\x18\x04 \x03(\x0b\x32\x43.containerd.services.snapshots.v1.CommitSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x15RemoveSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"7\n\x13StatSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"L\n\x14StatSnapshotResponse\x12\x34\n\x04info\x18\x01 \x01(\x0b\x32&.containerd.services.snapshots.v1.Info\"<\n\x14ListSnapshotsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x02 \x03(\t\"M\n\x15ListSnapshotsResponse\x12\x34\n\x04info\x18\x01 \x03(\x0b\x32&.containerd.services.snapshots.v1.Info*8\n\x04Kind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04VIEW\x10\x01\x12\n\n\x06\x41\x43TIVE\x10\x02\x12\r\n\tCOMMITTED\x10\x03\x32\x97\x06\n\tSnapshots\x12~\n\x07Prepare\x12\x38.containerd.services.snapshots.v1.PrepareSnapshotRequest\x1a\x39.containerd.services.snapshots.v1.PrepareSnapshotResponse\x12u\n\x04View\x12\x35.containerd.services.snapshots.v1.ViewSnapshotRequest\x1a\x36.containerd.services.snapshots.v1.ViewSnapshotResponse\x12k\n\x06Mounts\x12/.containerd.services.snapshots.v1.MountsRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12Y\n\x06\x43ommit\x12\x37.containerd.services.snapshots.v1.CommitSnapshotRequest\x1a\x16.google.protobuf.Empty\x12Y\n\x06Remove\x12\x37.containerd.services.snapshots.v1.RemoveSnapshotRequest\x1a\x16.google.protobuf.Empty\x12u\n\x04Stat\x12\x35.containerd.services.snapshots.v1.StatSnapshotRequest\x1a\x36.containerd.services.snapshots.v1.StatSnapshotResponse\x12y\n\x04List\x12\x36.containerd.services.snapshots.v1.ListSnapshotsRequest\x1a\x37.containerd.services.snapshots.v1.ListSnapshotsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.iluvatar_bench/containerd/_api/snapshots.proto\x12 containerd.services.snapshots.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*iluvatar_bench/containerd/_api/types.proto\"\xad\x02\n\x04Info\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x34\n\x04kind\x18\x03 \x01(\x0e\x32&.containerd.services.snapshots.v1.Kind\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x06 \x03(\x0b\x32\x32.containerd.services.snapshots.v1.Info.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcf\x01\n\x16PrepareSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12T\n\x06labels\x18\x04 \x03(\x0b\x32\x44.containerd.services.snapshots.v1.PrepareSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x17PrepareSnapshotResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"\xc9\x01\n\x13ViewSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12Q\n\x06labels\x18\x04 \x03(\x0b\x32\x41.containerd.services.snapshots.v1.ViewSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x14ViewSnapshotResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"1\n\rMountsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"9\n\x0eMountsResponse\x12\'\n\x06mounts\x18\x01 \x03(\x0b\x32\x17.containerd.types.Mount\"\xcb\x01\n\x15\x43ommitSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12S\n\x06labels\x18\x04 \x03(\x0b\x32\x43.containerd.services.snapshots.v1.CommitSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x15RemoveSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"7\n\x13StatSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"L\n\x14StatSnapshotResponse\x12\x34\n\x04info\x18\x01 \x01(\x0b\x32&.containerd.services.snapshots.v1.Info\"\x93\x01\n\x15UpdateSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x34\n\x04info\x18\x02 \x01(\x0b\x32&.containerd.services.snapshots.v1.Info\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"N\n\x16UpdateSnapshotResponse\x12\x34\n\x04info\x18\x01 \x01(\x0b\x32&.containerd.services.snapshots.v1.Info\"<\n\x14ListSnapshotsRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x02 \x03(\t\"M\n\x15ListSnapshotsResponse\x12\x34\n\x04info\x18\x01 \x03(\x0b\x32&.containerd.services.snapshots.v1.Info*8\n\x04Kind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x08\n\x04VIEW\x10\x01\x12\n\n\x06\x41\x43TIVE\x10\x02\x12\r\n\tCOMMITTED\x10\x03\x32\x94\x07\n\tSnapshots\x12~\n\x07Prepare\x12\x38.containerd.services.snapshots.v1.PrepareSnapshotRequest\x1a\x39.containerd.services.snapshots.v1.PrepareSnapshotResponse\x12u\n\x04View\x12\x35.containerd.services.snapshots.v1.ViewSnapshotRequest\x1a\x36.containerd.services.snapshots.v1.ViewSnapshotResponse\x12k\n\x06Mounts\x12/.containerd.services.snapshots.v1.MountsRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12Y\n\x06\x43ommit\x12\x37.containerd.services.snapshots.v1.CommitSnapshotRequest\x1a\x16.google.protobuf.Empty\x12Y\n\x06Remove\x12\x37.containerd.services.snapshots.v1.RemoveSnapshotRequest\x1a\x16.google.protobuf.Empty\x12u\n\x04Stat\x12\x35.containerd.services.snapshots.v1.StatSnapshotRequest\x1a\x36.containerd.services.snapshots.v1.StatSnapshotResponse\x12{\n\x06Update\x12\x37.containerd.services.snapshots.v1.UpdateSnapshotRequest\x1a\x38.containerd.services.snapshots.v1.UpdateSnapshotResponse\x12y\n\x04List\x12\x36.containerd.services.snapshots.v1.ListSnapshotsRequest\x1a\x37.containerd.services.snapshots.v1.ListSnapshotsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,42 +43,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_KIND']._serialized_start=1692
-  _globals['_KIND']._serialized_end=1748
-  _globals['_INFO']._serialized_start=191
-  _globals['_INFO']._serialized_end=492
-  _globals['_INFO_LABELSENTRY']._serialized_start=447
-  _globals['_INFO_LABELSENTRY']._serialized_end=492
-  _globals['_PREPARESNAPSHOTREQUEST']._serialized_start=495
-  _globals['_PREPARESNAPSHOTREQUEST']._serialized_end=702
-  _globals['_PREPARESNAPSHOTREQUEST_LABELSENTRY']._serialized_start=447
-  _globals['_PREPARESNAPSHOTREQUEST_LABELSENTRY']._serialized_end=492
-  _globals['_PREPARESNAPSHOTRESPONSE']._serialized_start=704
-  _globals['_PREPARESNAPSHOTRESPONSE']._serialized_end=770
-  _globals['_VIEWSNAPSHOTREQUEST']._serialized_start=773
-  _globals['_VIEWSNAPSHOTREQUEST']._serialized_end=974
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=447
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=492
-  _globals['_VIEWSNAPSHOTRESPONSE']._serialized_start=976
-  _globals['_VIEWSNAPSHOTRESPONSE']._serialized_end=1039
-  _globals['_MOUNTSREQUEST']._serialized_start=1041
-  _globals['_MOUNTSREQUEST']._serialized_end=1090
-  _globals['_MOUNTSRESPONSE']._serialized_start=1092
-  _globals['_MOUNTSRESPONSE']._serialized_end=1149
-  _globals['_COMMITSNAPSHOTREQUEST']._serialized_start=1152
-  _globals['_COMMITSNAPSHOTREQUEST']._serialized_end=1355
-  _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=447
-  _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=492
-  _globals['_REMOVESNAPSHOTREQUEST']._serialized_start=1357
-  _globals['_REMOVESNAPSHOTREQUEST']._serialized_end=1414
-  _globals['_STATSNAPSHOTREQUEST']._serialized_start=1416
-  _globals['_STATSNAPSHOTREQUEST']._serialized_end=1471
-  _globals['_STATSNAPSHOTRESPONSE']._serialized_start=1473
-  _globals['_STATSNAPSHOTRESPONSE']._serialized_end=1549
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=1551
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=1611
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=1613
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=1690
-  _globals['_SNAPSHOTS']._serialized_start=1751
-  _globals['_SNAPSHOTS']._serialized_end=2542
+  _globals['_KIND']._serialized_start=1956
+  _globals['_KIND']._serialized_end=2012
+  _globals['_INFO']._serialized_start=225
+  _globals['_INFO']._serialized_end=526
+  _globals['_INFO_LABELSENTRY']._serialized_start=481
+  _globals['_INFO_LABELSENTRY']._serialized_end=526
+  _globals['_PREPARESNAPSHOTREQUEST']._serialized_start=529
+  _globals['_PREPARESNAPSHOTREQUEST']._serialized_end=736
+  _globals['_PREPARESNAPSHOTREQUEST_LABELSENTRY']._serialized_start=481
+  _globals['_PREPARESNAPSHOTREQUEST_LABELSENTRY']._serialized_end=526
+  _globals['_PREPARESNAPSHOTRESPONSE']._serialized_start=738
+  _globals['_PREPARESNAPSHOTRESPONSE']._serialized_end=804
+  _globals['_VIEWSNAPSHOTREQUEST']._serialized_start=807
+  _globals['_VIEWSNAPSHOTREQUEST']._serialized_end=1008
+  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=481
+  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=526
+  _globals['_VIEWSNAPSHOTRESPONSE']._serialized_start=1010
+  _globals['_VIEWSNAPSHOTRESPONSE']._serialized_end=1073
+  _globals['_MOUNTSREQUEST']._serialized_start=1075
+  _globals['_MOUNTSREQUEST']._serialized_end=1124
+  _globals['_MOUNTSRESPONSE']._serialized_start=1126
+  _globals['_MOUNTSRESPONSE']._serialized_end=1183
+  _globals['_COMMITSNAPSHOTREQUEST']._serialized_start=1186
+  _globals['_COMMITSNAPSHOTREQUEST']._serialized_end=1389
+  _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=481
+  _globals['_COMMITSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=526
+  _globals['_REMOVESNAPSHOTREQUEST']._serialized_start=1391
+  _globals['_REMOVESNAPSHOTREQUEST']._serialized_end=1448
+  _globals['_STATSNAPSHOTREQUEST']._serialized_start=1450
+  _globals['_STATSNAPSHOTREQUEST']._serialized_end=1505
+  _globals['_STATSNAPSHOTRESPONSE']._serialized_start=1507
+  _globals['_STATSNAPSHOTRESPONSE']._serialized_end=1583
+  _globals['_UPDATESNAPSHOTREQUEST']._serialized_start=1586
+  _globals['_UPDATESNAPSHOTREQUEST']._serialized_end=1733
+  _globals['_UPDATESNAPSHOTRESPONSE']._serialized_start=1735
+  _globals['_UPDATESNAPSHOTRESPONSE']._serialized_end=1813
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=1815
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=1875
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=1877
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=1954
+  _globals['_SNAPSHOTS']._serialized_start=2015
+  _globals['_SNAPSHOTS']._serialized_end=2931
 # @@protoc_insertion_point(module_scope)

@@ -65,6 +65,11 @@ class SnapshotsStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotResponse.FromString,
                 _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/containerd.services.snapshots.v1.Snapshots/Update',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotResponse.FromString,
+                _registered_method=True)
         self.List = channel.unary_stream(
                 '/containerd.services.snapshots.v1.Snapshots/List',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.ListSnapshotsRequest.SerializeToString,
@@ -111,6 +116,12 @@ class SnapshotsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Update(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def List(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -149,6 +160,11 @@ def add_SnapshotsServicer_to_server(servicer, server):
                     servicer.Stat,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotResponse.SerializeToString,
+            ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotResponse.SerializeToString,
             ),
             'List': grpc.unary_stream_rpc_method_handler(
                     servicer.List,
@@ -318,6 +334,33 @@ class Snapshots:
             '/containerd.services.snapshots.v1.Snapshots/Stat',
             iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotRequest.SerializeToString,
             iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.StatSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.snapshots.v1.Snapshots/Update',
+            iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_snapshots__pb2.UpdateSnapshotResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,11 @@ class TasksStub:
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteTaskRequest.SerializeToString,
                 response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteResponse.FromString,
                 _registered_method=True)
+        self.DeleteProcess = channel.unary_unary(
+                '/containerd.services.tasks.v1.Tasks/DeleteProcess',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteProcessRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteResponse.FromString,
+                _registered_method=True)
         self.Get = channel.unary_unary(
                 '/containerd.services.tasks.v1.Tasks/Get',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.GetRequest.SerializeToString,
@@ -64,6 +69,16 @@ class TasksStub:
                 '/containerd.services.tasks.v1.Tasks/Kill',
                 request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.KillRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.Exec = channel.unary_unary(
+                '/containerd.services.tasks.v1.Tasks/Exec',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ExecProcessRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.ListPids = channel.unary_unary(
+                '/containerd.services.tasks.v1.Tasks/ListPids',
+                request_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsRequest.SerializeToString,
+                response_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsResponse.FromString,
                 _registered_method=True)
         self.Wait = channel.unary_unary(
                 '/containerd.services.tasks.v1.Tasks/Wait',
@@ -93,6 +108,12 @@ class TasksServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteProcess(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Get(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -106,6 +127,18 @@ class TasksServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Kill(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Exec(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPids(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +168,11 @@ def add_TasksServicer_to_server(servicer, server):
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteTaskRequest.FromString,
                     response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteResponse.SerializeToString,
             ),
+            'DeleteProcess': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProcess,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteProcessRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteResponse.SerializeToString,
+            ),
             'Get': grpc.unary_unary_rpc_method_handler(
                     servicer.Get,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.GetRequest.FromString,
@@ -149,6 +187,16 @@ def add_TasksServicer_to_server(servicer, server):
                     servicer.Kill,
                     request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.KillRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'Exec': grpc.unary_unary_rpc_method_handler(
+                    servicer.Exec,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ExecProcessRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ListPids': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPids,
+                    request_deserializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsRequest.FromString,
+                    response_serializer=iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsResponse.SerializeToString,
             ),
             'Wait': grpc.unary_unary_rpc_method_handler(
                     servicer.Wait,
@@ -248,6 +296,33 @@ class Tasks:
             _registered_method=True)
 
     @staticmethod
+    def DeleteProcess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.tasks.v1.Tasks/DeleteProcess',
+            iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteProcessRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.DeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Get(request,
             target,
             options=(),
@@ -318,6 +393,60 @@ class Tasks:
             '/containerd.services.tasks.v1.Tasks/Kill',
             iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.KillRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Exec(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.tasks.v1.Tasks/Exec',
+            iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ExecProcessRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPids(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.tasks.v1.Tasks/ListPids',
+            iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsRequest.SerializeToString,
+            iluvatar__bench_dot_containerd_dot___api_dot_tasks__pb2.ListPidsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,7 +32,7 @@ class Leases:
         labels = {}
         if expires_in_seconds is not None:
             expiry = datetime.now(UTC) + timedelta(seconds=expires_in_seconds)
-            labels[EXPIRY_LABEL] = expiry.isoformat(timespec="seconds").replace("+00:00", "Z")
+            labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         await self._channel.call(
             self._stub.Create,
             leases_pb2.CreateRequest(id=lease_id, labels=labels),
@@ -50,6 +50,21 @@ class Leases:
             self._stub.Delete,
             leases_pb2.DeleteRequest(id=lease_id, sync=sync),
             operation="Leases.Delete",
+            subject=lease_id,
+        )
+
+    async def add(self, lease_id: str, resource: Resource) -> None:
+        """Let the lease hold one thing more.
+
+        Raises:
+            NotFound: there is no such lease (any more).
+        """
+        await self._channel.call(
+            self._stub.AddResource,
+            leases_pb2.AddResourceRequest(
+                id=lease_id, resource=leases_pb2.Resource(id=resource.id, type=resource.type)
+            ),
+            operation="Leases.AddResource",
             subject=lease_id,
         )
 

@@ -33,6 +33,7 @@ class Tasks:
         runtime_binary: Path | None = None,
         runc_root: Path | None = None,
         systemd_cgroup: bool = False,
+        shim_cgroup: str = "",
     ) -> int:
         """Mount the root file system and create the process, stopped before its ``exec``.
 
@@ -40,7 +41,8 @@ class Tasks:
         ``runtime_binary`` is the OCI runtime (None: the ``runc`` that the shim finds), and
         ``runc_root`` where it keeps its state (None: containerd's default). With
         ``systemd_cgroup`` the runtime has systemd make the cgroup, and reads the spec's
-        ``cgroupsPath`` as ``slice:prefix:name``.
+        ``cgroupsPath`` as ``slice:prefix:name``. The shim joins ``shim_cgroup``, which must exist
+        in every hierarchy (empty: it stays in containerd's own).
 
         Returns:
             the PID of the container's first process.
@@ -58,6 +60,7 @@ class Tasks:
             root=str(runc_root or ""),
             binary_name=str(runtime_binary or ""),
             systemd_cgroup=systemd_cgroup,
+            shim_cgroup=shim_cgroup,
         )
         if options.ByteSize():
             # Containerd's type URLs are bare names, without Google's host in front.

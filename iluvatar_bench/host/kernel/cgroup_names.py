@@ -5,6 +5,11 @@ With ``--systemd-cgroup`` it is ``slice:prefix:name``, and systemd makes the cgr
 ``prefix-name.scope`` in that slice
 (https://github.com/opencontainers/runc/blob/v1.1.5/docs/systemd.md). A dash in a slice's name is a
 level of its own: ``a-b.slice`` lies in ``a.slice`` (systemd.slice(5)).
+
+A path without a slash in front is relative to runc's own cgroup, which is the shim's, which is
+containerd's unless it is told otherwise: below it in every hierarchy of version 1
+(libcontainer/cgroups/fs/paths.go of runc 1.1.5, ``path``), beside it in version 2
+(libcontainer/cgroups/fs2/defaultpath.go, ``_defaultDirPath``).
 """
 
 from __future__ import annotations
@@ -14,6 +19,15 @@ from enum import StrEnum
 
 _UNIT_PREFIX = "iluvatar_bench"
 """In the name of every slice and scope of ours; with a dash it would be two levels."""
+
+
+EXAMPLE_PATH = "kata/vfiotest"
+"""The ``cgroupsPath`` of containerd/rust-extensions' client example, which workers copied
+(https://github.com/containerd/rust-extensions/blob/6fb72d3/crates/client/examples/container_spec.json,
+line 113, as of 2026-07-01)."""
+
+SHIMS = "shims"
+"""The cgroup of shims whose containers' paths are relative, below a place's cgroup."""
 
 
 class CgroupDriver(StrEnum):
@@ -27,10 +41,14 @@ class CgroupDriver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CgroupName:
-    """One container's cgroup: what the spec says, and its path below each hierarchy."""
+    """One container's cgroup: what the spec says, and its path below each hierarchy.
+
+    ``shims`` is the cgroup that its shim has to be in for that (None: whichever it is in).
+    """
 
     spec: str
     path: str
+    shims: str | None = None
 
 
 def container_cgroup(driver: CgroupDriver, parent: str, name: str) -> CgroupName:
@@ -44,14 +62,25 @@ def container_cgroup(driver: CgroupDriver, parent: str, name: str) -> CgroupName
     )
 
 
+def relative_cgroup(parent: str, name: str, *, unified: bool) -> CgroupName:
+    """The cgroup that a spec means with a path that has no slash in front.
+
+    The shims get a cgroup of ours to be in, so that it lies below ``parent`` as all others do, and
+    not below containerd's own.
+    """
+    spec = f"{parent.strip('/').replace('/', '-')}-{name}"
+    shims = f"{parent}/{SHIMS}"
+    return CgroupName(spec, f"{parent if unified else shims}/{spec}", shims)
+
+
 def slice_path(parent: str) -> str:
     """Where the slice of a place's cgroup lies: systemd's counterpart of the path itself."""
     return f"/{_UNIT_PREFIX}.slice/{_slice(parent)}"
 
 
-def all_parents(parent: str) -> tuple[str, str]:
+def all_parents(parent: str) -> tuple[str, ...]:
     """Every cgroup that containers of a place can be in, whoever made them."""
-    return parent, slice_path(parent)
+    return parent, slice_path(parent), f"{parent}/{SHIMS}"
 
 
 def _slice(parent: str) -> str:

@@ -41,6 +41,24 @@ def _directories(path: str) -> list[Path]:
     return [directory for directory in candidates if directory.is_dir()]
 
 
+def make(path: str) -> None:
+    """Make the cgroup in every hierarchy, with all above it, so that processes can join it.
+
+    A new cgroup of version 1's ``cpuset`` takes no process before its processors and memory are
+    set (cpuset(7)): it gets those of the one above. Making one that is there changes nothing.
+    """
+    names = path.strip("/").split("/")
+    for mount in hierarchies():
+        directory = mount
+        for name in names:
+            directory /= name
+            directory.mkdir(exist_ok=True)
+            for setting in ("cpuset.cpus", "cpuset.mems"):
+                own, above = directory / setting, directory.parent / setting
+                if mount.name == "cpuset" and not own.read_text().strip():
+                    own.write_text(above.read_text())
+
+
 def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
     """PIDs in the cgroup, in any hierarchy; None when the cgroup does not exist."""
     directories = _directories(path)

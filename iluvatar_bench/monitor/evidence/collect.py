@@ -150,9 +150,9 @@ async def _snapshot_facts(client: Client, failing: FailingContainer) -> Facts:
 
 
 async def _parent_facts(client: Client, failing: FailingContainer) -> Facts:
-    """The committed snapshots from the image's topmost down to the last, or one not found."""
+    """The committed snapshots from the container's parent down to the last, or one not found."""
     parents: list[SnapshotFact] = []
-    name = failing.chain_id
+    name = failing.parent or failing.chain_id
     while name and len(parents) < MOST_PARENTS:
         info = await _stat(client, failing, name)
         if info is None:

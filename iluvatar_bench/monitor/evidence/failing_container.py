@@ -19,6 +19,7 @@ class FailingContainer:
     container was created (None: the cgroup did not exist). ``shim_pid`` is the shim that was seen
     when the task was created; ``daemon_before`` is who was containerd then. ``events`` are the
     container's last ones (None: nobody listened), and ``events_broken`` says why some are missing.
+    ``parent`` is what the container's snapshot stands on (empty: the image's topmost layer).
     Where containerd is known not to answer (``daemon_answers``) it is not asked. ``began_at`` is
     when its life began, from when on the ``witness`` is asked about it.
     """
@@ -53,5 +54,6 @@ class FailingContainer:
     began_at: float | None = None
     witness: Witness | None = None
     daemon_answers: bool = True
+    parent: str = ""
     cwd: str = "/"
     env: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from iluvatar_bench.host.kernel.cgroup_names import (
     CgroupDriver,
     all_parents,
     container_cgroup,
+    relative_cgroup,
     slice_path,
 )
 
@@ -40,5 +41,13 @@ def test_the_path_is_where_systemd_puts_the_unit(place: str, name: str) -> None:
 def test_every_cgroup_of_a_place_is_below_one_of_its_parents(place: str, name: str) -> None:
     parent = f"/iluvatar-bench/{place}"
     paths = [container_cgroup(driver, parent, name).path for driver in CgroupDriver]
+    relative = relative_cgroup(parent, name, unified=False)
+    paths.append(relative.path)
     assert [path.rpartition("/")[0] for path in paths] == list(all_parents(parent))
+    # Relative to the shims' own cgroup: below it in version 1, beside it in version 2.
+    assert relative.path == f"{relative.shims}/{relative.spec}"
+    beside = relative_cgroup(parent, name, unified=True)
+    assert beside.path == f"{parent}/{beside.spec}"
+    # Where it lies says whose it is, even if a runtime put it elsewhere.
+    assert relative.spec.startswith(f"iluvatar-bench-{place}-")
     assert slice_path(parent) != slice_path(f"/iluvatar-bench/{place}0")

@@ -1,0 +1,162 @@
+"""A client under test: recorded undisturbed, then one fault at one position at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from iluvatar_bench.clients.check.cells import cell_of
+from iluvatar_bench.clients.check.client_command import ClientCommand
+from iluvatar_bench.clients.check.client_run import Workbench
+from iluvatar_bench.clients.check.columns import Plan, positions_for, run_column
+from iluvatar_bench.clients.check.matrix import Matrix
+from iluvatar_bench.clients.check.outcome import Fault
+from iluvatar_bench.clients.check.undisturbed import record_undisturbed
+from iluvatar_bench.containerd.daemon.place import require_root
+from iluvatar_bench.containerd.daemon.private import private_daemon
+from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
+from iluvatar_bench.containerd.oci.image_archive import convert_archive
+from iluvatar_bench.containerd.oci.image_import import import_layout
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
+from iluvatar_bench.records.call import Call
+
+SNAPSHOTTER = "overlayfs"
+IMAGE = "hello"
+"""The built-in function whose image is there for the client, unless it brings its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A check that was made: its matrix, and every call of every run with the run's label."""
+
+    matrix: Matrix
+    calls: tuple[tuple[str, Call], ...]
+    version: str
+    """The containerd's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress:
+    """How far a check is: runs done, of how many (0: not known yet), and what is under way."""
+
+    done: int
+    total: int
+    doing: str
+
+
+def parse_faults(text: str | None) -> tuple[Fault, ...]:
+    """The faults of a list with commas; all of them without one. In the matrix's order.
+
+    Raises:
+        UsageError: a name is none of them.
+    """
+    if text is None:
+        return tuple(Fault)
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    unknown = sorted(names - {str(fault) for fault in Fault})
+    if unknown or not names:
+        raise UsageError(f"no fault {', '.join(unknown) or 'named'}; there are: {', '.join(Fault)}")
+    return tuple(fault for fault in Fault if fault in names)
+
+
+async def check_client(
+    command: ClientCommand,
+    *,
+    faults: Sequence[Fault] = tuple(Fault),
+    archive: Path | None = None,
+    runs: int = 1,
+    together: bool = True,
+    log_path: Path | None = None,
+    on_progress: Callable[[CheckProgress], None] = lambda _: None,
+) -> Checked:
+    """Try the faults at every position of a client's order of calls, on a containerd of its own.
+
+    ``archive`` is an image for the client, as ``docker save`` or ``ctr image export`` make it;
+    without one there is the image of a built-in function. ``together`` lets runs go on at the same
+    time where the fault is felt by one of them only; a client whose containers end each other's
+    processes needs them one after the other.
+
+    Raises:
+        UsageError: the command cannot be started.
+        ClientFails: the client fails without any fault.
+        EnvironmentProblem, ImageError: no containerd or no image can be had here.
+    """
+    async with _workbench(command, archive, log_path) as bench:
+        await bench.setup_once()
+        on_progress(CheckProgress(0, 0, "the undisturbed client"))
+        undisturbed = await record_undisturbed(bench)
+        calls = [
+            (label, call) for label, _, recorded in undisturbed.recordings for call in recorded
+        ]
+        plan = Plan(
+            bench=bench,
+            order=undisturbed.order,
+            needs=undisturbed.needs,
+            runs=runs,
+            together=together,
+        )
+        total = sum(runs * len(positions_for(plan, fault)) for fault in faults)
+        done, cells = 0, []
+        for fault in faults:
+
+            def ended(fault: Fault = fault) -> None:
+                nonlocal done
+                done += 1
+                on_progress(CheckProgress(done, total, str(fault)))
+
+            on_progress(CheckProgress(done, total, str(fault)))
+            for trial in await run_column(plan.telling(ended), fault):
+                cells.append(cell_of(trial, undisturbed.left))
+                calls += [(trial.run.label, call) for call in trial.run.calls]
+        version = await bench.node.client.introspection.version()
+    matrix = Matrix(
+        command=command.argv,
+        positions=undisturbed.order.positions,
+        faults=tuple(faults),
+        cells=tuple(sorted(cells, key=lambda c: (c.position, faults.index(c.fault), c.run))),
+        leaves_undisturbed=undisturbed.left,
+    )
+    return Checked(matrix=matrix, calls=tuple(calls), version=version.version)
+
+
+@asynccontextmanager
+async def _workbench(
+    command: ClientCommand, archive: Path | None, log_path: Path | None
+) -> AsyncIterator[Workbench]:
+    require_root("running containers")
+    async with (
+        _image(archive) as (layout, name),
+        private_daemon(collector=QUIET_COLLECTOR, log_path=log_path) as node,
+    ):
+        client = node.client.under(command.namespace)
+        await client.namespaces.ensure(command.namespace)
+        await import_layout(client, layout, name=name, snapshotters=[SNAPSHOTTER])
+        sockets = node.address.parent / "k"
+        sockets.mkdir(mode=0o700)
+        try:
+            yield Workbench(
+                node=node, command=command, image=name, sockets=sockets, folder=node.scratch
+            )
+        finally:
+            # Clients that follow containerd's own tools share these by the namespace's name.
+            for namespace in await node.client.namespaces.list():
+                remove_empty_homes(namespace)
+
+
+@asynccontextmanager
+async def _image(archive: Path | None) -> AsyncIterator[tuple[Path, str]]:
+    """The layout and the name of the client's image."""
+    if archive is None:
+        built = await asyncio.to_thread(build_image, load_function(IMAGE))
+        yield built.layout, built.name
+        return
+    with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as folder:
+        layout = Path(folder) / "layout"
+        image = await asyncio.to_thread(convert_archive, archive, layout)
+        yield layout, image.name
