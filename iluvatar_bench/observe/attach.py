@@ -11,7 +11,7 @@ from typing import Any
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import ContainerRecord, TaskInfo, TaskState
 from iluvatar_bench.observe.follower import Follower, Name
-from iluvatar_bench.observe.life import Life, ObservedTask, record_facts
+from iluvatar_bench.observe.life import ObservedLife, ObservedTask, observed_record
 from iluvatar_bench.observe.observed_trial import ObservedVerdict
 from iluvatar_bench.records import Outcome
 
@@ -73,24 +73,28 @@ class Reconciler:
         for key in self.before:
             namespace, _, own = str(key["container"]).partition("/")
             created_at = float(key["created_at"])
-            life = Life(namespace, own, created_at, created_at, whole=True)
+            life = ObservedLife(namespace, own, created_at, created_at, whole=True)
             life.gaps.append(AWAY)
             self.follower.write(
                 life, ObservedVerdict(outcome=Outcome.UNKNOWN, why="it ended while nobody looked")
             )
         self.before = []
 
-    def _meet(self, namespace: str, record: ContainerRecord, *, missed: bool) -> Life | None:
+    def _meet(
+        self, namespace: str, record: ContainerRecord, *, missed: bool
+    ) -> ObservedLife | None:
         """The life of a container that is there; None for one that is not to be followed."""
         follower = self.follower
         life = follower.lives.get((namespace, record.id))
         if life is None and follower.wanted(record):
             life = self._opened(namespace, record, missed=missed)
         if life is not None and life.record is None:
-            life.record = record_facts(record, with_args=follower.settings.with_args)
+            life.record = observed_record(record, with_args=follower.settings.with_args)
         return life
 
-    async def _look(self, record: ContainerRecord, life: Life, task: TaskInfo | None) -> None:
+    async def _look(
+        self, record: ContainerRecord, life: ObservedLife, task: TaskInfo | None
+    ) -> None:
         if task is not None and life.removed_at is None:
             self._meet_task(life, task)
         if life.snapshot is None:
@@ -98,7 +102,7 @@ class Reconciler:
             await snapshots.look(life.namespace, key, snapshotter=record.snapshotter)
             life.snapshot = snapshots.of(life)
 
-    def _meet_task(self, life: Life, task: TaskInfo) -> None:
+    def _meet_task(self, life: ObservedLife, task: TaskInfo) -> None:
         if life.task is not None and life.task.pid == task.pid:
             return
         now = time.time()
@@ -107,7 +111,9 @@ class Reconciler:
         pid = task.pid or None
         self.follower.begin_task(life, ObservedTask(pid, now, started_at=started))
 
-    def _opened(self, namespace: str, record: ContainerRecord, *, missed: bool) -> Life | None:
+    def _opened(
+        self, namespace: str, record: ContainerRecord, *, missed: bool
+    ) -> ObservedLife | None:
         created_at = record.created_at.timestamp() if record.created_at else time.time()
         name = (namespace, record.id)
         earlier = self._earlier(name, created_at)

@@ -26,7 +26,7 @@ from iluvatar_bench.observe.ending import (
     by_signal,
 )
 from iluvatar_bench.observe.known_shims import with_known_shims
-from iluvatar_bench.observe.life import Life, ObservedTask, Under
+from iluvatar_bench.observe.life import ObservedLife, ObservedTask, Under
 from iluvatar_bench.observe.neighbours import LateEnds
 
 _NO_OUTPUT = Path("/dev/null")
@@ -58,11 +58,11 @@ class Examiner:
     address: Path
     witness: Witness
     ends: LateEnds
-    removal_seen: Callable[[Life], bool | None]
+    removal_seen: Callable[[ObservedLife], bool | None]
     layers: MountedLayers = field(default_factory=MountedLayers)
     at_a_time: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
-    async def of_task(self, life: Life, task: ObservedTask) -> TaskEnd:
+    async def of_task(self, life: ObservedLife, task: ObservedTask) -> TaskEnd:
         """How a task ended whose exit is known."""
         exit_ = task.exit
         if exit_ is None:
@@ -83,7 +83,7 @@ class Examiner:
         answer = asked or Asked.NO
         return await self._looked_at(life, task, replace(end, asked=answer))
 
-    async def killed(self, life: Life, task: ObservedTask) -> ExitStatus | None:
+    async def killed(self, life: ObservedLife, task: ObservedTask) -> ExitStatus | None:
         """The exit status that the kernel's record gives away where containerd's word was missed.
 
         No process outlives a SIGKILL that was delivered to it.
@@ -98,11 +98,11 @@ class Examiner:
         """The end of a task that nobody saw."""
         return TaskEnd(exit_status=None, note=note)
 
-    def nothing(self, life: Life) -> Evidence:
+    def nothing(self, life: ObservedLife) -> Evidence:
         """What there is to say where nothing has to be looked at."""
         return Evidence(container_id=life.container_id)
 
-    async def of_no_task(self, life: Life) -> Evidence:
+    async def of_no_task(self, life: ObservedLife) -> Evidence:
         """What is found of a container that is removed and never had a task."""
         async with self.at_a_time:
             failing = self._failing(life, None, step="task_create", error="")
@@ -110,7 +110,7 @@ class Examiner:
                 life, await collect(self.under(life.namespace), self.address, failing)
             )
 
-    async def _signals(self, life: Life, task: ObservedTask) -> Evidence:
+    async def _signals(self, life: ObservedLife, task: ObservedTask) -> Evidence:
         """The least that the rules about senders look at."""
         base = Evidence(
             container_id=life.container_id,
@@ -131,7 +131,9 @@ class Examiner:
             oom_victims=said.victims,
         )
 
-    async def _without_witness(self, life: Life, task: ObservedTask, end: TaskEnd) -> TaskEnd:
+    async def _without_witness(
+        self, life: ObservedLife, task: ObservedTask, end: TaskEnd
+    ) -> TaskEnd:
         """A signal that nobody saw being sent: what the circumstances say."""
         if _memory_ran_out(task):
             return await self._looked_at(life, task, end)
@@ -152,7 +154,7 @@ class Examiner:
             return await self._looked_at(life, task, replace(end, note=note))
         return replace(end, asked=Asked.PRESUMABLY)
 
-    async def _looked_at(self, life: Life, task: ObservedTask, end: TaskEnd) -> TaskEnd:
+    async def _looked_at(self, life: ObservedLife, task: ObservedTask, end: TaskEnd) -> TaskEnd:
         """The end with everything that can be found about it."""
         async with self.at_a_time:
             readable = _readable(task)
@@ -168,7 +170,7 @@ class Examiner:
         return replace(end, evidence=evidence, output_seen=readable)
 
     def _failing(
-        self, life: Life, task: ObservedTask | None, *, step: str, error: str
+        self, life: ObservedLife, task: ObservedTask | None, *, step: str, error: str
     ) -> FailingContainer:
         snapshot, record = life.snapshot, life.record
         mounts = (task.mounts if task is not None else ()) or (snapshot.mounts if snapshot else ())
@@ -207,7 +209,7 @@ class Examiner:
             env={"PYTHONPATH": path} if path else {},
         )
 
-    def _adjusted(self, life: Life, evidence: Evidence) -> Evidence:
+    def _adjusted(self, life: ObservedLife, evidence: Evidence) -> Evidence:
         """The evidence as that of somebody else's container.
 
         Nobody knows of this program's own Kills, because it sends none; whether its snapshot was
@@ -224,7 +226,7 @@ class Examiner:
         )
 
 
-def _lived(life: Life, task: ObservedTask) -> float | None:
+def _lived(life: ObservedLife, task: ObservedTask) -> float | None:
     """How long its process ran; None where its start, or its end, was not seen."""
     if task.started_at is None or task.exited_at is None or not life.whole:
         return None

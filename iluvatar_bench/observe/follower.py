@@ -18,7 +18,7 @@ from iluvatar_bench.monitor.event_log import event_record
 from iluvatar_bench.observe.bundles import Bundles
 from iluvatar_bench.observe.examine import Examiner
 from iluvatar_bench.observe.folder import ObservedFolder
-from iluvatar_bench.observe.life import Life, ObservedTask, Under, record_facts
+from iluvatar_bench.observe.life import ObservedLife, ObservedTask, Under, observed_record
 from iluvatar_bench.observe.observed_trial import (
     ObservedVerdict,
     observed_trial,
@@ -79,12 +79,12 @@ class Follower:
     bundles: Bundles
     watch: TaskWatch
     examiner: Examiner
-    lives: dict[Name, Life]
+    lives: dict[Name, ObservedLife]
     next_trial: int
     on_trial: Callable[[Trial], None]
     counts: Counts = field(default_factory=Counts)
     daemon: DaemonFact | None = None
-    closing: dict[Name, Life] = field(default_factory=dict)
+    closing: dict[Name, ObservedLife] = field(default_factory=dict)
     fatal: BaseException | None = None
     """Why nothing more can be kept, once that is so; ``broken`` is set then."""
     broken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,19 +113,21 @@ class Follower:
         elif event.topic.startswith("/tasks/"):
             self._take_task(life, event, at)
 
-    def open(self, name: Name, *, began_at: float, created_at: float, whole: bool) -> Life | None:
+    def open(
+        self, name: Name, *, began_at: float, created_at: float, whole: bool
+    ) -> ObservedLife | None:
         """Follow a container from here on; None where too many are followed already."""
         if len(self.lives) >= MOST_LIVES:
             self.counts.beyond_limit += 1
             return None
-        life = Life(*name, began_at, created_at, whole, daemon=self.daemon)
+        life = ObservedLife(*name, began_at, created_at, whole, daemon=self.daemon)
         self.lives[name] = life
         self.counts.followed += 1
         self.folder.follow(life.key())
         self.folder.shorten_followed(one.key() for one in self.living())
         return life
 
-    def removed(self, life: Life, at: float) -> None:
+    def removed(self, life: ObservedLife, at: float) -> None:
         """Its record is gone: look at how it ended, and write its trial."""
         name = (life.namespace, life.container_id)
         if life.removed_at is not None or self.lives.pop(name, None) is None:
@@ -136,12 +138,12 @@ class Follower:
         self.closing[name] = life
         self._spawn(self._close(name, life))
 
-    def living(self) -> Iterator[Life]:
+    def living(self) -> Iterator[ObservedLife]:
         """All that have no trial yet."""
         yield from self.closing.values()
         yield from self.lives.values()
 
-    def begin_task(self, life: Life, task: ObservedTask) -> None:
+    def begin_task(self, life: ObservedLife, task: ObservedTask) -> None:
         """A task of it is there: watch its process."""
         if life.task is not None:
             self.watch.release(life)
@@ -172,14 +174,14 @@ class Follower:
             self.watch.note_death(life)
             self._exited(life, life.task, ExitStatus(death.exit_status, None))
 
-    def forget(self, life: Life) -> None:
+    def forget(self, life: ObservedLife) -> None:
         """It is not to be followed after all."""
         self.lives.pop((life.namespace, life.container_id), None)
         self.watch.release(life)
         self.folder.leave(life.key())
         self.counts.followed -= 1
 
-    async def look_at_record(self, life: Life) -> None:
+    async def look_at_record(self, life: ObservedLife) -> None:
         """Read a new container's record, as far as it is kept."""
         try:
             record = await self.under(life.namespace).containers.get(life.container_id)
@@ -189,7 +191,7 @@ class Follower:
         if not self.wanted(record):
             self.forget(life)
             return
-        life.record = record_facts(record, with_args=self.settings.with_args)
+        life.record = observed_record(record, with_args=self.settings.with_args)
         life.snapshot = self.snapshots.of(life) or life.snapshot
 
     def wanted(self, record: ContainerRecord) -> bool:
@@ -248,7 +250,7 @@ class Follower:
         if life is not None:
             self._spawn(self.look_at_record(life))
 
-    def _take_task(self, life: Life, event: DaemonEvent, at: float) -> None:
+    def _take_task(self, life: ObservedLife, event: DaemonEvent, at: float) -> None:
         if event.topic == "/tasks/create":
             made = event.task
             known = life.task is not None and life.task.pid == event.pid
@@ -277,7 +279,7 @@ class Follower:
                 task.gone.set()
             self._exited(life, task, ExitStatus(event.exit_status, event.exited_at))
 
-    def _exited(self, life: Life, task: ObservedTask, status: ExitStatus) -> None:
+    def _exited(self, life: ObservedLife, task: ObservedTask, status: ExitStatus) -> None:
         if task.exit is not None:
             return
         task.exit = status
@@ -286,10 +288,10 @@ class Follower:
         looking = asyncio.create_task(self._look_at_end(life, task))
         self._ends.setdefault(id(life), []).append(looking)
 
-    async def _look_at_end(self, life: Life, task: ObservedTask) -> ObservedVerdict:
+    async def _look_at_end(self, life: ObservedLife, task: ObservedTask) -> ObservedVerdict:
         return of_task(await self.examiner.of_task(life, task))
 
-    async def _close(self, name: Name, life: Life) -> None:
+    async def _close(self, name: Name, life: ObservedLife) -> None:
         try:
             said = await self._said(life)
             if self.settings.labels and life.record is None:
@@ -303,7 +305,7 @@ class Follower:
             if self.closing.get(name) is life:
                 del self.closing[name]
 
-    def write(self, life: Life, said: ObservedVerdict) -> None:
+    def write(self, life: ObservedLife, said: ObservedVerdict) -> None:
         """Keep the trial of a container that is gone.
 
         Raises:
@@ -322,7 +324,7 @@ class Follower:
         self.counts.ended += 1
         self.on_trial(trial)
 
-    async def _said(self, life: Life) -> ObservedVerdict:
+    async def _said(self, life: ObservedLife) -> ObservedVerdict:
         if life.task is None:
             # The events of a task come by another way than that of its record's removal.
             await asyncio.sleep(_LATE_SECONDS)
@@ -344,7 +346,7 @@ class Follower:
             said.append(of_task(self.examiner.unseen(note)))
         return worst(said)
 
-    async def _said_without_task(self, life: Life) -> ObservedVerdict:
+    async def _said_without_task(self, life: ObservedLife) -> ObservedVerdict:
         since = life.began_at - _SAME_SECONDS
         life.task_asked_at = self.bundles.made_at(life.namespace, life.container_id, since=since)
         asked = life.task_asked_at is not None

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from iluvatar_bench.bugs import SenderKind, SignalFact
-from iluvatar_bench.observe.life import Life
+from iluvatar_bench.observe.life import ObservedLife
 
 
 def with_known_shims(
-    facts: Iterable[SignalFact], life: Life, others: Iterable[Life]
+    facts: Iterable[SignalFact], life: ObservedLife, others: Iterable[ObservedLife]
 ) -> tuple[SignalFact, ...]:
     """The signals to a container's process, with the container whose shim a runtime was run by.
 
@@ -27,7 +27,9 @@ def with_known_shims(
     return tuple(_known(fact, life, own, shims) for fact in facts)
 
 
-def _known(fact: SignalFact, life: Life, own: int | None, shims: Mapping[int, str]) -> SignalFact:
+def _known(
+    fact: SignalFact, life: ObservedLife, own: int | None, shims: Mapping[int, str]
+) -> SignalFact:
     if fact.sender_kind is not SenderKind.RUNTIME:
         return fact
     shim = fact.sender_shim if fact.sender_shim is not None else fact.sender_parent_pid

@@ -12,7 +12,7 @@ from typing import Any
 
 from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.observe.follower import Follower
-from iluvatar_bench.observe.life import Life
+from iluvatar_bench.observe.life import ObservedLife
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ async def look_at_snapshots(follower: Follower, on_latent: Callable[[LatentDamag
         on_latent(damage)
 
 
-def _upper(life: Life) -> str | None:
+def _upper(life: ObservedLife) -> str | None:
     """Where a running container writes to; None where that is not known, or known to be gone."""
     task = life.task
     if task is None or task.died_at is not None or life.snapshot_lost_at is not None:
@@ -77,7 +77,7 @@ def _upper(life: Life) -> str | None:
     return mounted or known
 
 
-async def _lost(follower: Follower, life: Life) -> bool:
+async def _lost(follower: Follower, life: ObservedLife) -> bool:
     """Whether containerd has lost the snapshot, and no client was seen to remove it."""
     snapshot = life.snapshot
     if follower.snapshots.removal_seen(life) is True:

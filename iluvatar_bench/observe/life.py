@@ -44,7 +44,7 @@ class RecordFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def record_facts(record: ContainerRecord, *, with_args: bool) -> RecordFacts:
+def observed_record(record: ContainerRecord, *, with_args: bool) -> RecordFacts:
     """The part of a record that is kept."""
     process = section(record.spec, "process")
     args, env = process.get("args"), process.get("env")
@@ -117,7 +117,7 @@ class ObservedTask:
 
 
 @dataclass(slots=True)
-class Life:
+class ObservedLife:
     """A container while it is followed. Times are seconds since the epoch.
 
     ``began_at`` is its first event, ``created_at`` the making of its record.

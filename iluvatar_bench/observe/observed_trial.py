@@ -20,7 +20,7 @@ from iluvatar_bench.observe.ending import (
     symptom_of,
     symptom_of_no_task,
 )
-from iluvatar_bench.observe.life import Life
+from iluvatar_bench.observe.life import ObservedLife
 from iluvatar_bench.records import Outcome, Trial, UnknownClass
 from iluvatar_bench.records.run_status import OBSERVED
 
@@ -65,7 +65,9 @@ def of_task(end: TaskEnd) -> ObservedVerdict:
     )
 
 
-def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> ObservedVerdict:
+def of_no_task(
+    life: ObservedLife, evidence: Evidence | None, *, bundles_seen: bool
+) -> ObservedVerdict:
     """What it says that a container is removed and never had a task.
 
     ``bundles_seen``: the folder of bundles is watched, so that one that nobody saw was not made.
@@ -93,7 +95,7 @@ def of_no_task(life: Life, evidence: Evidence | None, *, bundles_seen: bool) -> 
     return ObservedVerdict(outcome=Outcome.OK, why="nobody asked for a task")
 
 
-def _mounted(life: Life, evidence: Evidence) -> bool:
+def _mounted(life: ObservedLife, evidence: Evidence) -> bool:
     """Whether the root file system of a task that did not come about was mounted all the same.
 
     The kernel logs every overlay that it cannot mount, since 4.x (fs/overlayfs/super.c). A bind of
@@ -114,7 +116,7 @@ def worst(said: Sequence[ObservedVerdict]) -> ObservedVerdict:
 
 
 def observed_trial(
-    life: Life, said: ObservedVerdict, *, run_id: str, number: int, witnessed: bool
+    life: ObservedLife, said: ObservedVerdict, *, run_id: str, number: int, witnessed: bool
 ) -> Trial:
     """The trial of a container that has been removed."""
     evidence = said.evidence
@@ -176,7 +178,7 @@ def _attributed(symptom: BugClass, evidence: Evidence) -> Attribution:
         return Attribution(BugClass.UNCLASSIFIED, Mechanism.UNKNOWN, ())
 
 
-def _of_life(life: Life) -> dict[str, Any]:
+def _of_life(life: ObservedLife) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if life.snapshot_lost_at is not None:
         found["latent"] = str(Mechanism.SNAPSHOT_COLLECTED)
@@ -188,7 +190,7 @@ def _of_life(life: Life) -> dict[str, Any]:
     return found
 
 
-def _steps(life: Life) -> dict[str, float]:
+def _steps(life: ObservedLife) -> dict[str, float]:
     """What shows of the steps: how long it was alive, and how long its removal took."""
     task = life.task
     if task is None or task.exited_at is None:

@@ -38,7 +38,7 @@ from iluvatar_bench.observe.examine import Examiner
 from iluvatar_bench.observe.folder import ObservedFolder, earlier_session, open_folder
 from iluvatar_bench.observe.follower import Follower, Name, count_row
 from iluvatar_bench.observe.latent import LatentDamage, look_at_snapshots
-from iluvatar_bench.observe.life import Life
+from iluvatar_bench.observe.life import ObservedLife
 from iluvatar_bench.observe.neighbours import LateEnds
 from iluvatar_bench.observe.settings import ObserveSettings
 from iluvatar_bench.observe.snapshots import SnapshotLog
@@ -185,7 +185,7 @@ async def _assembled(
     listeners: Listeners,
 ) -> _Observer:
     under = cache(client.under)
-    lives: dict[Name, Life] = {}
+    lives: dict[Name, ObservedLife] = {}
     version = (await client.introspection.version()).version
     snapshotters = usable_snapshotters(await client.introspection.plugins())
     snapshots = SnapshotLog(under, snapshotters, version)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from iluvatar_bench.errors import ContainerdError, NotFound
-from iluvatar_bench.observe.life import KnownSnapshot, Life, Under
+from iluvatar_bench.observe.life import KnownSnapshot, ObservedLife, Under
 from iluvatar_bench.observe.settings import MOST_SNAPSHOTS
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class SnapshotLog:
             return known
         return None
 
-    def of(self, life: Life) -> KnownSnapshot | None:
+    def of(self, life: ObservedLife) -> KnownSnapshot | None:
         """The snapshot that a container writes to; None where nothing says it.
 
         Its record names it; or its task's mounts are those of one that was prepared; or, as with
@@ -95,7 +95,7 @@ class SnapshotLog:
             return own
         return own if own.upper_directory in uppers else None
 
-    def removal_seen(self, life: Life) -> bool | None:
+    def removal_seen(self, life: ObservedLife) -> bool | None:
         """Whether a client removed the container's snapshot; None where nobody can say."""
         snapshot = life.snapshot
         if snapshot is None:

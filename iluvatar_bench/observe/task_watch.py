@@ -17,7 +17,7 @@ from iluvatar_bench.host.kernel.cgroup_usage import (
 from iluvatar_bench.host.kernel.processes import command_line, parent_of
 from iluvatar_bench.monitor import ExitWatcher, MemoryPoller, Monitor
 from iluvatar_bench.observe.folder import ObservedFolder
-from iluvatar_bench.observe.life import Life, ObservedTask
+from iluvatar_bench.observe.life import ObservedLife, ObservedTask
 from iluvatar_bench.records import Death
 
 
@@ -25,7 +25,7 @@ class TaskWatch:
     """Watches the first process of each task that is followed, by ``namespace/container``."""
 
     def __init__(
-        self, monitor: Monitor, folder: ObservedFolder, lives: Callable[[], Iterable[Life]]
+        self, monitor: Monitor, folder: ObservedFolder, lives: Callable[[], Iterable[ObservedLife]]
     ) -> None:
         self._monitor = monitor
         self._folder = folder
@@ -43,7 +43,7 @@ class TaskWatch:
         """Who reads the memory."""
         return self._monitor.memory
 
-    def begin(self, life: Life, task: ObservedTask) -> None:
+    def begin(self, life: ObservedLife, task: ObservedTask) -> None:
         """Watch a task from here on."""
         pid = task.pid
         if pid is None:
@@ -57,7 +57,7 @@ class TaskWatch:
             task.shim_pid = parent
         self._monitor.watch(life.name, pid)
 
-    def release(self, life: Life) -> None:
+    def release(self, life: ObservedLife) -> None:
         """Watch it no more, and keep what is known of its death."""
         self._monitor.unwatch(life.name)
         death = self._deaths.pop(life.name, None)
@@ -72,7 +72,7 @@ class TaskWatch:
         """What one way tells of a death."""
         self._deaths[death.container_id] = death
 
-    def note_death(self, life: Life) -> None:
+    def note_death(self, life: ObservedLife) -> None:
         """Its process is known to have ended: read its counters while its cgroup is there."""
         task = life.task
         if task is None or task.died_at is not None:
@@ -81,7 +81,7 @@ class TaskWatch:
         self._count(task)
         self._monitor.expect_end(life.name)
 
-    def take_event(self, life: Life, event: DaemonEvent) -> None:
+    def take_event(self, life: ObservedLife, event: DaemonEvent) -> None:
         """An event about its end, for the record of its death."""
         self.exits.take_event(replace(event, container_id=life.name))
 

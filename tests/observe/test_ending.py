@@ -16,7 +16,7 @@ from iluvatar_bench.observe.ending import (
     symptom_of_no_task,
 )
 from iluvatar_bench.observe.known_shims import with_known_shims
-from iluvatar_bench.observe.life import KnownSnapshot, Life, ObservedTask
+from iluvatar_bench.observe.life import KnownSnapshot, ObservedLife, ObservedTask
 from iluvatar_bench.observe.observed_trial import observed_trial, of_no_task, of_task, worst
 from iluvatar_bench.records import Outcome
 
@@ -71,7 +71,7 @@ def test_a_status_of_its_own_after_a_sigterm_was_asked_for() -> None:
 
 
 def test_a_shim_that_the_witness_could_not_ask_is_known_from_before() -> None:
-    life, other = (Life("ns", name, 0.0, 0.0) for name in ("own", "neighbour"))
+    life, other = (ObservedLife("ns", name, 0.0, 0.0) for name in ("own", "neighbour"))
     life.task, other.task = ObservedTask(PID, 0.0), ObservedTask(PID + 1, 0.0)
     life.task.shim_pid, other.task.shim_pid = SHIM, SHIM + 1
     by_own, by_other, by_pod = with_known_shims(
@@ -121,7 +121,7 @@ def test_a_mount_error_is_that_of_the_container_whose_directory_it_names() -> No
 
 
 def test_a_container_without_a_task() -> None:
-    life = Life("ns", "own", 0.0, 0.0)
+    life = ObservedLife("ns", "own", 0.0, 0.0)
     nothing = Evidence()
     assert of_no_task(life, nothing, bundles_seen=True).outcome is Outcome.OK
     assert of_no_task(life, nothing, bundles_seen=False).outcome is Outcome.UNKNOWN
@@ -141,7 +141,7 @@ def test_a_container_without_a_task() -> None:
 
 
 def test_the_failed_task_of_several_is_the_containers_outcome() -> None:
-    life = Life("ns", "own", 0.0, 0.0)
+    life = ObservedLife("ns", "own", 0.0, 0.0)
     failed = of_task(TaskEnd(exit_status=137, asked=Asked.NO))
     ended = [
         of_task(TaskEnd(exit_status=0)),
