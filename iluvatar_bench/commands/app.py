@@ -34,6 +34,7 @@ from iluvatar_bench.commands.interrupt import (
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
+from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
@@ -86,6 +87,14 @@ app.command(
     short_help="does a live containerd's client make the mistakes",
     epilog=example("audit --address /run/containerd/containerd.sock", "audit --watch"),
 )(audit_command)
+app.command(
+    "observe",
+    short_help="a live node watched for long, read-only",
+    epilog=example(
+        "observe --for 8h --out /var/lib/observed",
+        "observe --client owner=iluvatar_worker --json",
+    ),
+)(observe_command)
 app.command(
     "explain",
     short_help="one failure: what happened, why, what prevents it",

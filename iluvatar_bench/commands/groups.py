@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Look at yours": ("doctor", "classify", "audit", "explain", "check", "proxy"),
+    "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
     "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
     "Compare and publish": ("compare", "rejudge", "report", "notebook", "record"),
     "Keep house": ("image", "function", "clean", "daemon"),

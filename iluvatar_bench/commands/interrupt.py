@@ -65,17 +65,21 @@ def exit_status(status: int) -> int:
 
 def run_stoppable(
     main: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]],
+    *,
+    told: Callable[[], None] | None = None,
 ) -> tuple[Answer, bool]:
     """Run ``main`` with an event that the first signal sets; whether it was set comes second.
+
+    ``told`` is called then, instead of saying that trials in flight are finished.
 
     Raises:
         KeyboardInterrupt: a second signal came, or the trials in flight took too long to end;
             ``main`` was cancelled.
     """
-    from iluvatar_bench.runs.stop_signals import stop_on_signals
+    from iluvatar_bench.host.stop_signals import stop_on_signals
 
     async def with_handler() -> tuple[Answer, bool]:
-        with stop_on_signals(on_stop=say_stopping) as stop:
+        with stop_on_signals(on_stop=told or say_stopping) as stop:
             return await main(stop), stop.is_set()
 
     try:

@@ -61,7 +61,7 @@ async def _record(listen: Path, address: Path, folder: Path) -> int:
     """Record until a signal comes; how many calls there were."""
     from iluvatar_bench.containerd.proxy.call_log import CallLog
     from iluvatar_bench.containerd.proxy.serve import open_proxy
-    from iluvatar_bench.runs.stop_signals import stop_on_signals
+    from iluvatar_bench.host.stop_signals import stop_on_signals
 
     with CallLog(folder) as log, stop_on_signals(on_stop=lambda: None) as stop:
         async with open_proxy(listen, upstream=address, sink=log.append) as proxy:

@@ -3,6 +3,9 @@
 Containerd acknowledges no subscription and replays nothing (CONTAINERD.md, section 3). So each
 stream is proven: events of our own are published until one of them comes back. From then on nothing
 is missed until the stream breaks; what lies between is a gap, to be reconciled with Tasks.List.
+Who may only read publishes nothing: an answer to a request that was sent after the subscription has
+to do (the daemon takes the requests of one connection in their order, and hands each to a thread of
+its own), and what was there or came in the first moment is to be listed.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -69,10 +72,11 @@ def event_record(event: DaemonEvent, run_id: str) -> Event:
 
 
 class EventLog:
-    """The events of one namespace: ``events`` are the last :data:`MOST_EVENTS_KEPT`.
+    """The events of one namespace, or those that ``filters`` let through.
 
-    ``on_event`` has had every one. ``gaps`` are the times in which some may be missing; ``broken``
-    says why nothing more will come, once this daemon has refused to give events at all.
+    ``events`` are the last ``most_kept``; ``on_event`` has had every one. ``gaps`` are
+    the times in which some may be missing; ``broken`` says why nothing more will come, once this
+    daemon has refused to give events at all.
     """
 
     def __init__(
@@ -81,13 +85,18 @@ class EventLog:
         *,
         on_event: Callable[[DaemonEvent], None] | None = None,
         on_reconnect: Callable[[], Awaitable[None]] | None = None,
+        filters: Sequence[str] | None = None,
+        read_only: bool = False,
+        most_kept: int = MOST_EVENTS_KEPT,
     ) -> None:
-        self.events: deque[DaemonEvent] = deque(maxlen=MOST_EVENTS_KEPT)
+        self.events: deque[DaemonEvent] = deque(maxlen=most_kept)
         self.gaps: list[Gap] = []
         self.broken: str | None = None
         self._client = client
         self._on_event = on_event
         self._on_reconnect = on_reconnect
+        self._filters = filters
+        self._read_only = read_only
         self._connected = asyncio.Event()
         self._echo = f"{_ECHO_HOME}{secrets.token_hex(8)}"
         self._echoed = asyncio.Event()
@@ -124,7 +133,7 @@ class EventLog:
         self._echoed.clear()
         proof = asyncio.create_task(self._prove())
         try:
-            async for event in self._client.events.subscribe():
+            async for event in self._client.events.subscribe(self._filters):
                 self._take(event)
         finally:
             await end_task(proof)
@@ -138,7 +147,17 @@ class EventLog:
                 self._on_event(event)
 
     async def _prove(self) -> None:
-        """Publish until the stream brings it back, then reconcile and close the gap."""
+        """Wait until the stream is proven, then reconcile and close the gap."""
+        await (self._answered() if self._read_only else self._heard_ourselves())
+        echoed_at = time.time()
+        self._connected.set()
+        if self._open_gap is not None:
+            await self._reconcile()
+            self.gaps[-1] = replace(self.gaps[-1], ended_at=echoed_at)
+            log.info("events come again, after %.3f s", echoed_at - self.gaps[-1].began_at)
+
+    async def _heard_ourselves(self) -> None:
+        """Publish until the stream brings it back."""
         while not self._echoed.is_set():
             try:
                 await self._client.events.publish(self._echo)
@@ -147,12 +166,17 @@ class EventLog:
                 log.debug("%s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._echoed.wait(), _ECHO_SECONDS)
-        echoed_at = time.time()
-        self._connected.set()
-        if self._open_gap is not None:
-            await self._reconcile()
-            self.gaps[-1] = replace(self.gaps[-1], ended_at=echoed_at)
-            log.info("events come again, after %.3f s", echoed_at - self.gaps[-1].began_at)
+
+    async def _answered(self) -> None:
+        """Ask until there is an answer, and let the subscription that was sent before settle."""
+        while True:
+            try:
+                await self._client.introspection.version()
+                break
+            except _PASSING as error:
+                log.debug("%s", error)
+                await asyncio.sleep(_ECHO_SECONDS)
+        await asyncio.sleep(_ECHO_SECONDS)
 
     async def _reconcile(self) -> None:
         if self._on_reconnect is None:
@@ -182,14 +206,30 @@ async def event_log(
     *,
     on_event: Callable[[DaemonEvent], None] | None = None,
     on_reconnect: Callable[[], Awaitable[None]] | None = None,
+    filters: Sequence[str] | None = None,
+    read_only: bool = False,
 ) -> AsyncIterator[EventLog]:
     """Follow the events for the length of the block.
 
     The block begins once the first stream is proven: every event that comes later is in the log. If
     that takes too long the log begins with a gap. ``on_event`` is called with each event that is
-    kept, ``on_reconnect`` after each gap.
+    kept, ``on_reconnect`` after each gap. ``filters`` are containerd's (None: the client's
+    namespace, empty: everything); with ``read_only`` nothing is published.
     """
-    kept = EventLog(client, on_event=on_event, on_reconnect=on_reconnect)
+    kept = EventLog(
+        client,
+        on_event=on_event,
+        on_reconnect=on_reconnect,
+        filters=filters,
+        read_only=read_only,
+    )
+    async with followed(kept):
+        yield kept
+
+
+@asynccontextmanager
+async def followed(kept: EventLog) -> AsyncIterator[None]:
+    """Fill a log for the length of the block, as :func:`event_log` does with one of its own."""
     follower = asyncio.create_task(kept._follow())
     connected = asyncio.create_task(kept.wait_connected())
     try:
@@ -198,7 +238,7 @@ async def event_log(
         )
         if not connected.done() and kept.broken is None:
             kept._begin_gap(f"no events came within {OPEN_SECONDS:g} s")
-        yield kept
+        yield
     finally:
         await end_task(connected)
         await end_task(follower)

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
-from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ExitStatus, TaskInfo, TaskState
 from iluvatar_bench.errors import AnswerLost, ContainerdError, NotFound, Unreachable, UsageError
@@ -66,6 +66,27 @@ class _Watched:
         )
 
 
+class TaskSource(Protocol):
+    """What is asked about tasks: ``containerd.services.tasks.Tasks``, or the like of it."""
+
+    async def wait_exit(self, container_id: str) -> ExitStatus:
+        """Return when the task's first process has ended."""
+
+    async def get(self, container_id: str) -> TaskInfo:
+        """The state of one task."""
+
+    async def list(self) -> tuple[TaskInfo, ...]:
+        """Every task."""
+
+
+class HasTasks(Protocol):
+    """A client, as far as it is asked about tasks."""
+
+    @property
+    def tasks(self) -> TaskSource:
+        """The tasks."""
+
+
 class ExitWatcher:
     """The deaths of the containers it is told to watch.
 
@@ -76,7 +97,7 @@ class ExitWatcher:
 
     def __init__(
         self,
-        client: Client,
+        client: HasTasks,
         *,
         on_death: Callable[[str], None] | None = None,
         on_told: Callable[[Death], None] | None = None,

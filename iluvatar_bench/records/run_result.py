@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +12,10 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
+from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
 """Under this type a notebook's output says which run folder it made."""
-
-
-class RunStatus(StrEnum):
-    """How far a run has come, as its manifest says."""
-
-    RUNNING = "running"
-    """Under way, or cut off by a kill that let it write nothing more."""
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    """Ended early by request, with every trial that had begun lived to its end."""
-    INTERRUPTED = "interrupted"
-    """Cancelled, with the trials in flight lost."""
-    DAEMON_LOST = "daemon_lost"
-    """Ended because containerd went away and did not come back in time; what nobody had begun by
-    then was not run."""
-    DISK_FULL = "disk_full"
-    """Ended because there was no room for what it keeps, or for what its containerd makes."""
-
-
-IN_JOURNALS_ONLY = frozenset({RunStatus.RUNNING, RunStatus.DISK_FULL})
-"""Such a run may have tables that are missing, or older than its journals."""
 
 
 _ENDED: dict[str, str] = {
@@ -102,6 +81,10 @@ class RunResult:
         status = self.manifest.get("status")
         if status == RunStatus.FINISHED:
             return ""
+        if self.workload == OBSERVED:
+            return (
+                "this observation goes on, or was cut off: what is told is what had ended by then"
+            )
         lost = status == RunStatus.DAEMON_LOST
         how = _ENDED.get(str(status), "cut off")
         if self.trials.empty:
@@ -146,10 +129,22 @@ class RunResult:
         before = self.manifest.get("sessions") or ()
         resumed = (
             f"this run was resumed, {len(before)} time(s): what was under way was run anew"
-            if before
+            if before and self.workload != OBSERVED
             else ""
         )
-        return tuple(filter(None, (self.caveat, self.absences, resumed, self.unwitnessed)))
+        told = (self.caveat, self.absences, resumed, self.unwitnessed, *self._unseen())
+        return tuple(filter(None, told))
+
+    def _unseen(self) -> Iterator[str]:
+        """What an observation did not see, in words."""
+        if self.workload != OBSERVED:
+            return
+        before = self.manifest.get("sessions") or ()
+        if before:
+            yield f"this observation was begun {len(before) + 1} times: in between nobody looked"
+        gaps = [g for part in (*before, self.manifest) for g in part.get("event_gaps") or ()]
+        if gaps:
+            yield f"containerd's events were cut off {len(gaps)} time(s)"
 
     @property
     def unwitnessed(self) -> str:

@@ -62,6 +62,8 @@ class UnknownClass(StrEnum):
     """Containerd did not say whether it did what it was asked for."""
     HARNESS_ERROR = "harness_error"
     """This program itself failed: nothing is said about the container."""
+    NOT_SEEN = "not_seen"
+    """Of somebody else's container: too little was seen of its end to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

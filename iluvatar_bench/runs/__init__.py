@@ -1,5 +1,6 @@
 """Runs: one plan under one profile on a real containerd, kept as a folder."""
 
+from iluvatar_bench.host.stop_signals import stop_on_signals
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.churn import run_churn
 from iluvatar_bench.runs.cold_start import run_cold_start
@@ -16,7 +17,6 @@ from iluvatar_bench.runs.recorded import (
 from iluvatar_bench.runs.rejudge import Rejudged, rejudge_run
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.resume import resume_run
-from iluvatar_bench.runs.stop_signals import stop_on_signals
 from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import Any
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
 from iluvatar_bench.functions.images import find_source
+from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
@@ -20,7 +21,6 @@ from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
-from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.pool_worker import PoolWorker
 from iluvatar_bench.runs.request import request_of

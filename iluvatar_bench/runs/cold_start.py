@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
@@ -17,7 +18,6 @@ from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
-from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder

@@ -12,10 +12,11 @@ from typing import Any
 from iluvatar_bench.errors import DiskFull, UnusablePath
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.first_error import cleaned_up
+from iluvatar_bench.host.journal import kept_synced
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
-from iluvatar_bench.records.run_result import RunResult, RunStatus
-from iluvatar_bench.runs.journal import kept_synced
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.observations import journaled
 from iluvatar_bench.runs.pool_log import pool_frame

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.plans.keep_alive import Occupancy
 from iluvatar_bench.records.frames import POOL_COLUMNS
-from iluvatar_bench.runs.journal import Journal
 from iluvatar_bench.runs.store import RunFolder, read_table
 
 

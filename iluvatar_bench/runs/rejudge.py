@@ -21,7 +21,7 @@ from iluvatar_bench.bugs import RULES_VERSION, BugClass, Evidence, Mechanism, at
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import Outcome, UnknownClass
-from iluvatar_bench.records.run_result import IN_JOURNALS_ONLY
+from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
 from iluvatar_bench.runs.store import RunFolder, load_run
 from iluvatar_bench.stats import failure_rates
 

@@ -16,7 +16,8 @@ from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.plans import ChurnPlan, ColdStartPlan
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
-from iluvatar_bench.records.run_result import RunResult, RunStatus
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.execute import session_of

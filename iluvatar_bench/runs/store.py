@@ -14,11 +14,11 @@ import pandas as pd
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.first_error import all_tried
 from iluvatar_bench.host.full_disk import full_disk_told
+from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
 from iluvatar_bench.records.frames import Observations, trials_frame, with_unknown_class
-from iluvatar_bench.records.run_result import IN_JOURNALS_ONLY
-from iluvatar_bench.runs.journal import Journal
+from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
 
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""

@@ -25,6 +25,7 @@ from iluvatar_bench.functions import (
     image_of,
     require_buildable,
 )
+from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
 from iluvatar_bench.host.kernel.init_system import require_driver
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
@@ -39,7 +40,6 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
-from iluvatar_bench.runs.journal import SYNC_SECONDS
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.room import told_as_full
 from iluvatar_bench.runs.store import RunFolder

@@ -17,6 +17,7 @@ from iluvatar_bench import RunResult, open_run, resolve_profile, run_churn
 from iluvatar_bench.batch.demo import CHURN_BUDGET_MIB, CHURN_CLIENTS
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.plans import (
     Arrival,
     ArrivalProcess,
@@ -26,7 +27,6 @@ from iluvatar_bench.plans import (
 )
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.runs import resume_run
-from iluvatar_bench.runs.journal import Journal
 
 HELLO = PooledFunction("hello", "hello", 128)
 THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))

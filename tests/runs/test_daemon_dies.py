@@ -21,7 +21,8 @@ from iluvatar_bench.plans import ArrivalProcess, PlannedTrial, PooledFunction, c
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.records.run_result import RunResult, RunStatus
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.report import report_page
 from iluvatar_bench.runs import daemon_watch, record_run, resume_run, run_churn, run_cold_start
 from iluvatar_bench.runs.daemon_watch import DaemonWatch, follow_daemon

@@ -13,11 +13,11 @@ import pytest
 
 from iluvatar_bench.containerd.daemon.place import DATA_HOME
 from iluvatar_bench.errors import DiskFull, UsageError
+from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import write_whole
-from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs import RunFolder, RunResult, open_run, record_run, rejudge_run
 from iluvatar_bench.runs.execute import write_run
-from iluvatar_bench.runs.journal import Journal
 from iluvatar_bench.runs.recorded import RECORDED_HOME
 from tests.support.command import PROGRAM, command
 from tests.support.killed_runs import TRIALS, a_trial, journals

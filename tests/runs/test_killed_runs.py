@@ -16,7 +16,7 @@ from iluvatar_bench.containerd.daemon.place import abandoned_places
 from iluvatar_bench.containerd.daemon.teardown import remove_place
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.network_residue import remove_abandoned
-from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs import RunFolder, RunResult, load_observations, open_run, resume_run
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.stats import check_accounting

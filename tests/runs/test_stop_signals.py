@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from iluvatar_bench.runs import stop_signals
-from iluvatar_bench.runs.stop_signals import stop_on_signals
+from iluvatar_bench.host import stop_signals
+from iluvatar_bench.host.stop_signals import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

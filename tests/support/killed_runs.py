@@ -11,7 +11,7 @@ from typing import Any
 from iluvatar_bench.plans import ArrivalProcess, ChurnPlan, PooledFunction, churn
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.records import Death, Event, Outcome, Sample, Trial, Way
-from iluvatar_bench.records.run_result import RunStatus
+from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs import RunFolder, run_churn
 from iluvatar_bench.runs.execute import write_run
 from tests.support.run_folders import MANIFEST

@@ -23,37 +23,40 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from iluvatar_bench.containerd._api import types_pb2 as iluvatar__bench_dot_containerd_dot___api_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3iluvatar_bench/containerd/_api/event_payloads.proto\x12\x11\x63ontainerd.events\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\nTaskCreate\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\r\".\n\tTaskStart\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"}\n\x08TaskExit\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x04 \x01(\r\x12-\n\texited_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\nTaskDelete\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x03 \x01(\r\x12-\n\texited_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x07TaskOOM\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"\"\n\nTaskPaused\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"#\n\x0bTaskResumed\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\".\n\x0fSnapshotPrepare\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\"+\n\x0eSnapshotCommit\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1d\n\x0eSnapshotRemove\x12\x0b\n\x03key\x18\x01 \x01(\t\"\x1d\n\x0f\x43ontainerCreate\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0f\x43ontainerDelete\x12\n\n\x02id\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3iluvatar_bench/containerd/_api/event_payloads.proto\x12\x11\x63ontainerd.events\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*iluvatar_bench/containerd/_api/types.proto\"\x8f\x01\n\nTaskCreate\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0e\n\x06\x62undle\x18\x02 \x01(\t\x12\'\n\x06rootfs\x18\x03 \x03(\x0b\x32\x17.containerd.types.Mount\x12%\n\x02io\x18\x04 \x01(\x0b\x32\x19.containerd.events.TaskIO\x12\x0b\n\x03pid\x18\x06 \x01(\r\"I\n\x06TaskIO\x12\r\n\x05stdin\x18\x01 \x01(\t\x12\x0e\n\x06stdout\x18\x02 \x01(\t\x12\x0e\n\x06stderr\x18\x03 \x01(\t\x12\x10\n\x08terminal\x18\x04 \x01(\x08\".\n\tTaskStart\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"}\n\x08TaskExit\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x04 \x01(\r\x12-\n\texited_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\nTaskDelete\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x03 \x01(\r\x12-\n\texited_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x07TaskOOM\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"\"\n\nTaskPaused\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"#\n\x0bTaskResumed\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\".\n\x0fSnapshotPrepare\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\"+\n\x0eSnapshotCommit\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1d\n\x0eSnapshotRemove\x12\x0b\n\x03key\x18\x01 \x01(\t\"\x1d\n\x0f\x43ontainerCreate\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0f\x43ontainerDelete\x12\n\n\x02id\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'iluvatar_bench.containerd._api.event_payloads_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASKCREATE']._serialized_start=107
-  _globals['_TASKCREATE']._serialized_end=154
-  _globals['_TASKSTART']._serialized_start=156
-  _globals['_TASKSTART']._serialized_end=202
-  _globals['_TASKEXIT']._serialized_start=204
-  _globals['_TASKEXIT']._serialized_end=329
-  _globals['_TASKDELETE']._serialized_start=331
-  _globals['_TASKDELETE']._serialized_end=446
-  _globals['_TASKOOM']._serialized_start=448
-  _globals['_TASKOOM']._serialized_end=479
-  _globals['_TASKPAUSED']._serialized_start=481
-  _globals['_TASKPAUSED']._serialized_end=515
-  _globals['_TASKRESUMED']._serialized_start=517
-  _globals['_TASKRESUMED']._serialized_end=552
-  _globals['_SNAPSHOTPREPARE']._serialized_start=554
-  _globals['_SNAPSHOTPREPARE']._serialized_end=600
-  _globals['_SNAPSHOTCOMMIT']._serialized_start=602
-  _globals['_SNAPSHOTCOMMIT']._serialized_end=645
-  _globals['_SNAPSHOTREMOVE']._serialized_start=647
-  _globals['_SNAPSHOTREMOVE']._serialized_end=676
-  _globals['_CONTAINERCREATE']._serialized_start=678
-  _globals['_CONTAINERCREATE']._serialized_end=707
-  _globals['_CONTAINERDELETE']._serialized_start=709
-  _globals['_CONTAINERDELETE']._serialized_end=738
+  _globals['_TASKCREATE']._serialized_start=152
+  _globals['_TASKCREATE']._serialized_end=295
+  _globals['_TASKIO']._serialized_start=297
+  _globals['_TASKIO']._serialized_end=370
+  _globals['_TASKSTART']._serialized_start=372
+  _globals['_TASKSTART']._serialized_end=418
+  _globals['_TASKEXIT']._serialized_start=420
+  _globals['_TASKEXIT']._serialized_end=545
+  _globals['_TASKDELETE']._serialized_start=547
+  _globals['_TASKDELETE']._serialized_end=662
+  _globals['_TASKOOM']._serialized_start=664
+  _globals['_TASKOOM']._serialized_end=695
+  _globals['_TASKPAUSED']._serialized_start=697
+  _globals['_TASKPAUSED']._serialized_end=731
+  _globals['_TASKRESUMED']._serialized_start=733
+  _globals['_TASKRESUMED']._serialized_end=768
+  _globals['_SNAPSHOTPREPARE']._serialized_start=770
+  _globals['_SNAPSHOTPREPARE']._serialized_end=816
+  _globals['_SNAPSHOTCOMMIT']._serialized_start=818
+  _globals['_SNAPSHOTCOMMIT']._serialized_end=861
+  _globals['_SNAPSHOTREMOVE']._serialized_start=863
+  _globals['_SNAPSHOTREMOVE']._serialized_end=892
+  _globals['_CONTAINERCREATE']._serialized_start=894
+  _globals['_CONTAINERCREATE']._serialized_end=923
+  _globals['_CONTAINERDELETE']._serialized_start=925
+  _globals['_CONTAINERDELETE']._serialized_end=954
 # @@protoc_insertion_point(module_scope)

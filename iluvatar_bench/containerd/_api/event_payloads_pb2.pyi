@@ -1,20 +1,40 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from iluvatar_bench.containerd._api import types_pb2 as _types_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TaskCreate(_message.Message):
-    __slots__ = ("container_id", "pid")
+    __slots__ = ("container_id", "bundle", "rootfs", "io", "pid")
     CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    ROOTFS_FIELD_NUMBER: _ClassVar[int]
+    IO_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     container_id: str
+    bundle: str
+    rootfs: _containers.RepeatedCompositeFieldContainer[_types_pb2.Mount]
+    io: TaskIO
     pid: int
-    def __init__(self, container_id: _Optional[str] = ..., pid: _Optional[int] = ...) -> None: ...
+    def __init__(self, container_id: _Optional[str] = ..., bundle: _Optional[str] = ..., rootfs: _Optional[_Iterable[_Union[_types_pb2.Mount, _Mapping]]] = ..., io: _Optional[_Union[TaskIO, _Mapping]] = ..., pid: _Optional[int] = ...) -> None: ...
+
+class TaskIO(_message.Message):
+    __slots__ = ("stdin", "stdout", "stderr", "terminal")
+    STDIN_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    stdin: str
+    stdout: str
+    stderr: str
+    terminal: bool
+    def __init__(self, stdin: _Optional[str] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., terminal: _Optional[bool] = ...) -> None: ...
 
 class TaskStart(_message.Message):
     __slots__ = ("container_id", "pid")

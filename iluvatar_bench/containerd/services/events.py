@@ -12,7 +12,18 @@ from google.protobuf.message import DecodeError
 
 from iluvatar_bench.containerd._api import event_payloads_pb2, events_pb2, events_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
-from iluvatar_bench.containerd.values import utc
+from iluvatar_bench.containerd.services.snapshots import mount_value
+from iluvatar_bench.containerd.values import Mount, utc
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTask:
+    """What ``/tasks/create`` says of a task: where its bundle is, and what its request named."""
+
+    bundle: str
+    mounts: tuple[Mount, ...]
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,8 @@ class DaemonEvent:
     exit_status: int | None = None
     exited_at: datetime | None = None
     snapshot_key: str | None = None
+    snapshot_parent: str | None = None
+    task: CreatedTask | None = None
 
 
 class Events:
@@ -90,6 +103,17 @@ def _event(envelope: Any) -> DaemonEvent:
         ),
         exited_at=utc(payload.exited_at) if payload is not None and "exited_at" in fields else None,
         snapshot_key=payload.key if payload is not None and "key" in fields else None,
+        snapshot_parent=payload.parent if payload is not None and "parent" in fields else None,
+        task=_created_task(payload) if payload is not None and "rootfs" in fields else None,
+    )
+
+
+def _created_task(payload: Any) -> CreatedTask:
+    return CreatedTask(
+        bundle=payload.bundle,
+        mounts=tuple(mount_value(mount) for mount in payload.rootfs),
+        stdout=payload.io.stdout,
+        stderr=payload.io.stderr,
     )
 
 

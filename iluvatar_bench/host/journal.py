@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from io import FileIO
 from pathlib import Path
@@ -106,27 +106,53 @@ class Journal:
             UsageError: a line that is followed by good ones cannot be read: nothing counted from
                 such a journal could be trusted.
         """
-        try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
-        rows: list[dict[str, Any]] = []
-        torn: int | None = None
-        for number, line in enumerate(lines, start=1):
-            document = _document(line)
-            if document is None:
-                torn = torn or number
-            elif torn is not None:
-                raise UsageError(f"{self.path} is damaged: line {torn} cannot be read")
-            else:
-                rows.append(document)
-        return rows
+        return list(self.each_row())
+
+    def each_row(self) -> Iterator[dict[str, Any]]:
+        """The same, one after the other: no more than one segment is in memory at a time.
+
+        Raises:
+            UsageError: as :meth:`rows`.
+        """
+        for path in (*segments_of(self.path), self.path):
+            yield from _rows_of(path)
 
     def _open(self) -> FileIO:
         if self._file is None:
             self._file = self.path.open("a+b", buffering=0)
             _cut_torn_end(self._file)
         return self._file
+
+
+def segments_of(path: Path) -> tuple[Path, ...]:
+    """The parts of a journal that were closed when they were large enough, oldest first."""
+    return tuple(sorted(path.parent.glob(f"{path.stem}.[0-9]*{path.suffix}")))
+
+
+def segment_path(path: Path, number: int) -> Path:
+    """What a journal's closed part is called: ``journal.000001.jsonl``."""
+    return path.with_name(f"{path.stem}.{number:06d}{path.suffix}")
+
+
+def segment_number(segment: Path) -> int:
+    """The number in its name."""
+    return int(segment.name.split(".")[-2])
+
+
+def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return
+    torn: int | None = None
+    for number, line in enumerate(lines, start=1):
+        document = _document(line)
+        if document is None:
+            torn = torn or number
+        elif torn is not None:
+            raise UsageError(f"{path} is damaged: line {torn} cannot be read")
+        else:
+            yield document
 
 
 def _document(line: bytes) -> dict[str, Any] | None:
