@@ -115,7 +115,9 @@ def _measure(path: Path) -> _Measured:
 def _grep(path: Path) -> float:
     """Seconds of ``grep -cE`` with the words of the search as alternatives."""
     special = re.compile(r"([.\[\]()*+?{}|^$\\])")
-    pattern = "|".join(special.sub(r"\\\1", word) for word in search_words())
+    # grep knows no line ends within a pattern.
+    words = [word for word in search_words() if "\n" not in word and "\x1b" not in word]
+    pattern = "|".join(special.sub(r"\\\1", word) for word in words)
     before = _children_seconds()
     subprocess.run(
         ["grep", "-cE", "-e", pattern, str(path)],

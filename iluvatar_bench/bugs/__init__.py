@@ -15,6 +15,7 @@ from iluvatar_bench.bugs.evidence import (
 )
 from iluvatar_bench.bugs.rules.missing_file import MissingName
 from iluvatar_bench.bugs.rules.suspicion import Suspicion
+from iluvatar_bench.bugs.signals import SenderKind, SignalFact, VictimFact
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
 
 __all__ = [
@@ -32,9 +33,12 @@ __all__ = [
     "Mechanism",
     "MissingFact",
     "MissingName",
+    "SenderKind",
+    "SignalFact",
     "SnapshotFact",
     "Suspicion",
     "Target",
+    "VictimFact",
     "attribute",
     "classify_text",
 ]

@@ -1,20 +1,22 @@
 """From evidence to mechanism. Pure: the same facts always give the same verdict.
 
-Rules are tried in order; each names the facts it rests on and those against it. What no rule
-proves is ``unknown``.
+Rules are tried in order; each names the facts it rests on and those against it. Where no rule
+stands it is ``unknown``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files
+from iluvatar_bench.bugs.rules import deaths, files, outsiders
+from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -25,6 +27,8 @@ History:
 3. A request whose lease does not exist any more is ``lease_gone``; a Kill(all) in a cgroup above
    the container's own counts as one in its own; devices that cannot be denied to a cgroup with
    others below it are ``cgroup_occupied``.
+4. The kernel's witness names who sent a signal. Without it a neighbour's Kill is the cause only
+   where such Kills cover little of the time, and an OOM kill in a shared cgroup is nobody's.
 """
 
 
@@ -34,31 +38,39 @@ class Attribution:
 
     ``bug_class`` differs from the symptom where the evidence shows that the text misleads: a
     missing module that the intact image never had is the function's own start-up error.
-    ``considered`` are all mechanisms that something speaks for, the proven one among them;
-    ``ruled_out`` those that the evidence speaks against, and nothing for.
+    ``proven`` is False where the facts are merely consistent with the mechanism: they rest on times
+    that a coincidence would fit as well. ``considered`` are all mechanisms that something speaks
+    for, this one among them; ``ruled_out`` those that the evidence speaks against, and nothing for.
     """
 
     bug_class: BugClass
     mechanism: Mechanism
     facts: tuple[str, ...]
+    proven: bool = False
     considered: tuple[Suspicion, ...] = ()
     ruled_out: tuple[Suspicion, ...] = ()
 
 
-def attribute(symptom: BugClass, evidence: Evidence) -> Attribution:
+def attribute(
+    symptom: BugClass, evidence: Evidence, *, largest_share: float = LARGEST_SHARE
+) -> Attribution:
     """The mechanism behind a failure of class ``symptom``, and the class it finally belongs to.
+
+    Without the kernel's record a neighbour's Kill is taken for the cause only where such Kills
+    cover at most ``largest_share`` of the time.
 
     Never raises: missing or contradictory evidence gives ``unknown``.
     """
-    suspicions = [found for rule in _RULES if (found := rule(symptom, evidence)) is not None]
+    rules = _rules(largest_share)
+    suspicions = [found for rule in rules if (found := rule(symptom, evidence)) is not None]
     considered = tuple(found for found in suspicions if found.supports)
     against = tuple(found for found in suspicions if not found.supports)
     for found in considered:
-        if found.proven:
+        if found.stands:
             mechanism = found.mechanism
             final = _final_class(symptom, mechanism, evidence)
-            return Attribution(final, mechanism, found.supports, considered, against)
-    return Attribution(symptom, Mechanism.UNKNOWN, (), considered, against)
+            return Attribution(final, mechanism, found.supports, found.proven, considered, against)
+    return Attribution(symptom, Mechanism.UNKNOWN, (), considered=considered, ruled_out=against)
 
 
 def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) -> BugClass:
@@ -93,14 +105,20 @@ def _daemon_restart(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     return suspicion(Mechanism.DAEMON_RESTART, supports, objections)
 
 
-_RULES: tuple[Callable[[BugClass, Evidence], Suspicion | None], ...] = (
-    _daemon_restart,
-    deaths.oom,
-    deaths.collateral_kill,
-    deaths.own_kill,
-    deaths.shim_death,
-    files.snapshot_collected,
-    files.no_room_for_output,
-    files.by_text,
-    files.own_error,
-)
+def _rules(
+    largest_share: float,
+) -> tuple[Callable[[BugClass, Evidence], Suspicion | None], ...]:
+    return (
+        _daemon_restart,
+        deaths.oom,
+        partial(deaths.collateral_kill, largest_share=largest_share),
+        deaths.own_kill,
+        deaths.shim_death,
+        outsiders.unit_stopped,
+        outsiders.restart_monitor,
+        outsiders.foreign_kill,
+        files.snapshot_collected,
+        files.no_room_for_output,
+        files.by_text,
+        files.own_error,
+    )

@@ -8,10 +8,16 @@ judged from evidence in :mod:`iluvatar_bench.bugs.attribute`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from iluvatar_bench.bugs.error_marks import error_line
+from iluvatar_bench.bugs.handled import without_handled
+from iluvatar_bench.bugs.noise import is_noise
+from iluvatar_bench.bugs.python_modules import Whose, whose_module
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
-from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.bugs.signatures.missing_files import PYTHON_MODULES
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 MATCHED_LIMIT = 300
 """Most characters of a match that a classification keeps."""
@@ -21,15 +27,31 @@ MATCHED_LIMIT = 300
 class Classification:
     """The class of a text, and what in the text decided it.
 
-    ``bug_class`` is None for a text that reports no failure this project knows; a caller who knows
-    by other means that something failed records ``unclassified``. ``signature`` is then None and
-    ``matched`` empty; else ``matched`` is the deciding text, at most :data:`MATCHED_LIMIT`
-    characters.
+    ``bug_class`` is None for a text that reports no failure, and ``unclassified`` for one that its
+    program marks as an error and whose words no signature knows: ``signature`` is then None.
+    ``matched`` is the deciding text, at most :data:`MATCHED_LIMIT` characters; empty where nothing
+    failed. ``alternatives``: the classes that the same words can mean, where ``certainty`` is not
+    ``certain``.
     """
 
     bug_class: BugClass | None
     signature: Signature | None = None
     matched: str = ""
+    certainty: Certainty = Certainty.CERTAIN
+    alternatives: tuple[BugClass, ...] = ()
+
+    @property
+    def known(self) -> BugClass | None:
+        """The class, None also for an error that no signature knows."""
+        return None if self.bug_class is BugClass.UNCLASSIFIED else self.bug_class
+
+    @property
+    def symptom(self) -> BugClass | None:
+        """The class for a reader who has evidence: whether a missing module was lost is judged from
+        it (:mod:`iluvatar_bench.bugs.attribute`), so the module's being missing is the symptom."""
+        if self.alternatives[:1] == (BugClass.MISSING_PACKAGES,):
+            return BugClass.MISSING_PACKAGES
+        return self.known
 
 
 NO_FAILURE = Classification(None)
@@ -41,8 +63,10 @@ _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]{0,12}m")
 _CALM_LINE = re.compile(
     r"""
     # in front: syslog or journald, then the CRI's own stamp
+    (?:<\d{1,3}>)?(?:1\ \d{4}-\d\d-\d\dT\S{8,30}\ \S{1,64}\ \S{1,64}\ \S{1,20}\ \S{1,40}
+        \ (?:-|\[[^\]\n]{1,400}\])\ )?
     (?:(?:[A-Z][a-z]{2}\ [\ \d]\d\ \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,30})
-        \ \S{1,64}\ [\w.@/-]{1,64}(?:\[\d{1,10}\])?:\ )?
+        \ \S{1,64}\ [\w.@/:-]{1,64}(?:\[\d{1,10}\])?:\ |[\w.@/:-]{1,64}\[\d{1,10}\]:\ )?
     (?:\d{4}-\d\d-\d\dT\S{8,30}\ std(?:out|err)\ [FP]\ )?
     (?:
         # [2022-07-08 15:59:16.127772 -04:00] [DEBUG]: the worker of 2022; gunicorn adds a pid
@@ -70,6 +94,10 @@ _JSON_LEVEL = re.compile(r"\"level\"\s{0,4}:\s{0,4}\"(\w{1,10})\"")
 _CALM_LEVELS = frozenset({"info", "debug", "trace"})
 
 
+TOLD_CALMLY = tuple({word for s in SIGNATURES if s.told_calmly for word in s.words})
+"""Words of the failures that programs report at a calm level."""
+
+
 def is_calm(line: str) -> bool:
     """Whether a log line carries a level that reports no failure: info, debug or trace.
 
@@ -85,21 +113,53 @@ def is_calm(line: str) -> bool:
     return level is not None and level.group(1).lower() in _CALM_LEVELS
 
 
-def classify_text(text: str) -> Classification:
+def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classification:
     """The class of ``text``: an error message, a log line, or a block of several.
 
     Calm lines (see :func:`is_calm`) are left out, each by itself: what follows one, say a traceback
-    below a program's last INFO line, is judged. Of the rest, the first signature of the table that
-    occurs anywhere decides. By text alone a ``ModuleNotFoundError`` is ``missing_packages``, be it
-    the snapshot's fault or the function's. Never raises.
+    below a program's last INFO line, is judged. So are lines that are known to harm nobody. Of the
+    rest, the first signature of the table that occurs anywhere decides; missing files that the
+    program got over by itself do not. A text in which none occurs, and that its program marks as an
+    error, is ``unclassified``. Never raises.
+    ``first`` are further signatures, tried before the table.
+
+    By text alone it is not certain whether a missing module was lost or never shipped: the
+    classification then is ``likely``, and names the other class.
     """
     if "\x1b" in text:
         text = _ANSI_COLOUR.sub("", text)
-    judged = "\n".join(line for line in text.split("\n") if not is_calm(line))
-    if not judged:
+    lines = text.split("\n")
+    loud = [line for line in lines if not is_calm(line)]
+    told_calmly = any(map(text.__contains__, TOLD_CALMLY))
+    if not (told_calmly or any(loud)):
         return NO_FAILURE
-    for signature in SIGNATURES:
-        found = signature.pattern.search(judged)
-        if found:
-            return Classification(signature.bug_class, signature, found.group()[:MATCHED_LIMIT])
+    judged = "\n".join(line for line in loud if not is_noise(line))
+    whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
+    unhandled = without_handled(judged)
+    for signature in (*first, *SIGNATURES):
+        if signature.told_calmly:
+            where = whole
+        else:
+            where = unhandled if signature.can_be_handled else judged
+        found = signature.find(where) if where else None
+        if found is not None:
+            return _decided(signature, found[:MATCHED_LIMIT], where)
+    line = error_line(judged) if judged else None
+    if line is not None:
+        return Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
     return NO_FAILURE
+
+
+def _decided(signature: Signature, matched: str, text: str) -> Classification:
+    whose = whose_module(text) if signature in PYTHON_MODULES else None
+    match whose:
+        case Whose.APPLICATION:
+            bug_class, certainty = BugClass.STARTUP_ERROR, Certainty.LIKELY
+            alternatives: tuple[BugClass, ...] = (BugClass.MISSING_PACKAGES,)
+        case Whose.INSTALLED | Whose.UNKNOWN:
+            bug_class, certainty = BugClass.MISSING_PACKAGES, Certainty.LIKELY
+            alternatives = (BugClass.STARTUP_ERROR,)
+        case _:
+            bug_class, certainty = signature.bug_class, signature.certainty
+            alternatives = signature.alternatives
+    return Classification(bug_class, signature, matched, certainty, alternatives)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from iluvatar_bench.bugs.signals import SignalFact, VictimFact
+
 
 class FileKind(StrEnum):
     """What is missing."""
@@ -167,6 +169,26 @@ class Evidence:
     own_kills: tuple[KillFact, ...] = ()
     neighbour_kills: tuple[KillFact, ...] = ()
     """Our Kills of other containers that name the same cgroup, or one above it."""
+    kills_known_since: float | None = None
+    """From when on ``neighbour_kills`` has all of them."""
+    reaping_seconds: float | None = None
+    """How long after the answer to a Kill the exit came at most, measured in this run."""
+    cgroup_shared: bool | None = None
+    """Whether other containers may be in the cgroup."""
+    client_pid: int | None = None
+    """The process of this client, which sent the signals that are its own."""
+    restart_status: str | None = None
+    """What the container's label of containerd's restart monitor asks for: running, stopped."""
+
+    signals: tuple[SignalFact, ...] | None = None
+    """What the kernel recorded of SIGKILL and SIGTERM to the container's process, its shim and what
+    a runtime made for it, oldest first. None: no witness."""
+    signals_lost: int | None = None
+    """Signals of the whole host that the witness lost: there may have been others."""
+    oom_victims: tuple[VictimFact, ...] | None = None
+    """Every process of the host that the kernel killed for want of memory in the container's life.
+    """
+    shim_ended_at: float | None = None
     events: tuple[EventFact, ...] | None = None
     """The last events of the container, oldest first."""
 
@@ -219,10 +241,16 @@ def _missing(*, kind: str, verdict: str, **values: Any) -> MissingFact:
     return MissingFact(kind=FileKind(kind), verdict=FileVerdict(verdict), **values)
 
 
+def _signal(**values: Any) -> SignalFact:
+    return SignalFact.from_dict(values)
+
+
 _PARTS: Mapping[str, Any] = {
     "own_kills": _kill,
     "neighbour_kills": _kill,
     "missing": _missing,
     "parents": SnapshotFact,
     "events": EventFact,
+    "signals": _signal,
+    "oom_victims": VictimFact,
 }

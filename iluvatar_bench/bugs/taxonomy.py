@@ -36,8 +36,41 @@ class BugClass(StrEnum):
     """A step or the whole trial did not end in its time."""
     DAEMON_UNAVAILABLE = "daemon_unavailable"
     """Containerd could not be reached; nothing was asked of it."""
+    EVICTED = "evicted"
+    """The node, or the orchestrator, ended the container to make room."""
+    CGROUP_SETUP = "cgroup_setup"
+    """The container's cgroup could not be made, entered or configured."""
+    REMOVAL_FAILED = "removal_failed"
+    """The container, its mount or its cgroup could not be taken away."""
+    PIDS_LIMIT = "pids_limit"
+    """No further process or thread was allowed."""
+    OPEN_FILES_LIMIT = "open_files_limit"
+    """No further file could be opened."""
+    INOTIFY_LIMIT = "inotify_limit"
+    """No further file could be watched."""
+    DISK_FULL = "disk_full"
+    """No bytes, inodes or quota were left."""
+    READ_ONLY_FILESYSTEM = "read_only_filesystem"
+    """What was to be written is mounted read-only."""
+    SECURITY_DENIED = "security_denied"
+    """AppArmor, SELinux, seccomp or a security context refused it."""
+    SNAPSHOTTER_UNAVAILABLE = "snapshotter_unavailable"
+    """The snapshotter is not loaded, or does not answer."""
+    DAEMON_CRASHED = "daemon_crashed"
+    """The daemon itself ended though nobody asked it to."""
     UNCLASSIFIED = "unclassified"
     """A failure that no rule recognises: never dropped, never counted as ok."""
+
+
+class Certainty(StrEnum):
+    """How far the words of a text decide its class."""
+
+    CERTAIN = "certain"
+    """Only this class is reported in these words."""
+    LIKELY = "likely"
+    """Most often this class; what else it can be is named with it."""
+    POSSIBLE = "possible"
+    """The words fit several classes about equally well."""
 
 
 CLASSES_OF_2022 = (
@@ -50,7 +83,7 @@ CLASSES_OF_2022 = (
 
 
 class Mechanism(StrEnum):
-    """A proven cause."""
+    """A cause; the verdict says whether it is proven or the facts are merely consistent with it."""
 
     SNAPSHOT_COLLECTED = "snapshot_collected"
     """Containerd's garbage collector removed the snapshot while it was needed."""
@@ -60,6 +93,12 @@ class Mechanism(StrEnum):
     """The lease that was to hold the snapshot had expired, or another client had deleted it."""
     OWN_KILL = "own_kill"
     """This client itself killed the process: by Tasks.Kill, or by a signal from outside."""
+    FOREIGN_KILL = "foreign_kill"
+    """Somebody else killed the process: another program, or another client of containerd."""
+    UNIT_STOPPED = "unit_stopped"
+    """Systemd ended the scope that the container was in."""
+    RESTART_MONITOR = "restart_monitor"
+    """Containerd's restart monitor ended the task, as a label of the container told it to."""
     OOM = "oom"
     """The kernel killed the process at its cgroup's memory limit."""
     SHIM_DEATH = "shim_death"

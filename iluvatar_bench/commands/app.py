@@ -76,6 +76,9 @@ app.command(
     epilog=example(
         "classify /var/log/iluvatar --csv failures.csv",
         "classify - --zone Europe/Vienna < worker.log",
+        "classify /var/log/containerd.log --since 2026-11-28 --json",
+        "classify --teach /var/log/syslog > own.toml",
+        "classify --signatures own.toml /var/log/syslog",
     ),
 )(classify_command)
 app.command(

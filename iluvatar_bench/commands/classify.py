@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iluvatar_bench.commands.output import print_plain, print_table
+from iluvatar_bench.commands.output import out, print_json, print_plain, print_table
+
+if TYPE_CHECKING:
+    from iluvatar_bench.bugs.signatures import Signature
+    from iluvatar_bench.worker_logs import LogReport
+
+_GROUPS_SHOWN = 10
+_EXAMPLE_CHARACTERS = 160
 
 
 def classify_command(
@@ -18,16 +25,91 @@ def classify_command(
     csv: Annotated[Path | None, typer.Option(help="write a row per failure as CSV")] = None,
     parquet: Annotated[Path | None, typer.Option(help="the same as Parquet")] = None,
     zone: Annotated[str, typer.Option(help="time zone of stamps that carry none")] = "UTC",
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="leave out what is older")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="leave out what is of then and younger")
+    ] = None,
+    signatures: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="signatures of your own, tried first")
+    ] = None,
+    teach: Annotated[
+        bool, typer.Option("--teach", help="print a draft signature for each unknown error")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="read on, and print failures as they come")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead")] = False,
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
     from iluvatar_bench.worker_logs import scan
-    from iluvatar_bench.worker_logs.class_table import class_table, remarks, save_failures
+    from iluvatar_bench.worker_logs.class_table import require_writable, save_failures
+    from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
+    from iluvatar_bench.worker_logs.span import time_of
 
-    report = scan(files, zone=zone)
+    require_writable(csv, parquet)
+    own = read_signatures(signatures) if signatures is not None else ()
+    if follow:
+        _follow(files, zone=zone, signatures=own)
+        return
+    report = scan(
+        files,
+        zone=zone,
+        signatures=own,
+        since=time_of(since, zone=zone) if since else None,
+        until=time_of(until, zone=zone) if until else None,
+    )
+    if teach:
+        print_plain(drafts(report.unclassified))
+    elif as_json:
+        print_json(_document(report))
+    else:
+        _print_report(report)
+        if own:
+            print_plain(f"with {len(own)} signatures of {signatures}: {described(own)}")
+    save_failures(report, csv=csv, parquet=parquet)
+
+
+def _print_report(report: LogReport) -> None:
+    from iluvatar_bench.worker_logs.class_table import class_table, group_table, remarks, steps
+
+    nothing = report.failures.empty and report.unclassified.empty
+    unreadable = bool(report.files["unreadable"].sum())
+    said = remarks(report)
+    if nothing and unreadable:
+        # Nobody knows what stood in those lines.
+        for remark in said:
+            print_plain(remark)
+        print_plain("no failure found in the lines that could be read")
+        return
+    if nothing:
+        print_plain("no failure found")
     if len(report.failures):
         print_table(class_table(report))
-    else:
-        print_plain("no failure found")
-    for remark in remarks(report):
+        out.print()
+        for line in steps(report):
+            print_plain(line)
+        out.print()
+    if len(report.unclassified):
+        total = int(report.unclassified["entries"].sum())
+        print_plain(f"errors that no signature knows: {total}, by shape")
+        print_table(group_table(report, most=_GROUPS_SHOWN, characters=_EXAMPLE_CHARACTERS))
+        out.print()
+    for remark in said:
         print_plain(remark)
-    save_failures(report, csv=csv, parquet=parquet)
+
+
+def _document(report: LogReport) -> dict[str, object]:
+    from iluvatar_bench.worker_logs.class_table import as_document
+
+    return as_document(report)
+
+
+def _follow(files: list[str], *, zone: str, signatures: tuple[Signature, ...]) -> None:
+    from iluvatar_bench.worker_logs.follow import follow
+
+    for found in follow(files, zone=zone, signatures=signatures):
+        when = f"{found.time:%Y-%m-%d %H:%M:%S}" if found.time else "-"
+        first = found.text.strip().split("\n", 1)[0][:_EXAMPLE_CHARACTERS]
+        print_plain(f"{when}  {found.bug_class}  {found.container_id or '-'}  {first}")

@@ -42,6 +42,7 @@ async def _clean() -> list[str]:
     from iluvatar_bench.containerd.daemon.abandoned import (
         remove_abandoned_networks,
         remove_abandoned_place,
+        remove_abandoned_traces,
     )
     from iluvatar_bench.containerd.daemon.place import abandoned_places
 
@@ -49,4 +50,4 @@ async def _clean() -> list[str]:
     for place in abandoned_places():
         left += await remove_abandoned_place(place)
         print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
-    return [*left, *await remove_abandoned_networks()]
+    return [*left, *await remove_abandoned_networks(), *remove_abandoned_traces()]

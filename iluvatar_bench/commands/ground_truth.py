@@ -24,6 +24,12 @@ def ground_truth_command(
     case: Annotated[
         list[str] | None, typer.Option("--case", help="one cause; default: all of them")
     ] = None,
+    witness: Annotated[
+        bool,
+        typer.Option(
+            help="ask the kernel who sent each signal; without, unknown is no wrong answer"
+        ),
+    ] = True,
     csv: Annotated[
         Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
     ] = None,
@@ -39,7 +45,7 @@ def ground_truth_command(
     )
 
     def report(case: KnownCause, trial: Trial) -> None:
-        if not is_right(case, trial):
+        if not is_right(case, trial, unknown_passes=not witness):
             err.print(
                 f"{case.name}: {case.expected} was caused, {answer(trial)} found: {trial.error}",
                 markup=False,
@@ -48,7 +54,13 @@ def ground_truth_command(
 
     started = time.monotonic()
     table = asyncio.run(
-        ground_truth(choose(case or ()), repeats=repeats, concurrency=concurrency, on_trial=report)
+        ground_truth(
+            choose(case or ()),
+            repeats=repeats,
+            concurrency=concurrency,
+            witness=witness,
+            on_trial=report,
+        )
     )
     seconds = time.monotonic() - started
     out.print(table.to_string(index=False), markup=False, soft_wrap=True)
@@ -57,7 +69,7 @@ def ground_truth_command(
             table.to_csv(csv, index=False)
         except OSError as error:
             raise UnusablePath(f"cannot write {csv}: {error.strerror}") from error
-    wrong = int(mistakes(table)["trials"].sum())
+    wrong = int(mistakes(table, unknown_passes=not witness)["trials"].sum())
     out.print(
         f"{table['trials'].sum()} trials in {seconds:.0f} s, {wrong} attributed to another cause"
     )

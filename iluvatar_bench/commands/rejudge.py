@@ -15,6 +15,13 @@ def rejudge_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show what would change, and write nothing")
     ] = False,
+    largest_share: Annotated[
+        float,
+        typer.Option(
+            help="how much of the time neighbours' Kills may cover, without the kernel's record, "
+            "for one of them to be the cause (0 to 1)"
+        ),
+    ] = 0.05,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run's failures anew, by today's rules on the evidence that was stored with them.
@@ -23,7 +30,7 @@ def rejudge_command(
     """
     from iluvatar_bench.runs import find_run, rejudge_run
 
-    rejudged = rejudge_run(find_run(run), write=not dry_run)
+    rejudged = rejudge_run(find_run(run), write=not dry_run, largest_share=largest_share)
     if as_json:
         print_json(rejudged.as_json())
         return

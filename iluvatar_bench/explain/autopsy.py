@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.bugs.certainty import certainty
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules.deaths import fitting_kills
+from iluvatar_bench.bugs.rules.coincidence import fitting_kills
+from iluvatar_bench.bugs.rules.senders import deciding_signal
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain.autopsy_steps import client_steps
@@ -121,6 +123,7 @@ def _case(
         *_containerd(events),
         *_kernel(row, stored),
         *_news_of_death(deaths),
+        *_signals(evidence),
         *_neighbours(row, evidence),
     )
     return Case(
@@ -213,6 +216,7 @@ def _verdict(
     shown = [("outcome", row["outcome"])]
     if row["outcome"] == "failed":
         shown += [("bug class", row["bug_class"]), ("mechanism", row["mechanism"])]
+        shown += [("which is", said) for said in (certainty(row["mechanism"], stored),) if said]
     if row["outcome"] != "ok":
         shown += _judged_by(stored)
     if row["outcome"] == "unknown":
@@ -271,6 +275,16 @@ def _news_of_death(deaths: list[dict[str, Any]]) -> Iterator[Moment]:
         for column, (actor, text) in told.items():
             if death.get(column) is not None:
                 yield Moment(at=death[column].timestamp(), actor=actor, text=text)
+
+
+def _signals(evidence: Evidence) -> Iterator[Moment]:
+    """What the kernel recorded of signals to the container."""
+    decisive = deciding_signal(evidence)
+    for fact in evidence.signals or ():
+        by = f"{fact.sender_command} {fact.sender_pid}"
+        of = f" for container {fact.sender_container}" if fact.sender_container else ""
+        text = f"signal {fact.signal} to process {fact.pid}, sent by {by}{of}"
+        yield Moment(at=fact.at, actor=Actor.KERNEL, text=text, bad=fact is decisive)
 
 
 def _neighbours(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:

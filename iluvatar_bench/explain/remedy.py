@@ -44,6 +44,11 @@ _WORDS: Mapping[Mechanism, str] = {
     Mechanism.LEASE_GONE: "Let leases last longer than their work (label containerd.io/gc.expire), "
     "and delete none but your own: no choice of the profile holds one that another client deletes.",
     Mechanism.OWN_KILL: "This client ended the container itself: end none that is still in use.",
+    Mechanism.FOREIGN_KILL: "Find out why that sender did it: no choice of the profile did.",
+    Mechanism.UNIT_STOPPED: "Stop no unit that containers are in; where the service of containerd "
+    "itself has them, run it with KillMode=process and Delegate=yes.",
+    Mechanism.RESTART_MONITOR: "Take the label containerd.io/restart.status off the container, or "
+    "set it to running.",
     Mechanism.DAEMON_RESTART: "Let containerd run, or wait until it answers again and make the "
     "container anew: no choice of the profile outlasts a restart in the middle of a request.",
     Mechanism.OOM: "Give the container more memory (memory_limit_mib), or the function less to do.",

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from iluvatar_bench.errors import EnvironmentProblem
 from iluvatar_bench.host import facts
 from iluvatar_bench.host.kernel import cgroups, init_system
+from iluvatar_bench.host.kernel.tracefs import open_tracefs
 from iluvatar_bench.host.process_limits import limits_for
 
 FREE_BYTES_WANTED = 2 * 1024**3
@@ -80,6 +82,7 @@ def _checks(concurrency: int) -> Iterator[Check]:
         "" if systemd else "needed for --set cgroup_driver=systemd only; cgroupfs works without",
         required=False,
     )
+    yield _traces()
     yield _space()
     for limit in limits_for(concurrency):
         have = "no limit" if limit.have is None else str(limit.have)
@@ -95,6 +98,16 @@ def _program(name: str, package: str, flag: str) -> Check:
     version = facts.program_version(name, flag)
     remedy = "" if version else f"apt-get install {package} (or ./bench, which does it as root)"
     return Check(name, version is not None, version or "not installed", remedy)
+
+
+def _traces() -> Check:
+    """Whether the kernel can be asked who killed whom."""
+    try:
+        with open_tracefs():
+            return Check("kernel traces", True, "can be read", "", required=False)
+    except EnvironmentProblem as error:
+        remedy = "root on the host itself; without, kills are told by their times alone"
+        return Check("kernel traces", False, str(error), remedy, required=False)
 
 
 def _plugins() -> Check:

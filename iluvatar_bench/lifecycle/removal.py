@@ -63,6 +63,7 @@ async def remove_container(container: Container) -> tuple[str, ...]:
             await _kill(container)
         deletion = FirstError()
         status = await deletion.attempt(_delete_task(container, deletion))
+        container.kills.reaped(container.id, status.exited_at if status is not None else None)
         if kill_error is None:
             pass
         elif deletion.errors or isinstance(kill_error, AnswerLost):

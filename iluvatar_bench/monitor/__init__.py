@@ -8,6 +8,7 @@ from iluvatar_bench.monitor.evidence.rootfs import ImageLayers
 from iluvatar_bench.monitor.exit_watcher import ExitWatcher
 from iluvatar_bench.monitor.memory import MemoryPoller
 from iluvatar_bench.monitor.monitor import Monitor, open_monitor
+from iluvatar_bench.monitor.witness import Testimony, Witness, open_witness
 
 __all__ = [
     "EventLog",
@@ -16,9 +17,12 @@ __all__ = [
     "ImageLayers",
     "MemoryPoller",
     "Monitor",
+    "Testimony",
+    "Witness",
     "collect",
     "event_log",
     "events_of",
     "open_monitor",
+    "open_witness",
     "who_listens",
 ]

@@ -15,6 +15,7 @@ from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor.event_log import EventLog, end_task, event_log, event_record
 from iluvatar_bench.monitor.exit_watcher import ExitWatcher
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS, MemoryPoller, Round
+from iluvatar_bench.monitor.witness import Witness
 from iluvatar_bench.records import Death, Event, Sample
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,19 @@ class ObservationSink(Protocol):
 
 
 class Monitor:
-    """What is watched, and what was seen: ``events``, ``exits`` and ``memory``."""
+    """What is watched, and what was seen: ``events``, ``exits``, ``memory`` and ``witness``."""
 
-    def __init__(self, events: EventLog, exits: ExitWatcher, memory: MemoryPoller) -> None:
+    def __init__(
+        self,
+        events: EventLog,
+        exits: ExitWatcher,
+        memory: MemoryPoller,
+        witness: Witness | None = None,
+    ) -> None:
         self.events = events
         self.exits = exits
         self.memory = memory
+        self.witness = witness
         self._processes: dict[str, HeldProcess] = {}
 
     def watch(
@@ -104,6 +112,7 @@ async def open_monitor(
     sample_seconds: float = PERIOD_SECONDS,
     on_death: Callable[[str], None] | None = None,
     sink: ObservationSink | None = None,
+    witness: Witness | None = None,
 ) -> AsyncIterator[Monitor]:
     """A monitor for the length of the block.
 
@@ -111,7 +120,8 @@ async def open_monitor(
     that a monitor takes no more memory however long it watches.
 
     ``sample_seconds`` is the memory poller's period (0: memory is not read). ``on_death`` is called
-    with a container's id, once, as soon as its death is known.
+    with a container's id, once, as soon as its death is known. ``witness`` is the kernel's, open
+    and the caller's; without one nobody knows who sent a signal.
     """
     exits = ExitWatcher(
         client,
@@ -131,7 +141,7 @@ async def open_monitor(
 
     memory = MemoryPoller(on_gone=exits.take_poll, on_round=take_round, keep=sink is None)
     async with event_log(client, on_event=take_event, on_reconnect=exits.reconcile) as events:
-        monitor = Monitor(events, exits, memory)
+        monitor = Monitor(events, exits, memory, witness)
         poller = asyncio.create_task(_poll(memory, sample_seconds))
         try:
             yield monitor

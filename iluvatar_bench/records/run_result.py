@@ -149,7 +149,21 @@ class RunResult:
             if before
             else ""
         )
-        return tuple(filter(None, (self.caveat, self.absences, resumed)))
+        return tuple(filter(None, (self.caveat, self.absences, resumed, self.unwitnessed)))
+
+    @property
+    def unwitnessed(self) -> str:
+        """Why what is said of kills is not proven; empty where the kernel's record proves it.
+
+        Runs of versions without the kernel's witness say nothing.
+        """
+        witness = self.manifest.get("witness")
+        if witness is None:
+            return ""
+        if witness["remark"]:
+            return f"who killed whom is not proven, merely consistent: {witness['remark']}"
+        lost = witness["lost"]
+        return f"the kernel's record of kills lacks {lost} signals" if lost else ""
 
     @property
     def leaked(self) -> dict[str, list[str]]:

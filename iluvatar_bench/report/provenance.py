@@ -71,6 +71,7 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "memory": f"{memory / 2**30:.1f} GiB" if memory else None,
         "python": host.get("python"),
         "revision": host.get("git_revision"),
+        "who killed whom": witness_text(manifest),
         "function": manifest.get("function"),
         "planned trials": len(plan.get("trials") or ()) or None,
         "planned arrivals": len(plan.get("arrivals") or ()) or None,
@@ -79,6 +80,17 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
             f"{name}={value}" for name, value in factors.items() if name != "name"
         ),
     }
+
+
+def witness_text(manifest: Mapping[str, Any]) -> str | None:
+    """What the run may say of kills; None for runs of versions without the kernel's witness."""
+    witness = manifest.get("witness")
+    if witness is None:
+        return None
+    if not witness["sees"]:
+        return f"consistent with the times, not proven: {witness['remark']}"
+    lost = f", {witness['lost']} were lost" if witness["lost"] else ""
+    return f"proven by the kernel's record of {witness['signals']} signals{lost}"
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:

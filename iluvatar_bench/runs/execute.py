@@ -132,8 +132,9 @@ def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def _watched(testbed: Testbed) -> dict[str, Any]:
     """How whole the observations are."""
-    events = testbed.monitor.events
+    events, witness = testbed.monitor.events, testbed.monitor.witness
     return {
+        "witness": None if witness is None else witness.as_dict(),
         "events_complete": events.complete,
         "event_gaps": [gap.as_dict() for gap in events.gaps],
         "daemon_gaps": [gap.as_dict() for gap in testbed.daemon.gaps],
@@ -152,7 +153,15 @@ def _write_tables(folder: RunFolder) -> None:
     folder.write_csv("failure_rates", failure_rates(frame))
 
 
-SESSION_FIELDS = ("started_at", "ended_at", "status", "event_gaps", "daemon_gaps", "ledger")
+SESSION_FIELDS = (
+    "started_at",
+    "ended_at",
+    "status",
+    "event_gaps",
+    "daemon_gaps",
+    "witness",
+    "ledger",
+)
 
 
 def session_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs import RULES_VERSION, BugClass, Evidence, Mechanism, attribute
+from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.run_result import IN_JOURNALS_ONLY
@@ -58,13 +59,20 @@ class Rejudged:
         }
 
 
-def rejudge_run(path: Path, *, write: bool = True) -> Rejudged:
+def rejudge_run(
+    path: Path, *, write: bool = True, largest_share: float = LARGEST_SHARE
+) -> Rejudged:
     """Judge every trial of a run that was judged before; with ``write`` keep the new verdicts.
 
+    ``largest_share`` (0 to 1) is how much of the time neighbours' Kills may cover, where the kernel
+    recorded no signals, for one of them to be taken for the cause.
+
     Raises:
-        UsageError: it is no run that has ended.
+        UsageError: it is no run that has ended, or the share is none.
         UnusablePath: the folder cannot be written to.
     """
+    if not 0 <= largest_share <= 1:
+        raise UsageError(f"largest_share must be between 0 and 1, not {largest_share:g}")
     manifest, trials = load_run(path)
     if manifest.get("status") in IN_JOURNALS_ONLY:
         raise UsageError(
@@ -77,7 +85,7 @@ def rejudge_run(path: Path, *, write: bool = True) -> Rejudged:
     not_judged: dict[int, str] = {}
     for label, row in rows.iterrows():
         try:
-            verdicts[label] = _verdict(row)
+            verdicts[label] = _verdict(row, largest_share)
         except (ValueError, TypeError, KeyError) as error:
             not_judged[int(row["trial"])] = str(error)
     judged = _with_verdicts(trials, verdicts)
@@ -92,7 +100,7 @@ def rejudge_run(path: Path, *, write: bool = True) -> Rejudged:
     return rejudged
 
 
-def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
+def _verdict(row: pd.Series[Any], largest_share: float) -> dict[str, Any]:
     """The new verdict on a trial: its class, its mechanism, and its evidence with both verdicts."""
     stored = json.loads(row["evidence"] or "{}")
     evidence = Evidence.from_dict(stored)
@@ -100,7 +108,7 @@ def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
         raise ValueError("no evidence was stored with it")
     # Runs of an earlier version have the class only: it is the symptom, as a rule.
     symptom = BugClass(stored.get("symptom") or row["bug_class"])
-    attribution = attribute(symptom, evidence)
+    attribution = attribute(symptom, evidence, largest_share=largest_share)
     failed = row["outcome"] == str(Outcome.FAILED)
     known = failed or attribution.mechanism is not Mechanism.UNKNOWN
     recorded = stored.get("recorded") or {
@@ -108,6 +116,7 @@ def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
         "mechanism": _text(row["mechanism"]),
         "facts": stored.get("facts", []),
         "rules": stored.get("rules", 0),
+        "proven": stored.get("proven"),
     }
     return {
         "bug_class": str(attribution.bug_class) if failed else None,
@@ -117,6 +126,7 @@ def _verdict(row: pd.Series[Any]) -> dict[str, Any]:
             {
                 **stored,
                 "symptom": str(symptom),
+                "proven": attribution.proven,
                 "facts": list(attribution.facts),
                 "considered": [asdict(found) for found in attribution.considered],
                 "rules": RULES_VERSION,

@@ -34,7 +34,7 @@ from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
-from iluvatar_bench.monitor import Monitor, open_monitor
+from iluvatar_bench.monitor import Monitor, open_monitor, open_witness
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
@@ -80,6 +80,8 @@ class TestbedSettings:
     """How long containerd may be away before the run gives it up."""
     journal_sync_seconds: float = SYNC_SECONDS
     """How much of the run's journals the end of the host may take."""
+    witness: bool = True
+    """Whether the kernel is to record who sends which signal, where it lets us."""
 
     def __post_init__(self) -> None:
         if not self.ready_seconds > 0:
@@ -228,6 +230,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             for key, built in layouts.items()
         }
         observations = ObservationJournals(folder)
+        witness = await stack.enter_async_context(open_witness(wanted=settings.witness))
         yield Testbed(
             run_id=folder.run_id,
             settings=settings,
@@ -237,7 +240,12 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             networks=networks,
             # Last, so that it sees the workload and nothing of what came before.
             monitor=await stack.enter_async_context(
-                open_monitor(node.client, sample_seconds=settings.sample_seconds, sink=observations)
+                open_monitor(
+                    node.client,
+                    sample_seconds=settings.sample_seconds,
+                    sink=observations,
+                    witness=witness,
+                )
             ),
             daemon=await stack.enter_async_context(
                 follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)

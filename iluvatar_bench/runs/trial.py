@@ -48,9 +48,9 @@ log = logging.getLogger(__name__)
 TRIAL_SECONDS = 120.0
 """Deadline of one trial beyond its planned life: far above every deadline inside it."""
 
-_NEIGHBOUR_WINDOW_SECONDS = 2.0
-"""How far before the failed step neighbours' Kills are kept as evidence: more than any rule of
-attribution looks back."""
+_NEIGHBOUR_WINDOW_SECONDS = 5.0
+"""How far before the failed step neighbours' Kills are kept as evidence: the rules of attribution
+say how much of the time since then such Kills cover."""
 
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*m")
@@ -91,11 +91,12 @@ class Before:
     """What was there when the container's life began: what is different later, changed meanwhile.
 
     ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
-    containerd (None: not known).
+    containerd (None: not known), ``at`` when that was, in seconds since the epoch.
     """
 
     oom_kills: int | None = None
     daemon: DaemonFact | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,8 @@ async def _live(
 
     Returns the failure, damage that nobody has noticed, and notes on the removal.
     """
-    before = Before(cgroups.oom_kills(container.cgroup), _daemon(setting.node.address))
+    counted = cgroups.oom_kills(container.cgroup)
+    before = Before(counted, _daemon(setting.node.address), time.time())
     failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
@@ -328,6 +330,7 @@ async def collect_evidence(
     kills = setting.kills
     events = None if setting.monitor is None else setting.monitor.events
     text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
+    kills_since = kills.known_since(progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS)
     text = text or f"the trial did not end in its time, in step {progress.step}"
     failing = FailingContainer(
         container_id=container.id,
@@ -348,10 +351,13 @@ async def collect_evidence(
         error=text,
         own_kills=kills.of(container.id),
         neighbour_kills=kills.of_neighbours(
-            container.id,
-            cgroup=container.cgroup,
-            since=progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS,
+            container.id, cgroup=container.cgroup, since=kills_since
         ),
+        kills_known_since=kills_since,
+        reaping_seconds=kills.reaping_seconds(),
+        cgroup_shared=setting.profile.cgroup != "own",
+        began_at=before.at,
+        witness=None if setting.monitor is None else setting.monitor.witness,
         stdout=container.stdout,
         stderr=container.stderr,
         pid=container.pid,

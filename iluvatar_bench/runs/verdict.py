@@ -58,6 +58,7 @@ def judged(trial: Trial, error: Exception, evidence: Evidence) -> Trial:
         evidence={
             "symptom": str(symptom),
             "rules": RULES_VERSION,
+            "proven": verdict.proven,
             "facts": list(verdict.facts),
             "considered": [asdict(found) for found in verdict.considered],
             **evidence.as_dict(),
@@ -100,7 +101,7 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             return BugClass.PROCESS_DIED
         case InvocationFailed():
             # The function's answer may say that it missed a file.
-            found = classify_text(evidence.error).bug_class
+            found = classify_text(evidence.error).symptom
             missing = found is BugClass.MISSING_PACKAGES
             return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
         case NetworkError():

@@ -129,7 +129,7 @@ class ClassVerdict:
     """The verdict on one bug class.
 
     ``causes`` take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` a part;
-    ``mechanisms`` counts the mechanisms proven by the evidence of its failures.
+    ``mechanisms`` counts the mechanisms found in the evidence of its failures.
     """
 
     bug_class: BugClass
@@ -145,7 +145,7 @@ class ClassVerdict:
         if self.count == 0:
             bound = 100 * zero_failure_upper_bound(self.trials_at_risk)
             return f"{self.bug_class} never came in {self.trials_at_risk} trials (< {bound:.1f} %)"
-        proven = ", ".join(
+        found = ", ".join(
             f"{name} in {n} of {self.count} failures" for name, n in self.mechanisms.items()
         )
         if self.causes:
@@ -159,7 +159,7 @@ class ClassVerdict:
             )
         also = self.contributions if self.causes else ()
         more = f"; raised too by {' and by '.join(map(str, also))}" if also else ""
-        return f"{self.bug_class} {verdict}{more}; evidence: {proven}"
+        return f"{self.bug_class} {verdict}{more}; evidence: {found}"
 
 
 def class_verdicts(

@@ -18,6 +18,9 @@ from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import Container, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 
+READY_SECONDS = 90.0
+"""How long one may take to be ready: what is caused here comes later, also on a busy host."""
+
 
 async def kill_process(container: Container) -> None:
     """SIGKILL to the container's first process, past containerd."""
@@ -61,7 +64,7 @@ async def remove_neighbour(container: Container) -> None:
     ) as neighbour:
         try:
             await neighbour.create()
-            await neighbour.start()
+            await neighbour.start(ready_seconds=READY_SECONDS)
         finally:
             await remove_container(neighbour)
 

@@ -70,11 +70,13 @@ class DistinctIds:
 class Activity:
     """Containers and invocations per function, version and hour.
 
-    A container counts once, in the hour in which the log first names it.
+    A container counts once, in the hour in which the log first names it. ``started`` counts the
+    lines that show one to come or go.
     """
 
     def __init__(self) -> None:
         self.containers: Counter[Cell] = Counter()
+        self.started: Counter[Cell] = Counter()
         self.invocations: Counter[Cell] = Counter()
         self._seen = DistinctIds()
 
@@ -96,7 +98,10 @@ class Activity:
         text = line[:4096].decode(errors="replace")
         container = shim.group(1).decode() if shim else container_in(text)
         if container:
-            self.add_container(container, clock.hour(line))
+            hour = clock.hour(line)
+            self.add_container(container, hour)
+            function, version = function_of(container)
+            self.started[function or "", version or "", hour] += 1
 
     def add_container(self, container_id: str, hour: str) -> None:
         """Count a container, unless it was counted before."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.worker_logs.log_report import LogReport
+from iluvatar_bench.worker_logs.next_steps import NEXT_STEPS
 from iluvatar_bench.worker_logs.summary import failure_counts
 
 
@@ -20,13 +24,14 @@ def class_table(report: LogReport) -> pd.DataFrame:
     rows = {
         str(row["bug_class"]): {
             "failures": str(row["failures"]),
+            "of them likely": _unsure(row.to_dict()),
             "of containers": _share(row.to_dict()),
             "first seen (UTC)": _stamp(row["first_seen"]),
             "last seen (UTC)": _stamp(row["last_seen"]),
         }
         for _, row in counts.iterrows()
     }
-    columns = ["failures", "of containers", "first seen (UTC)", "last seen (UTC)"]
+    columns = ["failures", "of them likely", "of containers", "first seen (UTC)", "last seen (UTC)"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return table.rename_axis("bug class")
 
@@ -54,6 +59,88 @@ def remarks(report: LogReport) -> list[str]:
     return said
 
 
+def steps(report: LogReport) -> list[str]:
+    """For each class that came, most failures first: its meaning, its causes, what to run next."""
+    said = []
+    for name in failure_counts(report)["bug_class"]:
+        step = NEXT_STEPS[BugClass(name)]
+        said += [
+            f"{name}: {step.meaning}",
+            f"    likely: {step.causes}",
+            f"    next: {step.command}",
+        ]
+    return said
+
+
+def group_table(report: LogReport, *, most: int, characters: int) -> pd.DataFrame:
+    """The errors that no signature knows, one row a shape, most first, everything as text."""
+    groups = report.unclassified.head(most)
+    rows = [
+        {
+            "entries": str(group["entries"]),
+            "failures": str(group["failures"]),
+            "first": f"{group['file']}, line {group['line']}",
+            "shape": _one_line(str(group["shape"]))[:characters],
+        }
+        for _, group in groups.iterrows()
+    ]
+    left = len(report.unclassified) - len(groups)
+    if left:
+        more = report.unclassified["entries"].iloc[most:].sum()
+        rows.append({"entries": str(more), "failures": "", "first": "", "shape": f"{left} others"})
+    table = pd.DataFrame(rows, columns=["entries", "failures", "first", "shape"])
+    return table.set_index("entries")
+
+
+def as_document(report: LogReport) -> dict[str, Any]:
+    """A scan for scripts: plain JSON values; times are ISO 8601 in UTC, or null."""
+    counts = failure_counts(report)
+    classes = []
+    for row in _plain(counts):
+        step = NEXT_STEPS[BugClass(str(row["bug_class"]))]
+        classes.append(
+            {**row, "meaning": step.meaning, "causes": step.causes, "next": step.command}
+        )
+    return {
+        "classes": classes,
+        "failures": _plain(report.failures),
+        "unclassified": _plain(report.unclassified),
+        "unreadable": _plain(report.unreadable),
+        "files": _plain(report.files),
+        "other_errors": report.other_errors,
+        "not_listed": int(report.overflow["failures"].sum()),
+    }
+
+
+def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(
+        frame.to_json(orient="records", date_format="iso", date_unit="ms")
+    )
+    return rows
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def require_writable(*paths: Path | None) -> None:
+    """Refuse a file that could not be written, before hours of reading.
+
+    Raises:
+        UnusablePath: its folder does not exist or takes no file, or the path is a folder.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        folder = path.absolute().parent
+        if path.is_dir():
+            raise UnusablePath(f"cannot write {path}: it is a folder")
+        if not folder.is_dir():
+            raise UnusablePath(f"cannot write {path}: there is no folder {folder}")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise UnusablePath(f"cannot write {path}: not allowed")
+
+
 def save_failures(
     report: LogReport, *, csv: Path | None = None, parquet: Path | None = None
 ) -> None:
@@ -75,7 +162,14 @@ def _share(row: dict[Hashable, Any]) -> str:
     if math.isnan(row["per_container"]):
         return "unknown"
     low, high = 100 * row["low"], 100 * row["high"]
-    return f"{row['failures']}/{row['containers']} [{low:.1f}-{high:.1f} %]"
+    return f"{row['of_containers']}/{row['containers']} [{low:.1f}-{high:.1f} %]"
+
+
+def _unsure(row: dict[Hashable, Any]) -> str:
+    unsure = {name: row[name] for name in ("likely", "possible") if row[name]}
+    return ", ".join(
+        str(count) if name == "likely" else f"{count} possible" for name, count in unsure.items()
+    )
 
 
 def _stamp(time: pd.Timestamp) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from iluvatar_bench.bugs.classify import Classification
 from iluvatar_bench.bugs.signatures import SIGNATURES
-from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import function_of, is_transaction
 
@@ -23,10 +23,14 @@ class LogFailure:
     """A failure. ``time`` and ``last_seen`` are UTC or None, ``file`` and ``line`` (from 1) those
     of its first entry, ``entries`` how many report it.
 
-    ``rank`` is the place of the class among causes: the smaller is the earlier one.
+    ``rank`` is the place of the class among causes: the smaller is the earlier one. ``certainty``
+    says how far the words decide the class, ``alternatives`` what else they can mean, joined by
+    commas.
     """
 
     bug_class: BugClass
+    certainty: Certainty
+    alternatives: str
     rank: int
     container_id: str | None
     function: str | None
@@ -54,7 +58,9 @@ class LogFailure:
             function, version = own_function or function, own_version or version
         return cls(
             bug_class=found.bug_class or BugClass.UNCLASSIFIED,
-            rank=_RANKS.get(id(found.signature), _UNCLASSIFIED_RANK),
+            certainty=found.certainty,
+            alternatives=", ".join(found.alternatives),
+            rank=_rank(found),
             container_id=container,
             function=function,
             version=version,
@@ -68,6 +74,11 @@ class LogFailure:
             matched=_storable(found.matched),
             text=_storable(_shortened(entry.text)),
         )
+
+    def _is_before(self, other: LogFailure) -> bool:
+        if self.time is not None and other.time is not None and self.time != other.time:
+            return self.time < other.time
+        return self.file != other.file or self.line <= other.line
 
     @property
     def needs_join(self) -> bool:
@@ -85,9 +96,17 @@ class LogFailure:
         self.function, self.version = function or self.function, version or self.version
 
     def absorb(self, other: LogFailure) -> None:
-        """Take in another report of the same failure: the earlier cause decides the class."""
-        if other.rank < self.rank:
+        """Take in another report of the same failure: the earlier cause decides the class.
+
+        But for a silent start and a death: each is met after the other, and the first came first.
+        """
+        if {self.bug_class, other.bug_class} == _IN_ORDER_OF_TIME:
+            takes = self._is_before(other) is False
+        else:
+            takes = other.rank < self.rank
+        if takes:
             self.bug_class, self.rank = other.bug_class, other.rank
+            self.certainty, self.alternatives = other.certainty, other.alternatives
             self.matched, self.text = other.matched, other.text
         if other.time is not None and (self.time is None or other.time < self.time):
             self.time, self.zone = other.time, other.zone
@@ -98,6 +117,16 @@ class LogFailure:
         self.function = self.function or other.function
         self.version = self.version or other.version
         self.entries += other.entries
+
+
+def _rank(found: Classification) -> int:
+    if found.signature is None:
+        return _UNCLASSIFIED_RANK
+    # Of a site's own signatures none is in the table: they come first.
+    return _RANKS.get(id(found.signature), -1)
+
+
+_IN_ORDER_OF_TIME = {BugClass.SILENT_STARTUP, BugClass.PROCESS_DIED}
 
 
 def _storable(text: str) -> str:

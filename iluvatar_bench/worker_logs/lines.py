@@ -16,11 +16,12 @@ MAX_LINE_BYTES = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Block:
     """Whole lines of a log: ``line`` is the number of the first, from 1, ``ends`` how many line
-    ends there are."""
+    ends there are. ``stamps``: of lines that were unwrapped, the outer time stamp of each."""
 
     data: bytes
     line: int
     ends: int
+    stamps: tuple[str, ...] = ()
 
 
 def whole_lines(chunks: Iterable[bytes], problems: Problems) -> Iterator[Block]:

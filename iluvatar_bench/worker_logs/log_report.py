@@ -9,17 +9,20 @@ from typing import Any
 
 import pandas as pd
 
-from iluvatar_bench.worker_logs.activity import Activity, Cell
+from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.failures import OverflowCell
 from iluvatar_bench.worker_logs.names import function_of
 from iluvatar_bench.worker_logs.problems import FileFacts
 from iluvatar_bench.worker_logs.samples import Samples
+from iluvatar_bench.worker_logs.shapes import ErrorGroup
 
 FAILURE_COLUMNS = (
     "time",
     "zone",
     "bug_class",
+    "certainty",
+    "alternatives",
     "container_id",
     "function",
     "version",
@@ -43,7 +46,17 @@ SAMPLE_COLUMNS = (
     "file",
     "line",
 )
-ACTIVITY_COLUMNS = ("function", "version", "hour", "containers", "invocations")
+UNCLASSIFIED_COLUMNS = (
+    "shape",
+    "entries",
+    "failures",
+    "first_seen",
+    "last_seen",
+    "file",
+    "line",
+    "example",
+)
+ACTIVITY_COLUMNS = ("function", "version", "hour", "containers", "started", "invocations")
 UNREADABLE_COLUMNS = ("file", "line", "reason")
 FILE_COLUMNS = ("file", "bytes", "lines", "unreadable")
 OVERFLOW_COLUMNS = ("bug_class", "function", "version", "hour", "failures")
@@ -59,7 +72,13 @@ class LogReport:
     each entry. Unknown values are None.
 
     ``samples``: changes of a container's memory in MB. ``activity``: containers and invocations
-    per function, version and UTC hour, as far as the log shows them: the denominators.
+    per function, version and UTC hour, as far as the log shows them: the denominators. ``started``
+    are the containers that some other line than a failure's shows to come or go: without any, the
+    log names no population, and there is no rate.
+
+    ``unclassified``: errors that no signature knows, a row for each shape: how many ``entries``,
+    how many of them are ``failures`` of a container (and rows of ``failures`` too), and the first
+    one as an ``example``.
     ``unreadable``: places that could not be read as they should (at most 1,000 a file; ``files``
     has the full count). ``files``: what was read.
 
@@ -74,6 +93,7 @@ class LogReport:
     unreadable: pd.DataFrame
     files: pd.DataFrame
     overflow: pd.DataFrame
+    unclassified: pd.DataFrame
     samples_seen: int
     other_errors: int
 
@@ -84,6 +104,7 @@ def report_of(
     overflow: Counter[OverflowCell],
     samples: Samples,
     activity: Activity,
+    unclassified: Iterable[ErrorGroup],
     files: Sequence[FileFacts],
     other_errors: int,
 ) -> LogReport:
@@ -91,7 +112,8 @@ def report_of(
     return LogReport(
         failures=_failures(failures),
         samples=_samples(samples),
-        activity=_activity(activity.containers, activity.invocations),
+        activity=_activity(activity),
+        unclassified=_unclassified(unclassified),
         unreadable=pd.DataFrame(
             [(u.file, u.line, u.reason) for f in files for u in f.problems.kept],
             columns=list(UNREADABLE_COLUMNS),
@@ -113,7 +135,8 @@ def _failures(failures: Iterable[LogFailure]) -> pd.DataFrame:
     rows = [tuple(getattr(failure, name) for name in FAILURE_COLUMNS) for failure in failures]
     frame = _frame(rows, FAILURE_COLUMNS)
     frame["last_seen"] = _times(frame["last_seen"])
-    frame["bug_class"] = frame["bug_class"].map(str).astype(object)
+    for name in ("bug_class", "certainty"):
+        frame[name] = frame[name].map(str).astype(object)
     return frame.astype({"line": "int64", "entries": "int64"})
 
 
@@ -138,15 +161,31 @@ def _samples(samples: Samples) -> pd.DataFrame:
     )
 
 
-def _activity(containers: Counter[Cell], invocations: Counter[Cell]) -> pd.DataFrame:
+def _unclassified(groups: Iterable[ErrorGroup]) -> pd.DataFrame:
+    rows = [tuple(getattr(group, name) for name in UNCLASSIFIED_COLUMNS) for group in groups]
+    frame = pd.DataFrame(rows, columns=list(UNCLASSIFIED_COLUMNS))
+    for name in ("first_seen", "last_seen"):
+        frame[name] = _times(frame[name])
+    return frame.astype(dict.fromkeys(("entries", "failures", "line"), "int64"))
+
+
+def _activity(seen: Activity) -> pd.DataFrame:
+    containers, started, invocations = seen.containers, seen.started, seen.invocations
     rows = [
-        (function or None, version or None, hour or None, containers[cell], invocations[cell])
-        for cell in sorted(containers.keys() | invocations.keys())
+        (
+            function or None,
+            version or None,
+            hour or None,
+            containers[cell],
+            started[cell],
+            invocations[cell],
+        )
+        for cell in sorted(containers.keys() | started.keys() | invocations.keys())
         for function, version, hour in [cell]
     ]
     frame = pd.DataFrame(rows, columns=list(ACTIVITY_COLUMNS))
     frame["hour"] = _times(frame["hour"])
-    return frame.astype({"containers": "int64", "invocations": "int64"})
+    return frame.astype(dict.fromkeys(("containers", "started", "invocations"), "int64"))
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:

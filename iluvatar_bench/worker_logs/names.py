@@ -11,9 +11,14 @@ _NAME_BEFORE = re.compile(r"-([\w.-]{1,200})", re.ASCII)
 _DOTTED_VERSION = re.compile(r"(.+?)-(\d+(?:\.\d+)+[\w.+-]*)")
 # sha256:<64 hex> is an image or a layer, never a container.
 _HEX_CONTAINER = re.compile(
-    r"(?<!sha256:)(?:[Cc]ontainer|[Tt]ask|[Ss]andbox|\b[Pp]od|\bid)"
-    r"[\w ]{0,20}[=:\"\\' ]{1,8}([0-9a-f]{64})(?![0-9a-f])"
+    r"(?<!sha256:)(?:[Cc]ontainer|[Tt]ask|[Ss]andbox|\b[Pp]od|\b[Ii]d)"
+    r"[\w ]{0,20}[=:\"\\' ]{1,8}(?:containerd://|docker://|cri-o://)?([0-9a-f]{64})(?![0-9a-f])"
 )
+_SCOPE = re.compile(
+    r"(?:cri-containerd|docker|libpod|crio|nerdctl)-([0-9a-f]{64})(?:\.scope\b|(?![0-9a-f]))"
+)
+# Kubernetes events and kubelet name pods, not containers.
+_POD = re.compile(r"(?:\bpod/|\bpod=\\{0,3}\"[a-z0-9.-]{1,63}/)([a-z0-9][a-z0-9.-]{1,200})")
 _NAMED_CONTAINER = re.compile(
     r"\b(?:container|task) \\{0,3}[\"'`]([A-Za-z0-9][\w.-]{1,128})\\{0,3}[\"'`]"
 )
@@ -26,14 +31,15 @@ def container_in(text: str) -> str | None:
     """The first container that ``text`` names, or None.
 
     In order of certainty: the worker's ``name-version-GUID``, containerd's 64 hexadecimal digits
-    after a word that says what they are, a quoted name after "container" or "task".
+    after a word that says what they are or in the name of a scope, a quoted name after "container"
+    or "task", and last the pod of a Kubernetes event.
     """
     for guid in _GUID.finditer(text):
         before = _NAME_BEFORE.match(text[max(0, guid.start() - 201) : guid.start()][::-1])
         if before:
             name = before.group(1)[::-1].lstrip(".-")
             return f"{name}-{guid.group()}"
-    for pattern in (_HEX_CONTAINER, _NAMED_CONTAINER):
+    for pattern in (_HEX_CONTAINER, _SCOPE, _NAMED_CONTAINER, _POD):
         found = pattern.search(text)
         if found:
             return found.group(1)

@@ -7,9 +7,12 @@ of signatures, the others are what the worker writes when it counts for somethin
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 
-from iluvatar_bench.worker_logs.required_words import failure_words
+from iluvatar_bench.bugs.classify import TOLD_CALMLY
+from iluvatar_bench.bugs.signatures import Signature
+from iluvatar_bench.worker_logs.required_words import failure_words, required_literals
 from iluvatar_bench.worker_logs.words import WordSearch
 
 
@@ -18,6 +21,8 @@ class Interest(Enum):
 
     FAILURE = "failure"
     """A word of a signature, a level or a document that reports a failure."""
+    TOLD_CALMLY = "told calmly"
+    """A word of a signature that counts at a calm level too."""
     INVOCATION = "invocation"
     """An invocation, for the denominators."""
     CONTAINER = "container"
@@ -32,6 +37,61 @@ _REPORTED = (
     '{ "Error"',
     '{"Error"',
     '  "Error": ',
+    # What programs mark as an error, for those that no signature knows (bugs/error_marks.py).
+    "level=error",
+    "level=fatal",
+    "level=panic",
+    "level=ERROR",
+    "level=FATAL",
+    '"error"',
+    '"fatal"',
+    '"panic"',
+    '"dpanic"',
+    '"critical"',
+    '"FATAL"',
+    '"CRITICAL"',
+    '"ALERT"',
+    *(f'"PRIORITY":{gap}"{level}"' for gap in ("", " ") for level in "0123"),
+    # the same, unwrapped, and syslog's (facility daemon or kern)
+    *(f"\n<{priority}>" for priority in (0, 1, 2, 3, 24, 25, 26, 27)),
+    # bytes as numbers
+    '"MESSAGE":[',
+    '"MESSAGE" : [',
+    *(
+        f"{before}{level}{month}"
+        for before in ("\n", "]: ", " F ")
+        for level in "EF"
+        for month in "01"
+    ),
+    *(f"\n{name}: " for name in ("ctr", "crictl", "nerdctl", "podman", "containerd")),
+    # a level in red
+    "\x1b[31m",
+    "\x1b[1;31m",
+    "ERRO[",
+    "FATA[",
+    "PANI[",
+    "Error: ",
+    "ERROR: ",
+    "ERROR ",
+    "[error]",
+    "[crit]",
+    "[alert]",
+    "[emerg]",
+    "FATAL",
+    "CRITICAL",
+    "Error response from",
+    "fatal error",
+    "npm ERR!",
+    "Warning  ",
+    "rpc error: code = ",
+    "Failed with result",
+    "Main process exited",
+    "kernel: BUG:",
+    "Kernel panic",
+    " (E) ",
+    "<error>",
+    "<nerror>",
+    "probeType=",
     # Objects nested so deep that reading them may fail.
     "}" * 24,
     "]" * 24,
@@ -54,24 +114,39 @@ MEMORY_CHANGES = (
 )
 
 
-def search_words() -> tuple[str, ...]:
+def search_words(first: Sequence[Signature] = ()) -> tuple[str, ...]:
     """Every word that is searched for, as used by the comparison with grep."""
-    return (*failure_words(), *_REPORTED, *_INVOCATIONS, *_CONTAINERS)
+    own = sorted({word for s in first for word in required_literals(s.pattern)})
+    return (*own, *failure_words(), *_REPORTED, *_INVOCATIONS, *_CONTAINERS)
+
+
+_AT_START = tuple(word[1:].encode() for word in _REPORTED if word.startswith("\n"))
 
 
 class Prefilter:
-    """Finds the places of interest in blocks. Holds no state between calls."""
+    """Finds the places of interest in blocks. Holds no state between calls.
 
-    def __init__(self) -> None:
-        words = search_words()
+    ``first``: signatures beside those of the table.
+    """
+
+    def __init__(self, first: Sequence[Signature] = ()) -> None:
+        words = tuple(dict.fromkeys(search_words(first)))
         self._search = WordSearch([word.encode() for word in words])
+        self._skipped = [len(word) - len(word.lstrip("\n")) for word in words]
         others = dict.fromkeys(_INVOCATIONS, Interest.INVOCATION)
         others |= dict.fromkeys(_CONTAINERS, Interest.CONTAINER)
+        told = [word for word in words if any(word in calm for calm in TOLD_CALMLY)]
+        others |= dict.fromkeys(told, Interest.TOLD_CALMLY)
         self._interests = [others.get(word, Interest.FAILURE) for word in words]
 
     def places(self, data: bytes) -> list[tuple[int, Interest]]:
         """Offsets into ``data`` and their interest, ascending."""
-        found = [(start, self._interests[word]) for start, word in self._search.find(data)]
+        found = [
+            (start + self._skipped[word], self._interests[word])
+            for start, word in self._search.find(data)
+        ]
+        if data.startswith(_AT_START):
+            found.append((0, Interest.FAILURE))
         found += [(m.start(), Interest.SAMPLE) for p in MEMORY_CHANGES for m in p.finditer(data)]
         return sorted(found, key=_offset)
 

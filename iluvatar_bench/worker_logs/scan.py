@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
 
-from iluvatar_bench.bugs.classify import Classification, classify_text
+from iluvatar_bench.bugs.classify import Classification, classify_text, is_calm
+from iluvatar_bench.bugs.signatures import Signature
 from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.damage import note_damage
-from iluvatar_bench.worker_logs.entry import ERROR_LEVELS
+from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.failures import Failures
 from iluvatar_bench.worker_logs.formats import parse_entry
@@ -25,9 +27,12 @@ from iluvatar_bench.worker_logs.names import container_in, container_of_file, is
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import FileFacts, Problems
 from iluvatar_bench.worker_logs.samples import Samples
+from iluvatar_bench.worker_logs.shapes import ErrorGroups
 from iluvatar_bench.worker_logs.source import LogSource, open_sources
+from iluvatar_bench.worker_logs.span import TimeSpan
 from iluvatar_bench.worker_logs.split import entry_around
 from iluvatar_bench.worker_logs.times import Clock
+from iluvatar_bench.worker_logs.unwrap import unwrapped
 
 MOST_JUDGED_BYTES = 64 * 1024
 """Of a longer entry, its head and tail and the words around each place of interest are judged."""
@@ -45,7 +50,13 @@ def read(paths: Sequence[str | Path], *, zone: str = "UTC") -> pd.DataFrame:
 
 
 def scan(
-    paths: Sequence[str | Path], *, zone: str = "UTC", stdin: BinaryIO | None = None
+    paths: Sequence[str | Path],
+    *,
+    zone: str = "UTC",
+    stdin: BinaryIO | None = None,
+    signatures: Sequence[Signature] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> LogReport:
     """Read logs of any size and any mixture of formats, in bounded memory.
 
@@ -54,6 +65,9 @@ def scan(
             input. Several files are taken together, ordered by time.
         zone: the IANA name of the zone of time stamps that carry none, such as today's worker's.
         stdin: what ``-`` reads instead of the process's standard input.
+        signatures: further ones, tried before the table, see :mod:`.own_signatures`.
+        since: leave out entries before this time (with a zone). An entry without a time stays.
+        until: leave out entries at and after this time.
 
     What stands in a file never raises: lines that cannot be read are in the report, by file and
     line. A file is read a second time only if a failure has to be joined to its container.
@@ -67,7 +81,7 @@ def scan(
         sources = open_sources(paths, zone=zone, stdin=stdin)
         for source in sources:
             stack.enter_context(source)
-        scanner = _Scanner(zone)
+        scanner = BlockScanner(zone=zone, signatures=signatures, span=TimeSpan(since, until))
         for source in sources:
             scanner.scan(source)
         wanted = (
@@ -81,21 +95,30 @@ def scan(
         samples=scanner.samples,
         activity=scanner.activity,
         files=scanner.files,
+        unclassified=scanner.unclassified.found(),
         other_errors=scanner.other_errors,
     )
 
 
-class _Scanner:
-    def __init__(self, zone: str) -> None:
+class BlockScanner:
+    """Looks through blocks of log lines and gathers what they hold."""
+
+    def __init__(
+        self, *, zone: str, signatures: Sequence[Signature] = (), span: TimeSpan | None = None
+    ) -> None:
         self._zone = zone
-        self._prefilter = Prefilter()
+        self._signatures = signatures
+        self._span = span or TimeSpan()
+        self._prefilter = Prefilter(signatures)
         self.failures = Failures()
         self.samples = Samples()
         self.activity = Activity()
         self.files: list[FileFacts] = []
         self.other_errors = 0
+        self.unclassified = ErrorGroups()
 
     def scan(self, source: LogSource) -> None:
+        """Read one source to its end."""
         problems = Problems(source.name)
         clock = source.clock(zone=self._zone)
         size = lines = 0
@@ -109,27 +132,48 @@ class _Scanner:
             lines = block.line - 1 + block.ends + (not block.data.endswith(b"\n"))
         self.files.append(FileFacts(file=source.name, bytes=size, lines=lines, problems=problems))
 
+    def failures_in(
+        self, block: Block, file: str, clock: Clock, problems: Problems
+    ) -> list[LogFailure]:
+        """The reports of failures in one block, each by itself."""
+        self.failures = Failures()
+        self._scan_block(block, file, clock, problems)
+        return self.failures.finished({})
+
     def _scan_block(self, block: Block, file: str, clock: Clock, problems: Problems) -> None:
-        data, floor = block.data, 0
+        places = self._prefilter.places(block.data)
+        if any(interest in _OF_FAILURES for _, interest in places):
+            inner = unwrapped(block)
+            if inner is not block:
+                block, places = inner, self._prefilter.places(inner.data)
+        data, floor, calm = block.data, 0, 0
         numbers = _LineNumbers(block)
-        places = self._prefilter.places(data)
         for index, (position, interest) in enumerate(places):
-            if interest is Interest.FAILURE:
-                if position < floor:
+            if interest in _OF_FAILURES:
+                if position < floor or (position < calm and interest is Interest.FAILURE):
                     continue
-                start, floor = entry_around(data, position, floor)
+                start, end = entry_around(data, position, floor)
+                if interest is Interest.FAILURE and _is_calm_line(data[start:end]):
+                    # Another word of the same line may count at a calm level.
+                    calm = end
+                    continue
+                floor = end
                 entry = data[start:floor]
                 if len(entry) > MOST_JUDGED_BYTES:
                     near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
                     entry = _excerpt(entry, near)
                 text = entry.decode(errors="replace").rstrip("\r\n")
-                found = classify_text(text)
+                found = classify_text(text, first=self._signatures)
                 if found.bug_class is not None or _says_error(text):
-                    self._report(text, found, file, numbers.at(start), clock, problems)
+                    number = numbers.at(start)
+                    stamp = block.stamps[number - block.line] if block.stamps else ""
+                    self._report(text, found, file, number, clock, problems, stamp)
                 continue
             start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
             end = end if end >= 0 else len(data)
+            if self._span.is_set and not self._span.holds_line(data[start:end], clock):
+                continue
             if interest is Interest.INVOCATION:
                 self.activity.add_invocation(data, start, end, clock)
             elif interest is Interest.CONTAINER:
@@ -145,17 +189,28 @@ class _Scanner:
         line: int,
         clock: Clock,
         problems: Problems,
+        stamp: str = "",
     ) -> None:
         """Take in an entry that has a class, or that says itself that something failed."""
         entry = parse_entry(text, clock)
+        if entry.time is None and stamp:
+            when, zone = clock.read(stamp)
+            entry = replace(entry, time=when, zone=zone)
+        if not self._span.holds(entry.time):
+            return
         if entry.damage:
             problems.add(line, entry.damage)
-        if found.bug_class is None and not entry.reports_failure:
-            if not entry.from_worker or entry.level not in ERROR_LEVELS:
+        if found.known is None and not entry.reports_failure:
+            if found.bug_class is None and (
+                not entry.from_worker or entry.level not in ERROR_LEVELS
+            ):
                 return
-            if entry.container_id is None and not is_transaction(entry.transaction_id or ""):
-                # An error of a background task that names nobody: no container failed.
-                self.other_errors += 1
+            fails = _is_failure(entry)
+            marked = found.matched or text
+            self.unclassified.add(marked, time=entry.time, file=file, line=line, is_failure=fails)
+            if not fails:
+                # An error that names nobody: no container failed.
+                self.other_errors += entry.from_worker
                 return
         if entry.container_id is None and entry.transaction_id is None:
             entry = replace(entry, container_id=container_of_file(file))
@@ -196,12 +251,37 @@ class _LineNumbers:
         return self._number
 
 
+_OF_FAILURES = (Interest.FAILURE, Interest.TOLD_CALMLY)
+
+
+def _is_calm_line(entry: bytes) -> bool:
+    if b"\n" in entry[:-1] or b"\x1b" in entry:
+        return False
+    return is_calm(entry.decode(errors="replace"))
+
+
+_NOT_KEPT = re.compile(
+    r"(?:[Cc]ontainer|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ss]him)\b[^\n]{0,80}"
+    r"(?:creat|start|run|launch|reach|connect|attach|kept|keep|exec|kill|die|dead|exit|lost|gone)"
+    r"|(?:creat|start|run|launch|reach|connect|attach|keep|exec)\w{0,5} [^\n]{0,40}"
+    r"(?:[Cc]ontainer|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction)\b"
+)
+"""Of an error that no signature knows: a container was not created, started, reached or kept."""
+
+
+def _is_failure(entry: LogEntry) -> bool:
+    """Whether an unknown error is one of a container: it names one, or says what it could not."""
+    if entry.container_id is not None or is_transaction(entry.transaction_id or ""):
+        return True
+    return not entry.from_worker and _NOT_KEPT.search(entry.text[:2000]) is not None
+
+
 _ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}]}")
 
 
 def _says_error(text: str) -> bool:
     """Whether an entry of no known class may yet report a failure, or be damaged."""
-    return any(word in text for word in _ERROR_WORDS)
+    return any(map(text.__contains__, _ERROR_WORDS))
 
 
 def _excerpt(entry: bytes, places: list[int]) -> bytes:

@@ -22,17 +22,22 @@ _MOST_DOCUMENT_BYTES = 256 * 1024
 # How a line begins that cannot belong to the entry above it. Not among them: heads that also occur
 # inside a container's output, such as gunicorn's "[2022-07-08 19:58:54 +0000] [7] [INFO]".
 _ENVELOPE = (
-    rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.@/-]+(?:\[\d+\])?: "
+    rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.@/:-]+(?:\[\d+\])?: "
+    rb"|<\d{1,3}>1 \d{4}-|(?:<\d>)?[\w.@/:-]{1,64}\[\d{1,10}\]: "
+    # Kubernetes events
+    rb"|[ \t]{0,8}(?:\S{1,40}[ \t]{1,20}){0,2}(?:Warning|Normal)[ \t]{2,12}[A-Z][A-Za-z]{2,40}[ \t]"
     rb"|\d{4}-\d\d-\d\dT\S{8,30} (?:std(?:out|err) [FP] "
     rb"|\S{1,64} [\w.@/-]{1,64}(?:\[\d{1,10}\])?: )"
 )
 _HEADER = re.compile(
     b"(?P<document>" + error_document.HEADER + b")|(?P<worker>" + worker_2022.HEADER + b")|"
     b"(?P<line>" + tracing_json.HEADER + b"|" + containerd_logfmt.HEADER + b"|"
-    rb"\{\s{0,4}\"(?:time|ts|level|msg|message|error|log)\"|" + _ENVELOPE + b"|"
+    rb"\{\s{0,4}\"(?:time|ts|level|msg|message|error|log|severity|PRIORITY|_\w{1,30}|MESSAGE)\"|"
+    + _ENVELOPE
+    + b"|"
     rb"[IWEF]\d{4} \d\d:\d\d:\d\d|(?:INFO|WARN|ERRO|FATA|DEBU|TRAC)\[\d{4}\])"
 )
-_NEXT_HEADER = re.compile(rb"(?m:^)(?=[\[{A-Z0-9tl])" + b"(?:" + _HEADER.pattern + b")")
+_NEXT_HEADER = re.compile(rb"(?m:^)(?=[\[{A-Za-z0-9<\ \t])" + b"(?:" + _HEADER.pattern + b")")
 _NEXT_DOCUMENT = re.compile(rb"\n" + error_document.HEADER)
 _DOCUMENT_GAP = re.compile(rb'\{(\s*)"Error"')
 _CLOSED = {
@@ -72,13 +77,31 @@ def last_boundary(data: bytes) -> int:
     plain = -1
     for _ in range(_MOST_LINES_BACK):
         if _HEADER.match(data, at):
-            return at
+            return _before_parts(data, at)
         if plain < 0 and not _goes_on(data, at):
             plain = at
         if at == 0 or len(data) - at > _MOST_BYTES_BACK:
             break
         at = data.rfind(b"\n", 0, at - 1) + 1
     return plain if plain >= 0 else len(data)
+
+
+_MOST_PARTS = 64
+_PART = re.compile(rb"\d{4}-\d\d-\d\dT\S{8,30} std(?:out|err) P")
+_PARTS_APART = 8
+"""Lines of the other stream between two parts of one line."""
+
+
+def _before_parts(data: bytes, at: int) -> int:
+    """``at``, or where the CRI's parts begin that the line there may be the rest of."""
+    first, line = at, at
+    for distance in range(_MOST_PARTS):
+        if line == 0 or (distance >= _PARTS_APART and first == at):
+            break
+        line = data.rfind(b"\n", 0, line - 1) + 1
+        if _PART.match(data, line):
+            first = line
+    return first
 
 
 def entry_around(data: bytes, position: int, floor: int) -> tuple[int, int]:

@@ -12,8 +12,11 @@ from iluvatar_bench.bugs import (
     FileVerdict,
     KillFact,
     MissingFact,
+    SenderKind,
+    SignalFact,
     SnapshotFact,
     Target,
+    VictimFact,
 )
 
 maybe_bool = st.none() | st.booleans()
@@ -29,6 +32,7 @@ errors = st.text(max_size=30) | st.sampled_from(
         "container's cgroup is not empty: 2 process(es) found",
         "write /sys/fs/cgroup/freezer/x/cgroup.procs: no such device",
         "mkdir /x: no space left on device",
+        "container's cgroup unexpectedly frozen",
         "c did not answer an invocation (http_error): HTTP 500: ModuleNotFoundError: "
         "No module named 'csv'",
     ]
@@ -58,6 +62,23 @@ missing_facts = st.builds(
 daemon_facts = st.none() | st.builds(
     DaemonFact, pid=st.integers(1, 3), started_at=st.floats(0.0, 9.0)
 )
+small = st.integers(1, 3)
+few_ids = st.none() | st.sampled_from(["", "c", "other"])
+signal_facts = st.builds(
+    SignalFact,
+    signal=st.sampled_from([9, 15]),
+    at=times,
+    pid=small,
+    delivered=st.booleans(),
+    sender_kind=st.sampled_from(SenderKind),
+    sender_pid=small,
+    sender_command=st.sampled_from(["systemd", "runc", "x"]),
+    sender_uid=st.none() | small,
+    sender_container=few_ids,
+    sender_parent_pid=st.none() | small,
+    container_id=few_ids,
+)
+victim_facts = st.builds(VictimFact, at=times, pid=small, container_id=few_ids)
 event_facts = st.builds(
     EventFact,
     topic=st.sampled_from(["/tasks/exit", "/tasks/oom"]),
@@ -73,7 +94,7 @@ def few(facts: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...
 
 any_evidence = st.builds(
     Evidence,
-    container_id=st.text(max_size=3),
+    container_id=st.text(max_size=3) | st.just("c"),
     error=errors,
     step=st.none() | st.sampled_from(["create", "start", "alive", "invoke"]),
     step_started_at=maybe_time,
@@ -98,6 +119,14 @@ any_evidence = st.builds(
     daemon_reachable=maybe_bool,
     own_kills=few(kill_facts),
     neighbour_kills=few(kill_facts),
+    kills_known_since=maybe_time,
+    reaping_seconds=st.none() | st.floats(0, 1),
+    cgroup_shared=maybe_bool,
+    client_pid=st.none() | small,
+    restart_status=st.none() | st.sampled_from(["running", "stopped"]),
+    signals=st.none() | few(signal_facts),
+    signals_lost=st.none() | st.integers(0, 1),
+    oom_victims=st.none() | few(victim_facts),
     events=st.none() | few(event_facts),
     stderr_tail=st.text(max_size=10),
     output_free_bytes=st.none() | st.integers(0, 2**17),

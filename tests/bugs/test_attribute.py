@@ -42,6 +42,7 @@ KILLED = replace(
     exited_at=100.0,
     step="alive",
     neighbour_kills=(neighbour_kill(99.995),),
+    kills_known_since=90.0,
 )
 
 

@@ -15,6 +15,7 @@ from iluvatar_bench.bugs import (
     FileVerdict,
     KillFact,
     Mechanism,
+    SenderKind,
     Target,
     attribute,
 )
@@ -53,31 +54,57 @@ def was_collected(evidence: Evidence) -> bool:
     )
 
 
-def was_hit_by_a_neighbour(evidence: Evidence) -> bool:
-    every = [k for k in evidence.neighbour_kills if k.all_processes]
-    if evidence.exited_at is None:
-        return bool(every)
-    return (
-        evidence.exit_status == 137
-        and any(fits(kill, evidence) for kill in every)
-        and not any(kill.started_at <= evidence.exited_at for kill in own(evidence))
+def whole_record(evidence: Evidence) -> bool:
+    return evidence.signals is not None and evidence.signals_lost == 0
+
+
+def was_signalled(evidence: Evidence) -> bool:
+    return whole_record(evidence) and any(fact.delivered for fact in evidence.signals or ())
+
+
+def by_runtime_of(evidence: Evidence, *, own: bool) -> bool:
+    return any(
+        fact.sender_kind is SenderKind.RUNTIME
+        and (fact.sender_container == evidence.container_id) is own
+        for fact in evidence.signals or ()
     )
 
 
+def was_hit_by_a_neighbour(evidence: Evidence) -> bool:
+    every = [k for k in evidence.neighbour_kills if k.all_processes]
+    if whole_record(evidence) and "frozen" not in evidence.error:
+        return was_signalled(evidence) and by_runtime_of(evidence, own=False)
+    if evidence.exited_at is None:
+        return bool(every)
+    return any(
+        fits(kill, evidence) and evidence.exit_status == 128 + kill.signal for kill in every
+    ) and not any(kill.started_at <= evidence.exited_at for kill in own(evidence))
+
+
 def was_killed_by_us(evidence: Evidence) -> bool:
+    if whole_record(evidence):
+        asked = bool(own(evidence)) and by_runtime_of(evidence, own=True)
+        sent = any(fact.sender_pid == evidence.client_pid for fact in evidence.signals or ())
+        return was_signalled(evidence) and (asked or sent)
     return any(
         fits(kill, evidence) and evidence.exit_status == 128 + kill.signal for kill in own(evidence)
     )
 
 
 def was_out_of_memory(evidence: Evidence) -> bool:
+    if whole_record(evidence):
+        return any(
+            victim.pid == evidence.pid or victim.container_id == evidence.container_id
+            for victim in evidence.oom_victims or ()
+        )
     counted = evidence.oom_kills is not None and evidence.oom_kills > 0
     logged = any("oom-kill" in line or "Killed" in line for line in evidence.kernel_log or ())
     return (counted or logged) and evidence.exit_status in (137, None)
 
 
 def lost_its_shim(evidence: Evidence) -> bool:
-    return evidence.shim_alive is False and not any(fits(k, evidence) for k in own(evidence))
+    ours = any(fits(kill, evidence) for kill in own(evidence))
+    return evidence.shim_alive is False and (whole_record(evidence) or not ours)
 
 
 def lost_its_daemon(evidence: Evidence) -> bool:
@@ -87,6 +114,11 @@ def lost_its_daemon(evidence: Evidence) -> bool:
 
 
 def failed_by_itself(evidence: Evidence) -> bool:
+    if was_signalled(evidence) and any(
+        fact.sender_kind is SenderKind.PROCESS and fact.sender_container == evidence.container_id
+        for fact in evidence.signals or ()
+    ):
+        return True
     ended = evidence.exit_status is not None and evidence.exit_status <= 128
     intact = evidence.snapshot_found is True and evidence.upper_exists is not False
     absent = verdicts(evidence) == {FileVerdict.ABSENT_FROM_IMAGE}
@@ -94,7 +126,7 @@ def failed_by_itself(evidence: Evidence) -> bool:
         (ended or "HTTP 500" in evidence.error)
         and (intact or absent)
         and not verdicts(evidence) & {FileVerdict.LOST, FileVerdict.LATE}
-        and not any(fits(kill, evidence) for kill in own(evidence))
+        and (whole_record(evidence) or not any(fits(kill, evidence) for kill in own(evidence)))
     )
 
 
@@ -115,6 +147,9 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SNAPSHOT_COLLECTED: was_collected,
     Mechanism.COLLATERAL_KILL: was_hit_by_a_neighbour,
     Mechanism.OWN_KILL: was_killed_by_us,
+    Mechanism.FOREIGN_KILL: was_signalled,
+    Mechanism.UNIT_STOPPED: was_signalled,
+    Mechanism.RESTART_MONITOR: lambda evidence: evidence.restart_status == "stopped",
     Mechanism.OOM: was_out_of_memory,
     Mechanism.SHIM_DEATH: lost_its_shim,
     Mechanism.DAEMON_RESTART: lost_its_daemon,
@@ -141,10 +176,13 @@ def test_a_verdict_rests_on_facts_that_hold(symptom: BugClass, evidence: Evidenc
     assert verdict == attribute(symptom, evidence)
     assert HOLDS[verdict.mechanism](evidence)
     assert (verdict.mechanism is Mechanism.UNKNOWN) == (verdict.facts == ())
-    proven = [found for found in verdict.considered if found.proven]
-    assert [found.mechanism for found in proven[:1]] == (
+    standing = [found for found in verdict.considered if found.stands]
+    assert [found.mechanism for found in standing[:1]] == (
         [] if verdict.mechanism is Mechanism.UNKNOWN else [verdict.mechanism]
     )
+    assert verdict.proven == any(found.proven for found in standing[:1])
+    killed = {Mechanism.COLLATERAL_KILL, Mechanism.OWN_KILL, Mechanism.FOREIGN_KILL}
+    assert not (verdict.proven and verdict.mechanism in killed and not whole_record(evidence))
     assert all(found.supports for found in verdict.considered)
 
 

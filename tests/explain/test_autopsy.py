@@ -15,6 +15,7 @@ import pytest
 
 from iluvatar_bench import explain_trial, open_run
 from iluvatar_bench.bugs import BugClass, Evidence, attribute
+from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE, fitting_kills, kill_share
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import Autopsy
 from iluvatar_bench.explain.case import Actor, Case, Moment
@@ -196,6 +197,9 @@ def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult)
 
 # The rules have grown since: runs with failures that had no mechanism then and have one now.
 LEARNED = {"root-cause": ["cgroup_removed"]}
+# Recorded without the kernel's witness: where neighbours' Kills cover more than the limit of the
+# time, that one of them was the cause is now left open.
+LEFT_OPEN = ("collateral_kill", "unknown")
 
 
 @pytest.mark.parametrize("name", recorded_names())
@@ -210,8 +214,16 @@ def test_every_recorded_failure_is_judged_as_then_and_explained(name: str) -> No
         if row["mechanism"] == "unknown" != verdict.mechanism:
             learned.append(str(verdict.mechanism))
             continue
+        if (row["mechanism"], str(verdict.mechanism)) == LEFT_OPEN:
+            evidence = Evidence.from_dict(stored)
+            share = kill_share(evidence)
+            assert share is not None
+            # Or it ended later after the Kill's answer than reaping takes.
+            assert share > LARGEST_SHARE or not fitting_kills(evidence)
+            continue
         assert verdict.mechanism == row["mechanism"]
-        assert list(verdict.facts) == stored["facts"]
+        said = [fact for fact in verdict.facts if "of the time before it" not in fact]
+        assert said == stored["facts"]
     assert learned == LEARNED.get(name, [])
     for _, row in recorded.trials.drop_duplicates(["outcome", "bug_class", "mechanism"]).iterrows():
         case = explain_trial(recorded, int(row["trial"])).case

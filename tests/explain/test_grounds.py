@@ -15,6 +15,7 @@ DIED = Evidence(
     exit_status=137,
     exited_at=10.02,
     neighbour_kills=(KILL,),
+    kills_known_since=0.0,
     snapshot_key="c",
     snapshot_found=True,
     snapshot_removed_by_us=False,

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
-from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.worker_logs import LogReport, read, scan
 from iluvatar_bench.worker_logs.failures import Failures
@@ -168,8 +168,41 @@ def test_an_error_that_no_signature_knows_is_unclassified(tmp_path: Path) -> Non
         + 'time="2024-01-05T10:11:12Z" level=error msg="a daemon may complain" id=web\n'
         + '{ "Error": "nobody knows" }\n',
     )
-    assert report.failures["bug_class"].tolist() == ["unclassified"] * 3
+    assert report.failures["bug_class"].tolist() == ["unclassified"] * 4
     assert report.other_errors == 1
+    assert report.unclassified["entries"].sum() == 4
+    assert report.unclassified["failures"].sum() == 3
+
+
+def test_unknown_errors_are_grouped_by_shape_and_are_failures_of_whom_they_name(
+    tmp_path: Path,
+) -> None:
+    errors = "".join(
+        f'time="2024-01-05T10:11:1{n}Z" level=error msg="odd frob {n} of \\"x{n}\\" at /a/b{n}"\n'
+        for n in range(5)
+    )
+    kept = 'time="2024-01-05T10:12:00Z" level=error msg="cannot reach the container: frob"\n'
+    report = scan_text(tmp_path, errors + kept)
+    assert report.unclassified[["shape", "entries", "failures"]].to_numpy().tolist() == [
+        ['odd frob <n> of "<word>" at <path>', 5, 0],
+        ["cannot reach the container: frob", 1, 1],
+    ]
+    assert report.failures["bug_class"].tolist() == ["unclassified"]
+
+
+def test_of_a_silent_start_and_a_death_the_first_gives_the_class(tmp_path: Path) -> None:
+    silent = "Timeout while waiting container startup"
+    gone = "Task for container was missing when it was attempted to be deleted"
+    for first, second, expected in (
+        (silent, gone, "silent_startup"),
+        (gone, silent, "process_died"),
+    ):
+        report = scan_text(
+            tmp_path,
+            worker(f"{first} {HELLO}", at="20") + worker(f"{second} {HELLO}", at="25"),
+        )
+        assert report.failures["bug_class"].tolist() == [expected]
+        assert report.failures["entries"].tolist() == [2]
 
 
 def test_calm_lines_are_no_failure(tmp_path: Path) -> None:
@@ -264,6 +297,8 @@ def test_failures_beyond_the_limit_are_counted(tmp_path: Path) -> None:
         for _ in range(2):
             kept.add(
                 LogFailure(
+                    certainty=Certainty.CERTAIN,
+                    alternatives="",
                     bug_class=BugClass(row.bug_class),
                     rank=0,
                     container_id=row.container_id,

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_classify import CASES
 
@@ -47,6 +47,7 @@ MATCHES = st.sampled_from(SIGNATURES).flatmap(
 )
 
 
+@settings(deadline=None)  # generating a match of a long pattern takes its time
 @given(MATCHES)
 def test_whatever_matches_a_signature_contains_one_of_its_words(
     case: tuple[Signature, str],

@@ -48,7 +48,7 @@ GUNICORN = """\
 Traceback (most recent call last):
   File "/app/server.py", line 2, in <module>
     from flask import Flask
-ModuleNotFoundError: No module named 'flask'
+ModuleNotFoundError: No module named 'json'
 [2022-07-08 19:58:55 +0000] [7] [INFO] Worker exiting (pid: 7)
 [2022-07-08 19:58:55 +0000] [1] [INFO] Reason: Worker failed to boot.
 """

@@ -13,6 +13,7 @@ from iluvatar_bench.stats import rate
 from iluvatar_bench.worker_logs import failure_counts, scan, timeline
 from iluvatar_bench.worker_logs.activity import DistinctIds
 from iluvatar_bench.worker_logs.log_report import LogReport
+from iluvatar_bench.worker_logs.summary import fitting_interval
 
 GUID = "19293B05-F0B7-8235-B4FC-C24D533300"
 
@@ -72,10 +73,40 @@ def test_functions_versions_and_hours_have_their_own_denominators(report: LogRep
 
 
 def test_a_time_line_has_its_empty_intervals(report: LogReport) -> None:
-    table = timeline(report)
+    table = timeline(report, every="1h")
     assert table["shim_lost"].tolist() == [1, 1, 0, 0]
     assert table["oom_killed"].tolist() == [0, 0, 0, 1]
     assert timeline(report, every="1D")["shim_lost"].tolist() == [2]
+
+
+def test_a_time_line_of_years_has_an_interval_that_fits(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        "".join(
+            f"[{day} 10:00:00.5 +00:00] [ERROR] [m] [t1] hello-1.0-{GUID}{n}: ttrpc: closed\n"
+            for n, day in ((10, "2022-07-08"), (11, "2026-11-28"))
+        )
+    )
+    report = scan([path])
+    table = timeline(report)
+    assert table["shim_lost"].sum() == 2
+    assert len(table) <= 200
+    assert fitting_interval(report) == "28D"
+    with pytest.raises(UsageError, match="take 28D"):
+        timeline(report, every="1h")
+
+
+def test_without_a_population_there_is_no_rate(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        "".join(
+            f"[2022-07-08 10:00:00.5 +00:00] [ERROR] [m] [t1] hello-1.0-{GUID}{n}: ttrpc: closed\n"
+            for n in range(10, 15)
+        )
+    )
+    counts = failure_counts(scan([path]))
+    assert counts["failures"].tolist() == [5] and counts["of_containers"].tolist() == [5]
+    assert counts["per_container"].isna().all()
 
 
 def test_overflow_is_part_of_the_counts(report: LogReport) -> None:

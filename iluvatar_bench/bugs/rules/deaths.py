@@ -1,37 +1,56 @@
 """Rules for a process that ended: who ended it. Pure.
 
-Each names the facts for and against; two causes that fit the same death alike object to each
-other, so that neither is proven.
+Where the kernel's record is whole (``senders``) it decides. Without it, Kills that fall together
+with the exit are circumstances (``coincidence``); two causes that fit the same death alike object
+to each other, so that neither stands.
 """
 
 from __future__ import annotations
 
-import math
 import re
 
 from iluvatar_bench.bugs.evidence import Evidence, KillFact, Target
+from iluvatar_bench.bugs.rules.coincidence import (
+    FROZEN,
+    HIT_FROM_OUTSIDE,
+    KILLED_STATUS,
+    LARGEST_SHARE,
+    SIGNALLED,
+    fitting_kills,
+    kill_share,
+    kills_in_time,
+)
+from iluvatar_bench.bugs.rules.senders import (
+    Sender,
+    asked_to_end,
+    decided_by,
+    own_kill_behind,
+    time_text,
+    told,
+    witness_sees,
+)
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
+from iluvatar_bench.bugs.signals import SignalFact
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-SIGNALLED = 128
-"""Exit statuses above this are death by signal (shells' and containerd's convention)."""
-
-KILLED_STATUS = SIGNALLED + 9
-"""Death by SIGKILL, as containerd reports it."""
-
-LATE_SECONDS = 0.5
-"""How long after the answer to a Kill an exit may still be its doing: the time of an exit is that
-of the shim's reaping, which comes late on a busy host (1 to 30 ms seen as a rule). No exit is the
-doing of a Kill that had not begun: both times are of one clock."""
-
-_KILLABLE = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.CREATE_REJECTED})
+KILLABLE = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.CREATE_REJECTED})
 _DEATHS = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP})
 
+_NO_SIGNAL = "the kernel recorded no signal that ended it"
 
-def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+
+def collateral_kill(
+    symptom: BugClass, evidence: Evidence, *, largest_share: float = LARGEST_SHARE
+) -> Suspicion | None:
     """A neighbour's Kill(all) in the same cgroup, or in one above it."""
-    if symptom not in _KILLABLE:
+    if symptom not in KILLABLE:
         return None
+    if witness_sees(evidence):
+        decided = decided_by(evidence)
+        if decided is not None:
+            return _by_neighbour(*decided, evidence)
+        if not FROZEN.search(evidence.error):
+            return ruled_out(Mechanism.COLLATERAL_KILL, _NO_SIGNAL)
     found = fitting_kills(evidence)
     if not found:
         return ruled_out(Mechanism.COLLATERAL_KILL, *_no_fitting_kill(evidence))
@@ -43,7 +62,38 @@ def collateral_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     ]
     if not objections:
         supports.append("this container had not been killed by this client before")
-    return suspicion(Mechanism.COLLATERAL_KILL, supports, objections)
+    if not FROZEN.search(evidence.error):
+        said, covers_little = _share(evidence, largest_share)
+        (supports if covers_little else objections).append(said)
+    return suspicion(Mechanism.COLLATERAL_KILL, supports, objections, circumstantial=True)
+
+
+def _by_neighbour(fact: SignalFact, sender: Sender, evidence: Evidence) -> Suspicion | None:
+    """What the record says of a neighbour, with this client's Kill that its runtime carried out."""
+    if sender is not Sender.NEIGHBOUR:
+        return ruled_out(Mechanism.COLLATERAL_KILL, told(fact, evidence))
+    supports = [told(fact, evidence)]
+    for kill in reversed(evidence.neighbour_kills):
+        if kill.container_id == fact.sender_container and kill.started_at <= fact.at:
+            before = time_text(fact.at - kill.started_at)
+            what = "Kill(all)" if kill.all_processes else "Kill"
+            supports.append(
+                f"this client's {what} of {kill.container_id} in {_which_cgroup(kill, evidence)} "
+                f"had begun {before} before that"
+            )
+            break
+    return suspicion(Mechanism.COLLATERAL_KILL, supports)
+
+
+def _share(evidence: Evidence, largest: float) -> tuple[str, bool]:
+    """How much of the time neighbours' Kills cover, in words, and whether that is little."""
+    share = kill_share(evidence)
+    if share is None:
+        return "how much of the time neighbours' Kills cover is not known", False
+    said = f"neighbours' Kills cover {100 * share:.1f} % of the time before it"
+    if share <= largest:
+        return said, True
+    return f"{said}, more than {100 * largest:g} %: any kill may have fallen into one", False
 
 
 def _which_cgroup(kill: KillFact, evidence: Evidence) -> str:
@@ -56,9 +106,11 @@ def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """This client's own Kill of this container, or its own signal to the process."""
     if symptom not in _DEATHS:
         return None
+    if witness_sees(evidence):
+        return _by_us(evidence)
     fitting = [
         kill
-        for kill in _in_time(_own(evidence, Target.PROCESS), evidence)
+        for kill in kills_in_time(_own(evidence, Target.PROCESS), evidence)
         if evidence.exit_status == SIGNALLED + kill.signal
     ]
     if not fitting:
@@ -72,50 +124,108 @@ def own_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
     if kill.pid is not None and evidence.pid is not None and kill.pid != evidence.pid:
         objections.append(f"the container's process is {evidence.pid}")
-    return suspicion(Mechanism.OWN_KILL, supports, objections)
+    return suspicion(Mechanism.OWN_KILL, supports, objections, circumstantial=True)
+
+
+def _by_us(evidence: Evidence) -> Suspicion | None:
+    decided = decided_by(evidence)
+    if decided is None:
+        return ruled_out(Mechanism.OWN_KILL, _NO_SIGNAL)
+    fact, sender = decided
+    if sender is Sender.CLIENT:
+        return suspicion(Mechanism.OWN_KILL, [told(fact, evidence)])
+    if sender is Sender.OWN_RUNTIME and (kill := own_kill_behind(fact, evidence)) is not None:
+        asked = f"this client's own Tasks.Kill (signal {kill.signal}) was under way"
+        return suspicion(Mechanism.OWN_KILL, [told(fact, evidence), asked])
+    return ruled_out(Mechanism.OWN_KILL, told(fact, evidence))
 
 
 def oom(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The kernel, at the memory limit."""
     if symptom is BugClass.DAEMON_UNAVAILABLE:
         return None
-    supports = []
-    if evidence.oom_kills is not None and evidence.oom_kills > 0:
-        supports.append(f"the cgroup's oom_kill counter rose by {evidence.oom_kills}")
-    supports += [
-        f"the kernel says: {line}"
-        for line in evidence.kernel_log or ()
-        if _OOM_LINE.search(line) and _names_victim(line, evidence)
-    ]
+    victims = _victims(evidence) if witness_sees(evidence) else None
+    supports, objections = _oom_facts(evidence) if victims is None else (victims, [])
     if not supports:
-        said = ["the cgroup's oom_kill counter did not rise"] if evidence.oom_kills == 0 else []
-        return ruled_out(Mechanism.OOM, *said)
-    objections = []
+        return ruled_out(Mechanism.OOM, *_no_victim(evidence))
     if evidence.exit_status == KILLED_STATUS:
         supports.append("exit status 137 (SIGKILL)")
     elif evidence.exit_status is not None:
         objections.append(f"it ended with status {evidence.exit_status}, not by SIGKILL")
     elif symptom is not BugClass.OOM_KILLED:
         objections.append("how the process ended is not known")
+    if victims is not None:
+        decided = decided_by(evidence)
+        if decided is not None and decided[1] is not Sender.KERNEL:
+            objections.append(told(decided[0], evidence))
+        return suspicion(Mechanism.OOM, supports, objections)
     if fitting_kills(evidence):
         # A shared cgroup has one counter for all.
         objections.append("a neighbour's Kill(all) fell into the same moment")
-    if _in_time(_own(evidence, Target.PROCESS), evidence):
+    if kills_in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fell into the same moment")
-    return suspicion(Mechanism.OOM, supports, objections)
+    return suspicion(Mechanism.OOM, supports, objections, circumstantial=True)
+
+
+def _victims(evidence: Evidence) -> list[str]:
+    """The kernel's victims that are this container's own, and the counter beside them."""
+    own = [
+        f"the kernel's record: out of memory, it killed process {victim.pid} ({victim.command}) "
+        "of this container"
+        for victim in evidence.oom_victims or ()
+        if victim.pid == evidence.pid
+        or (victim.container_id is not None and victim.container_id == evidence.container_id)
+    ]
+    return own + (_counter(evidence) if own else [])
+
+
+def _no_victim(evidence: Evidence) -> list[str]:
+    if not witness_sees(evidence):
+        return ["the cgroup's oom_kill counter did not rise"] if evidence.oom_kills == 0 else []
+    others = [f"{v.pid} ({v.command})" for v in evidence.oom_victims or ()]
+    named = f"{', '.join(others)}, none of this container" if others else "nobody"
+    return [f"the kernel's record: for want of memory it killed {named}"]
+
+
+def _oom_facts(evidence: Evidence) -> tuple[list[str], list[str]]:
+    """What the counter and the kernel's log say, and that a shared counter names nobody."""
+    lines = [line for line in evidence.kernel_log or () if _OOM_LINE.search(line)]
+    named = [line for line in lines if _names_process(line, evidence)]
+    shared = _shares_cgroup(evidence)
+    if not named and not shared:
+        named = [line for line in lines if _names_cgroup(line, evidence)]
+    supports = _counter(evidence)
+    supports += [f"the kernel says: {line}" for line in named]
+    objections = []
+    if supports and shared and not named:
+        objections.append("the cgroup is shared, and nothing says whose process was killed")
+    return supports, objections
+
+
+def _counter(evidence: Evidence) -> list[str]:
+    rose = evidence.oom_kills is not None and evidence.oom_kills > 0
+    return [f"the cgroup's oom_kill counter rose by {evidence.oom_kills}"] if rose else []
 
 
 _OOM_LINE = re.compile(r"oom-kill:|[Oo]ut of memory: Killed process")
 
 
-def _names_victim(line: str, evidence: Evidence) -> bool:
+def _names_process(line: str, evidence: Evidence) -> bool:
     """Whether it is this container's process that the line says was killed."""
-    named = evidence.pid is not None and re.search(
-        rf"(?:pid=|Killed process ){evidence.pid}\b", line
-    )
-    return bool(named) or bool(
-        evidence.cgroup and re.search(rf"task_memcg={re.escape(evidence.cgroup)}(?:,|/|$)", line)
-    )
+    pid = evidence.pid
+    return pid is not None and bool(re.search(rf"(?:pid=|Killed process ){pid}\b", line))
+
+
+def _names_cgroup(line: str, evidence: Evidence) -> bool:
+    cgroup = evidence.cgroup
+    return bool(cgroup and re.search(rf"task_memcg={re.escape(cgroup)}(?:,|/|$)", line))
+
+
+def _shares_cgroup(evidence: Evidence) -> bool:
+    """Whether others may be in the cgroup: as recorded, or told by its name in older runs."""
+    if evidence.cgroup_shared is not None:
+        return evidence.cgroup_shared
+    return evidence.cgroup is not None and "/shared" in evidence.cgroup
 
 
 def shim_death(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
@@ -136,21 +246,33 @@ def shim_death(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         ]
     else:
         supports = [f"the container's shim{number} is gone, and this client ended none"]
+    if witness_sees(evidence):
+        to_shim = [f for f in evidence.signals or () if f.delivered and f.pid == evidence.shim_pid]
+        supports += [told(fact, evidence) for fact in to_shim[:1]]
+        decided = decided_by(evidence)
+        by_others = decided is not None and decided[1] not in (
+            Sender.OWN_RUNTIME,
+            Sender.NOT_KNOWN,
+        )
+        objections = [told(decided[0], evidence)] if decided is not None and by_others else []
+        return suspicion(Mechanism.SHIM_DEATH, supports, objections)
     objections = []
     if fitting_kills(evidence):
         objections.append("a neighbour's Kill(all) in the same cgroup fits this moment as well")
-    if _in_time(_own(evidence, Target.PROCESS), evidence):
+    if kills_in_time(_own(evidence, Target.PROCESS), evidence):
         objections.append("this client's own Kill fits this moment as well")
-    return suspicion(Mechanism.SHIM_DEATH, supports, objections)
+    return suspicion(Mechanism.SHIM_DEATH, supports, objections, circumstantial=True)
 
 
-def signalled_by_us(evidence: Evidence) -> bool:
-    """Whether a Kill of ours, be it of this container or of a neighbour, fits the exit's time.
-
-    A process may answer a signal by ending with a status of its own.
-    """
+def signalled_from_outside(evidence: Evidence) -> str | None:
+    """What a process that ended with a status of its own may have answered; None: nothing known."""
+    if witness_sees(evidence):
+        asked = asked_to_end(evidence)
+        return told(asked[-1], evidence) if asked else None
     neighbours = [kill for kill in evidence.neighbour_kills if kill.all_processes]
-    return bool(_in_time([*_own(evidence, Target.PROCESS), *neighbours], evidence))
+    ours = [*_own(evidence, Target.PROCESS), *neighbours]
+    fell = kills_in_time(ours, evidence)
+    return "a Kill of this client fell into the same moment" if fell else None
 
 
 def _own(evidence: Evidence, target: Target) -> list[KillFact]:
@@ -172,44 +294,10 @@ def _oom_objection(evidence: Evidence) -> list[str]:
     return []
 
 
-def _in_time(kills: list[KillFact], evidence: Evidence) -> list[KillFact]:
-    """Those that the exit can be the doing of, earliest first."""
-    exited_at = evidence.exited_at
-    if exited_at is None:
-        return []
-    fitting = [
-        kill
-        for kill in kills
-        if kill.started_at <= exited_at
-        and (kill.ended_at is None or exited_at <= kill.ended_at + LATE_SECONDS)
-    ]
-    return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
-
-
-def fitting_kills(evidence: Evidence) -> list[KillFact]:
-    """Neighbours' Kill(all) requests that can have done it, by time and status, earliest first."""
-    kills = [k for k in evidence.neighbour_kills if k.all_processes and k.target is Target.PROCESS]
-    if evidence.exited_at is not None:
-        return _in_time(kills, evidence) if evidence.exit_status == KILLED_STATUS else []
-    started_at, ended_at = evidence.step_started_at, evidence.step_ended_at
-    if started_at is None or ended_at is None:
-        return []
-    # The process never had an exit of its own to report: it was hit, or frozen, inside the
-    # step. That needs the error to say so, or a coincidence would be taken for the cause.
-    if not _HIT_FROM_OUTSIDE.search(evidence.error):
-        return []
-    fitting = [
-        kill
-        for kill in kills
-        if kill.started_at <= ended_at and (kill.ended_at is None or kill.ended_at >= started_at)
-    ]
-    return sorted(fitting, key=lambda kill: (kill.started_at, kill.container_id))
-
-
 def _no_fitting_kill(evidence: Evidence) -> list[str]:
     """Why no neighbour's Kill(all) can have done it, where that is known."""
     status = evidence.exit_status
-    if evidence.exited_at is not None and status not in (None, KILLED_STATUS):
+    if evidence.exited_at is not None and status is not None and status <= SIGNALLED:
         return [f"the process ended with status {status}, not by SIGKILL ({KILLED_STATUS})"]
     if evidence.exited_at is not None:
         return ["no Kill(all) of another container in the same cgroup fits the exit's time"]
@@ -220,30 +308,14 @@ def _no_fitting_kill(evidence: Evidence) -> list[str]:
 
 def _when(kill: KillFact, evidence: Evidence) -> str:
     if evidence.exited_at is None:
-        hit = _HIT_FROM_OUTSIDE.search(evidence.error)
+        hit = HIT_FROM_OUTSIDE.search(evidence.error)
         said = hit.group() if hit else ""
         return f"while {evidence.step} was under way, whose error says {said!r}"
     when = (
-        f"{_milliseconds(evidence.exited_at - kill.started_at)} before this exit with status "
+        f"{time_text(evidence.exited_at - kill.started_at)} before this exit with status "
         f"{evidence.exit_status}"
     )
     if kill.ended_at is not None and kill.ended_at < evidence.exited_at:
-        late = _milliseconds(evidence.exited_at - kill.ended_at)
+        late = time_text(evidence.exited_at - kill.ended_at)
         when += f", and was answered {late} before it"
     return when
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if math.isfinite(seconds) else "an unknown time"
-
-
-_HIT_FROM_OUTSIDE = re.compile(
-    # A new process that joined a cgroup which a neighbour's Kill had frozen.
-    r"unexpectedly frozen|in the paused state|from stopped to paused"
-    # The init was gone when it was to be looked at, or started.
-    r"|getting pipe fds for pid \d{1,10}: readlink"
-    r"|cannot start a stopped process|that has stopped|already dead|already running"
-    # runc 1.0 and 1.1, when the init that it has just forked goes away without a word: the end
-    # of the pipe, or an error that wraps no error.
-    r"|\bEOF\b|init-p: (?:broken pipe|connection reset)|%!w\(<nil>\)|signal: killed"
-)

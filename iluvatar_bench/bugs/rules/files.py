@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from iluvatar_bench.bugs.evidence import Evidence, FileKind, FileVerdict, MissingFact
-from iluvatar_bench.bugs.rules.deaths import SIGNALLED, signalled_by_us
+from iluvatar_bench.bugs.rules.coincidence import SIGNALLED
+from iluvatar_bench.bugs.rules.deaths import signalled_from_outside
+from iluvatar_bench.bugs.rules.senders import Sender, decided_by, told
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
@@ -125,6 +127,9 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     status = evidence.exit_status
     if symptom not in _OWN_CLASSES:
         return None
+    decided = decided_by(evidence)
+    if decided is not None and decided[1] is Sender.INSIDE:
+        return suspicion(Mechanism.OWN_ERROR, [told(decided[0], evidence)])
     supports = []
     if status is not None and status <= SIGNALLED:
         supports.append(f"the process ended by itself with status {status}")
@@ -137,8 +142,9 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
             Mechanism.OWN_ERROR, f"the process was ended by signal {status - SIGNALLED}"
         )
     objections = [_described(fact) for fact in _with(evidence, FileVerdict.LOST, FileVerdict.LATE)]
-    if signalled_by_us(evidence):
-        objections.append("a Kill of this client fell into the same moment")
+    signalled = signalled_from_outside(evidence)
+    if signalled is not None:
+        objections.append(signalled)
     if "address already in use" in evidence.stderr_tail.lower():
         # Nobody's fault that the evidence could name: not the function's, at any rate.
         objections.append("another process listens at the port it was given")

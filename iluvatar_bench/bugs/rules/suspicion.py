@@ -14,23 +14,36 @@ class Suspicion:
 
     ``supports`` are facts that speak for it, ``objections`` those that speak against it, and what
     would have to be known and is not. Without supports it says why the mechanism is ruled out.
+    ``circumstantial``: the facts fit, and a coincidence would look alike.
     """
 
     mechanism: Mechanism
     supports: tuple[str, ...]
     objections: tuple[str, ...] = ()
+    circumstantial: bool = False
 
     @property
-    def proven(self) -> bool:
+    def stands(self) -> bool:
         """Whether something speaks for it, and nothing against it."""
         return bool(self.supports) and not self.objections
 
+    @property
+    def proven(self) -> bool:
+        """Whether it stands, and by more than circumstances."""
+        return self.stands and not self.circumstantial
+
 
 def suspicion(
-    mechanism: Mechanism, supports: Sequence[str], objections: Sequence[str] = ()
+    mechanism: Mechanism,
+    supports: Sequence[str],
+    objections: Sequence[str] = (),
+    *,
+    circumstantial: bool = False,
 ) -> Suspicion | None:
     """The finding, or None where nothing speaks for the mechanism: then nobody needs to object."""
-    return Suspicion(mechanism, tuple(supports), tuple(objections)) if supports else None
+    if not supports:
+        return None
+    return Suspicion(mechanism, tuple(supports), tuple(objections), circumstantial)
 
 
 def ruled_out(mechanism: Mechanism, *facts: str) -> Suspicion | None:

@@ -44,10 +44,21 @@ async def remove_abandoned_networks() -> list[str]:
     return [*await remove_abandoned()]
 
 
+def remove_abandoned_traces() -> list[str]:
+    """Remove the kernel's traces of every owner that is gone.
+
+    Returns:
+        what could not be removed, with the reason.
+    """
+    from iluvatar_bench.host.kernel.trace_instance import remove_abandoned_instances
+
+    return remove_abandoned_instances()
+
+
 async def remove_after_owner(
     place: Place, *, log_path: Path | None, lock_seconds: float, seconds: float
 ) -> list[str]:
-    """The same, and the networks of owners that are gone, when this place's owner just died.
+    """The same, and networks and traces of owners that are gone, when this place's owner just died.
 
     What does not go at once is tried again for so many ``seconds``. For ``lock_seconds`` whoever
     holds the place's lock is waited for; a child that the owner forked may hold it for ever.
@@ -62,6 +73,7 @@ async def remove_after_owner(
             if held or time.monotonic() > lock_deadline:
                 left = await remove_abandoned_place(place, log_path=log_path)
                 left += await remove_abandoned_networks()
+                left += remove_abandoned_traces()
                 if not left or time.monotonic() > deadline:
                     return left
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,10 @@ SETTLE_SECONDS = 0.1
 """How long the output of a process that has just ended may be on its way through the shim."""
 
 MOST_EVENTS = 20
+MOST_SIGNALS = 50
+
+RESTART_LABEL = "containerd.io/restart.status"
+"""Containerd, runtime/restart/restart.go."""
 MOST_PARENTS = 64
 
 
@@ -35,13 +40,17 @@ async def collect(
     cancellation: a failure is examined best with whatever is left.
     """
     notes: list[str] = []
-    facts = _known(failing, notes)
+    facts = _known(failing, notes) | await _witnessed(failing, notes)
     for what, gather in _host_parts(client.namespace, address, failing):
         try:
             facts |= await asyncio.to_thread(gather)
         except Exception as error:
             notes.append(f"{what}: {error or type(error).__name__}")
-    asked = (("snapshot", _snapshot_facts), ("parents", _parent_facts))
+    asked = (
+        ("snapshot", _snapshot_facts),
+        ("parents", _parent_facts),
+        ("restart label", _restart_facts),
+    )
     if not failing.daemon_answers:
         notes.append("containerd was not asked: it does not answer")
         return replace(Evidence(**facts), notes=tuple(notes))
@@ -71,12 +80,37 @@ def _known(failing: FailingContainer, notes: list[str]) -> Facts:
         "cgroup": failing.cgroup,
         "own_kills": failing.own_kills,
         "neighbour_kills": failing.neighbour_kills,
+        "kills_known_since": failing.kills_known_since,
+        "reaping_seconds": failing.reaping_seconds,
+        "cgroup_shared": failing.cgroup_shared,
+        "client_pid": os.getpid(),
         "daemon_before": failing.daemon_before,
         "events": failing.events,
     }
     if failing.events_broken is not None:
         notes.append(f"events: the stream broke: {failing.events_broken}")
     return facts | _exit_facts(failing)
+
+
+async def _witnessed(failing: FailingContainer, notes: list[str]) -> Facts:
+    """What the kernel recorded; nothing, with the reason, where it cannot be asked."""
+    witness = failing.witness
+    if witness is None or failing.began_at is None:
+        return {}
+    said = await witness.testimony(
+        failing.container_id, pid=failing.pid, shim_pid=failing.shim_pid, since=failing.began_at
+    )
+    if said is None:
+        notes.append(f"no record of signals: {witness.remark or 'the witness did not answer'}")
+        return {}
+    if said.lost:
+        notes.append(f"the kernel's record lacks {said.lost} signals of this host")
+    return {
+        "signals": said.signals[:MOST_SIGNALS],
+        "signals_lost": said.lost + max(0, len(said.signals) - MOST_SIGNALS),
+        "oom_victims": said.victims[:MOST_SIGNALS],
+        "shim_ended_at": said.shim_ended_at,
+    }
 
 
 def _exit_facts(failing: FailingContainer) -> Facts:
@@ -127,6 +161,16 @@ async def _parent_facts(client: Client, failing: FailingContainer) -> Facts:
         parents.append(SnapshotFact(name, found=True, kind=str(info.kind)))
         name = info.parent
     return {"parents": tuple(parents)}
+
+
+async def _restart_facts(client: Client, failing: FailingContainer) -> Facts:
+    """What containerd's restart monitor is told to do with the container, as a rule nothing."""
+    try:
+        record = await client.containers.get(failing.container_id)
+    except NotFound:
+        return {}
+    status = record.labels.get(RESTART_LABEL)
+    return {} if status is None else {"restart_status": status}
 
 
 async def _stat(client: Client, failing: FailingContainer, name: str) -> SnapshotInfo | None:

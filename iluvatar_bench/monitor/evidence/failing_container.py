@@ -8,6 +8,7 @@ from pathlib import Path
 
 from iluvatar_bench.bugs import DaemonFact, EventFact, KillFact
 from iluvatar_bench.containerd.values import ExitStatus, Mount
+from iluvatar_bench.monitor.witness import Witness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class FailingContainer:
     when the task was created; ``daemon_before`` is who was containerd then. ``events`` are the
     container's last ones (None: nobody listened), and ``events_broken`` says why some are missing.
     ``parent`` is what the container's snapshot stands on (empty: the image's topmost layer).
-    Where containerd is known not to answer (``daemon_answers``) it is not asked.
+    Where containerd is known not to answer (``daemon_answers``) it is not asked. ``began_at`` is
+    when its life began, from when on the ``witness`` is asked about it.
     """
 
     container_id: str
@@ -46,6 +48,11 @@ class FailingContainer:
     daemon_before: DaemonFact | None = None
     events: tuple[EventFact, ...] | None = None
     events_broken: str | None = None
+    cgroup_shared: bool | None = None
+    kills_known_since: float | None = None
+    reaping_seconds: float | None = None
+    began_at: float | None = None
+    witness: Witness | None = None
     daemon_answers: bool = True
     parent: str = ""
     cwd: str = "/"

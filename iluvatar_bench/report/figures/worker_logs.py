@@ -15,14 +15,22 @@ _LONGEST_NAME = 60
 
 
 @in_style
-def plot_failures_over_time(counts: pd.DataFrame, *, every: str, axes: Axes | None = None) -> Axes:
+def plot_failures_over_time(
+    counts: pd.DataFrame, *, every: str = "auto", axes: Axes | None = None
+) -> Axes:
     """Failures per interval and class, stacked; without any, the figure says so.
 
     Args:
         counts: as of ``worker_logs.timeline``: a row an interval of length ``every`` (a pandas
             offset), a column a bug class; the index is the interval's start in UTC.
+        every: the length of an interval; by default that of the index.
         axes: where to draw; a new figure by default.
     """
+    if every == "auto":
+        freq = getattr(counts.index, "freqstr", None)
+        every = freq or "1h"
+    if not every[0].isdigit():
+        every = f"1{every}"
     axes = axes_or_new(axes, 9, 3.5)
     total = int(counts.to_numpy().sum())
     axes.set_title(f"Failures over time, UTC (n = {total})")

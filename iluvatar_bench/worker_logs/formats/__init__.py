@@ -25,8 +25,10 @@ NAMES = (*(f.NAME for f in _FORMATS), plain.NAME)
 
 # In front of a line: syslog or journald, then the CRI's own stamp.
 _ENVELOPE = re.compile(
+    r"(?:<\d{1,3}>)?(?:1 (?P<rfc5424>\d{4}-\d\d-\d\dT\S{8,30}) \S{1,64} \S{1,64} \S{1,20} \S{1,40} "
+    r"(?:-|\[[^\]\n]{1,400}\]) )?"
     r"(?:(?P<syslog>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,30})"
-    r" \S{1,64} [\w.@/-]{1,64}(?:\[\d{1,10}\])?: )?"
+    r" \S{1,64} [\w.@/:-]{1,64}(?:\[\d{1,10}\])?: |[\w.@/:-]{1,64}\[\d{1,10}\]: )?"
     r"(?:(?P<cri>\d{4}-\d\d-\d\dT\S{8,30}) std(?:out|err) [FP] )?"
 )
 
@@ -38,6 +40,6 @@ def parse_entry(text: str, clock: Clock) -> LogEntry:
     entry = next((e for f in _FORMATS if (e := f.parse(body, clock))), None)
     entry = entry or plain.parse(body, clock)
     if entry.time is None and envelope and envelope.end():
-        when, zone = clock.read(envelope["cri"] or envelope["syslog"])
+        when, zone = clock.read(envelope["cri"] or envelope["syslog"] or envelope["rfc5424"] or "")
         entry = replace(entry, time=when, zone=zone)
     return entry

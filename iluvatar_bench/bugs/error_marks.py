@@ -1,0 +1,92 @@
+"""What programs mark as an error, in the manner of each logger.
+
+For errors whose words no signature knows: they are ``unclassified``, never nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+# In front: syslog or journald (RFC 3164, ISO stamps, RFC 5424), dmesg, the CRI's stamp, the event's
+# age.
+_FRONT = r"""
+    (?:(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\ [\ \d]\d\ \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,30})
+        \ \S{1,64}\ [\w.@/:-]{1,64}(?:\[\d{1,10}\])?:\ |\ ?[\w.-]{1,40}\[\d{1,10}\]:\ )?
+    (?:<\d{1,3}>1\ \S{1,40}\ \S{1,64}\ \S{1,64}\ \S{1,20}\ \S{1,40}\ -\ )?
+    (?:\d{4}-\d\d-\d\dT\S{8,30}\ std(?:out|err)\ [FP]\ )?
+"""
+_MARK = re.compile(
+    _FRONT
+    + r"""
+    (?:
+        # logfmt: logrus, slog
+        (?:(?:time|ts)=(?:"[^"\n]{1,60}"|\S{1,60})\ )?level=(?:error|fatal|panic|ERROR|FATAL)\b
+        # klog
+      | [EF]\d{4}\ \d\d:\d\d:\d\d
+        # logrus on a terminal
+      | (?:ERRO|FATA|PANI)\[\d{1,8}\]
+        # command lines: Error: x, docker: Error response, ctr: x, npm ERR!
+      | (?:[\w.-]{1,30}:\ )?(?:Error|ERROR|error|FATAL|[Ff]atal\ error|FATAL\ ERROR)
+        (?:\ response\ from\ daemon)?:\ \S
+      | (?:ctr|crictl|nerdctl|runc|crun|youki|runsc|podman|containerd):\ \S
+      | npm\ ERR!
+        # Rust, env_logger, Python, nginx and others: a stamp, then the level
+      | \[?\d{4}[/-]\d\d[/-]\d\d[\ T][\d:.,]{8,24}\S{0,7}\]?\ {1,3}(?:\[[^\]\n]{0,80}\]\ ){0,2}
+        \[?(?:ERROR|FATAL|CRITICAL|emerg|alert|crit|error)\b
+      | \[\d{4}-[^\]\n]{6,40}\]\ (?:\[\d{1,10}\]\ )?\[(?:ERROR|FATAL|CRITICAL)
+      | \[(?:ERROR|FATAL|CRITICAL)\b
+      | (?:ERROR|FATAL|CRITICAL)(?::|\ {1,4}[\w:.]{1,80}:)
+        # nuclio
+      | \d\d\.\d\d\.\d\d\ \d\d:\d\d:\d\d\.\d{3}\ \(E\)
+        # Kubernetes events, with or without age and namespace in front
+      | \s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning\s{2,12}[A-Z][A-Za-z]{2,40}\s
+        # conmon
+      | (?:conmon\ )?[\w\ :]{0,80}<(?:error|nerror)>:
+    )
+    """,
+    re.VERBOSE,
+)
+_JSON_MARK = re.compile(
+    r"\"(?:level|severity|lvl|log\.level|levelname)\"\s{0,4}:\s{0,4}"
+    r"\"(?:error|fatal|panic|dpanic|critical|alert|emergency|err)\"",
+    re.IGNORECASE,
+)
+_PRIORITY = re.compile(r"\"PRIORITY\"\s{0,4}:\s{0,4}\"[0-3]\"")
+_RFC5424 = re.compile(r"<(\d{1,3})>1? ?")
+# Of systemd and the kernel only what is about containers and what runs them.
+_UNITS = re.compile(
+    r"systemd\[\d{1,10}\]: [^\n]{0,40}"
+    r"(?:docker|containerd|crio|libpod|faasd|k3s|kubelet|podman|nerdctl|buildkit|openfaas|fn)"
+    r"[^\n]{0,120}: (?:Failed with result|Main process exited, code=(?:killed|dumped"
+    r"|exited, status="
+    r"[1-9])|[^\n]{0,40}timed out)"
+)
+_KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
+_STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
+# A line of no logger that begins with what could not be done, behind a stamp perhaps.
+_COULD_NOT = re.compile(
+    r"(?!\s{0,8}\W?(?:WARN|Warn|warn))"
+    r"(?:\[?[\dT/: .,+-]{8,40}Z?\]? {1,3})?(?:\w{1,20}: )?"
+    r"(?:[Ff]ailed to |FAILED|[Ee]rror |[Uu]nable to |[Cc]annot |[Cc]ould not |[Ff]atal)"
+    r"|[^\n]{0,80} - error |(?:[^\n\"]{0,120}[\s\]>:])?(?:[Ee]rror|ERROR|[Ff]atal|FATAL|FAILED): \S"
+    r"|\[\d{1,2}\] System error"
+)
+_PROBE = re.compile(r"I\d{4} \d\d:[^\n]{20,80}\"Probe failed\"|[Pp]robe \w{2,12} failed")
+
+
+def error_line(text: str) -> str | None:
+    """The first line of ``text`` that its program marks as an error, or None."""
+    return next((line for line in text.split("\n") if _is_marked(line)), None)
+
+
+def _is_marked(line: str) -> bool:
+    if _MARK.match(line):
+        return True
+    if '{"' in line or line.lstrip().startswith("{"):
+        return bool(_JSON_MARK.search(line) or _PRIORITY.search(line))
+    syslog = _RFC5424.match(line)
+    if syslog and int(syslog.group(1)) % 8 <= 3:
+        return True
+    return bool(_COULD_NOT.match(line)) or any(
+        p.search(line) for p in (_UNITS, _KERNEL, _STATUS, _PROBE)
+    )

@@ -1,0 +1,100 @@
+"""What a program reports and gets over: warnings, optional parts, errors of logging itself.
+
+A missing file or module that stands in such words is no failure. Everything else in the text is.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WARNING = re.compile(
+    r"(?:^|[^\w.])(?:WARN|WARNING|Warning|warning|[A-Z]\w{0,40}Warning)\b"
+    r"|^W\d{4} \d\d:|level=warn|\"level\"\s?:\s?\"warn|: W [a-z]\w{1,30}/|\(W\)"
+)
+_OPTIONAL = re.compile(
+    r"\b(?:[Oo]ptional|[Ff]all(?:ing|s)? ?back|[Ff]allback|[Ss]kipp(?:ing|ed)|[Ii]gnor(?:ing|ed)"
+    r"|[Dd]isabl(?:ing|ed)|[Dd]efaulting to|[Cc]ontinuing without|[Rr]everting to|using defaults?"
+    r"|not installed, us(?:e|ing)|SKIPPING|IGNORED|will be (?:un)?available|instead\b)"
+)
+# The head that a level or an event puts in front, where "Warning" is the type of an event.
+_EVENT = re.compile(r"\s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning\s{2,12}[A-Z]\w{2,40}\s")
+# PHP warns of a required file just before it gives up.
+_FATAL_WARNING = re.compile(r"\b(?:require|include)(?:_once)?\(|was not loaded")
+_ERROR_HEAD = re.compile(
+    r"\s{0,8}(?:ERROR|FATAL|CRITICAL|Error|Fatal|E\d{4} |\S{0,60}level=(?:error|fatal))"
+)
+_TRACEBACK = "Traceback (most recent call last)"
+_NAME = re.compile(r"'([\w./-]{2,200})'|named (\w{2,100})")
+_MOST_LINES = 2_000
+
+
+def without_handled(text: str) -> str:
+    """``text`` without what its program got over by itself.
+
+    Left out are: Python's ``--- Logging error ---`` blocks and exceptions that it ignores; lines
+    that are warnings, or say that they do without; and a traceback directly below such a line,
+    where that line names what was missing, or the program goes on to log after it.
+    """
+    if not _may_hold(text):
+        return text
+    lines = text.split("\n")
+    if len(lines) > _MOST_LINES:
+        return text
+    kept: list[str] = []
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if line.startswith("--- Logging error ---"):
+            at = _behind_logging_error(lines, at)
+        elif line.startswith("Exception ignored in"):
+            end = _behind_traceback(lines, at + 1)
+            at = max(end, at + 1)
+        elif _gets_over(line):
+            end = _behind_traceback(lines, at + 1)
+            at = end if end > at + 1 and _is_over(line, lines, end) else at + 1
+        else:
+            kept.append(line)
+            at += 1
+    return "\n".join(kept)
+
+
+def _may_hold(text: str) -> bool:
+    return (
+        "--- Logging error ---" in text
+        or "Exception ignored in" in text
+        or _WARNING.search(text) is not None
+        or _OPTIONAL.search(text) is not None
+        or "\nW" in text
+    )
+
+
+def _gets_over(line: str) -> bool:
+    if _EVENT.match(line) or _FATAL_WARNING.search(line) or _ERROR_HEAD.match(line):
+        return False
+    return bool(_WARNING.search(line[:160]) or _OPTIONAL.search(line))
+
+
+def _behind_logging_error(lines: list[str], at: int) -> int:
+    for end in range(at + 1, min(at + 200, len(lines))):
+        if lines[end].startswith("Arguments: "):
+            return end + 1
+    return len(lines)
+
+
+def _behind_traceback(lines: list[str], at: int) -> int:
+    """Behind the traceback that begins at line ``at``; ``at`` itself if none does."""
+    if at >= len(lines) or not lines[at].lstrip().startswith(_TRACEBACK):
+        return at
+    end = at + 1
+    while end < len(lines) and lines[end][:1] in (" ", "\t"):
+        end += 1
+    return min(end + 1, len(lines))
+
+
+def _is_over(warning: str, lines: list[str], end: int) -> bool:
+    """Whether the traceback that ends before ``end`` is the warning's own."""
+    named = _NAME.search(lines[end - 1])
+    if named and (named.group(1) or named.group(2)) in warning:
+        return True
+    following = next((line for line in lines[end:] if line.strip()), "")
+    return bool(following) and not _ERROR_HEAD.match(following) and _TRACEBACK not in following

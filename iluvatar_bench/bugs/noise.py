@@ -1,0 +1,44 @@
+"""Lines that say error and harm nobody: left out before a text is judged.
+
+Each was seen in whole logs of healthy runs, or is known upstream as harmless.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NOISE = re.compile(
+    r"""
+    # the usage scan of a snapshot that has just gone (containerd pkg/cri/store/snapshot,
+    # internal/cri/store/stats)
+    [Ff]ailed\ to\ (?:get|scan|update)\ (?:the\ )?(?:disk\ )?usage\ (?:for|of)\ snapshot
+    # what the shim's delete command prints when its container has gone already (runtime/v2/shim.go)
+  | cleanup\ warnings\ time=
+  | cleaning\ up\ after\ shim\ disconnected
+  | msg=\\{0,7}"failed\ to\ delete\\{0,7}"\ cmd=
+    # the reader of a shim's log, when the shim ends (runtime/v2/binary.go)
+  | (?:shim\ log|stream)\b[^\n]{0,100}file\ already\ closed
+    # plugins that this host does without (server/server.go, tracing/plugin)
+  | skip\ (?:loading\ )?plugin
+  | no\ OpenTelemetry\ endpoint
+  | devmapper\ not\ configured
+    # before any CNI configuration is there: pods are refused by later lines, if any come
+  | failed\ to\ load\ cni\ during\ init
+    # a stream of a client that has gone (services/events, moby daemon/monitor)
+  | (?:stream|event|exec)[^\n]{0,60}context\ canceled
+    # glibc's preload of a library that this image has not
+  | from\ LD_PRELOAD\ cannot\ be\ preloaded
+    # a library that says itself what it does without
+  | SLF4J:\ (?:Failed\ to\ load\ class|Defaulting\ to)
+    # the shim's watch over memory events, when the shim ends (runtime/v2/runc/manager, cgroups)
+  | cgroups:\ epoll\ wait\\{0,7}"\ error=shutdown
+    # the same fields of a healthy container
+  | \"(?:oom_kill|failcnt)\":0
+    """,
+    re.VERBOSE,
+)
+
+
+def is_noise(line: str) -> bool:
+    """Whether a line is known to harm nobody, whatever its level."""
+    return _NOISE.search(line) is not None

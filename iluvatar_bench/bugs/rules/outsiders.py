@@ -1,0 +1,85 @@
+"""Rules for a process that was ended neither by this client nor by a neighbour of its own. Pure.
+
+They need the kernel's record: without it nobody but this client is known to have sent anything.
+"""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.rules.coincidence import SIGNALLED, fitting_kills
+from iluvatar_bench.bugs.rules.deaths import KILLABLE
+from iluvatar_bench.bugs.rules.senders import (
+    Sender,
+    decided_by,
+    own_kill_behind,
+    told,
+    witness_sees,
+)
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+
+STOPPED = "stopped"
+"""What ``containerd.io/restart.status`` says where the restart monitor is to end the task
+(containerd, runtime/restart/restart.go)."""
+
+
+def foreign_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """Another program, or another client of this containerd."""
+    if symptom not in KILLABLE or (decided := decided_by(evidence)) is None:
+        return None
+    fact, sender = decided
+    if sender is Sender.STRANGER:
+        return suspicion(Mechanism.FOREIGN_KILL, [told(fact, evidence)])
+    if _by_own_runtime(symptom, evidence) and evidence.restart_status != STOPPED:
+        asked = "this client had sent no Kill: another client of containerd had"
+        return suspicion(Mechanism.FOREIGN_KILL, [told(fact, evidence), asked])
+    return ruled_out(Mechanism.FOREIGN_KILL, told(fact, evidence))
+
+
+def unit_stopped(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """Systemd ended the container's scope, or the service that it is in."""
+    if symptom not in KILLABLE or (decided := decided_by(evidence)) is None:
+        return None
+    fact, sender = decided
+    if sender is not Sender.SYSTEMD:
+        return None
+    supports = [told(fact, evidence)]
+    if evidence.cgroup is not None and evidence.cgroup.endswith(".scope"):
+        supports.append(f"the container is in the scope {evidence.cgroup}")
+    return suspicion(Mechanism.UNIT_STOPPED, supports)
+
+
+def restart_monitor(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """Containerd's own restart monitor, which a label of the container's record sets going."""
+    if symptom is not BugClass.PROCESS_DIED or evidence.restart_status is None:
+        return None
+    label = f"the record's label containerd.io/restart.status says {evidence.restart_status!r}"
+    if evidence.restart_status != STOPPED:
+        return ruled_out(Mechanism.RESTART_MONITOR, label)
+    if witness_sees(evidence):
+        if not _by_own_runtime(symptom, evidence):
+            return None
+        decided = decided_by(evidence)
+        assert decided is not None
+        return suspicion(Mechanism.RESTART_MONITOR, [label, told(decided[0], evidence)])
+    killed = evidence.exit_status is not None and evidence.exit_status > SIGNALLED
+    objections = [] if killed else ["the process was not ended by a signal"]
+    if evidence.own_kills or fitting_kills(evidence):
+        objections.append("a Kill of this client fits this moment as well")
+    return suspicion(Mechanism.RESTART_MONITOR, [label], objections, circumstantial=True)
+
+
+def _by_own_runtime(symptom: BugClass, evidence: Evidence) -> bool:
+    """Whether somebody asked containerd to kill the container, and it was not this client.
+
+    What was being made is ended by its own runtime where that fails; and so is what has lost its
+    shim, by containerd.
+    """
+    decided = decided_by(evidence)
+    return (
+        symptom is BugClass.PROCESS_DIED
+        and decided is not None
+        and decided[1] is Sender.OWN_RUNTIME
+        and own_kill_behind(decided[0], evidence) is None
+        and evidence.shim_alive is not False
+    )

@@ -1,0 +1,65 @@
+"""The daemon is not there: it cannot be reached, or it fell."""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import Q, wording
+from iluvatar_bench.bugs.taxonomy import BugClass
+
+_NAMES = r"(?:containerd|dockerd?|crio|cri-o|k3s|k3s-agent|rke2-server|rke2-agent|podman|buildkitd)"
+
+WORDINGS = (
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"\b(?:containerd|dockerd|crio|k3s|buildkitd)\[\d{1,10}+\]: "
+        r"(?:panic: |fatal error: |unexpected fault address |SIGSEGV: |runtime: out of memory)",
+        "containerd 1.4-2.3, dockerd, CRI-O, k3s under syslog or journald",
+        "go runtime/panic.go",
+        "only under the daemon's own tag: the same words from a function are its own",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        rf"\b{_NAMES}\.service: (?:Main process exited, code=(?:killed|dumped|exited, status=[1-9])"
+        r"|Failed with result|Start request repeated too quickly"
+        r"|A process of this unit has been killed|Watchdog timeout)"
+        r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b"
+        r"|Failed to start (?:Docker Application Container Engine|containerd container runtime"
+        r"|Container Runtime Interface for OCI|Lightweight Kubernetes)",
+        "systemd 240-258",
+        "systemd src/core/service.c, src/core/job.c",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"Killed process \d{1,10}+,? \((?:containerd|dockerd|crio|k3s)\)"
+        r"|\b(?:containerd|dockerd|crio|k3s)\[\d{1,10}+\]:? (?:general protection|segfault at"
+        r"|trap invalid opcode)",
+        "linux 4.x-6.x",
+        "linux mm/oom_kill.c, arch/x86/kernel/traps.c",
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
+        rf"cannot access containerd socket {Q}"
+        r"|failed to connect to all addresses|Cannot connect to (?:the Docker daemon|Podman)"
+        r"|rootless containerd not running|the [Dd]ocker daemon is not running"
+        r"|connect to the [Dd]ocker (?:daemon|API)(?: socket)? "
+        r"|trying to connect: (?:dial unix )?[^\s\"]{0,100}containerd\.sock",
+        "containerd 1.4-2.3 clients (ctr, nerdctl, crictl, kubelet, tonic), grpcio, docker, podman",
+        "containerd client.go; containerd/containerd#10432; moby/moby#51546",
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
+        r"[Ee]rror while dialing|\bdial unix |failed to dial ",
+        "clients in Go",
+        "grpc-go internal/transport; go net/dial.go",
+        near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s|buildkitd)\.sock\b",
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
+        r"container runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"|validate (?:CRI v1 )?(?:service connection|runtime API)|container runtime is not running"
+        r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
+        r"|list pod sandbox)[^\n]{0,200}code = Unavailable"
+        r"|code = Unavailable desc = error reading from server: EOF",
+        "kubelet 1.20-1.34, crictl",
+        "kubernetes pkg/kubelet/kubelet.go, pkg/kubelet/pleg; cri-tools cmd/crictl",
+    ),
+)

@@ -1,0 +1,198 @@
+"""Files that are not there for a process, in the words of every language, shell and loader.
+
+Loader words with another cause come first: what was found and refused, or does not fit, is not
+missing.
+"""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import B, Q, wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+LOADERS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"version `(?:GLIBC|GLIBCXX|CXXABI|OPENSSL|[A-Z]{2,12})_[\w.]{1,20}+' not found"
+        r"|undefined symbol: |[Ff]atal glibc error: |CPU does not support|CPU ISA level"
+        r"|Illegal instruction",
+        "glibc 2.x",
+        "glibc elf/dl-version.c, elf/dl-lookup.c, sysdeps/x86/dl-cacheinfo.c",
+        "the file is there and does not fit: built for another library, or another processor",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.IMAGE,),
+    ),
+)
+
+PYTHON_MODULES = (
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"ModuleNotFoundError(?:: No module named [^\s\\]{1,100})?"
+        r"|No module named (?:'|\\{0,7}+\"|\b)[^\s\\]{1,100}",
+        "Python 3.6-3.14 (ImportError: No module named x before 3.6)",
+        "python Lib/importlib/_bootstrap.py; containerd/containerd#12029",
+        "the function's own missing import reads the same: evidence tells them apart",
+    ),
+)
+"""Judged further by whose module it is, see :mod:`..python_modules`."""
+
+LANGUAGES = (
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"ImportError: cannot import name ",
+        "Python 3.4-3.14",
+        "python Python/ceval.c (import_from)",
+        "`from package import module` says this when module.py is gone, and then even calls it a "
+        "circular import if the package is still being imported",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"(?:FileNotFoundError|OSError|IOError): \[Errno 2\]"
+        r"|can't open file [^\n]{1,300}\[Errno 2\] No such file or directory",
+        "Python 3.3-3.14",
+        "python Objects/exceptions.c, Modules/main.c",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"PackageNotFoundError: |DistributionNotFound: |LookupError: unknown encoding: "
+        r"|init_fs_encoding: failed to get the Python codec|ZoneInfoNotFoundError"
+        r"|Could not find platform (?:in)?dependent libraries|TemplateNotFound: "
+        r"|Could not find a suitable TLS CA certificate bundle",
+        "Python 3.7-3.14",
+        "python Lib/importlib/metadata, Python/codecs.c, Python/pylifecycle.c, Modules/getpath.py",
+        "late look-ups of the standard library: metadata, codecs, the library itself",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"Cannot find module ['\"\\]{1,8}(?:file:/|\.{0,2}/|[A-Z]:)"
+        r"|\bENOENT: no such file or directory, |\benoent Could not read |Module not found \"file:",
+        "Node 8-24, Deno, npm",
+        "node lib/internal/modules/cjs/loader.js, lib/internal/fs/utils.js",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"Cannot find module ['\"\\/.@\w]|\b(?:ERR_)?MODULE_NOT_FOUND\b"
+        r"|Cannot find package ['\"\\]|Runtime\.ImportModuleError|Unable to import module '",
+        "Node 8-24 (CommonJS and ES modules), Bun, AWS Lambda",
+        "node lib/internal/modules/cjs/loader.js, lib/internal/modules/esm/resolve.js",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"\b(?:ClassNotFoundException|NoClassDefFoundError)\b|java/lang/NoClassDefFoundError"
+        r"|Could not find or load main class|Unable to access jarfile|could not find lib(?:java"
+        r"|jvm)"
+        r"|Could not find Java SE Runtime|UnsatisfiedLinkError: (?:no |Can't load|/)"
+        r"|\bNoSuchFileException: |java\.io\.FileNotFoundException: |module\.FindException: "
+        r"|Failed setting boot class path|JAVA_HOME is (?:not set|set to an invalid)",
+        "OpenJDK 8-25, GraalVM",
+        "openjdk src/java.base/share/native/libjli/java.c, java.lang.ClassLoader, java.nio.file",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"required library libhostfxr|library '?libhostpolicy|libhost(?:fxr|policy)\.so[^\n]{0,80}"
+        r"not (?:be )?found|Could not load file or assembly|application to execute does not exist"
+        r"|You must install (?:or update )?\.NET"
+        r"|framework '[^'\n]{1,80}+', version [^\n]{1,60} was not"
+        r"|DllNotFoundException: |Unable to load DLL '|[Uu]nable to load shared library '"
+        r"|find a valid ICU package"
+        r"|System\.IO\.(?:File|Directory)NotFoundException",
+        ".NET Core 2.1-10",
+        "dotnet/runtime src/native/corehost, src/coreclr/binder",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"cannot load such file -- |\(LoadError\)|in locally installed gems|Gem(?:::MissingSpec"
+        r"|::LoadError|NotFound)|Could not find gem '|Could not locate Gemfile"
+        r"|bundler: (?:command not found|failed to load command)|` ?was not loaded"
+        r"|' were not loaded"
+        r"|' was not loaded",
+        "Ruby 2.5-3.4, RubyGems, Bundler",
+        "ruby lib/rubygems/core_ext/kernel_require.rb, load.c, gem_prelude.rb; rubygems bundler",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"Failed opening required '|(?:require|include)(?:_once)?\([^\n)]{1,300}\): "
+        r"[Ff]ailed to open stream|Could not open input file: "
+        r"|Error: Class [\"'\\][^\n]{1,120} not found"
+        r"|PHP Fatal error:[^\n]{1,200}No such file or directory",
+        "PHP 5.6-8.4",
+        "php main/fopen_wrappers.c, main/streams, Zend/zend_execute.c, sapi/cli/php_cli.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"Can't locate \S{1,120}+ in @INC|Can't open perl script|there is no package called "
+        r"|cannot open file '[^'\n]{1,300}+': No such file or directory"
+        r"|\bmodule '[^'\n]{1,120}+' not found:|\blua[\d.]{0,4}+: cannot open "
+        r"|module \S{1,120}+ is not available\)|does not exist \(No such file or directory\)"
+        r"|\{load_failed,\[|init terminating in do_boot",
+        "Perl 5, R 3-4, Lua 5.1-5.4, Elixir, Erlang, GHC",
+        "perl pp_ctl.c; R src/library/base/R/library.R; lua loadlib.c; otp erts/preloaded/src/init",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"plugin\.Open\([^\n]{1,300}(?:realpath failed|cannot open|no such file)"
+        r"|(?:panic|FATAL|fatal|error)\b[^\n]{0,40}: (?:open|stat"
+        r"|lstat) [^\s:]{1,300}+: no such file"
+        r"|Os \{ code: 2, kind: NotFound|unknown time zone |\(2: No such file or directory\)"
+        r"|x509: failed to load system roots",
+        "Go 1.18-1.25, Rust, nginx",
+        "go plugin/plugin_dlopen.go, os/error.go; rust library/std/src/io; nginx ngx_files",
+    ),
+)
+
+PROGRAMS = (
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"error while loading shared libraries:|cannot open shared object file"
+        r"|Error loading shared library [^\s:]{1,200}+:",
+        "glibc 2.x, musl 1.x",
+        "glibc elf/dl-load.c; musl ldso/dynlink.c",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"Error relocating [^\n]{1,300}: symbol not found|symbol lookup error: ",
+        "musl 1.x, glibc",
+        "musl ldso/dynlink.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.IMAGE,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        rf"exec: {Q}[^\"\\\n]{{1,300}}+\\{{0,7}}+\": "
+        r"(?:stat [^\s:]{1,300}+: no such file or directory|executable file not found)"
+        r"|(?<!fork/)\bexec:? /[^\s:]{1,300}+: no such file or directory"
+        r"|exec user process caused:? \\{0,7}+\"?no such file or directory"
+        r"|failed to load /[^\s:]{1,300}+: no such file or directory",
+        "runc 1.0-1.5, runsc, containerd 1.4-2.3",
+        "go os/exec (lp_unix.go); runc libcontainer/standard_init_linux.go; containerd/nerdctl#236",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        rf"executable file {Q}[^\s\"`']{{1,200}}+{Q} not found"
+        r"|open executable: No such file or directory|executable for container process not found"
+        rf"|exec container process {Q}[^\s\"`']{{1,200}}+{Q}: No such file or directory"
+        r"|exec(?:ute)? '?[^\s']{1,200}'? ?failed: No such file"
+        r"|can't execute '[^'\n]{1,200}+': No such"
+        r"|ContainerCannotRun[^\n]{0,200}no such file",
+        "crun 0.15-1.x, youki, tini, dumb-init, busybox",
+        "crun src/libcrun/container.c, src/libcrun/utils.c; youki libcontainer/src/workload",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        rf"{B}(?:sh|bash|ash|dash|zsh|ksh): (?:line )?(?:\d{{1,6}}+: )?[^\s:]{{1,200}}+: "
+        r"(?:command )?not found"
+        r"|: (?:line )?\d{1,6}+: [^\s:]{1,200}+: (?:command )?not found"
+        r"|: line \d{1,6}+: /[^\s:]{1,200}+: No such file or directory"
+        r"|/usr/bin/env: [^\n]{1,80}: No such file or directory"
+        r"|(?:no such file or directory|command not found): (?:bundle|node|python3?|java|ruby)\b",
+        "dash, bash, busybox, zsh, coreutils",
+        "dash src/exec.c; bash execute_cmd.c; busybox shell/ash.c; coreutils src/env.c",
+    ),
+)

@@ -1,0 +1,52 @@
+"""Memory that ran out, and nodes that made room."""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+WORDINGS = (
+    wording(
+        BugClass.OOM_KILLED,
+        r"\bOOMKilled\\{0,7}+\"?\s{0,2}[:=]\s{0,2}true"
+        r"|[Rr]eason\\{0,7}+\"?[:=]\s{0,12}\\{0,7}+\"?OOMKilled\b"
+        r"|\bOOMKilled\b(?!\\{0,7}+[\"']?\s{0,2}[:=])"
+        r"|container init was OOM-killed|OOM: the memory limit could be too low"
+        r"|[Mm]emory cgroup out of memory|oom-kill:constraint=CONSTRAINT_MEMCG|invoked oom-killer"
+        r"|[Oo]ut of memory: Kill(?:ed)? process|oom_reaper: reaped process"
+        r"|killed by the OOM killer|Failed with result 'oom-kill'"
+        r"|Runtime\.OutOfMemory|OutOfMemoryError: Container killed|OutOfMemory: Container",
+        "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
+        "linux mm/oom_kill.c; opencontainers/runc#2812; containers/crun#635",
+        '"OOMKilled": false says that it was something else',
+    ),
+    wording(
+        BugClass.OOM_KILLED,
+        r"TaskOOM event|\bcontainer oom [0-9a-f]{6,64}\b|\bOOMKilling\b|Got sys oom event"
+        r"|Created an OOM event|/tasks/oom\b",
+        "containerd 1.4-2.3, dockerd, kubelet",
+        "containerd pkg/cri/server/events.go; moby daemon/events; kubernetes pkg/kubelet/oom",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.OOM_KILLED,
+        r"systemd-oomd(?:\[\d{1,10}+\]:)? [Kk]illed |due to memory pressure for ",
+        "systemd 248-258",
+        "systemd src/oom/oomd-util.c, oomd-manager.c",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.EVICTED,),
+    ),
+    wording(
+        BugClass.EVICTED,
+        r"The node was low on resource|(?:\bReason:\s{1,20}|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?)"
+        r"Evicted\b|(?<=Warning  )\s{0,8}+Evicted\b|[Ee]viction manager: (?:must evict|pod)"
+        r"|pod is evicted|local storage usage exceeds|EvictionThresholdMet"
+        r"|[Pp]reempted by (?:a )?pod"
+        r"|Preempted\s{1,8}|ExceededGracePeriod|[Ee]xceeded its (?:local )?ephemeral"
+        r"|TaintManagerEviction|[Uu]sage of EmptyDir volume [^\n]{1,100} exceeds",
+        "kubelet 1.12-1.34, kube-scheduler",
+        "kubernetes pkg/kubelet/eviction, pkg/scheduler/framework/preemption",
+        told_calmly=True,
+    ),
+)

@@ -1,0 +1,350 @@
+"""Processes that ended, never became ready, or did not answer."""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import NL, B, Q, wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+_WHOM = r"(?:[Cc]ontainer|[Ff]unction|[Tt]ask|[Aa]ction|[Pp]od|[Ww]orker|[Hh]andler|[Ss]andbox)"
+_SIGNALLED = r"(?:13[0-9]|14[0-3])"
+"""128 + a signal's number: SIGINT to SIGTERM, as shells, Docker and the CRI report it."""
+
+DEATHS = (
+    wording(
+        BugClass.PROCESS_DIED,
+        r"Error trying to read container (?:[^\n]{1,200} )?/proc/[^\s/]{1,12}/statm",
+        "Iluvatar worker, 2022 to today",
+        "COS-IN/iluvatar-faas containers/structs.rs, containerd/containerd.rs",
+        "the memory monitor finds no process any more",
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"Removing an unhealthy container|Returned container is unhealthy, sending for removal",
+        "Iluvatar worker, 2022 to today",
+        "COS-IN/iluvatar-faas containermanager.rs, containerd/containerd.rs",
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"\bNoSuchProcess\b|process no longer exists",
+        "psutil 5-7",
+        "psutil psutil/_exceptions.py",
+        "the watched process went",
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"/proc/\d{1,10}+/(?:stat|statm|status|smaps|smaps_rollup|cgroup|io|fd)\b",
+        "procfs readers",
+        "linux fs/proc/base.c (ENOENT at open, ESRCH at read)",
+        "the same",
+        near=r"[Nn]o such (?:file|process)",
+        within=100,
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"Worker \(pid:\d{1,10}\) was (?:sent SIGKILL|terminated due to signal)"
+        r"|Child process \[\d{1,10}+\] died|WorkerLostError|BrokenProcessPool"
+        r"|[Tt]erminated by SIG[A-Z]{3,5}; not expected"
+        r"|Language [Ww]orker [Pp]rocess exited|exited with error: signal: "
+        r"|[Rr]untime process terminated unexpectedly|[Uu]nexpected termination of child process"
+        r"|pod has been terminated|container is gone|exited unexpectedly with signal",
+        "gunicorn 20-23, uvicorn, celery, supervisord, Azure Functions, AWS Lambda, nuclio",
+        "gunicorn gunicorn/arbiter.py; encode/uvicorn supervisors/multiprocess.py; "
+        "Azure/azure-functions-host#3551; nuclio pkg/processor/runtime/rpc",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"cannot exec in a stopped (?:container|state)|in CONTAINER_EXITED state"
+        r"|[Cc]ontainer \S{1,80}+ is not running|[Nn]o running task found"
+        r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
+        r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
+        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state",
+        "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
+        "containerd pkg/process/init_state.go; moby daemon/exec.go; kubernetes pkg/kubelet",
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        rf"[Ee]xit ?[Cc]ode\\{{0,7}}+\"?\s{{0,2}}[:=]\s{{0,12}}{_SIGNALLED}\b"
+        rf"|\b[Ee]xit[_ ]?(?:code|status)\\{{0,7}}+\"?[:= ]{{1,3}}{_SIGNALLED}\b"
+        rf"|[Ee]xited with (?:code |status |non-zero exit (?:code|status):? ?)?{_SIGNALLED}\b"
+        rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
+        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: Main process exited, "
+        r"code=(?:killed|dumped)",
+        "Docker, containerd, nerdctl, podman, conmon, crictl, kubectl, compose",
+        "moby daemon/monitor.go; containerd api/events/task.proto; kubernetes core/v1 types.go",
+        "ended by a signal; that it was not the memory limit is said elsewhere in the text, or not",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.OOM_KILLED,),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"of signal 15 - using the force|State 'stop-sigterm' timed out\. Killing"
+        r"|did not (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of (?:signal"
+        r"|SIGTERM)",
+        "dockerd, systemd",
+        "moby daemon/stop.go; systemd src/core/service.c",
+        "killed after its grace period",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"kernel: [^\n]{0,40}\]: segfault at |kernel: traps: [^\n]{1,60}\] (?:trap"
+        r"|general protection)"
+        r"|\]: segfault at [0-9a-f]{1,16}+ ip ",
+        "linux 4.x-6.x",
+        "linux arch/x86/mm/fault.c, arch/x86/kernel/traps.c",
+    ),
+)
+
+ENDS_WITH_WORDS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"Traceback \(most recent call last\)|{B}(?:SyntaxError|IndentationError): "
+        r"|Worker failed to boot|Failed to find attribute '|Connection in use: \("
+        r"|Error loading ASGI app|Application startup failed",
+        "Python 3.3-3.14, gunicorn 20-23, uvicorn",
+        "python Lib/traceback.py; gunicorn gunicorn/arbiter.py, gunicorn/sock.py",
+        "a traceback that names no missing file: the function's own fault, unless evidence objects",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |UnhandledPromiseRejection"
+        r"|JavaScript heap out of memory|Reached heap limit|Java heap space",
+        "Node 8-24, JVM",
+        "node lib/internal/errors.js, lib/internal/process/promises.js",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"Segmentation fault|{B}(?:panic|fatal error): |Exception in thread {Q}"
+        r"|thread '[^'\n]{1,60}+' [^\n]{0,14}panicked at|\bpanicked at "
+        r"|terminate called after throwing|stack smashing detected"
+        r"|double free or corruption|[Cc]ore dumped|free\(\): invalid",
+        "any program",
+        "go runtime/panic.go; rust std/src/panicking.rs; openjdk Thread.java; glibc malloc.c",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"UnsupportedClassVersionError|BeanCreationException|APPLICATION FAILED TO START"
+        r"|fatal error has been detected by the Java|insufficient memory for the Java Runtime"
+        r"|Invalid or corrupt jarfile|Could not create the Java Virtual Machine"
+        r"|Unhandled exception\. |Exception: [^\n]{0,300}+\n\s{1,8}+at "
+        r"|\((?:NoMethodError|NameError|ArgumentError|TypeError|RuntimeError|SyntaxError"
+        r"|KeyError)\)"
+        r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
+        r"|: attempt to (?:index|call|perform|compare|concatenate) |stack traceback:|\*\* \(EXIT"
+        r"|application_start_failure"
+        r"|nginx: \[emerg\]|Kernel pid terminated",
+        "JVM, Spring, .NET, Ruby, PHP, Perl, R, Lua, Erlang, nginx",
+        "openjdk libjli/java.c; dotnet/runtime; php main/main.c; perl perl.c; R src/main; lua.c",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"[Aa]ddress (?:is )?already in use|\bEADDRINUSE\b|[Pp]ort \d{1,5}+ (?:is"
+        r"|was) already in use"
+        r"|bind: (?:[Pp]ermission denied|cannot assign)|EACCES: permission denied, ",
+        "any server",
+        "glibc sysdeps errlist; linux EADDRINUSE",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"; stderr '[^']{0,300}(?:[Ee]rror|ERROR|[Ee]xception|FATAL|CRITICAL)\b",
+        "Iluvatar worker, 2022",
+        "COS-IN/iluvatar-faas containers/structs.rs",
+        "not ready in time, and its standard error says why",
+    ),
+)
+
+SHAPES = (
+    wording(
+        BugClass.PROCESS_DIED,
+        r"unexpectedly|\bcrashed\b|was killed\b|no longer running|has (?:exited|died|crashed)\b"
+        r"|is not alive|disappeared\b|vanished\b|exited prematurely",
+        "any orchestrator",
+        "the shape of a death: whom, and that it ended though nobody asked it to",
+        near=rf"\b{_WHOM}s?\b|[Pp]rocess\b|\bPID\b|\bpid\b",
+        within=80,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.OOM_KILLED),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"(?m:^Killed$)|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
+        "bash, dash, busybox",
+        "bash jobs.c; linux SIGKILL",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.OOM_KILLED,),
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
+        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim",
+        "any orchestrator",
+        "the shape of a start that nothing was heard of",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.DEADLINE, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
+        r"|[Bb]ad [Gg]ateway"
+        r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server",
+        "any gateway",
+        "the shape of an answer that did not come",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED,),
+    ),
+)
+
+UNCAUGHT = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\bUncaught (?:Exception|\w{0,20}Error)\b"
+        r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION",
+        "any language",
+        "an exception that nobody caught; where it came from is not in the text",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit",
+        "any supervisor",
+        "ended by itself with an error; whether it was ready by then is not in the text",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+)
+
+SILENT = (
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"Timeout while (?:reading inotify events|monitoring logs) for (?:docker )?container"
+        r"|Timeout while waiting container startup|Broken file waiting on container startup",
+        "Iluvatar worker, 2022 to today",
+        "COS-IN/iluvatar-faas containers/structs.rs, containerd/containerd.rs, docker/docker.rs",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"cannot start a stopped process|cannot start a container that has stopped"
+        r"|container process is already dead|is not in created state",
+        "containerd 1.4-2.3, runc 1.0-1.5, crun",
+        "containerd pkg/process/init_state.go; runc start.go; opencontainers/runc#5151",
+        "init ended between create and start: a neighbour's Kill, or too little memory",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Cc]ontainer initialization timed out|time limits of \d{1,9}+ \w{1,15}+ during initiali"
+        r"|activationInit_finish[^\n]{0,40}timed|initiali[sz]ation result: ConnectionError"
+        r"|/init\b[^\n]{0,40}(?:timed out|no response)|[Ii]nitial scale was never achieved"
+        r"|timed out waiting for uds socket",
+        "Fn, OpenWhisk, Knative",
+        "fnproject/fn api/models/error.go; apache/openwhisk common/scala Messages.scala; "
+        "knative/serving pkg/reconciler/revision; fnproject/fn#1333; apache/openwhisk#3203",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"Container wasn't healthy in time|Function wasn't ready in time"
+        r"|(?:Starting|Initializing) worker process failed|start a new language worker"
+        r"|start language worker process|language worker restart retry count"
+        r"|initialized language workers|StartWorkerProcessAsync"
+        r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
+        r"|failed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
+        r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
+        r"|failed to bind to \$PORT within|[Ww]ithin the allocated timeout",
+        "nuclio, Azure Functions and App Service, Cloud Run, AWS Lambda, Heroku",
+        "nuclio pkg/platform/local; Azure/azure-functions-host#5233; nuclio/nuclio#1816",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Ss]tartup probe (?:failed|errored)|failed startup probe, will be restarted"
+        r"|health check never passed|never became (?:ready|healthy)",
+        "kubelet 1.18-1.34, Docker Swarm",
+        "kubernetes pkg/kubelet/prober",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Tt]imed out|[Tt]imeout (?:waiting|while|after|for) |[Tt]imeout: |, timeout\b"
+        r"|(?:ready|healthy|started?|up) (?:in time|within)\b|waited too long for"
+        r"|within the timeout",
+        "Fission, OpenFaaS, faasd, nuclio, OpenLambda, Tekton, AWS App Runner",
+        "the shape of a readiness deadline: whom, ready or started, and a time that ran out",
+        near=r"to be(?:come)? (?:ready|healthy|up|running)|to (?:start|come up|get ready)\b"
+        r"|\bnever became|\bnot (?:become |be |get )?(?:ready|healthy|started)|\breadiness\b"
+        r"|\bready\b|\bhealthy\b|did not (?:appear|come up)|create deployment",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.DEADLINE, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
+        r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
+        r"|has timed out progressing|is unhealthy\b|min_healthy_time|failed to specialize pod"
+        r"|failed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
+        r"|waiting for available replicas",
+        "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",
+        "kubernetes pkg/kubelet/prober; apache/openwhisk Messages.scala",
+        "not ready yet, or not in time; why is not in the text",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
+    ),
+)
+
+AFTERMATH = (
+    wording(
+        BugClass.PROCESS_DIED,
+        r"Task for container was missing when it was attempted to be (?:killed|delete)"
+        r"|unable to find task",
+        "Iluvatar worker, 2022 to today; faasd",
+        "COS-IN/iluvatar-faas containermanager.rs, containerd/containerd.rs",
+        "also what is met after a start that timed out: that came first",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"Back-off restarting failed container|\bCrashLoopBackOff\b"
+        r"|[Bb]ack-off \S{1,12}+ restarting",
+        "kubelet",
+        "kubernetes pkg/kubelet/kuberuntime/kuberuntime_manager.go",
+        "ended again and again; why is not in the text",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\bExit Code:\s{1,12}[1-9]\d?\b(?!\d)|Exited \([1-9]\d?\)|exitCode=[1-9]\d?\b(?!\d)"
+        r"|ExitCode\\{0,7}+\": ?[1-9]\d?\b(?!\d)|exited with (?:code|status) [1-9]\d?\b(?!\d)",
+        "Docker, containerd, kubectl, compose",
+        "moby daemon/monitor.go; kubernetes core/v1 types.go",
+        "ended by itself with an error; whether it was ready by then is not in the text",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED,),
+    ),
+)
+
+UNANSWERED = (
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"HTTP error when trying to connect to container|Error reading text data from container"
+        r"|\[CRITICAL\] WORKER TIMEOUT \(pid:|Task timed out after [\d.]{1,12}+ seconds"
+        r"|FunctionInvokeExecutionTimeout|time limits of \d{1,9}+ \w{1,15}+(?! during)"
+        r"|killed by exec_timeout",
+        "Iluvatar worker, 2022 to today; gunicorn 20-23; AWS Lambda, Fn, OpenWhisk, of-watchdog",
+        "COS-IN/iluvatar-faas clients/http_client.rs; gunicorn gunicorn/arbiter.py",
+    ),
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"[Uu]pstream (?:HTTP )?request(?: error)?|upstream prematurely closed"
+        r"|connecting to upstream"
+        r"|reading response header from upstream|Can't reach service for: |reverse proxying request"
+        r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
+        r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
+        r"|error sending request to function",
+        "faasd, OpenFaaS, of-watchdog, nginx, Knative, kubelet, nuclio",
+        "openfaas/faasd pkg/provider; nginx src/http/ngx_http_upstream.c; kubernetes prober",
+        told_calmly=True,
+    ),
+)

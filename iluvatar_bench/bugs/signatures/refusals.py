@@ -1,0 +1,164 @@
+"""Runtimes and shims: a container that is refused, a cgroup that cannot be had, a shim that went.
+
+Of runc, and of those that do without its wrapping: crun, runsc, youki, kata; podman, conmon, CRI-O.
+"""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import Q, wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+REMOVALS = (
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"[Dd]evice or resource busy|[Dd]irectory not empty",
+        "linux EBUSY, ENOTEMPTY; whoever removes",
+        "linux fs/namei.c, fs/namespace.c",
+        near=r"[Rr]emov|[Dd]elet|unlinkat|unmount|rmdir|replacing mount point|[Tt]ear",
+    ),
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"failed to remove (?:root filesystem|container|sandbox|cgroup|paths)"
+        r"|[Ff]ailed to [Rr]emove paths|unable to (?:destroy container"
+        r"|remove (?:container's )?cgroup"
+        r"|remove filesystem)|cannot (?:remove|delete) (?:the )?(?:container|cgroup|pod|a )"
+        r"|failed to (?:unmount|umount|delete|clean ?up) (?:rootfs|target|task|shim|container"
+        r"|cgroup"
+        r"|sandbox|bundle|dead shim)|RemoveContainer for [^\n]{1,120} failed"
+        r"|RemovePodSandbox [^\n]{1,120} failed|task must be stopped before deletion"
+        r"|removal of container \S{1,80}+ is already in progress|already in removing state"
+        r"|\bcontainer \S{1,80}+ (?:cannot be removed|is marked for removal)"
+        r"|KillContainerError|unknown error after kill|UnmountVolume\.TearDown failed"
+        r"|runc delete failed|paused containers cannot be removed",
+        "runc 1.0-1.5, crun, youki, containerd 1.4-2.3, dockerd, podman, kubelet",
+        "runc libcontainer/state_linux.go; moby daemon/delete.go; containers/podman libpod",
+    ),
+)
+
+CGROUPS = (
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"/sys/fs/cgroup/|apply cgroup configuration",
+        "runc 1.0-1.5, crun",
+        "linux kernel/cgroup/cgroup.c (ESRCH)",
+        "the cgroup is there, and init was killed before it could join: a neighbour's Kill",
+        near=r"[Nn]o such process",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r'(?<!level=warning msg=")(?<!level=warning msg=\\")(?<!level=warning msg=\\\\\\")'
+        r"(?<!WARN\[0000\] )container's cgroup is not empty: \d{1,10} process",
+        "runc 1.2-1.5; runc 1.1.6-1.1.x only warns, and that warning is no failure",
+        "runc libcontainer/factory_linux.go; opencontainers/runc#3223, #3132, #3828",
+        "mechanism cgroup_occupied",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"container's cgroup unexpectedly frozen",
+        "runc 1.1-1.5, crun since 2026-09",
+        "runc libcontainer/factory_linux.go; opencontainers/runc#3131; containers/crun#2243",
+        "the shared cgroup was being frozen for a neighbour's Kill(all)",
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        r"sd-bus \w{1,12}|[Ii]nteractive authentication required"
+        r"|was already loaded or has a fragment file|cgroup\.subtree_control"
+        r"|cannot enter cgroupv2|in an invalid state|domain controllers"
+        r"|requested cgroup controller [^\n]{1,60} is not available"
+        r"|(?:unable to|cannot) start unit |systemd error: |no cgroup mount found"
+        r"|cgroup mountpoint does not exist|expected cgroupsPath to be of format"
+        r"|cannot set up cgroup|configuring cgroup|top level QOS containers"
+        r"|cgroups exist and are correctly applied|root container \[[^\]\n]{1,60}+\] doesn't exist",
+        "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
+        "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
+        "google/gvisor#8111, #13301",
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        r"setting cgroup config|failed to (?:create|apply|join|set ?up|write)[^\n]{0,60} cgroup"
+        r"|libcgroups?::[^\n]{1,60}(?:failed|error)|open cgroups? file",
+        "runc 1.0-1.5, crun, youki, conmon, systemd",
+        "runc libcontainer/cgroups/file.go; youki crates/libcgroups; conmon src/cgroup.c",
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        r"/sys/fs/cgroup/|creating cgroup director",
+        "runc 1.0-1.5, crun, youki, kubelet",
+        "runc libcontainer/cgroups/file.go; linux kernel/cgroup",
+        near=r"[Nn]o such (?:file|device)|[Pp]ermission denied|resource busy|[Ii]nvalid argument"
+        r"|[Cc]annot allocate|not supported|[Ff]ile exists|[Rr]ead-only",
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        r"unable to apply cgroup configuration|applying cgroup configuration",
+        "runc 1.0-1.5",
+        "runc libcontainer/process_linux.go",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+)
+
+RUNTIMES = (
+    wording(
+        BugClass.CREATE_REJECTED,
+        rf"exec: {Q}(?:[^\s\"]{{0,200}}/)?(?:runc|crun|runsc|youki)\\{{0,7}}+\":"
+        r"|unknown or invalid runtime name|[Uu]nable to retrieve OCI runtime error"
+        r"|default OCI runtime \S{1,60}+ not found",
+        "containerd 1.4-2.3, dockerd, podman",
+        "containerd pkg/process/init.go (`unable to retrieve OCI runtime error`)",
+        "the runtime itself is not installed: nothing is missing in the image",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"fork/exec ",
+        "containerd 1.0-2.3, dockerd",
+        "go os/exec",
+        "the same, where the daemon forks the runtime by its path",
+        near=r"/(?:docker-)?(?:runc|crun|runsc|youki)[\w.-]{0,40}: ",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"failed to reserve (?:container|sandbox) name|(?:error )?reserving (?:ctr|pod) name"
+        r"|container name [^\n]{1,120} is already in use|name is reserved for"
+        r"|container with (?:given ID already|id) exists",
+        "containerd CRI 1.4-2.3, CRI-O, docker, podman, runc",
+        "containerd/containerd#4604; amazonlinux/amazon-linux-2023#1097; cri-o/cri-o#7263",
+        "left over from an earlier create that ran out of time",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        rf"\b(?:container|task) {Q}?[\w.-]{{1,128}}+\\{{0,7}}+[\"`]?:? already exists",
+        "containerd 1.4-2.3, crun",
+        "containerd metadata/containers.go, services/tasks/local.go",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"CreateContainerConfigError|CreateContainerError|RunContainerError|couldn't find key \S"
+        r"|(?:secret|configmap) \\{0,7}+\"[^\"\n]{1,120}\" not found|MountVolume\.SetUp failed"
+        r"|bind source path does not exist|invalid mount config for type",
+        "kubelet 1.12-1.34, docker",
+        "kubernetes pkg/kubelet/kuberuntime; moby volume/mounts/linux_parser.go",
+    ),
+)
+
+SHIMS = (
+    wording(
+        BugClass.SHIM_LOST,
+        r"ttrpc: (?:closed|server closed|client shutting down)",
+        "containerd 1.2-2.3",
+        "ttrpc client.go (ErrClosed); containerd/containerd#4198, #1935",
+    ),
+    wording(
+        BugClass.SHIM_LOST,
+        r"failed to (?:start|load|connect to|kill) (?:the )?shim|connecting to shim: dial"
+        rf"|exec: {Q}(?:[^\s\"]{{0,200}}/)?containerd-shim[\w-]{{0,40}}+\\{{0,7}}+\":"
+        r"|dial(?:ing)? (?:unix )?[^\s\"]{0,200}(?:containerd-shim|/run/containerd/s/)"
+        r"|cleaning up after shim dead|shim exited unexpectedly"
+        r"|containerd-shim[^\n]{0,60}\bkilled\b"
+        r"|Killed process \d{1,10}+,? \(containerd-shim|containerd-shim[^\n]{0,60} (?:panic"
+        r"|segfault)"
+        r"|binary not installed \\{0,7}+\"containerd-shim",
+        "containerd 1.4-2.3",
+        "containerd runtime/v2/manager.go, shim.go; containerd/containerd#6031; moby/moby#22705",
+    ),
+)

@@ -1,0 +1,49 @@
+"""What a failure looks like in words: one table, in the order of its judgement.
+
+**Order is priority.** A text that fits two classes gets the earlier cause. First what the kernel
+refuses, then along a container's life: the daemon, the snapshot and its mount, the image, the
+network, then what the kernel, the runtime and the shim say, then the process itself, and last the
+general wordings that only wrap another one ("failed to create shim task").
+
+One module a kind. :mod:`.wording` says what a pattern must be like.
+"""
+
+from iluvatar_bench.bugs.signatures import (
+    daemons,
+    missing_files,
+    network_words,
+    pressure,
+    processes,
+    refusals,
+    resources,
+    storage,
+    wrappings,
+)
+from iluvatar_bench.bugs.signatures.wording import Signature
+
+SIGNATURES: tuple[Signature, ...] = (
+    *storage.SNAPSHOTTERS,
+    *daemons.WORDINGS,
+    *resources.WORDINGS,
+    *storage.SNAPSHOTS,
+    *storage.IMAGES,
+    *network_words.WORDINGS,
+    *pressure.WORDINGS,
+    *refusals.REMOVALS,
+    *refusals.CGROUPS,
+    *refusals.RUNTIMES,
+    *refusals.SHIMS,
+    *missing_files.LOADERS,
+    *missing_files.PYTHON_MODULES,
+    *missing_files.LANGUAGES,
+    *missing_files.PROGRAMS,
+    *processes.DEATHS,
+    *processes.ENDS_WITH_WORDS,
+    *processes.SILENT,
+    *processes.AFTERMATH,
+    *processes.UNANSWERED,
+    *processes.SHAPES,
+    *wrappings.WORDINGS,
+    *processes.UNCAUGHT,
+)
+"""The one table. Earlier entries win."""

@@ -1,0 +1,87 @@
+"""The labelled set: texts of failures, and of none, of many programs.
+
+``python tests/bugs/labelled_texts.py [tuning|testing]`` prints the hit rates and every miss.
+
+The files in ``labelled/`` are written by hand from the programs' format strings and the shape of
+public reports; names and ids are invented. Each text stands below a head ``=== program | label``.
+A label is a bug class, ``unclassified`` (an error without a class of its own) or ``healthy``;
+where the text does not decide, all classes that it allows, ``a or b``. The labels were fixed before
+the signatures were written to them. A third of the texts, chosen by their hash, was kept for
+testing: no signature was written to it, and it was scored once, when all were done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from iluvatar_bench.bugs.classify import Classification, classify_text
+
+FOLDER = Path(__file__).parent / "labelled"
+_HEAD = "=== "
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """``labels`` are the classes that count as right, the best one first."""
+
+    kind: str
+    program: str
+    labels: tuple[str, ...]
+    text: str
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.labels == ("healthy",)
+
+    @property
+    def for_testing(self) -> bool:
+        return hashlib.sha256(self.text.encode()).digest()[0] % 3 == 0
+
+
+def labelled_texts() -> list[LabelledText]:
+    """Every text of every file; ``kind`` is the file's name."""
+    return [text for path in sorted(FOLDER.glob("*.txt")) for text in _texts(path)]
+
+
+def _texts(path: Path) -> list[LabelledText]:
+    found = []
+    for part in path.read_text(encoding="utf-8").split("\n" + _HEAD):
+        head, _, text = part.removeprefix(_HEAD).partition("\n")
+        program, labels = head.split(" | ")
+        found.append(LabelledText(path.stem, program, tuple(labels.split(" or ")), text.rstrip()))
+    return found
+
+
+def is_right(text: LabelledText, found: Classification) -> bool:
+    """Whether the class is among the labels."""
+    return str(found.bug_class or "healthy") in text.labels
+
+
+def main(which: str) -> None:
+    """Print a row for each kind, and the misses."""
+    texts = [t for t in labelled_texts() if t.for_testing == (which == "testing")]
+    failures = [t for t in texts if not t.is_healthy]
+    for kind in [*sorted({t.kind for t in texts}), "all"]:
+        own = [t for t in failures if kind in (t.kind, "all")]
+        calm = [t for t in texts if t.is_healthy and kind in (t.kind, "all")]
+        right = sum(is_right(t, classify_text(t.text)) for t in own)
+        seen = sum(classify_text(t.text).bug_class is not None for t in own)
+        false = sum(not is_right(t, classify_text(t.text)) for t in calm)
+        sys.stdout.write(
+            f"{kind:14} right {right}/{len(own)}  seen {seen}/{len(own)}  "
+            f"false alarms {false}/{len(calm)}\n"
+        )
+    for text in texts:
+        found = classify_text(text.text)
+        if not is_right(text, found):
+            sys.stdout.write(
+                f"--- {text.kind} {text.program}: {' or '.join(text.labels)}, not "
+                f"{found.bug_class}, {found.matched!r}\n{text.text}\n"
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "tuning")
