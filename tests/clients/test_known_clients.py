@@ -139,3 +139,15 @@ async def test_an_imported_image_is_never_lost(tmp_path: Path) -> None:
     check = await check_known("ctr-image-import", tmp_path / "out", faults=["collection"])
     assert set(check.positions["outcome"]) == {"safe"}
     assert check.positions["call"].str.startswith("Content.Write").sum() >= 3
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_a_client_that_goes_away_during_a_restart_leaves_the_daemon_to_the_rest(
+    tmp_path: Path,
+) -> None:
+    """ctr ends when its Wait breaks, while its Start is held until the daemon is back."""
+    check = await check_known("ctr-run", tmp_path / "out", faults=["daemon-restart"])
+    assert len(check.positions) == check.manifest["calls"]
+    leaked = check.positions[check.positions["outcome"] == "leaked"]
+    assert "Tasks.Start {id}" in set(leaked["call"])

@@ -81,6 +81,7 @@ class AtPosition:
         self._call: int | None = None
         self._signalled: set[tuple[str, str]] = set()
         """Containers that the client itself began to send a signal to: their end is its own."""
+        self._restarting: asyncio.Task[None] | None = None
         self._names: CallNames
         self._run: ClientRun
         self.neighbour: tuple[Neighbour, asyncio.Task[object]] | None = None
@@ -112,7 +113,10 @@ class AtPosition:
             case Fault.REFUSED:
                 return _REFUSAL
             case Fault.DAEMON_RESTART:
-                await self._run.bench.restart()
+                # The call is given up where its client goes away meanwhile, as streams are; the
+                # daemon of all positions must not stay away with it.
+                self._restarting = asyncio.create_task(self._run.bench.restart())
+                await asyncio.shield(self._restarting)
                 await self._run.proxy.upstream_ready(seconds=_RECONNECT_SECONDS)
             case Fault.DELAY:
                 await asyncio.sleep(DELAY_SECONDS)
@@ -134,6 +138,15 @@ class AtPosition:
         """Kill the client, if that is the fault and this the call."""
         if self.fault is Fault.CLIENT_KILLED and call.number == self._call:
             self._kill_client()
+
+    async def settled(self) -> None:
+        """Return when a restart that it began is over.
+
+        Raises:
+            DaemonStartFailed: the daemon did not come back.
+        """
+        if self._restarting is not None:
+            await self._restarting
 
     async def collect(self) -> None:
         """Force a collection, and look at once what it took that is still needed."""

@@ -159,6 +159,7 @@ async def _execute(plan: Plan, trial: FaultRun) -> None:
             await trial.run.execute(more_seconds=more)
     else:
         await trial.run.execute(more_seconds=more)
+    await trial.hook.settled()
     if trial.position.key is None:
         # After the last call, which no call can tell.
         trial.hook.reached = True
