@@ -10,12 +10,17 @@ from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuildOptions, BuiltImage, build_image, load_function
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
+
+# How long one example takes is the machine's business: a timed test fails beside other work.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _lacking() -> str | None:

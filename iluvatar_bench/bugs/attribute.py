@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -29,6 +29,8 @@ History:
    others below it are ``cgroup_occupied``.
 4. The kernel's witness names who sent a signal. Without it a neighbour's Kill is the cause only
    where such Kills cover little of the time, and an OOM kill in a shared cgroup is nobody's.
+5. A cgroup that cannot be set up is ``cgroup_setup``, unless a neighbour had taken it away or was
+   in it: then the create was rejected.
 """
 
 
@@ -81,6 +83,9 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
         return BugClass.OOM_KILLED
     if mechanism is Mechanism.SHIM_DEATH:
         return BugClass.SHIM_LOST
+    by_neighbour = mechanism in (Mechanism.CGROUP_REMOVED, Mechanism.CGROUP_OCCUPIED)
+    if symptom is BugClass.CGROUP_SETUP and by_neighbour:
+        return BugClass.CREATE_REJECTED
     return symptom
 
 

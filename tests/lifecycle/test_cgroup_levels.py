@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
 from tests.audit.clients import RawWorker
+from tests.support.witnesses import witnessed
 
 FIRST, SECOND = "hello-testing1-00006", "hello-testing1-00007"
 """Named as the trials of a run are: these two are a pair."""
@@ -86,10 +88,13 @@ async def test_a_neighbours_kill_all_reaches_over(
     quiet_node: Node, image: ImportedImage, level: str
 ) -> None:
     kills = KillLog()
-    setting = Setting("test-levels", quiet_node, image, profile_of(level), kills)
 
     async def lived() -> None:
         async with AsyncExitStack() as stack:
+            monitor = await stack.enter_async_context(witnessed(quiet_node))
+            before = Before(oom_kills=0, at=time.time())
+            profile = profile_of(level)
+            setting = Setting("test-levels", quiet_node, image, profile, kills, monitor=monitor)
             first, second = [
                 await stack.enter_async_context(
                     container_of(quiet_node, image, level, container_id, kills)
@@ -105,7 +110,7 @@ async def test_a_neighbours_kill_all_reaches_over(
             status = await asyncio.wait_for(asyncio.shield(second.exited), 10)
             assert status.status == 128 + SIGKILL
             death = second.death(status)
-            failure = await collect_evidence(setting, second, death, Before(oom_kills=0))
+            failure = await collect_evidence(setting, second, death, before)
             verdict = attribute(BugClass.PROCESS_DIED, failure.evidence)
             await remove_container(second)
         assert (verdict.bug_class, verdict.mechanism) == (
@@ -113,8 +118,9 @@ async def test_a_neighbours_kill_all_reaches_over(
             Mechanism.COLLATERAL_KILL,
         )
         where = "above its own" if level == "nested" else "the same cgroup"
-        assert f"Kill(all) of {FIRST}" in verdict.facts[0]
-        assert where in verdict.facts[0]
+        assert FIRST in verdict.facts[0], "who sent the signal"
+        assert f"Kill(all) of {FIRST}" in verdict.facts[1]
+        assert where in verdict.facts[1]
 
     await skip_if_refused(lived)
 
@@ -147,8 +153,10 @@ async def test_an_upper_one_is_refused_once_there_is_one_below(
         setting = Setting("test-levels", quiet_node, image, profile_of("nested"), kills)
         failure = await collect_evidence(setting, upper, refused.value, Before(oom_kills=None))
         symptom = error_symptom(str(refused.value))
-        assert symptom is BugClass.CREATE_REJECTED
-        assert attribute(symptom, failure.evidence).mechanism is Mechanism.CGROUP_OCCUPIED
+        assert symptom is BugClass.CGROUP_SETUP, "what the text alone says"
+        verdict = attribute(symptom, failure.evidence)
+        assert verdict.bug_class is BugClass.CREATE_REJECTED
+        assert verdict.mechanism is Mechanism.CGROUP_OCCUPIED
         await remove_container(upper)
         upper.close()
         await lower.stay_alive(0.0)

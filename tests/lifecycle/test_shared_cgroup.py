@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.runs.trial import Before, Setting, collect_evidence, run_trial
+from tests.support.witnesses import witnessed
 
 pytestmark = pytest.mark.daemon
 
@@ -33,16 +35,20 @@ async def two_containers(
     node: Node, image: ImportedImage, profile: Profile
 ) -> AsyncIterator[tuple[Container, Container, Setting]]:
     kills = KillLog()
-    setting = Setting("test-cgroup", node, image, profile, kills)
     first, second = (
         Container(name, node=node, image=image, profile=profile, kills=kills)
         for name in ("first", "second")
     )
     try:
-        for container in (first, second):
-            await container.create()
-            await container.start()
-        yield first, second, setting
+        async with witnessed(node) as monitor:
+            for container in (first, second):
+                await container.create()
+                await container.start()
+            yield (
+                first,
+                second,
+                Setting("test-cgroup", node, image, profile, kills, monitor=monitor),
+            )
     finally:
         first.close()
         second.close()
@@ -52,11 +58,14 @@ async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: Imp
     profile = profile_with("shared", "all")
     try:
         async with two_containers(quiet_node, image, profile) as (first, second, setting):
+            # The witness was there before, and the second one's life goes on from here.
+            before = Before(oom_kills=0, at=time.time())
             await remove_container(first)
+            assert second.exited is not None
             with pytest.raises(ProcessDied, match=r"second was ready and ended with status 137"):
                 await second.stay_alive(10)
             died = second.death(await second.exited)
-            failure = await collect_evidence(setting, second, died, Before(oom_kills=0))
+            failure = await collect_evidence(setting, second, died, before)
             verdict = attribute(BugClass.PROCESS_DIED, failure.evidence)
             await remove_container(second)
     except ContainerdError as error:
@@ -68,7 +77,8 @@ async def test_a_neighbours_kill_all_ends_the_other(quiet_node: Node, image: Imp
         BugClass.PROCESS_DIED,
         Mechanism.COLLATERAL_KILL,
     )
-    assert "Kill(all) of first" in verdict.facts[0]
+    assert "first" in verdict.facts[0], "who sent the signal"
+    assert "Kill(all) of first" in verdict.facts[1]
 
 
 async def test_in_a_cgroup_of_its_own_it_lives(quiet_node: Node, image: ImportedImage) -> None:
