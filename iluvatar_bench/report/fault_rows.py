@@ -100,25 +100,6 @@ def call_text(row: Mapping[str, Any]) -> str:
     return f"{short} {row.get('subject') or ''}".strip()
 
 
-def fault_matrix_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The matrix in letters, with the key below it."""
-    faults, lines = matrix_lines(rows)
-    width = max((len(line.text) for line in lines), default=0)
-    letters = "  ".join(fault for fault in faults)
-    shown = [f"{'':<{width}}  {letters}".rstrip()]
-    for line in lines:
-        cells = "  ".join(_letter(line, fault).center(len(fault)) for fault in faults)
-        shown.append(f"{line.text:>{width}}  {cells}".rstrip())
-    found = {str(row["outcome"]) for row in rows}
-    key = ", ".join(f"{each.letter} {name}" for name, each in OUTCOMES.items() if name in found)
-    return "\n".join([*shown, key])
-
-
-def _letter(line: MatrixLine, fault: str) -> str:
-    shown = OUTCOMES.get(line.outcomes.get(fault, ""))
-    return " " if shown is None else shown.letter
-
-
 def advised(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Unsafe rows that say the same, together: where, fault, outcome, why, class, remedy."""
     groups: dict[tuple[str, ...], list[int]] = {}

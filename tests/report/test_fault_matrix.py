@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from iluvatar_bench.clients.check.outcome import ClientOutcome
 from iluvatar_bench.report import LIGHT, alt_text, plot_fault_matrix
 from iluvatar_bench.report.fault_page import fault_page
-from iluvatar_bench.report.fault_rows import OUTCOMES, fault_matrix_text, matrix_lines
+from iluvatar_bench.report.fault_rows import OUTCOMES, matrix_lines
 
 
 def row(position: int, fault: str, outcome: str, **more: Any) -> dict[str, Any]:
@@ -86,12 +86,3 @@ def test_the_page_says_what_to_change_and_keeps_text_as_text() -> None:
     assert "<b>" not in page
     assert "every one safe" in fault_page(ROWS[:2], title="x")
     assert "0 runs" in fault_page([], title="x")
-
-
-def test_the_text_has_the_same_letters() -> None:
-    assert fault_matrix_text(ROWS).splitlines() == [
-        "                    collection  pause",
-        "Tasks.Create c1  1      ·         f",
-        "Tasks.Create c2  2      L         –",
-        "L lost, f failed, · safe, – not met",
-    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +12,14 @@ from iluvatar_bench.clients.check.made import Made
 from iluvatar_bench.clients.check.positions import ID
 from iluvatar_bench.clients.check.presence import is_there
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.daemon.tasks_end import end_container_task
 from iluvatar_bench.containerd.daemon.teardown import RUNC_HOME
 from iluvatar_bench.containerd.values import LeaseInfo
-from iluvatar_bench.errors import ContainerdError, DaemonFault, FailedPrecondition, NotFound
+from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
 
 FIFO_HOME = Path("/run/containerd/fifo")
 """Where containerd's own client makes the pipes of a container (containerd, cio/io_unix.go)."""
-
-_EXIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,8 @@ def _removals(
     for namespace in made.namespaces:
         under = client.under(namespace)
         for name in {name for space, name in made.records if space == namespace} | {container_id}:
-            yield partial(_end_task, under, name)
+            # Never its whole cgroup: which one that is, the client chose.
+            yield partial(end_container_task, under, name, all_processes=False)
             yield partial(under.containers.delete, name)
         for space, lease in made.leases:
             if space == namespace:
@@ -143,19 +141,3 @@ def _removals(
         for thing in reversed(tuple(made.ever)):
             if thing.kind == "snapshot" and thing.namespace == namespace:
                 yield partial(under.snapshots(thing.snapshotter).remove, thing.name)
-
-
-async def _end_task(under: Client, container_id: str) -> None:
-    """Kill the first process, never its whole cgroup: which one that is, the client chose."""
-    exit_seen = asyncio.create_task(under.tasks.wait_exit(container_id))
-    try:
-        await under.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=False)
-        async with asyncio.timeout(_EXIT_SECONDS):
-            await exit_seen
-    except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
-        # It had ended already, or was created and never started: deleting is what is left.
-        pass
-    finally:
-        exit_seen.cancel()
-        await asyncio.gather(exit_seen, return_exceptions=True)
-    await under.tasks.delete(container_id)

@@ -23,6 +23,8 @@ from iluvatar_bench.host.task_group import task_group
 
 log = logging.getLogger(__name__)
 
+_EXIT_SECONDS = 10.0
+
 _GUEST_OF = TypeAdapter(tuple[str, str])
 """Socket and namespace; a process that was killed as it wrote them left less."""
 
@@ -72,7 +74,7 @@ async def end_guests(place: Place) -> list[str]:
 
 async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot_key: str) -> None:
     try:
-        await _end_task(client, container_id)
+        await end_container_task(client, container_id, all_processes=True)
     except NotFound:
         pass
     except ContainerdError as error:
@@ -92,11 +94,20 @@ async def _end_one(client: Client, container_id: str, snapshotter: str, snapshot
         log.warning("%s", error)
 
 
-async def _end_task(client: Client, container_id: str) -> None:
+async def end_container_task(client: Client, container_id: str, *, all_processes: bool) -> None:
+    """Kill a task, await its end for a while, and delete it.
+
+    ``all_processes``: every process of its cgroup, or its first one alone, where the cgroup may be
+    others' too.
+
+    Raises:
+        NotFound: there is no such task.
+        ContainerdError: it cannot be deleted.
+    """
     exit_seen = asyncio.create_task(client.tasks.wait_exit(container_id))
     try:
-        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=True)
-        async with asyncio.timeout(10):
+        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=all_processes)
+        async with asyncio.timeout(_EXIT_SECONDS):
             await exit_seen
     except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
         # It had ended already, or was created and never started: deleting is what is left.
