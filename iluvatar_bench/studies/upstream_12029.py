@@ -44,12 +44,17 @@ IMPORTED = "calendar"
 
 PROGRAM = f"""
 import json, sys
+barrier = open({BARRIER_IN_CONTAINER!r}, "rb", buffering=0)
 print({WAITING_TEXT!r}, file=sys.stderr, flush=True)
-open({BARRIER_IN_CONTAINER!r}, "rb", buffering=0).read(1)
+barrier.read(1)
 import {IMPORTED}
 print("imported {IMPORTED}", file=sys.stderr)
 """
-"""What the container runs. Its first import makes Python write byte code into the snapshot."""
+"""What the container runs. Its first import makes Python write byte code into the snapshot.
+
+The barrier is open before the program says that it waits: the collection that follows takes the
+snapshot's directory, and under `native` the mount point of the barrier with it.
+"""
 
 REFERENCES = ("none", "container")
 """The report's record, and the one with the two lines: levels of ``snapshot_reference``."""

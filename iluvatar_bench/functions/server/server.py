@@ -9,11 +9,12 @@ import sys
 
 # The barrier makes "during start-up" a defined moment: the interpreter is up, nothing of the
 # function is imported yet. Whoever holds the other end decides when the imports begin. Only
-# modules that every interpreter has loaded by now are used here.
+# modules that every interpreter has loaded by now are used here. It is opened before that is said:
+# what is done then may be a collection that takes the snapshot, and the FIFO's mount point with it.
 _barrier = os.environ.get("ILUVATAR_BENCH_BARRIER")
 if _barrier:
-    print("iluvatar-bench: waiting at the barrier", file=sys.stderr, flush=True)
     _fifo = os.open(_barrier, os.O_RDONLY)
+    print("iluvatar-bench: waiting at the barrier", file=sys.stderr, flush=True)
     os.read(_fifo, 1)
     os.close(_fifo)
 
