@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iluvatar_bench.clients.check.client_command import ClientCommand
+from iluvatar_bench.containerd.services.pods import NAMESPACE as PODS_NAMESPACE
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.facts import host_facts, package_versions, program_version
 from iluvatar_bench.profiles import PRESETS
@@ -30,6 +31,8 @@ class KnownClient:
     together: bool = True
     """Whether several runs of it may go on at the same time: not where they share a cgroup, whose
     processes each run's Kill ends."""
+    pods: bool = False
+    """Whether it speaks to the CRI plugin."""
     program: str | None = None
     """Whose version it has; None: it is ours."""
 
@@ -41,7 +44,10 @@ class KnownClient:
             UsageError: the program is not on this host.
         """
         return ClientCommand(
-            argv=self.argv, namespace=NAMESPACE, setup=self.setup, assertion=self.assertion
+            argv=self.argv,
+            namespace=PODS_NAMESPACE if self.pods else NAMESPACE,
+            setup=self.setup,
+            assertion=self.assertion,
         )
 
     def version(self) -> str:
@@ -105,6 +111,16 @@ def _of_ctr() -> Iterator[KnownClient]:
     )
 
 
+def _of_pods() -> Iterator[KnownClient]:
+    yield KnownClient(
+        name="cri",
+        about="the CRI plugin through its own API: a pod's life in the kubelet's order",
+        argv=(*_module("pod_client"), "{id}", "{image}"),
+        pods=True,
+        program="containerd",
+    )
+
+
 def _of_profiles() -> Iterator[KnownClient]:
     for profile in PRESETS:
         yield KnownClient(
@@ -133,13 +149,11 @@ def _module(name: str) -> tuple[str, ...]:
 
 
 KNOWN: Mapping[str, KnownClient] = {
-    client.name: client for client in (*_of_ctr(), *_of_profiles(), *_of_orders())
+    client.name: client for client in (*_of_ctr(), *_of_pods(), *_of_profiles(), *_of_orders())
 }
 """By name, those of containerd first."""
 
 UNCHECKED: Mapping[str, str] = {
-    "cri": "containerd's CRI plugin makes its calls inside the daemon, where no proxy stands "
-    "between them",
     "dockerd": "Docker 20.10 of the distribution keeps its images outside of containerd, and asks "
     "it for no snapshot: there is no order of them to check",
 }
