@@ -37,6 +37,9 @@ from iluvatar_bench.records.call import Call
 log = logging.getLogger(__name__)
 
 SNAPSHOTTER = "overlayfs"
+REGISTRY = "docker.io/"
+"""In front of every image's name, as Docker and the CRI plugin put it before one that has none."""
+
 IMAGE = "hello"
 """The built-in function whose image is there for the client, unless it brings its own."""
 
@@ -208,4 +211,4 @@ async def _image(archive: Path | None, *, pods: bool) -> AsyncIterator[tuple[Pat
             await asyncio.to_thread(write_pause_layout, layout, built.layout)
             yield layout, PAUSE_IMAGE
         else:
-            yield built.layout, built.name
+            yield built.layout, f"{REGISTRY}{built.name}"

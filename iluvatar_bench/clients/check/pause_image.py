@@ -14,7 +14,7 @@ from typing import Any
 from iluvatar_bench.containerd.oci.image_import import blob_path, read_layout
 
 NAME = "docker.io/iluvatar-bench/pause:1"
-"""With a registry's host in front, as the CRI plugin makes of every name that has none."""
+"""With a registry's host in front, as the CRI plugin puts it before every name that has none."""
 
 _PROCESS = ("python3", "-S", "-E", "-c", "import signal; signal.pause()")
 

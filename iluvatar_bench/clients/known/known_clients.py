@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iluvatar_bench.clients.check.client_command import ClientCommand
+from iluvatar_bench.clients.known.dockerd_program import dockerd_program
 from iluvatar_bench.containerd.services.pods import NAMESPACE as PODS_NAMESPACE
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.facts import host_facts, package_versions, program_version
@@ -33,8 +34,9 @@ class KnownClient:
     processes each run's Kill ends."""
     pods: bool = False
     """Whether it speaks to the CRI plugin."""
-    program: str | None = None
-    """Whose version it has; None: it is ours."""
+    program: Callable[[], str] | None = None
+    """Whose version it has; None: it is ours. It raises UsageError where the host has not got it.
+    """
 
     @property
     def command(self) -> ClientCommand:
@@ -43,6 +45,8 @@ class KnownClient:
         Raises:
             UsageError: the program is not on this host.
         """
+        if self.program is not None:
+            self.program()
         return ClientCommand(
             argv=self.argv,
             namespace=PODS_NAMESPACE if self.pods else NAMESPACE,
@@ -53,7 +57,8 @@ class KnownClient:
     def version(self) -> str:
         """Whose version it is, and which."""
         if self.program is not None:
-            return program_version(self.program, "--version") or f"{self.program}, not installed"
+            program = self.program()
+            return program_version(program, "--version") or f"{program}, not installed"
         return f"iluvatar-bench {package_versions()['iluvatar-bench']}"
 
     def as_manifest(self) -> dict[str, Any]:
@@ -68,11 +73,8 @@ def find_known(name: str) -> KnownClient:
     """The client of this name.
 
     Raises:
-        UsageError: there is none, or it is one that cannot be checked; the message says why, and
-            which there are.
+        UsageError: there is none; the message says which there are.
     """
-    if name in UNCHECKED:
-        raise UsageError(f"{name} is not among the known clients: {UNCHECKED[name]}")
     if name not in KNOWN:
         close = difflib.get_close_matches(name, KNOWN, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
@@ -86,7 +88,7 @@ def _of_ctr() -> Iterator[KnownClient]:
         about="ctr run --rm",
         argv=("ctr", "run", "--rm", "{image}", "{id}", *_PYTHON, "print('done')"),
         assertion="grep -q done {stdout}",
-        program="ctr",
+        program=lambda: "ctr",
     )
     yield KnownClient(
         name="ctr-run-detached",
@@ -99,7 +101,7 @@ def _of_ctr() -> Iterator[KnownClient]:
             "ctr task rm -f {id}\n"
             "ctr container rm {id}\n",
         ),
-        program="ctr",
+        program=lambda: "ctr",
     )
     yield KnownClient(
         name="ctr-image-import",
@@ -107,7 +109,7 @@ def _of_ctr() -> Iterator[KnownClient]:
         argv=("ctr", "image", "import", "{stdout}.tar"),
         setup="{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar",
         assertion="ctr image ls -q | grep -q check/{id}:1",
-        program="ctr",
+        program=lambda: "ctr",
     )
 
 
@@ -117,7 +119,17 @@ def _of_pods() -> Iterator[KnownClient]:
         about="the CRI plugin through its own API: a pod's life in the kubelet's order",
         argv=(*_module("pod_client"), "{id}", "{image}"),
         pods=True,
-        program="containerd",
+        program=lambda: "containerd",
+    )
+
+
+def _of_docker() -> Iterator[KnownClient]:
+    yield KnownClient(
+        name="dockerd",
+        about="dockerd with the containerd image store, from its start to its end, with one "
+        "container in between",
+        argv=(*_module("docker_client"), "{id}", "{image}", "{stdout}.docker"),
+        program=lambda: str(dockerd_program()),
     )
 
 
@@ -149,12 +161,7 @@ def _module(name: str) -> tuple[str, ...]:
 
 
 KNOWN: Mapping[str, KnownClient] = {
-    client.name: client for client in (*_of_ctr(), *_of_pods(), *_of_profiles(), *_of_orders())
+    client.name: client
+    for client in (*_of_ctr(), *_of_pods(), *_of_docker(), *_of_profiles(), *_of_orders())
 }
 """By name, those of containerd first."""
-
-UNCHECKED: Mapping[str, str] = {
-    "dockerd": "Docker 20.10 of the distribution keeps its images outside of containerd, and asks "
-    "it for no snapshot: there is no order of them to check",
-}
-"""Clients that one would look for here, and why they are not."""
