@@ -16,6 +16,9 @@ from iluvatar_bench.profiles import PRESETS
 
 NAMESPACE = "check"
 
+_SMALL_IMAGE = "{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar"
+"""Its content is each run's own."""
+
 _PYTHON = ("python3", "-S", "-E", "-c")
 
 
@@ -107,7 +110,7 @@ def _of_ctr() -> Iterator[KnownClient]:
         name="ctr-image-import",
         about="ctr image import of two layers, unpacked",
         argv=("ctr", "image", "import", "{stdout}.tar"),
-        setup="{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar",
+        setup=_SMALL_IMAGE,
         assertion="ctr image ls -q | grep -q check/{id}:1",
         program=lambda: "ctr",
     )
@@ -145,6 +148,7 @@ def _of_profiles() -> Iterator[KnownClient]:
 def _of_orders() -> Iterator[KnownClient]:
     for order, about in (
         ("worker_2022", "the order of the Ilúvatar worker of 2022, by raw requests"),
+        ("worker_2025", "the order of the Ilúvatar worker of 2025, by raw requests"),
         ("record_late", "Prepare without a lease, then the record with the key"),
         ("record_first", "the record with its key, then Prepare without a lease"),
     ):
@@ -154,6 +158,12 @@ def _of_orders() -> Iterator[KnownClient]:
             argv=(*_module("order_client"), order, "{id}", "{image}"),
             together=order != "worker_2022",
         )
+    yield KnownClient(
+        name="unpack-unheld",
+        about="each layer's Prepare and Commit without a lease or a label, then a container on it",
+        argv=(*_module("order_client"), "unpack_unheld", "{id}", "check/{id}:1"),
+        setup=f"{_SMALL_IMAGE} && ctr image import --no-unpack {{stdout}}.tar",
+    )
 
 
 def _module(name: str) -> tuple[str, ...]:
