@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import math
+import time
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.audit.clients import client_of
-from iluvatar_bench.audit.read.held import record_roots
-from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
-from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader
+from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace
+from iluvatar_bench.audit.read.state import HostState, NamespaceState
+from iluvatar_bench.audit.read.state_reader import (
+    SYSTEM_SOCKET,
+    ImageReading,
+    open_reader,
+    read_images,
+    read_namespace,
+    usable_snapshotters,
+)
 from iluvatar_bench.audit.rules.broken_rule import Rule
 from iluvatar_bench.audit.rules.cgroup_paths import (
     CGROUP_NESTED,
@@ -20,16 +29,18 @@ from iluvatar_bench.audit.rules.cgroup_paths import (
     is_of_example,
     lies_below,
 )
+from iluvatar_bench.audit.rules.context import NamespaceView, view_of
 from iluvatar_bench.audit.rules.processes import (
     PID_NAMESPACE,
     SPEC_UNREADABLE,
 )
-from iluvatar_bench.audit.rules.snapshots import NOT_NAMED
+from iluvatar_bench.audit.rules.references import PARENT_NOT_HELD
+from iluvatar_bench.audit.rules.snapshot_of_record import broken_by_snapshot_of
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.errors import NotFound, Unavailable, UsageError
+from iluvatar_bench.errors import Unavailable, UsageError
 
 _CREATED = "/containers/create"
+_IMAGES_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +98,12 @@ async def watch_daemon(
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
         chosen = f',namespace=="{namespace}"' if namespace else ""
+        looks = _Looks(await usable_snapshotters(client))
         async for event in client.events.subscribe([f'topic=="{_CREATED}"{chosen}']):
             if event.container_id is None:
                 continue
             one = Client(client.channel.under(event.namespace))
-            alarm = await _look(one, event.container_id, event.timestamp)
+            alarm = await looks.look(one, event.container_id, event.timestamp)
             if alarm is not None:
                 yield alarm
         raise Unavailable(
@@ -102,36 +114,63 @@ async def watch_daemon(
         )
 
 
-async def _look(client: Client, container_id: str, at: datetime | None) -> Alarm | None:
-    records = {record.id: record for record in await client.containers.list()}
-    record = records.pop(container_id, None)
+class _Looks:
+    """Looks at containers that have just been made.
+
+    The images of a namespace change seldom and take the most requests: they are read anew when
+    they are some seconds old, and before a container is blamed by them.
+    """
+
+    def __init__(self, snapshotters: tuple[str, ...]) -> None:
+        self._snapshotters = snapshotters
+        self._images: dict[str, tuple[float, ImageReading]] = {}
+
+    async def look(self, client: Client, container_id: str, at: datetime | None) -> Alarm | None:
+        """What the container's record breaks; None where it breaks nothing, or is gone."""
+        state, broken = await self._broken(client, container_id, fresh=False)
+        if PARENT_NOT_HELD in broken:
+            state, broken = await self._broken(client, container_id, fresh=True)
+        if not broken:
+            return None
+        record = state.records[container_id]
+        name = client_of(record)
+        others = [other for other in state.records.values() if other is not record]
+        return Alarm(
+            at=at,
+            namespace=client.namespace,
+            container_id=container_id,
+            rules=broken,
+            client=name,
+            others=sum(client_of(other) == name for other in others),
+        )
+
+    async def _broken(
+        self, client: Client, container_id: str, *, fresh: bool
+    ) -> tuple[NamespaceState, tuple[Rule, ...]]:
+        images = await self._read_images(client, fresh=fresh)
+        state = await read_namespace(client, self._snapshotters, images)
+        view = view_of(state, HostState(), datetime.now(UTC))
+        return state, tuple(_broken_by_record(view, container_id))
+
+    async def _read_images(self, client: Client, *, fresh: bool) -> ImageReading:
+        now = time.monotonic()
+        read_at, images = self._images.get(client.namespace, (-math.inf, None))
+        if images is None or fresh or now - read_at > _IMAGES_SECONDS:
+            images = await read_images(client)
+            self._images[client.namespace] = (now, images)
+        return images
+
+
+def _broken_by_record(view: NamespaceView, container_id: str) -> Iterator[Rule]:
+    record = view.state.records.get(container_id)
     if record is None:
-        return None
-    broken = tuple([rule async for rule in _broken(client, record, records)])
-    if not broken:
-        return None
-    name = client_of(record)
-    return Alarm(
-        at=at,
-        namespace=client.namespace,
-        container_id=container_id,
-        rules=broken,
-        client=name,
-        others=sum(client_of(other) == name for other in records.values()),
-    )
-
-
-async def _broken(
-    client: Client, record: ContainerRecord, others: dict[str, ContainerRecord]
-) -> AsyncIterator[Rule]:
+        return
     if record.spec_problem:
         yield SPEC_UNREADABLE
         return
-    unnamed = needs_snapshot(record) and not list(record_roots(record))
-    if unnamed and not await _leased(client, record.id):
-        yield NOT_NAMED
+    yield from broken_by_snapshot_of(view, container_id)
     cgroup = cgroup_of(record)
-    beside = {cgroup_of(other) for other in others.values()}
+    beside = {cgroup_of(other) for other in view.state.records.values() if other.id != container_id}
     if cgroup is not None and cgroup in beside:
         yield CGROUP_SHARED
     elif is_of_example(record):
@@ -140,15 +179,3 @@ async def _broken(
         yield CGROUP_NESTED
     if not has_own_pid_namespace(record):
         yield PID_NAMESPACE
-
-
-async def _leased(client: Client, container_id: str) -> bool:
-    """Whether some lease holds a snapshot that goes by the container's name."""
-    for lease in await client.leases.list():
-        try:
-            held = await client.leases.resources(lease)
-        except NotFound:
-            continue
-        if any(x.type.startswith("snapshots/") and container_id in x.id for x in held):
-            return True
-    return False

@@ -22,6 +22,7 @@ from iluvatar_bench.audit.read.state import DaemonState, HeldLease, NamespaceSta
 from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 from iluvatar_bench.containerd.client import Client, connect_unchanged
 from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
+from iluvatar_bench.containerd.services.images import ImageRecord
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
     LeaseInfo,
@@ -88,7 +89,7 @@ async def read_state(
     """
     address = client.channel.address
     version = (await client.introspection.version()).version
-    snapshotters = await _snapshotters(client)
+    snapshotters = await usable_snapshotters(client)
     names = await _chosen(client, namespace)
     clients = [Client(client.channel.under(name)) for name in names]
     before = [await _read_once(one, snapshotters) for one in clients]
@@ -100,7 +101,7 @@ async def read_state(
         read_host, address, listener, config, records, places=places, remarks=remarks
     )
     namespaces = [
-        await _settled(one, first, await _read_once(one, snapshotters))
+        await _settled(one, first, await _read_once(one, snapshotters), await read_images(one))
         for one, first in zip(clients, before, strict=True)
     ]
     return DaemonState(
@@ -115,7 +116,8 @@ async def read_state(
     )
 
 
-async def _snapshotters(client: Client) -> tuple[str, ...]:
+async def usable_snapshotters(client: Client) -> tuple[str, ...]:
+    """The snapshotters of a daemon that have begun without an error."""
     plugins = await client.introspection.plugins()
     return tuple(
         p.id for p in plugins if p.type == "io.containerd.snapshotter.v1" and not p.init_error
@@ -187,14 +189,39 @@ async def _leases(client: Client) -> tuple[HeldLease, ...]:
     return tuple(lease for lease in found if lease is not None)
 
 
-async def _settled(client: Client, first: _Reading, second: _Reading) -> NamespaceState:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReading:
+    """The images of one namespace, and what their content holds; it takes the most requests."""
+
+    images: tuple[ImageRecord, ...]
+    content: Mapping[str, Mapping[str, str]]
+    top_snapshots: Mapping[str, tuple[str, ...]]
+
+
+async def read_images(client: Client) -> ImageReading:
+    """The images of the client's namespace."""
+    content = await client.content.all_labels()
+    images = await client.images.list()
+    tops = await top_snapshots(client, images, content)
+    return ImageReading(images=images, content=content, top_snapshots=tops)
+
+
+async def read_namespace(
+    client: Client, snapshotters: Sequence[str], images: ImageReading
+) -> NamespaceState:
+    """The client's namespace, read once: what passes by is not told from what stays."""
+    once = await _read_once(client, snapshotters)
+    return await _settled(client, once, once, images)
+
+
+async def _settled(
+    client: Client, first: _Reading, second: _Reading, images: ImageReading
+) -> NamespaceState:
     """What both readings agree on; references count even if only one saw them."""
     stayed = first.records.keys() & second.records.keys()
     passing = [r for x in (first, second) for r in x.records.values() if r.id not in stayed]
     kept = first.snapshots.keys() & second.snapshots.keys()
     leases = {lease.info.id: lease for lease in (*second.leases, *first.leases)}
-    content = await client.content.all_labels()
-    images = await client.images.list()
     state = NamespaceState(
         name=client.namespace,
         records={id: record for id, record in second.records.items() if id in stayed},
@@ -203,9 +230,9 @@ async def _settled(client: Client, first: _Reading, second: _Reading) -> Namespa
         leases=tuple(leases.values()),
         passing_records=tuple(passing),
         passing_snapshots=frozenset(first.snapshots.keys() ^ second.snapshots.keys()),
-        images=images,
-        content=content,
-        top_snapshots=await top_snapshots(client, images, content),
+        images=images.images,
+        content=images.content,
+        top_snapshots=images.top_snapshots,
     )
     return replace(state, upper_directories=await _upper_directories(client, state))
 

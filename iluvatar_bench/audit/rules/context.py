@@ -75,7 +75,8 @@ def _standing_on(
     return found
 
 
-def _view(state: NamespaceState, host: HostState, now: datetime) -> NamespaceView:
+def view_of(state: NamespaceState, host: HostState, now: datetime) -> NamespaceView:
+    """The view of one namespace. Pure."""
     held = held_snapshots(state, now=now)
     running = [id for id in state.tasks if _running(state, id)]
     return NamespaceView(
@@ -140,7 +141,7 @@ class Context:
 
 def make_context(state: DaemonState, *, grace_seconds: float) -> Context:
     """The context of a state. Pure."""
-    views = tuple(_view(space, state.host, state.taken_at) for space in state.namespaces)
+    views = tuple(view_of(space, state.host, state.taken_at) for space in state.namespaces)
     return Context(state=state, views=views, grace_seconds=grace_seconds)
 
 

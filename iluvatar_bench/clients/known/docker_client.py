@@ -68,8 +68,8 @@ def _start(docker: httpx.Client, name: str) -> None:
     """Start the container; again where its process ended at once by SIGSEGV.
 
     That is no work of containerd's or the client's: on the host that this was written on (Linux
-    6.18 under Firecracker) about every fifth process of Docker's ends so as it is loaded, also without a
-    check, and the kernel's log has the fault in libc.
+    6.18 under Firecracker) about every fifth process of Docker's ends so as it is loaded, also
+    without a check, and the kernel's log has the fault in libc.
     """
     for _ in range(_STARTS):
         _ask(docker, "POST", f"/containers/{name}/start", name)
