@@ -66,7 +66,7 @@ def nbval(copy: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             sys.executable,
-            *("-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=120"),
+            *("-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "--nbval-cell-timeout=120"),
             *("-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(copy)),
         ],
         capture_output=True,
@@ -77,6 +77,8 @@ def nbval(copy: Path, folder: Path) -> subprocess.CompletedProcess[str]:
             **os.environ,
             "PATH": str(folder / "nothing"),
             "PYTHONPATH": str(ROOT),
+            # The other plugins take longer to import than nbval itself.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         },
     )
