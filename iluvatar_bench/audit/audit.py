@@ -12,7 +12,7 @@ from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
-from iluvatar_bench.audit.rules.processes import broken_by_processes
+from iluvatar_bench.audit.rules.processes import broken_by_processes, pid_notes
 from iluvatar_bench.audit.rules.references import broken_by_references
 from iluvatar_bench.audit.rules.snapshots import broken_by_snapshots
 from iluvatar_bench.audit.rules.versions import version_notes
@@ -136,6 +136,11 @@ class Audit:
         }
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is unusual and harms nobody."""
+        return tuple(pid_notes(self.context))
+
+    @property
     def version_notes(self) -> tuple[str, ...]:
         """What the versions found do that others do not."""
         return version_notes(self.state.version, self.state.host.runtimes.values())
@@ -157,6 +162,7 @@ class Audit:
                 "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
+            "notes": list(self.notes),
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),
         }

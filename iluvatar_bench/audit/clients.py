@@ -19,7 +19,8 @@ from iluvatar_bench.audit.read.spec_view import (
     section,
 )
 from iluvatar_bench.audit.read.state import HeldLease, SnapshotId
-from iluvatar_bench.audit.rules.cgroup_paths import Member, is_of_example, nested, sharing
+from iluvatar_bench.audit.rules.cgroup_groups import Member
+from iluvatar_bench.audit.rules.cgroup_paths import is_of_example
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
 from iluvatar_bench.audit.rules.references import (
     held_by_lease_alone,
@@ -86,8 +87,8 @@ def _traces(context: Context, view: NamespaceView) -> _Traces:
         return frozenset(record.id for of, record in members if of.state.name == view.state.name)
 
     return _Traces(
-        shared=here(sharing(context)),
-        nested=here(nested(context)),
+        shared=here(context.cgroups.shared),
+        nested=here(context.cgroups.nested),
         on_unheld_parents=frozenset(on_unheld_parents(view)),
         by_lease_alone=held_by_lease_alone(view),
     )

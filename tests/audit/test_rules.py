@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.audit import Audit, DaemonState, apply_rules, live_container
+from iluvatar_bench.audit import Audit, DaemonState, Severity, apply_rules, live_container
 from iluvatar_bench.audit.clients import client_of, id_pattern
 from iluvatar_bench.audit.read.held import FLAT_LABEL, held_snapshots
 from iluvatar_bench.audit.read.state import (
@@ -36,7 +36,6 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
     TaskState,
 )
-from iluvatar_bench.host.kernel.shims import Shim
 from iluvatar_bench.profiles.collector import Collector
 from tests.audit.clients import named
 
@@ -251,30 +250,25 @@ def test_what_comes_and_goes_during_the_reading_accuses_nobody() -> None:
     assert named(audit_of(late)) == {"snapshot_missing": 1}
 
 
-def test_a_pods_containers_share_its_shim_and_kubernetes_keeps_records() -> None:
-    spec = {**record("x").spec, "annotations": {"io.kubernetes.cri.sandbox-id": "pod"}}
+def test_kubernetes_keeps_records_of_what_has_ended() -> None:
     labels = {"io.cri-containerd.kind": "container"}
-    pod, app = (
-        record("pod", spec=spec, labels=labels),
-        record(
-            "app",
-            cgroup="/ns/app",
-            spec={**spec, "linux": record("app").spec["linux"]},
-            labels=labels,
-        ),
-    )
     ended = record("ended", labels=labels)
-    shim = Shim(
-        pid=9, address=Path("/c.sock"), namespace="ns", container_id="pod", bundle=Path("/b")
+    assert named(audit_of(ended, snapshots=snapshot("ended"))) == {}
+    plain = replace(ended, labels={})
+    assert named(audit_of(plain, snapshots=snapshot("ended"))) == {"record_without_task": 1}
+
+
+def test_a_task_whose_shim_does_not_answer() -> None:
+    one = good("one")
+    silent = audit_of(
+        one["records"],
+        snapshots=one["snapshots"],
+        tasks=one["tasks"],
+        silent_tasks=frozenset({"one"}),
     )
-    snapshots = {**snapshot("pod"), **snapshot("app"), **snapshot("ended")}
-    tasks = {**running("pod"), **running("app")}
-    host = HostState(shims=(shim,))
-    pod = replace(pod, spec={**spec, "linux": record("pod").spec["linux"]})
-    assert named(audit_of(pod, app, ended, snapshots=snapshots, tasks=tasks, host=host)) == {}
-    alone = HostState(shims=())
-    lost = audit_of(pod, app, snapshots=snapshots, tasks=tasks, host=alone)
-    assert named(lost)["task_without_shim"] == 2
+    (found,) = silent.findings
+    assert (found.rule.name, found.severity) == ("task_without_shim", Severity.HIGH)
+    assert found.rule.fix.startswith("Make sure")
 
 
 def test_what_could_not_be_looked_at_is_not_judged() -> None:
@@ -420,14 +414,30 @@ def test_a_cgroup_is_the_hosts_whatever_the_containerd_namespace() -> None:
     assert apply_rules(alone).findings == ()
 
 
-def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
-    kept = NamespaceState(name="moby", snapshots=snapshot("x"), leases=(lease("x", "x"),))
-    state = replace(audit_of().state, namespaces=(kept,))
-    assert named(apply_rules(state)) == {}
-    elsewhere = replace(state, namespaces=(replace(kept, name="default"),))
-    assert named(apply_rules(elsewhere)) == {"snapshot_orphaned": 1}
-    in_use = replace(kept, name="default", records={"y": record("y", snapshot_key="x")})
-    assert named(apply_rules(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
+def test_nothing_is_orphaned_where_the_mounts_could_not_be_looked_at() -> None:
+    """The form of the leases of known clients: ``test_right_clients``."""
+    state = {"snapshots": snapshot("x"), "leases": (lease("keeper", "x"),)}
+    looked = HostState(mounted=frozenset())
+    assert named(audit_of(host=looked, **state)) == {"snapshot_orphaned": 1}
+    assert named(audit_of(host=UNSEEN, **state)) == {}
+    mounted = HostState(mounted=frozenset({("ns", SnapshotId("overlayfs", "x"))}))
+    assert named(audit_of(host=mounted, **state)) == {}
+
+
+def test_what_is_in_use_is_said_as_far_as_it_was_seen() -> None:
+    loose = snapshot("loose")
+    for host, words, severity in (
+        (HostState(mounted=frozenset()), "in use right now: 0", Severity.MEDIUM),
+        (UNSEEN, "in use right now: 0 as far as could be seen", Severity.MEDIUM),
+        (
+            HostState(mounted=frozenset({("ns", SnapshotId("overlayfs", "loose"))})),
+            "in use right now: 1",
+            Severity.HIGH,
+        ),
+    ):
+        (found,) = audit_of(snapshots=loose, host=host).findings
+        assert words in found.details[0]
+        assert found.severity is severity
 
 
 _NAMES = st.sampled_from(

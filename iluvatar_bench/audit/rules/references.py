@@ -147,7 +147,7 @@ def _parents(context: Context) -> list[BrokenRule]:
 def _images(context: Context) -> list[BrokenRule]:
     objects, losing = [], 0
     for view in context.views:
-        by_images = held_by_images(view.state)
+        by_images = held_by_images(view.state, now=view.now)
         for image, tops in view.state.top_snapshots.items():
             unheld = [
                 id
