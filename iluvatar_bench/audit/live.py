@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from iluvatar_bench.audit.audit import Audit
 from iluvatar_bench.audit.read.held import record_roots
+from iluvatar_bench.audit.read.names import names_of
 from iluvatar_bench.audit.read.spec_view import (
     cgroup_of,
     has_own_pid_namespace,
@@ -41,10 +42,13 @@ _SETTINGS = {
 
 
 def live_container(audit: Audit, container: str) -> LiveContainer:
-    """What the audit has to say about one container, given as ``id`` or ``namespace/id``.
+    """What the audit has to say about one container.
+
+    It is given as ``id`` or ``namespace/id``, by the beginning of either, or by the name that
+    Docker, nerdctl or Kubernetes keep for it.
 
     Raises:
-        UsageError: there is no such container, or several namespaces have one.
+        UsageError: there is no such container, or several are called so.
     """
     view, record = _find(audit, container)
     name = view.title(record.id)
@@ -73,17 +77,23 @@ def live_container(audit: Audit, container: str) -> LiveContainer:
 
 
 def _find(audit: Audit, container: str) -> tuple[NamespaceView, ContainerRecord]:
-    matches = [
-        (view, record)
-        for view in audit.context.views
-        for record in view.state.records.values()
-        if container in (record.id, view.title(record.id))
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(view.title(record.id) for view, record in matches)
-        raise UsageError(f"several containers are called {container!r}: {names}")
+    """By id or ``namespace/id``; else by a name that its client keeps; else by how that begins."""
+    everything = [(v, record) for v in audit.context.views for record in v.state.records.values()]
+    for matches in (
+        [(v, r) for v, r in everything if container in (r.id, v.title(r.id))],
+        [(v, r) for v, r in everything if container in names_of(r)],
+        [
+            (v, r)
+            for v, r in everything
+            if container and (r.id.startswith(container) or v.title(r.id).startswith(container))
+        ],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(sorted(view.title(record.id) for view, record in matches)[:5])
+            more = f" and {len(matches) - 5} more" if len(matches) > 5 else ""
+            raise UsageError(f"several containers are called {container!r}: {names}{more}")
     raise UsageError(f"no container {container!r} in the containerd at {audit.state.address}")
 
 

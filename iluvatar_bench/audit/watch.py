@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.audit.address import SYSTEM_SOCKET
 from iluvatar_bench.audit.clients import client_of
 from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import asked_cgroup, needs_snapshot
-from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader
+from iluvatar_bench.audit.read.state_reader import open_reader
 from iluvatar_bench.audit.rules.broken_rule import Rule
 from iluvatar_bench.audit.rules.cgroup_paths import (
     CGROUP_NESTED,

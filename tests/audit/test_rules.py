@@ -36,6 +36,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
     TaskState,
 )
+from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import Collector
 from tests.audit.clients import named
 
@@ -387,6 +388,38 @@ def test_habits_follow_the_majority_and_name_the_nearest_preset() -> None:
         record("x", spec={}, snapshot_key="", snapshotter="", spec_problem="no JSON")
     )
     assert nothing.clients[0].profile() is None
+
+
+def test_a_level_of_few_is_no_habit_and_a_tie_names_no_preset() -> None:
+    """Docker's records name no snapshot: one of nerdctl's among them says nothing of them."""
+    absolute = {**record("d").spec, "root": {"path": "/var/lib/docker/merged"}}
+    docker = [
+        record(
+            f"d-{n}", spec={**absolute, "linux": record(f"d-{n}").spec["linux"]}, snapshot_key=""
+        )
+        for n in range(9)
+    ]
+    bare = record("d-9", snapshot_key="")
+    (client,) = audit_of(*docker, bare).clients
+    habits = {habit.factor: habit for habit in client.habits}
+    told = habits["snapshot_reference"]
+    assert (told.level, told.seen, told.total, told.enough) == ("none", 1, 10, False)
+    assert (client.preset, client.near) == (None, ("iluvatar-2022-08", "guarded"))
+    profile = client.profile()
+    assert profile is not None
+    assert profile.factors == {**PRESETS["guarded"].factors, "network": "host"}
+    sources = client.sources()
+    assert sources["cgroup"] == "seen 10 of 10"
+    assert sources["snapshot_reference"].startswith("assumed: only 1 of 10 show none")
+    assert sources["kill"].startswith("assumed: no trace")
+
+
+def test_a_finding_names_whose_it_is_and_what_it_stands_for() -> None:
+    mine = record("a", snapshot_key="", labels={"owner": "mine"})
+    audit = audit_of(mine, record("other-17", snapshot_key=""), tasks=running("a"))
+    (found,) = audit.findings
+    assert found.clients == ("ns: mine", "ns: other-*")
+    assert found.as_dict()["meaning"] == "can lose data or a container now"
 
 
 def test_a_table_a_frame_and_a_notebook() -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from iluvatar_bench.audit.address import shims_socket, what_listens
 from iluvatar_bench.audit.read.held import named_snapshots
 from iluvatar_bench.audit.read.host import HostSubject, read_host
 from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces
@@ -47,15 +48,13 @@ from iluvatar_bench.errors import (
     DeadlineExceeded,
     NotFound,
     NotImplementedByDaemon,
+    Unreachable,
     UnusablePath,
     UsageError,
 )
 from iluvatar_bench.host.kernel.listener import Listener, listener_at
 from iluvatar_bench.host.kernel.processes import command_line
 from iluvatar_bench.host.kernel.shims import visible_shims
-
-SYSTEM_SOCKET = Path("/run/containerd/containerd.sock")
-"""Where a containerd listens unless it is told otherwise."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,9 +74,18 @@ async def open_reader(address: Path, *, seconds: float = CONNECT_SECONDS) -> Asy
         Unreachable: nothing listens there, or nothing that speaks gRPC.
         DeadlineExceeded: the daemon did not answer in time.
     """
+    for_shims = shims_socket(address)
+    if for_shims is not None and address.exists():
+        raise UnusablePath(for_shims)
     try:
         async with connect_unchanged(address, namespace="default", seconds=seconds) as client:
             yield client
+    except Unreachable as error:
+        # Asked only once it has not answered as a containerd: what else may listen there.
+        told = await asyncio.to_thread(what_listens, address)
+        if told is None:
+            raise
+        raise UnusablePath(told) from error
     except (AnswerLost, DaemonFault, NotImplementedByDaemon) as error:
         if error.operation != "Version" or isinstance(error, DeadlineExceeded):
             raise
