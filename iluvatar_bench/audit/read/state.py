@@ -76,6 +76,8 @@ class NamespaceState:
     """Labels by digest."""
     top_snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Image name to the chain ID of its top layer, for each platform whose content is here."""
+    image_documents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Image name to the digests of its indexes, manifests and configurations that are here."""
     upper_directories: Mapping[SnapshotId, str] = field(default_factory=dict)
     """Where writes to an active snapshot go: of those that no record names, and of those whose
     container runs."""

@@ -19,7 +19,7 @@ from iluvatar_bench.audit.address import shims_socket, what_listens
 from iluvatar_bench.audit.read.held import named_snapshots
 from iluvatar_bench.audit.read.host import HostSubject, read_host
 from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces
-from iluvatar_bench.audit.read.images import top_snapshots
+from iluvatar_bench.audit.read.images import image_parts
 from iluvatar_bench.audit.read.mount_search import MountSearch
 from iluvatar_bench.audit.read.second_look import still_stray
 from iluvatar_bench.audit.read.state import (
@@ -265,6 +265,7 @@ async def _settled(
     leases = {lease.info.id: lease for lease in (*second.leases, *first.leases)}
     content = await client.content.all_labels()
     images = await client.images.list()
+    parts = await image_parts(client, images, content)
     state = NamespaceState(
         name=client.namespace,
         records={id: record for id, record in second.records.items() if id in stayed},
@@ -275,7 +276,8 @@ async def _settled(
         passing_snapshots=frozenset(first.snapshots.keys() ^ second.snapshots.keys()),
         images=images,
         content=content,
-        top_snapshots=await top_snapshots(client, images, content),
+        top_snapshots={name: image.tops for name, image in parts.items()},
+        image_documents={name: image.documents for name, image in parts.items()},
     )
     mounts = await _mounts(client, state)
     return replace(
