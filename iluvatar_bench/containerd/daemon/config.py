@@ -16,6 +16,7 @@ DEFAULT_CONFIG = Path("/etc/containerd/config.toml")
 """What containerd reads unless it is told otherwise; it starts without one too."""
 
 DEFAULT_STATE = Path("/run/containerd")
+DEFAULT_ROOT = Path("/var/lib/containerd")
 
 _SECTIONS = ("io.containerd.gc.v1.scheduler", "scheduler")
 """The collector's section in versions 2 and 3 of the file, and in version 1."""
@@ -28,6 +29,8 @@ class DaemonConfig:
     collector: Collector = NATURAL_COLLECTOR
     state: Path = DEFAULT_STATE
     """The folder that holds the bundles of its containers."""
+    root: Path = DEFAULT_ROOT
+    """The folder that holds its database and its snapshots."""
 
 
 def read_config(arguments: Sequence[str]) -> DaemonConfig:
@@ -51,7 +54,8 @@ def read_config(arguments: Sequence[str]) -> DaemonConfig:
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UnusablePath(f"the configuration {path} cannot be read: {error}") from error
     state = _option(arguments, "state") or document.get("state") or DEFAULT_STATE
-    return DaemonConfig(collector=collector, state=Path(str(state)))
+    root = _option(arguments, "root") or document.get("root") or DEFAULT_ROOT
+    return DaemonConfig(collector=collector, state=Path(str(state)), root=Path(str(root)))
 
 
 def _option(arguments: Sequence[str], *names: str) -> str | None:
