@@ -111,11 +111,11 @@ def test_those_left_out_are_run_elsewhere() -> None:
 def test_another_output_would_have_been_noticed(tmp_path: Path) -> None:
     copy = prepared("compare", tmp_path)
     text = copy.read_text()
-    assert "guarded is better" in text
-    copy.write_text(text.replace("guarded is better", "guarded is worse"))
+    assert "guarded 0/40 not ok" in text
+    copy.write_text(text.replace("guarded 0/40 not ok", "guarded 40/40 not ok"))
     done = nbval(copy, tmp_path)
     assert done.returncode == 1
-    assert "guarded is worse" in done.stdout
+    assert "guarded 40/40 not ok" in done.stdout
 
 
 FEW: dict[str, dict[str, Any]] = {
