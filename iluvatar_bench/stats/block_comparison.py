@@ -40,8 +40,9 @@ def compare_blocks(
     Intervals of the differences: each side's trials are divided by its design effect (Rao and
     Scott, Biometrics 48, 1992; never taken as less than 1), Wilson's interval is made of that with
     the quantile of t for the side's blocks, and the two are joined as Newcombe does (Statistics in
-    Medicine 17, 1998, method 10). p-values: the blocks are shared out anew between the sides, in all ways or
-    :data:`RESAMPLES` seeded ones. Holm's correction over the classes that came.
+    Medicine 17, 1998, method 10). p-values: the blocks are shared out anew between the
+    sides, in all ways or :data:`RESAMPLES` seeded ones. Holm's correction is over the classes that
+    came.
 
     Args:
         baseline: trials of one side as :func:`describe_sides` takes them, with the column
