@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import shutil
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -80,8 +81,13 @@ async def private_daemon(
     log_path: Path | None = None,
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
+    stored: Path | None = None,
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
+
+    It begins with a copy of ``stored`` if that is given: the root of a containerd of this version
+    that nothing writes to any more, with the images that are in it. A copy takes a tenth of the
+    processor time of an import.
 
     Leaving the block ends every task, stops the daemon, ends shims that are left and removes
     mounts, cgroups and folders; where this process is killed, its watchdog does. The daemon's log
@@ -94,10 +100,13 @@ async def private_daemon(
         InsufficientPrivilege: not root.
         DaemonStartFailed: it ended or did not serve in time; its last lines are in the message.
         DiskFull: there is no room for what it writes.
+        UnusablePath: ``stored`` cannot be copied.
     """
     program = _require_programs()
     async with AsyncExitStack() as stack:
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
+        if stored is not None:
+            await asyncio.to_thread(_copy_root, stored, place.root)
         daemon = _Daemon(program, place, configuration(place, collector, log_level, sandbox_image))
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
@@ -151,6 +160,30 @@ async def _end_guests(client: Client, place: Place) -> None:
         await end_tasks(client, place.id)
     except (AnswerLost, Unreachable) as error:
         log.warning("the containers on %s could not be ended in order: %s", client.namespace, error)
+
+
+def _copy_root(stored: Path, root: Path) -> None:
+    # By cp: what snapshots hold are also device nodes (whiteouts) and extended attributes. On one
+    # file system files are linked, for containerd writes to none of them but its databases.
+    linked = stored.stat().st_dev == root.stat().st_dev
+    copies = [("cp", "--archive", *(["--link"] if linked else []), f"{stored}/.", str(root))]
+    if linked:
+        copies += [
+            (
+                "cp",
+                "--archive",
+                "--remove-destination",
+                str(path),
+                str(root / path.relative_to(stored)),
+            )
+            for path in stored.glob("*/*.db")
+        ]
+    for command in copies:
+        copied = subprocess.run(command, capture_output=True, text=True, check=False)
+        if copied.returncode != 0:
+            if not has_room(root):
+                raise disk_full(root, f"{stored} cannot be copied there")
+            raise UnusablePath(f"{stored} cannot be copied to {root}: {copied.stderr.strip()}")
 
 
 def _require_programs() -> str:

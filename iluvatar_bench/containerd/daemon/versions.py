@@ -113,6 +113,19 @@ def rests_between_collections(containerd: Release) -> bool:
     return (1, 6, 32) <= containerd < (1, 7) or containerd >= (1, 7, 16)
 
 
+def includes_drop_ins(containerd: Release | None) -> bool:
+    """Whether ``/etc/containerd/conf.d`` is read without being asked for: from 2.2 on."""
+    return containerd is not None and containerd >= (2, 2)
+
+
+def merges_plugin_sections(containerd: Release | None) -> bool:
+    """Whether an imported file changes a plugin's settings one by one: from 2.0 on.
+
+    In 1.x it replaces the plugin's whole section (services/server/config/config.go, mergeConfig).
+    """
+    return containerd is not None and containerd >= (2, 0)
+
+
 def refuses_shared_cgroup(runc: Release) -> bool:
     """Whether runc refuses to create a container in a cgroup that has processes: from 1.2 on.
 
