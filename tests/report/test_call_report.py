@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from iluvatar_bench.clients.call_facts import facts_of
-from iluvatar_bench.containerd.proxy.call_log import TABLE, write_calls
+from iluvatar_bench.containerd.proxy.call_log import JOURNAL, TABLE, CallLog, write_calls
 from iluvatar_bench.report import DARK, alt_text, drawn_in, plot_sequence
 from iluvatar_bench.report.call_facts_text import call_facts_text
 from iluvatar_bench.report.call_page import MOST_CONTAINERS, call_page
@@ -140,6 +141,22 @@ def test_a_recording_is_reported_by_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "sequence-1.png").read_bytes().startswith(b"\x89PNG")
     as_json = command("proxy", "--report", str(tmp_path), "--json")
     assert '"lease_ended_early"' in as_json.stdout
+
+
+def test_the_journal_of_a_proxy_that_still_runs_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    with CallLog(folder) as log:
+        for each in late().calls:
+            log.append(each)
+        with (folder / JOURNAL).open("a") as journal:
+            # What is being written as it is read.
+            journal.write('{"number": 99, "meth')
+        done = command("proxy", "--report", str(folder), "--json")
+        assert not (folder / TABLE).exists()
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["calls"] == len(late().calls)
+    assert "lease_ended_early" in {fact["rule"] for fact in document["facts"]}
 
 
 @pytest.mark.parametrize(

@@ -167,12 +167,11 @@ async def ended_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            working.cancel()
-            await asyncio.wait((working,))
     finally:
+        # Whatever ends this: the work's own end is awaited, or its process would be left.
         stopping.cancel()
         working.cancel()
+        await asyncio.wait((working,))
     if working.cancelled():
         return False
     working.result()
