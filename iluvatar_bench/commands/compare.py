@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
-from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.records.run_status import OBSERVED
+
+if TYPE_CHECKING:
+    from iluvatar_bench.stats import Blocks
 
 WORSE = 3
 """The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
@@ -27,20 +31,35 @@ def compare_command(
     force: Annotated[
         bool, typer.Option("--force", help="compare runs of different hosts or schemas anyway")
     ] = False,
+    blocks: Annotated[
+        str | None,
+        typer.Option(help="of observations: day (default) or hour is what counts as independent"),
+    ] = None,
+    client: Annotated[
+        list[str] | None,
+        typer.Option(help="of observations: only containers of this client; may repeat"),
+    ] = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
 ) -> None:
     """Compare two runs, class by class: better, worse, or no difference shown.
 
     A verdict needs Fisher's exact test, corrected by Holm over the classes that came, at alpha.
-    Runs must agree in containerd, shim, runc, kernel, machine, cgroup mode and processors.
+    Runs must agree in containerd, shim, runc, kernel, machine, cgroup mode and processors. Two
+    folders of observe are compared by days: failures of one day come together.
     """
     from iluvatar_bench.report import difference_table
     from iluvatar_bench.runs import find_run, open_run
-    from iluvatar_bench.stats import Verdict, compare_runs
+    from iluvatar_bench.stats import Verdict, compare_observed, compare_runs
 
     runs = [open_run(find_run(name)) for name in (baseline, candidate)]
-    compared = compare_runs(*runs, alpha=alpha, force=force)
+    observed = all(run.workload == OBSERVED for run in runs)
+    if observed or blocks is not None or client:
+        compared = compare_observed(
+            *runs, blocks=_blocks(blocks), clients=client or (), alpha=alpha, force=force
+        )
+    else:
+        compared = compare_runs(*runs, alpha=alpha, force=force)
     if csv is not None:
         try:
             compared.table.to_csv(csv, index=False)
@@ -55,3 +74,12 @@ def compare_command(
         print_plain(f"verdict: {compared.sentence}")
     if fail_if_worse and compared.verdict is Verdict.WORSE:
         raise typer.Exit(WORSE)
+
+
+def _blocks(name: str | None) -> Blocks:
+    from iluvatar_bench.stats import Blocks
+
+    try:
+        return Blocks(name or Blocks.DAY)
+    except ValueError:
+        raise UsageError(f"--blocks {name}: {' or '.join(Blocks)}") from None

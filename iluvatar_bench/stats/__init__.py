@@ -5,7 +5,8 @@ how often                  :func:`rate`, :func:`failure_rates`, :func:`deaths_pe
 how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
                            :func:`time_to_death`
 which is worse             :func:`rate_difference`, :func:`compare_profiles`,
-                           :func:`overall_verdict`, :func:`compare_runs`
+                           :func:`overall_verdict`, :func:`compare_runs`,
+                           :func:`compare_blocks`, :func:`compare_observed`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
                            :func:`class_effects`, :func:`class_verdicts`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
@@ -13,6 +14,7 @@ how many trials            :func:`trials_to_see_difference`, :func:`trials_to_ex
 =========================  ==================================================================
 """
 
+from iluvatar_bench.stats.block_comparison import compare_blocks
 from iluvatar_bench.stats.class_effects import (
     Cause,
     ClassVerdict,
@@ -42,6 +44,7 @@ from iluvatar_bench.stats.latency import (
     step_latencies,
 )
 from iluvatar_bench.stats.multiplicity import holm
+from iluvatar_bench.stats.observed_comparison import Blocks, compare_observed
 from iluvatar_bench.stats.power import (
     fisher_power,
     trials_for_half_width,
@@ -78,6 +81,7 @@ __all__ = [
     "EFFECT_COLUMNS",
     "FAILURE_RATE_COLUMNS",
     "QUANTILE_COLUMNS",
+    "Blocks",
     "Cause",
     "ClassVerdict",
     "DeathRate",
@@ -98,6 +102,8 @@ __all__ = [
     "check_accounting",
     "class_effects",
     "class_verdicts",
+    "compare_blocks",
+    "compare_observed",
     "compare_profiles",
     "compare_runs",
     "death_rates",

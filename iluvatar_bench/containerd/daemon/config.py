@@ -21,6 +21,7 @@ DEFAULT_CONFIG = Path("/etc/containerd/config.toml")
 """What containerd reads unless it is told otherwise; it starts without one too."""
 
 DEFAULT_STATE = Path("/run/containerd")
+DEFAULT_ROOT = Path("/var/lib/containerd")
 
 DROP_INS = "/etc/containerd/conf.d/*.toml"
 """What containerd 2.2 and later include where no file says what to import (defaults_unix.go)."""
@@ -36,6 +37,8 @@ class DaemonConfig:
     collector: Collector = NATURAL_COLLECTOR
     state: Path = DEFAULT_STATE
     """The folder that holds the bundles of its containers."""
+    root: Path = DEFAULT_ROOT
+    """The folder that holds its database and its snapshots."""
 
 
 def read_config(
@@ -48,7 +51,7 @@ def read_config(
     """The settings of a daemon that was started with this command line.
 
     ``folder`` is its working directory, which a relative path begins at (None: not known), and
-    ``root`` its root directory as it is to be seen from here. Imported files are followed, as the
+    ``root`` its file system's root as it is to be seen from here. Imported files are followed, as the
     ``release`` follows them (containerd v1.6.20, services/server/config/config.go; v2.3.4,
     cmd/containerd/server/config/config.go).
 
@@ -60,14 +63,14 @@ def read_config(
     reader = _Reader(release=release, folder=folder, root=root)
     first = Path(named or DEFAULT_CONFIG)
     section: dict[str, Any] = {}
-    state = ""
+    folders: dict[str, str] = {}
     for path, document in reader.documents(first, asked_for=named is not None):
         try:
             own = _section(document)
             section = (
                 {**section, **own} if own and merges_plugin_sections(release) else (own or section)
             )
-            state = str(document.get("state") or state)
+            folders |= {n: str(document[n]) for n in ("state", "root") if document.get(n)}
         except (AttributeError, TypeError) as error:
             raise UnusablePath(f"the configuration {path} cannot be read: {error}") from error
     known = {field.name for field in fields(Collector)}
@@ -77,7 +80,8 @@ def read_config(
         raise UnusablePath(f"the configuration {first} cannot be read: {error}") from error
     return DaemonConfig(
         collector=collector,
-        state=Path(_option(arguments, "state") or state or DEFAULT_STATE),
+        state=Path(_option(arguments, "state") or folders.get("state") or DEFAULT_STATE),
+        root=Path(_option(arguments, "root") or folders.get("root") or DEFAULT_ROOT),
     )
 
 

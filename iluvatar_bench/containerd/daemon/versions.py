@@ -31,11 +31,16 @@ REQUIRED_PLUGINS = (
 )
 """Named alike in every version."""
 
-DISABLED_PLUGINS = (
-    # Kubernetes' interface, under its names in 1.x and 2.x: not needed, and not to be shared.
+CRI_PLUGINS = (
     "io.containerd.grpc.v1.cri",
     "io.containerd.cri.v1.images",
     "io.containerd.cri.v1.runtime",
+)
+"""Kubernetes' interface, under its names in 1.x and 2.x."""
+
+DISABLED_PLUGINS = (
+    # Not needed, and not to be shared; a check of the CRI plugin has it.
+    *CRI_PLUGINS,
     # These would use fixed paths that a system containerd uses too.
     "io.containerd.internal.v1.opt",
     "io.containerd.internal.v1.restart",
