@@ -51,7 +51,7 @@ class Losing:
     in_use: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit:
     """What was found on one containerd at one moment.
 
@@ -174,6 +174,9 @@ class Audit:
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),
         }
+
+    def __repr__(self) -> str:
+        return f"<Audit: {self.headline}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: the findings as a table, everything shown as text."""

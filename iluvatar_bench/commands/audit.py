@@ -1,7 +1,7 @@
 """The commands that need no experiment: ``audit`` of a live containerd, ``explain`` of one trial.
 
-Both only read. Exit codes of ``audit``: 0 nothing found but what is untidy; 3 findings; 1 it cannot
-connect; 2 the request was wrong.
+Both only read, but for ``audit --fix-plan --apply`` and ``--undo``. Exit codes of ``audit``: 0
+nothing found but what is untidy; 3 findings; 1 it cannot connect; 2 the request was wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
 
 if TYPE_CHECKING:
-    from iluvatar_bench.audit import Audit
+    from iluvatar_bench.audit import Audit, FixPlan
     from iluvatar_bench.explain import Autopsy
 
 FINDINGS = 3
@@ -67,22 +67,39 @@ def audit_command(
     every: Annotated[
         bool, typer.Option("--all", help="name every object of a finding, not three")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--fix-plan", help="the calls to change, and what holds until then")
+    ] = False,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="with --fix-plan: hold by a lease what is exposed now"),
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="with --fix-plan: delete the leases of --apply")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="exit 3 on low findings alone, too")
     ] = False,
 ) -> None:
     """Is this containerd's client making the known mistakes; what is at risk, and the fix."""
-    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, socket_path
+    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, fix_plan, socket_path
 
+    if (apply or undo) and not plan:
+        raise UsageError(f"{'--apply' if apply else '--undo'} belongs to --fix-plan")
+    if apply and undo:
+        raise UsageError("--apply makes leases and --undo deletes them: name one of them")
     if client is not None and save_profile is None:
         raise UsageError("--client says whose profile to write: name the file with --save-profile")
     socket = socket_path(address) if address else SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace, grace_seconds=grace))
     if as_json:
         # One document: indented alone, on one line before the alarms.
-        _print(json.dumps(audit.as_dict(), indent=None if watch else 2))
+        planned = {"fix_plan": fix_plan(audit).as_dict()} if plan else {}
+        _print(json.dumps({**audit.as_dict(), **planned}, indent=None if watch else 2))
     else:
         _show(audit, every=every)
+    if plan:
+        _fix(audit, socket, apply=apply, undo=undo, quiet=as_json)
     if save_profile is not None:
         _save_profile(audit, save_profile, client, quiet=as_json)
     alarms = _watch(socket, namespace, as_json) if watch else 0
@@ -196,6 +213,44 @@ def _findings(audit: Audit, *, every: bool) -> Table:
             table.add_row(Text(f"  {label}", style="dim"), Text(text))
         table.add_row("", "")
     return table
+
+
+def _fix(audit: Audit, socket: Path, *, apply: bool, undo: bool, quiet: bool) -> None:
+    """Print the plan, and do what of it was asked for; what was done goes to stderr with JSON."""
+    from iluvatar_bench.audit import apply_hold, fix_plan, undo_holds
+
+    plan = fix_plan(audit)
+    if not quiet:
+        _show_plan(plan)
+    done: list[str] = []
+    if apply:
+        done += map(str, asyncio.run(apply_hold(socket, plan.exposed)))
+    if undo:
+        leases = [(namespace, lease.info.id) for namespace, lease in plan.holds]
+        done += (f"deleted {one}" for one in asyncio.run(undo_holds(socket, leases)))
+    for line in done:
+        typer.echo(line, err=quiet)
+    if (apply or undo) and not done:
+        typer.echo("nothing to hold" if apply else "nothing to undo", err=quiet)
+
+
+def _show_plan(plan: FixPlan) -> None:
+    from iluvatar_bench.audit import hold_text
+
+    for step in plan.steps:
+        whose = f" ({', '.join(step.found.clients)})" if step.found.clients else ""
+        _print(f"\n{step.found.rule.name}{whose}")
+        for call in step.calls.calls:
+            _print(f"  change     {call}")
+        for line in step.calls.ctr:
+            _print(f"  by hand    {line}")
+        _print(f"  meanwhile  {step.calls.meanwhile}")
+    if plan.exposed:
+        _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
+        for one in plan.exposed[:3]:
+            _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
+    for namespace, lease in plan.holds:
+        _print(f"held since an earlier --apply: {hold_text(namespace, lease)}; --undo deletes it")
 
 
 def _client_line(client: dict[str, Any]) -> str:

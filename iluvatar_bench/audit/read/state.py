@@ -159,9 +159,12 @@ class HostState:
         return (self.root_mounts or {}).get((namespace, container_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DaemonState:
     """One containerd and its host at one moment.
+
+    It has no long form: ``asyncio.run`` has its task's result written out whenever it ends
+    (CPython 3.11, asyncio/runners.py, through signal.getsignal), which took half of an audit.
 
     ``collector`` is None where the daemon's configuration could not be read. ``complete`` tells
     whether all namespaces were read: without that, nobody can say what on the host is nobody's.
