@@ -20,6 +20,7 @@ APART = {"_api", "builtin", "server"}
 ONE_INTERFACE = {("parse", "worker_logs/formats")}
 
 SAME_SUBJECT = {
+    "ab": "studies, commands: two profiles in shuffled blocks",
     "arrivals": "plans, runs, report.figures: requests for functions",
     "audit": "audit, commands: the audit of a live daemon",
     "call_facts": "records, clients: what a client's calls say",

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.ab import ab_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classify import classify_command
@@ -49,7 +50,7 @@ Exit codes:
   0    done
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
-  3    audit, check: it found something; compare --fail-if-worse: the candidate is worse
+  3    audit, check: it found something; ab, compare --fail-if-worse: the candidate is worse
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
@@ -140,11 +141,20 @@ app.command(
 )(dose_command)
 
 app.command(
+    "ab",
+    short_help="two profiles in shuffled blocks: which is worse",
+    epilog=example(
+        "ab iluvatar-2022-07 guarded --stop-when-sure --fail-unless-better 0.1",
+        "ab mine.toml mine.toml --set-candidate kill=init --unit daemon --fail-if-worse",
+    ),
+)(ab_command)
+app.command(
     "compare",
-    short_help="two runs: better, worse, or no difference shown",
+    short_help="runs beside each other; replicates are judged",
     epilog=example(
         "compare iluvatar-2022-07 guarded",
-        "compare results/RUN_A results/RUN_B --fail-if-worse --json",
+        "compare A1,A2,A3,A4 B1,B2,B3,B4 --fail-if-worse",
+        "compare results/AB_RUN",
     ),
 )(compare_command)
 app.command(

@@ -11,6 +11,9 @@ import typer
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 
+WORSE = 3
+"""The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
+
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
 ProfileName = Annotated[

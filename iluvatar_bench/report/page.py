@@ -95,7 +95,7 @@ def report_page(
     verdicts = {str(comparison.verdict) for comparison in comparisons}
     return render_page(
         title=title or f"Container failures: {', '.join(run.label for run in runs)}",
-        verdict=[*(_capital(c.sentence) + "." for c in comparisons), *map(_counted, runs)],
+        verdict=[*(f"{c.sentence}." for c in comparisons), *map(_counted, runs)],
         verdict_class=verdicts.pop() if len(verdicts) == 1 else "",
         notes=[*(f"{run.label}: {run.caveat}" for run in without), *_notes(runs, comparisons)],
         sections=sections,
@@ -119,11 +119,6 @@ def _labelled(runs: Sequence[RunResult]) -> list[RunResult]:
         )
         for run, label in zip(runs, told_apart, strict=True)
     ]
-
-
-def _capital(sentence: str) -> str:
-    """A sentence begins with a capital, a profile's name does not."""
-    return sentence[0].upper() + sentence[1:] if sentence.startswith("no ") else sentence
 
 
 def _counted(run: RunResult) -> str:
@@ -154,9 +149,9 @@ def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> l
         parts.append(table_part(difference_table(comparison.table, names=names)))
         parts.append(
             Text(
-                "A verdict needs Fisher's exact test, corrected by Holm over the classes that "
-                f"came, at {comparison.alpha:g}. “No difference shown” is not “no difference”: the "
-                "interval says what is still possible."
+                "Two runs at two times are described, not judged: rates swing between runs, and "
+                "one event takes several containers. Intervals are widened by the events that were "
+                "counted; what they leave out is not a verdict."
             )
         )
         parts.append(figure_part(partial(plot_differences, comparison.table, names=names)))

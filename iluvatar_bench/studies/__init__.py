@@ -1,5 +1,7 @@
 """Studies: runs repeated and compared until a question has its answer."""
 
+from iluvatar_bench.studies.ab import AbQuestion, open_ab, run_ab
+from iluvatar_bench.studies.ab_result import AbResult
 from iluvatar_bench.studies.blame import Blame, run_blame
 from iluvatar_bench.studies.detection import Detection, measure_detection, open_detection
 from iluvatar_bench.studies.dose import (
@@ -23,6 +25,8 @@ from iluvatar_bench.studies.upstream_12029 import (
 
 __all__ = [
     "RUNS_A_SNAPSHOTTER",
+    "AbQuestion",
+    "AbResult",
     "Blame",
     "Detection",
     "DoseResponse",
@@ -31,9 +35,11 @@ __all__ = [
     "measure_detection",
     "observe_node",
     "observe_sample_node",
+    "open_ab",
     "open_detection",
     "open_root_cause",
     "report_calls",
+    "run_ab",
     "run_blame",
     "run_doses",
     "run_forced_steps",

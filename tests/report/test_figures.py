@@ -43,7 +43,7 @@ from iluvatar_bench.report import (
 )
 from iluvatar_bench.report.figures.style import Theme
 from iluvatar_bench.runs import find_run, open_run
-from iluvatar_bench.stats import compare_profiles, factor_effects, failure_rates, time_to_death
+from iluvatar_bench.stats import describe_sides, factor_effects, failure_rates, time_to_death
 from iluvatar_bench.studies import open_detection
 
 WRONG, RIGHT = (open_run(find_run(name)) for name in ("iluvatar-2022-07", "guarded"))
@@ -77,7 +77,7 @@ PLOTS: dict[str, Callable[..., Axes]] = {
     "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),
     "steps": lambda **k: plot_steps(TRIALS, **k),
     "differences": lambda **k: plot_differences(
-        compare_profiles(WRONG.trials, RIGHT.trials), names=("a", "b"), **k
+        describe_sides([WRONG.trials], [RIGHT.trials]), names=("a", "b"), **k
     ),
     "effects": lambda **k: plot_effects(
         factor_effects(TRIALS, factors={"cgroup": ("own", "shared")}), **k

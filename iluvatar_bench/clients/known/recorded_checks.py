@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iluvatar_bench.clients.check.check_folder import POSITIONS_TABLE
+from iluvatar_bench.clients.check.check_folder import COMPLETE, POSITIONS_TABLE
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.whole_files import replace_folder
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
@@ -107,12 +107,15 @@ def record_check(folder: Path, name: str, *, home: Path | None = None) -> Path:
     kept. ``home`` is the folder of the recorded checks.
 
     Raises:
-        UsageError: the name is no plain file name, or without ``home`` this is no source checkout.
+        UsageError: the check was stopped, the name is no plain file name, or without ``home`` this
+            is no source checkout.
         UnusablePath: the folder cannot be written to.
     """
     require_checkout(home)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise UsageError(f"{name!r} cannot be a recorded check's name")
+    if folder.is_dir() and open_check(folder).manifest.get("status", COMPLETE) != COMPLETE:
+        raise UsageError(f"the check in {folder} was stopped: it is not recorded")
     home = home or CHECKS_HOME
     draft, target = home / f".{name}.new", home / name
     try:

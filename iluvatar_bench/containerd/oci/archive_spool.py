@@ -22,6 +22,7 @@ from typing import IO
 from iluvatar_bench.containerd.oci.documents import D, parse_document, read_bounded
 from iluvatar_bench.containerd.oci.media_types import GZIP_MAGIC, ZSTD_MAGIC
 from iluvatar_bench.containerd.oci.tar_stream import Kind, TarBounds, TarEntry, TarStream
+from iluvatar_bench.containerd.oci.xz_reader import open_xz
 from iluvatar_bench.errors import ImageError
 
 MOST_LINKS = 16
@@ -43,11 +44,7 @@ def _bzip2(path: Path) -> IO[bytes]:
     return bz2.BZ2File(path, "rb")
 
 
-def _xz(path: Path) -> IO[bytes]:
-    return lzma.LZMAFile(path, "rb")
-
-
-_OPENERS: dict[bytes, _Opener] = {GZIP_MAGIC: _gzip, b"BZh": _bzip2, b"\xfd7zXZ\x00": _xz}
+_OPENERS: dict[bytes, _Opener] = {GZIP_MAGIC: _gzip, b"BZh": _bzip2, b"\xfd7zXZ\x00": open_xz}
 """What ``docker load`` reads as well, by the first bytes."""
 
 

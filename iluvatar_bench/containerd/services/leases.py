@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,7 +85,7 @@ class Leases:
             LeaseInfo(
                 id=lease.id,
                 created_at=utc(lease.created_at),
-                expires_at=_expiry(lease.labels.get(EXPIRY_LABEL, "")),
+                expires_at=rfc3339(lease.labels.get(EXPIRY_LABEL, "")),
                 labels=dict(lease.labels),
             )
             for lease in answer.leases
@@ -126,10 +127,15 @@ class Leases:
         await self.delete(lease_id, sync=True)
 
 
-def _expiry(text: str) -> datetime | None:
-    """The label's time. Containerd ignores one that it cannot parse: such a lease never expires."""
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+"""What Go takes for RFC 3339; Python's own reader takes other forms of ISO 8601 too."""
+
+
+def rfc3339(text: str) -> datetime | None:
+    """A label's time as containerd reads it; None where it would not, and ignores the label."""
+    if not _RFC_3339.fullmatch(text):
+        return None
     try:
-        expiry = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    return expiry if expiry.tzinfo else None
