@@ -53,6 +53,12 @@ ReadySeconds = Annotated[
 ]
 
 
+WithWitness = Annotated[
+    bool,
+    typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
+]
+
+
 def network_settings(
     subnet: str | None, bridge: str | None, plugins: list[Path] | None
 ) -> NetworkSettings:
