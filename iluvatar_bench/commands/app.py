@@ -23,6 +23,7 @@ from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
 from iluvatar_bench.commands.dose import dose_command
 from iluvatar_bench.commands.extras import missing_extra
+from iluvatar_bench.commands.false_alarms import false_alarms_command
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
@@ -42,6 +43,7 @@ from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
+from iluvatar_bench.commands.trials_needed import trials_needed_command
 from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.host.full_disk import means_full_disk
 
@@ -131,7 +133,7 @@ app.command(
 )(root_cause_command)
 app.command(
     "blame",
-    short_help="the fewest choices whose change removes a class",
+    short_help="every small set of choices whose change removes a class",
     epilog=example("blame iluvatar-2022-07 guarded --bug-class process_died"),
 )(blame_command)
 app.command(
@@ -157,6 +159,11 @@ app.command(
         "compare results/AB_RUN",
     ),
 )(compare_command)
+app.command(
+    "trials-needed",
+    short_help="how many trials show a difference, before they are run",
+    epilog=example("trials-needed --rate 0.3 --difference 0.1 --design-effect 1.5"),
+)(trials_needed_command)
 app.command(
     "report",
     short_help="runs as one HTML page",
@@ -195,6 +202,11 @@ app.command(
     short_help="is the attribution right: causes made on purpose",
     epilog=example("ground-truth --out data/ground_truth.csv"),
 )(ground_truth_command)
+app.command(
+    "false-alarms",
+    short_help="how often `ab` alarms: a profile against itself",
+    epilog=example("false-alarms --comparisons 40 --table data/false_alarms.csv"),
+)(false_alarms_command)
 app.command(
     "network-benchmark",
     short_help="what networks cost of themselves",

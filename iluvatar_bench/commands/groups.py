@@ -10,9 +10,17 @@ from typer.core import TyperGroup
 GROUPS: dict[str, tuple[str, ...]] = {
     "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
     "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
-    "Compare and publish": ("ab", "compare", "rejudge", "report", "notebook", "record"),
+    "Compare and publish": (
+        "ab",
+        "compare",
+        "trials-needed",
+        "rejudge",
+        "report",
+        "notebook",
+        "record",
+    ),
     "Keep house": ("image", "function", "clean", "daemon"),
-    "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
+    "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""
 

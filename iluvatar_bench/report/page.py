@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from iluvatar_bench.records import STEP_COLUMNS
@@ -173,7 +172,7 @@ def _latencies(runs: Sequence[RunResult]) -> list[Part]:
     steps = [name for name in STEP_COLUMNS if name in trials and trials[name].notna().any()]
     if not steps:
         return []
-    quantiles = step_latencies(trials, rng=np.random.default_rng(0), steps=steps)
+    quantiles = step_latencies(trials, steps=steps)
     return [
         figure_part(partial(plot_steps, trials)),
         table_part(step_latency_table(quantiles)),
