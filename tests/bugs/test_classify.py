@@ -11,7 +11,7 @@ from re import _parser as regex_parser  # type: ignore[attr-defined]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelled_texts import LabelledText, is_right, labelled_texts
+from labelled_texts import LabelledText, is_right, labelled_texts, public_reports
 
 from iluvatar_bench.bugs.classify import MATCHED_LIMIT, NO_FAILURE, classify_text, is_calm
 from iluvatar_bench.bugs.python_modules import STANDARD_LIBRARY
@@ -380,7 +380,8 @@ def test_the_match_is_kept_and_bounded() -> None:
 
 
 def test_every_signature_is_needed_by_some_text() -> None:
-    texts = [*(text for _, text in CASES), *(t.text for t in labelled_texts())]
+    labelled = (*labelled_texts(), *public_reports())
+    texts = [*(text for _, text in CASES), *(t.text for t in labelled)]
     used = [classify_text(text).signature for text in texts]
     assert [s.pattern.pattern for s in SIGNATURES if s not in used] == []
 
@@ -509,6 +510,27 @@ def test_the_classes_of_2022_are_found(bug_class: BugClass) -> None:
 
 def test_healthy_texts_raise_no_alarm() -> None:
     assert _share([t for t in labelled_texts() if t.is_healthy]) >= 0.97
+
+
+def test_lines_of_public_reports_get_their_class() -> None:
+    texts = public_reports()
+    failures = [t for t in texts if not t.is_healthy]
+    assert _share(failures) >= 0.9
+    noticed = [t for t in failures if classify_text(t.text).bug_class is not None]
+    assert len(noticed) >= 0.98 * len(failures)
+    assert _share([t for t in texts if t.is_healthy]) >= 0.97
+
+
+def test_what_the_words_tell_is_found_in_a_file_too(tmp_path: Path) -> None:
+    """The search for fixed words, which decides whether a line is looked at, misses none."""
+    for number, text in enumerate(public_reports()):
+        alone = classify_text(text.text)
+        if alone.bug_class is None or "\n" in text.text:
+            continue
+        log = tmp_path / f"{number}.log"
+        log.write_text(text.text + "\n")
+        report = scan([log])
+        assert len(report.failures) + len(report.unclassified), text.text
 
 
 HANDLER = '  File "/app/handler.py", line 2, in <module>\n    import x\n'

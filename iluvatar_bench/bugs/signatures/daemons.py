@@ -47,10 +47,11 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
-        r"[Ee]rror while dialing|\bdial unix |failed to dial ",
+        r"[Ee]rror while dialing|\b(?:dial|read|write) unix |failed to dial ",
         "clients in Go",
         "grpc-go internal/transport; go net/dial.go",
-        near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s|buildkitd)\.sock\b",
+        near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s"
+        r"|buildkitd)(?:\.raw)?\.sock\b",
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,

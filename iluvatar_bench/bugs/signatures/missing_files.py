@@ -169,7 +169,9 @@ PROGRAMS = (
         r"(?:stat [^\s:]{1,300}+: no such file or directory|executable file not found)"
         r"|(?<!fork/)\bexec:? /[^\s:]{1,300}+: no such file or directory"
         r"|exec user process caused:? \\{0,7}+\"?no such file or directory"
-        r"|failed to load /[^\s:]{1,300}+: no such file or directory",
+        r"|failed to load /[^\s:]{1,300}+: no such file or directory"
+        r"|[Cc]ontainer command (?:'[^'\n]{1,100}' )?not found or does not exist"
+        r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
         "runc 1.0-1.5, runsc, containerd 1.4-2.3",
         "go os/exec (lp_unix.go); runc libcontainer/standard_init_linux.go; containerd/nerdctl#236",
     ),

@@ -58,7 +58,8 @@ DEATHS = (
         r"|[Cc]ontainer \S{1,80}+ is not running|[Nn]o running task found"
         r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
         r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
-        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state",
+        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state"
+        r"|container is not created or running|container process not found",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
         "containerd pkg/process/init_state.go; moby daemon/exec.go; kubernetes pkg/kubelet",
     ),
@@ -80,8 +81,9 @@ DEATHS = (
     wording(
         BugClass.PROCESS_DIED,
         r"of signal 15 - using the force|State 'stop-sigterm' timed out\. Killing"
-        r"|did not (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of (?:signal"
-        r"|SIGTERM)",
+        r"|stopping timed out\. (?:Killing|Terminating)"
+        r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
+        r"(?:signal|SIGTERM|kill)",
         "dockerd, systemd",
         "moby daemon/stop.go; systemd src/core/service.c",
         "killed after its grace period",
@@ -178,7 +180,8 @@ SHAPES = (
     wording(
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
-        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim",
+        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim"
+        r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)",
         "any orchestrator",
         "the shape of a start that nothing was heard of",
         certainty=Certainty.LIKELY,
@@ -206,6 +209,9 @@ UNCAUGHT = (
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
+)
+
+EXIT_STATUS = (
     wording(
         BugClass.STARTUP_ERROR,
         r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit",
@@ -270,7 +276,8 @@ SILENT = (
         r"|within the timeout",
         "Fission, OpenFaaS, faasd, nuclio, OpenLambda, Tekton, AWS App Runner",
         "the shape of a readiness deadline: whom, ready or started, and a time that ran out",
-        near=r"to be(?:come)? (?:ready|healthy|up|running)|to (?:start|come up|get ready)\b"
+        near=r"to be(?:come)? (?:ready|healthy|up|running)|(?<!ailed )to (?:start|come up"
+        r"|get ready)\b"
         r"|\bnever became|\bnot (?:become |be |get )?(?:ready|healthy|started)|\breadiness\b"
         r"|\bready\b|\bhealthy\b|did not (?:appear|come up)|create deployment",
         certainty=Certainty.LIKELY,
@@ -339,7 +346,8 @@ UNANSWERED = (
         BugClass.INVOKE_FAILED,
         r"[Uu]pstream (?:HTTP )?request(?: error)?|upstream prematurely closed"
         r"|connecting to upstream"
-        r"|reading response header from upstream|Can't reach service for: |reverse proxying request"
+        r"|reading response header from upstream|Can't reach service for: "
+        r"|reverse proxying request"
         r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
         r"|error sending request to function",

@@ -91,7 +91,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.SECURITY_DENIED,
-        r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b"
+        r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b|relabel failed"
+        r"|error setting label on"
         r"|container has runAsNonRoot and image"
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
         r"|after relocation: Permission denied"

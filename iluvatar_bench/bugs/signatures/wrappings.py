@@ -6,7 +6,8 @@ from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _WHAT = (
-    r"[\w \"'-]{0,40}?(?:[Cc]ontainer|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker|[Aa]ction)"
+    r"[\w \"'-]{0,40}?(?:[Cc]ontainer(?!d)|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker"
+    r"|[Aa]ction)"
 )
 _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an already){_WHAT}"
 
