@@ -105,6 +105,7 @@ _HARMLESS = re.compile(
     r"|\?\s{0,4}\Z|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|mkdir|touch|head|tail|sed|ln): "
     r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
 )
+_EXPIRED = re.compile(r"[Tt]imeout of \S{1,20} (?:passed|elapsed|expired|exceeded|reached)")
 _RANGE = 400
 
 
@@ -123,7 +124,8 @@ def failing_line(text: str) -> str | None:
 
 def _says_failure(line: str) -> bool:
     head = line[:_RANGE]
-    if _SAYS.search(head) is None or _HARMLESS.search(head) is not None:
+    harmless = _HARMLESS.search(head) is not None and _EXPIRED.search(head) is None
+    if harmless or _SAYS.search(head) is None:
         return False
     return level_of(line) is None
 

@@ -103,7 +103,7 @@ ENDS_WITH_WORDS = (
     wording(
         BugClass.STARTUP_ERROR,
         rf"Traceback \(most recent call last\)|{B}(?:SyntaxError|IndentationError): "
-        r"|Worker failed to boot|Failed to find attribute '|Connection in use: \("
+        r"|Worker [Ff]ailed to boot|Failed to find attribute '|Connection in use: \("
         r"|Error loading ASGI app|Application startup failed",
         "Python 3.3-3.14, gunicorn 20-23, uvicorn",
         "python Lib/traceback.py; gunicorn gunicorn/arbiter.py, gunicorn/sock.py",
@@ -214,7 +214,8 @@ UNCAUGHT = (
 EXIT_STATUS = (
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit",
+        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
+        r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
         "any supervisor",
         "ended by itself with an error; whether it was ready by then is not in the text",
         certainty=Certainty.POSSIBLE,
@@ -255,9 +256,9 @@ SILENT = (
         r"|start language worker process|language worker restart retry count"
         r"|initialized language workers|StartWorkerProcessAsync"
         r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
-        r"|failed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
+        r"|[Ff]ailed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
         r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
-        r"|failed to bind to \$PORT within|[Ww]ithin the allocated timeout",
+        r"|[Ff]ailed to bind to \$PORT within|[Ww]ithin the allocated timeout",
         "nuclio, Azure Functions and App Service, Cloud Run, AWS Lambda, Heroku",
         "nuclio pkg/platform/local; Azure/azure-functions-host#5233; nuclio/nuclio#1816",
     ),
@@ -287,8 +288,8 @@ SILENT = (
         BugClass.SILENT_STARTUP,
         r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
         r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
-        r"|has timed out progressing|is unhealthy\b|min_healthy_time|failed to specialize pod"
-        r"|failed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
+        r"|has timed out progressing|is unhealthy\b|min_healthy_time|[Ff]ailed to specialize pod"
+        r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
         r"|waiting for available replicas",
         "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",
         "kubernetes pkg/kubelet/prober; apache/openwhisk Messages.scala",
@@ -303,7 +304,7 @@ AFTERMATH = (
     wording(
         BugClass.PROCESS_DIED,
         r"Task for container was missing when it was attempted to be (?:killed|delete)"
-        r"|unable to find task",
+        r"|[Uu]nable to find task",
         "Iluvatar worker, 2022 to today; faasd",
         "COS-IN/iluvatar-faas containermanager.rs, containerd/containerd.rs",
         "also what is met after a start that timed out: that came first",

@@ -57,8 +57,8 @@ IMAGES = (
     wording(
         BugClass.IMAGE,
         r"x509: |server gave HTTP response to HTTPS client|authentication required|no basic auth"
-        r"|requested access to the resource is denied|[Uu]nauthorized\b|failed to authorize"
-        r"|failed to fetch (?:anonymous|oauth) token|failed to do request|unexpected status"
+        r"|requested access to the resource is denied|[Uu]nauthorized\b|[Ff]ailed to authorize"
+        r"|[Ff]ailed to fetch (?:anonymous|oauth) token|[Ff]ailed to do request|unexpected status"
         r"|[Tt]emporary failure in name resolution|lookup \S{1,120}+ on |403 Forbidden"
         r"|404 Not Found"
         r"|i/o timeout|TLS handshake|no such host|unexpected EOF",
@@ -72,7 +72,7 @@ IMAGES = (
     ),
     wording(
         BugClass.IMAGE,
-        r"failed commit on ref|failed size validation|failed to copy: "
+        r"failed commit on ref|failed size validation|[Ff]ailed to copy: "
         r"|filesystem layer verification"
         r"|layers from manifest don't match|invalid checksum digest|error getting credentials"
         r"|[Ff]ailed to (?:fetch|load|import|save|push|export|download|unpack|parse) (?:the )?"
@@ -80,8 +80,11 @@ IMAGES = (
         r"|[Ee]rror (?:pulling|loading|downloading|unpacking|reading|copying|creating) (?:the )?"
         r"(?:[\w-]{1,16} ){0,2}(?:image|layer|manifest|blob)"
         r"|[Uu]nable to (?:find|pull|load) (?:the )?image|(?:blob|manifest|image|content) "
-        r"\S{1,160}+ (?:was )?not found|layer does not exist|unable to retrieve auth token"
-        r"|image with reference \S{1,200}+ was found but|unsupported (?:media type|layer)",
+        r"\S{1,160}+ (?:was )?not found|layer does not exist|[Uu]nable to retrieve auth token"
+        r"|[Pp]ulling (?:the )?(?:container )?image failed|not found in repository"
+        r"|CannotPullContainer"
+        r"|could not be accessed on a registry|image with reference \S{1,200}+ was found but"
+        r"|unsupported (?:media type|layer)",
         "containerd, dockerd, podman, CRI-O, BuildKit",
         "containerd core/content, core/remotes; moby distribution; containers/image",
         certainty=Certainty.LIKELY,
@@ -130,7 +133,8 @@ DAEMONS = (
         r" (?:start|initialize)) (?:the )?(?:docker )?(?:daemon|containerd|dockerd|[Kk]ubelet"
         r"|ContainerManager|CRI service|Docker)\b"
         r"|containerd did not exit successfully|waiting for containerd to start"
-        r"|failed to load TOML|failed to (?:recover|restore) state|daemon exited\b",
+        r"|[Ff]ailed to (?:load|unmarshal|parse|decode) (?:TOML|config)|[Ff]ailed to (?:recover"
+        r"|restore) state|daemon exited\b",
         "dockerd, containerd, kubelet",
         "moby daemon/command; containerd cmd/containerd; kubernetes cmd/kubelet",
         certainty=Certainty.LIKELY,
@@ -145,14 +149,17 @@ CREATES = (
         r"|standard_init_linux\.go|nsenter: |nsexec|newuidmap|/proc/self/[ug]id_map|/setgroups\b"
         r"|(?:error )?mounting \\{0,7}\"[^\"\n]{1,300}+\" to rootfs|unshare: "
         r"|could not select device"
-        r"|nvidia-container-cli|error gathering device information|unable to find user "
+        r"|nvidia-container-cli|error gathering device information|[Uu]nable to find user "
         r"|no users found"
         r"|[Nn]o command specified|invalid (?:volume|mount) (?:specification|config|path)"
         r"|Unknown runtime specified|no runtime for |RuntimeClass |cannot join network of"
-        r"|\bCreateVM\b|create (?:the )?VM\b|start the VM\b|linux spec user|unable to get user"
+        r"|\bCreateVM\b|create (?:the )?VM\b|start the VM\b|linux spec user|[Uu]nable to get user"
         r"|\bexec user process caused"
         r"|(?:ailed|nable) to (?:provision|allocate|acquire|deploy|instantiate|bootstrap|prepare) "
         r"(?:the )?(?:resources|container|function|action|worker|environment|sandbox|runtime|pod)"
+        r"|CannotStartContainer|CannotCreateContainer|ResourceInitializationError"
+        r"|(?:while|when|during) (?:creating|starting|launching|creation of) (?:the |a )?"
+        r"(?:container|sandbox|pod|task|function|worker|microVM)|DockerTimeoutError"
         r"|write sync(?:_socket|-)|read init-p|[Cc]reat(?:e|ing) (?:read-write|RW) layer",
         "containerd CRI, runc 1.0-1.5, dockerd, podman",
         "runc libcontainer; moby daemon/create.go, daemon/start.go; kubernetes kuberuntime",
@@ -167,7 +174,7 @@ CALLS = (
         BugClass.CREATE_REJECTED,
         r"(?:CreateContainer|StartContainer|RunPodSandbox)\b[^\n]{0,1000}? failed\b"
         r"|\b(?:CreatePodSandboxError|FailedCreatePodSandBox|FailedCreateSandbox)\b"
-        r"|failed to \\{0,7}\"(?:StartContainer|CreatePodSandbox)",
+        r"|[Ff]ailed to \\{0,7}\"(?:StartContainer|CreatePodSandbox)",
         "containerd CRI 1.4-2.3, kubelet 1.12-1.34",
         "containerd internal/cri/instrument; kubernetes pkg/kubelet/kuberuntime",
         "the call that failed, around a reason that no line knows",
@@ -188,7 +195,8 @@ INVOKES = (
         r"|[Ff]ailed to (?:call|proxy|forward|execute|route|dispatch)\b|no response from"
         r"|[Rr]ead timed out|context canceled while|(?:activation|invocation"
         r"|request)\w{0,3}+ \S{0,80}+"
-        r" ?(?:failed|timed out)|No invokers available|failed to serve request|unhealthy upstream",
+        r" ?(?:failed|timed out)|No invokers available|[Ff]ailed to serve request"
+        r"|unhealthy upstream",
         "gateways of OpenFaaS, Knative, OpenWhisk, Fission, nuclio, Fn; nginx",
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
         certainty=Certainty.LIKELY,
