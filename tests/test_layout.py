@@ -40,6 +40,7 @@ SAME_SUBJECT = {
     "processes": "host.kernel, audit.rules: processes of the host",
     "rates": "stats, report.figures: failure rates",
     "rejudge": "runs, commands: verdicts made anew",
+    "repeat": "runs, commands: a run made again",
     "resume": "runs, commands: going on with a run",
     "root_cause": "studies, commands: the factorial experiment",
     "snapshots": "containerd.services, audit.rules: snapshots",

@@ -38,9 +38,11 @@ from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
+from iluvatar_bench.commands.repeat import repeat_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
+from iluvatar_bench.commands.runs import runs_command
 from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.host.full_disk import means_full_disk
 
@@ -124,6 +126,11 @@ app.command(
 )(demo_command)
 app.add_typer(run_app, name="run", short_help="one workload under one profile")
 app.command(
+    "repeat",
+    short_help="a run made again from its folder alone",
+    epilog=example("repeat @latest", "repeat results/RUN --address /run/containerd.sock --json"),
+)(repeat_command)
+app.command(
     "root-cause",
     short_help="which factor causes which bug class",
     epilog=example("root-cause", "root-cause --factors snapshot_reference --factors kill=init,all"),
@@ -139,6 +146,11 @@ app.command(
     epilog=example("dose start_delay_ms 0 50 200 1000"),
 )(dose_command)
 
+app.command(
+    "runs",
+    short_help="the runs there are, and what to call them by",
+    epilog=example("runs", "runs --out /srv/results --json"),
+)(runs_command)
 app.command(
     "compare",
     short_help="two runs: better, worse, or no difference shown",

@@ -9,8 +9,8 @@ from typer.core import TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
-    "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
-    "Compare and publish": ("compare", "rejudge", "report", "notebook", "record"),
+    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
+    "Compare and publish": ("runs", "compare", "rejudge", "report", "notebook", "record"),
     "Keep house": ("image", "function", "clean", "daemon"),
     "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,11 @@ class Function:
             [str(path.relative_to(self.folder)), hashlib.sha256(path.read_bytes()).hexdigest()]
             for path in self.files
         ]
+
+    @property
+    def digest(self) -> str:
+        """Of all its files, by their paths and contents: equal exactly where the source is."""
+        return "sha256:" + hashlib.sha256(json.dumps(self.digests).encode()).hexdigest()
 
 
 def builtin_names() -> tuple[str, ...]:
