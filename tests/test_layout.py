@@ -38,6 +38,7 @@ SAME_SUBJECT = {
     "notebook": "batch, commands: one notebook through papermill",
     "observations": "records, runs: what a monitor saw, as values and on disk",
     "processes": "host.kernel, audit.rules: processes of the host",
+    "profile": "profiles, commands: one set of lifecycle choices",
     "rates": "stats, report.figures: failure rates",
     "rejudge": "runs, commands: verdicts made anew",
     "repeat": "runs, commands: a run made again",

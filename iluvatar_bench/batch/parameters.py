@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from iluvatar_bench.clients import find_check, find_known
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import find_source
-from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.profiles.profile_file import names_a_file
 from iluvatar_bench.runs import find_run, find_tables, is_live
 from iluvatar_bench.shipped import NOTEBOOKS
 
@@ -46,7 +47,7 @@ def _function(value: str) -> str:
 
 def _profile(value: str) -> str:
     resolve_profile(value, ())
-    return value if value in PRESETS else _path(value)
+    return _path(value) if names_a_file(value) else value
 
 
 def _source(value: str) -> str:

@@ -36,6 +36,7 @@ from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.repeat import repeat_command
@@ -183,6 +184,7 @@ app.command(
     short_help="a run's verdicts anew, by today's rules",
     epilog=example("rejudge results/RUN --dry-run"),
 )(rejudge_command)
+app.add_typer(profile_app, name="profile", short_help="profiles: presets and your own")
 app.add_typer(image_app, name="image", short_help="function images: build, import, pull, remove")
 app.add_typer(function_app, name="function", short_help="the functions that are built in")
 app.command(

@@ -11,7 +11,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
     "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
     "Compare and publish": ("runs", "compare", "rejudge", "report", "notebook", "record"),
-    "Keep house": ("image", "function", "clean", "daemon"),
+    "Keep house": ("profile", "image", "function", "clean", "daemon"),
     "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""

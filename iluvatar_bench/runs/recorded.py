@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import UnusablePath, UsageError, meant
 from iluvatar_bench.host.whole_files import replace_folder
 from iluvatar_bench.runs.result import open_run
-from iluvatar_bench.runs.run_names import RESULTS, meant, named_run, run_folders
+from iluvatar_bench.runs.run_names import RESULTS, named_run, run_folders
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 RECORDED_HOME = DATA / "runs"

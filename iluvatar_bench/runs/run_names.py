@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +75,6 @@ def named_run(name: str, *, results: Path, recorded: Sequence[Path]) -> Path | N
         if fitting:
             return fitting[0]
     return None
-
-
-def meant(wrong: str, known: Iterable[str]) -> str:
-    """`` (did you mean X?)`` with the name that is closest; empty where none is close."""
-    close = difflib.get_close_matches(wrong, tuple(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _by_age(text: str, runs: Sequence[Path], home: Path) -> Path:
