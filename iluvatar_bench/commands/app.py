@@ -101,7 +101,12 @@ app.command(
 app.command(
     "explain",
     short_help="one failure: what happened, why, what prevents it",
-    epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"),
+    epilog=example(
+        "explain @latest",
+        "explain iluvatar-2022-07 3",
+        "explain iluvatar-2022-07 process_died",
+        "explain --live CONTAINER",
+    ),
 )(explain_command)
 app.command(
     "check",

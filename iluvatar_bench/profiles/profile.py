@@ -294,7 +294,7 @@ def _problem(found: Any) -> str:
     """What is wrong with one field, in words, with the levels there are."""
     if not found["loc"]:
         # Of the profile as a whole: two levels that do not go together.
-        return found["msg"].removeprefix("Value error, ")
+        return str(found["msg"]).removeprefix("Value error, ")
     name = str(found["loc"][0])
     if found["type"] == "extra_forbidden":
         return f"no factor {name!r}{meant(name, factor_names())}"
