@@ -14,6 +14,7 @@ import typer
 
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.check import check_command
+from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
@@ -108,6 +109,11 @@ app.command(
         "explain --live CONTAINER",
     ),
 )(explain_command)
+app.command(
+    "classes",
+    short_help="bug classes and mechanisms, each explained",
+    epilog=example("classes", "classes silent_startup", "classes collateral_kill --json"),
+)(classes_command)
 app.command(
     "check",
     short_help="your own client: a fault between every two of its calls",

@@ -8,7 +8,16 @@ import typer
 from typer.core import TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
+    "Look at yours": (
+        "doctor",
+        "classify",
+        "audit",
+        "observe",
+        "explain",
+        "classes",
+        "check",
+        "proxy",
+    ),
     "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
     "Compare and publish": ("runs", "compare", "rejudge", "report", "notebook", "record"),
     "Keep house": ("profile", "image", "function", "clean", "daemon"),
