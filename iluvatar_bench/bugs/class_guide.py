@@ -149,8 +149,8 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         "it is not running, is being restarted, or its socket is not where it was looked for",
         _DOCTOR,
         fix="let containerd run, and wait until it answers before the next request",
-        example="cannot access containerd socket /run/containerd/containerd.sock: no such file or "
-        "directory",
+        example="Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
+        "daemon running?",
         mechanisms=(Mechanism.DAEMON_RESTART,),
     ),
     BugClass.EVICTED: ClassGuide(

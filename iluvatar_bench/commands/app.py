@@ -35,6 +35,7 @@ from iluvatar_bench.commands.interrupt import (
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
+from iluvatar_bench.commands.notebook_help import NotebookHelp
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
 from iluvatar_bench.commands.profile import profile_app
@@ -178,6 +179,7 @@ app.command(
 )(report_command)
 app.command(
     "notebook",
+    cls=NotebookHelp,
     short_help="a notebook through papermill, or a grid of them",
     epilog=example(
         "notebook compare -p baseline=iluvatar-2022-07 -p candidate=guarded",

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.functions.requirements import check_includes
 from iluvatar_bench.functions.source_check import check_source
 
@@ -78,8 +78,8 @@ def load_function(name_or_folder: str) -> Function:
         folder = Path(name_or_folder).expanduser()
         if not folder.is_dir():
             raise UsageError(
-                f"no function {name_or_folder!r}: neither built in ({', '.join(builtin_names())}) "
-                "nor a folder"
+                f"no function {name_or_folder!r}{meant(name_or_folder, builtin_names())}: neither "
+                f"built in ({', '.join(builtin_names())}) nor a folder"
             )
     folder = folder.resolve()
     main = folder / "main.py"
