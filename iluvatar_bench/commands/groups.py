@@ -8,10 +8,20 @@ import typer
 from typer.core import TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
-    "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
+    "Look at yours": (
+        "doctor",
+        "classify",
+        "audit",
+        "observe",
+        "explain",
+        "classes",
+        "check",
+        "proxy",
+    ),
+    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
     "Compare and publish": (
         "ab",
+        "runs",
         "compare",
         "trials-needed",
         "rejudge",
@@ -19,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "notebook",
         "record",
     ),
-    "Keep house": ("image", "function", "clean", "daemon"),
+    "Keep house": ("profile", "image", "function", "clean", "daemon"),
     "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""

@@ -17,7 +17,7 @@ WORSE = 3
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="a preset, or a profile's file; see --set")
+    str, typer.Option("--profile", help="a preset, a saved profile, or a profile's file; see --set")
 ]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")

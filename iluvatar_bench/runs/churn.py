@@ -101,10 +101,12 @@ async def live_churn(
     on_arrival: Callable[[ArrivalRecord], None] | None,
     stop: Stop | None,
     sessions: Sequence[Mapping[str, Any]] = (),
+    repeats: str | None = None,
 ) -> RunResult:
     """Serve the arrivals of the plan that have not ended yet, by the folder's journals.
 
-    ``sessions`` are those in which the run was cut off before.
+    ``sessions`` are those in which the run was cut off before; ``repeats`` is the id of the run
+    that this one repeats.
     """
     require_limits(plan.budget_mib // min(plan.memory_mib.values()))
     (profile,) = settings.profiles
@@ -136,6 +138,7 @@ async def live_churn(
                 "function": ", ".join(names.values()),
                 "plan": plan.as_json(),
                 "request": request_of(settings),
+                **({} if repeats is None else {"repeats": repeats}),
             },
             on_trial=on_trial,
             stop=stop,

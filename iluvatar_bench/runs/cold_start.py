@@ -94,10 +94,12 @@ async def live_cold_start(
     on_trial: Callable[[Trial], None] | None,
     stop: Stop | None,
     sessions: Sequence[Mapping[str, Any]] = (),
+    repeats: str | None = None,
 ) -> RunResult:
     """Run the trials of the plan that the folder's journal does not hold yet.
 
-    ``sessions`` are those in which the run was cut off before.
+    ``sessions`` are those in which the run was cut off before; ``repeats`` is the id of the run
+    that this one repeats.
     """
     require_limits(plan.concurrency)
     (source,) = settings.sources
@@ -116,6 +118,7 @@ async def live_cold_start(
                 "plan": plan.as_json(),
                 "pause_threshold": settings.collector.pause_threshold,
                 "request": request_of(settings),
+                **({} if repeats is None else {"repeats": repeats}),
             },
             on_trial=on_trial,
             stop=stop,

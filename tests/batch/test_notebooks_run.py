@@ -19,11 +19,8 @@ import papermill
 import pytest
 
 from iluvatar_bench.batch.notebook import run_notebook
-from iluvatar_bench.batch.parameters import (
-    NOTEBOOK_HOME,
-    notebook_names,
-    parameter_types,
-)
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.parameters import parameter_types
 
 ROOT = NOTEBOOK_HOME.parent
 EXPECTED: dict[str, dict[str, str]] = json.loads(
