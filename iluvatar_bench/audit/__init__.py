@@ -5,7 +5,7 @@ from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
 from iluvatar_bench.audit.audit_once import audit_daemon
 from iluvatar_bench.audit.clients import ClientHabits
 from iluvatar_bench.audit.fix_plan import FixPlan, fix_plan, hold_text
-from iluvatar_bench.audit.hold import Hold, apply_hold, undo_holds
+from iluvatar_bench.audit.hold import HoldLease, apply_hold, undo_holds
 from iluvatar_bench.audit.live import live_container
 from iluvatar_bench.audit.read.host_networks import HostPlaces
 from iluvatar_bench.audit.read.state import DaemonState
@@ -22,7 +22,7 @@ __all__ = [
     "ClientHabits",
     "DaemonState",
     "FixPlan",
-    "Hold",
+    "HoldLease",
     "HostPlaces",
     "Rule",
     "Severity",

@@ -12,7 +12,7 @@ from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
-from iluvatar_bench.audit.rules.image_content import broken_by_image_content
+from iluvatar_bench.audit.rules.image_documents import broken_by_image_documents
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
 from iluvatar_bench.audit.rules.processes import broken_by_processes, pid_notes
 from iluvatar_bench.audit.rules.references import broken_by_references
@@ -32,7 +32,7 @@ _GROUPS = (
     broken_by_cgroups,
     broken_by_processes,
     broken_by_references,
-    broken_by_image_content,
+    broken_by_image_documents,
     broken_by_restarts,
     broken_by_leftovers,
 )
@@ -170,6 +170,7 @@ class Audit:
                 "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
+            "connected": [asdict(peer) for peer in self.state.host.peers],
             "notes": list(self.notes),
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),

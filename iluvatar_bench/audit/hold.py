@@ -19,7 +19,7 @@ HOLD_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class HoldLease:
     """A lease that was made: what it holds, and what was collected before it could."""
 
     namespace: str
@@ -36,8 +36,8 @@ class Hold:
 
 async def apply_hold(
     address: Path, exposed: Sequence[Exposed], *, seconds: float = HOLD_SECONDS
-) -> tuple[Hold, ...]:
-    """Hold the snapshots by one lease for each containerd namespace; it expires by itself.
+) -> tuple[HoldLease, ...]:
+    """HoldLease the snapshots by one lease for each containerd namespace; it expires by itself.
 
     Raises:
         UnusablePath, Unreachable: as for an audit.
@@ -53,7 +53,7 @@ async def apply_hold(
         )
 
 
-async def _held(client: Client, exposed: Sequence[Exposed], seconds: float) -> Hold:
+async def _held(client: Client, exposed: Sequence[Exposed], seconds: float) -> HoldLease:
     lease = f"iluvatar-bench-hold-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     await client.leases.create(lease, expires_in_seconds=seconds, labels={HOLD_LABEL: "audit"})
     for one in exposed:
@@ -62,7 +62,7 @@ async def _held(client: Client, exposed: Sequence[Exposed], seconds: float) -> H
     # A lease may hold what is not there (any more): only a look tells.
     there = [one for one in exposed if await _is_there(client, one)]
     lost = [one for one in exposed if one not in there]
-    return Hold(namespace=client.namespace, lease=lease, held=tuple(there), lost=tuple(lost))
+    return HoldLease(namespace=client.namespace, lease=lease, held=tuple(there), lost=tuple(lost))
 
 
 async def _is_there(client: Client, one: Exposed) -> bool:

@@ -171,6 +171,9 @@ def _show(audit: Audit, *, every: bool) -> None:
         )
     for client in audit.clients:
         _print(_client_line(client.as_dict()))
+    if audit.state.host.peers:
+        names = (f"{peer.program} (pid {peer.pid})" for peer in audit.state.host.peers)
+        _print(f"connected now: {', '.join(names)}")
     if audit.state.collector is not None:
         settings = ", ".join(f"{k} {v}" for k, v in asdict(audit.state.collector).items())
         _print(f"collector: {settings}")

@@ -19,6 +19,7 @@ from iluvatar_bench.host.facts import program_version
 from iluvatar_bench.host.kernel.listener import Listener
 from iluvatar_bench.host.kernel.processes import cgroup_of_process, environment, shares_our_pids
 from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
+from iluvatar_bench.host.kernel.socket_peers import socket_peers
 
 __all__ = ["CONVENTIONAL_PLACES", "HostPlaces", "HostSubject", "read_host", "runtime_program"]
 
@@ -54,6 +55,7 @@ def read_host(subject: HostSubject, *, places: HostPlaces, remarks: list[str]) -
         foreign_shims=tuple(shim for shim in shims if shim not in ours),
         network_namespaces=networks.namespaces(),
         addresses=networks.addresses(),
+        peers=socket_peers(subject.address.resolve()),
         runtimes={p: _version(p, search_path) for p in sorted(programs)},
     )
     if listener is None:

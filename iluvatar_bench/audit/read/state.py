@@ -18,6 +18,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
 )
 from iluvatar_bench.host.kernel.shims import Shim
+from iluvatar_bench.host.kernel.socket_peers import SocketPeer
 from iluvatar_bench.profiles.collector import Collector
 
 
@@ -151,6 +152,8 @@ class HostState:
     """The cgroup that the kernel names for the first process of a task that runs."""
     network_namespaces: tuple[HostNetworkNamespace, ...] = ()
     addresses: tuple[AddressLease, ...] = ()
+    peers: tuple[SocketPeer, ...] = ()
+    """The processes that are connected to the daemon, as far as they can be seen."""
     runtimes: Mapping[str, str] = field(default_factory=dict)
     """What each OCI runtime that a record names prints as its version, by program."""
 
