@@ -38,6 +38,9 @@ The chain (``__cause__``) is for the log.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class IluvatarBenchError(Exception):
     """Base of every error this project raises on purpose."""
@@ -248,3 +251,9 @@ class ClientFails(IluvatarBenchError):
 
 class NothingToBlame(IluvatarBenchError):
     """The failing profile does not fail, or the clean one is not clean: there is no question."""
+
+
+def meant(wrong: str, known: Iterable[str]) -> str:
+    """For a message: `` (did you mean X?)`` with the closest name; empty where none is close."""
+    close = difflib.get_close_matches(wrong, tuple(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

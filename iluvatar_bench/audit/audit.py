@@ -12,12 +12,12 @@ from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
-from iluvatar_bench.audit.rules.image_documents import broken_by_image_documents
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
 from iluvatar_bench.audit.rules.processes import broken_by_processes, pid_notes
 from iluvatar_bench.audit.rules.references import broken_by_references
 from iluvatar_bench.audit.rules.restarts import broken_by_restarts
 from iluvatar_bench.audit.rules.snapshots import broken_by_snapshots
+from iluvatar_bench.audit.rules.unheld_content import broken_by_image_content
 from iluvatar_bench.audit.rules.versions import version_notes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _GROUPS = (
     broken_by_cgroups,
     broken_by_processes,
     broken_by_references,
-    broken_by_image_documents,
+    broken_by_image_content,
     broken_by_restarts,
     broken_by_leftovers,
 )

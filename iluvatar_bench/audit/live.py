@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iluvatar_bench.audit.audit import Audit
-from iluvatar_bench.audit.read.client_names import names_of
+from iluvatar_bench.audit.read.container_names import names_of
 from iluvatar_bench.audit.read.held import record_roots
 from iluvatar_bench.audit.read.spec_view import (
     cgroup_of,

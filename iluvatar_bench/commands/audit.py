@@ -20,12 +20,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
 
 if TYPE_CHECKING:
     from iluvatar_bench.audit import Audit, FixPlan
     from iluvatar_bench.explain import Autopsy
+    from iluvatar_bench.records.run_result import RunResult
 
 FINDINGS = 3
 """Exit code when something was found."""
@@ -111,11 +113,17 @@ def explain_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="a run folder, or a recorded run's name", show_default=False
+            metavar="RUN", help="a run's folder or name, @latest, @2; see runs", show_default=False
         ),
     ] = None,
     trial: Annotated[
-        int | None, typer.Argument(metavar="TRIAL", help="the trial's number", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TRIAL",
+            help="the trial's number, or a bug class or mechanism: the first trial of it; default: "
+            "list the failed ones",
+            show_default=False,
+        ),
     ] = None,
     live: Annotated[
         str | None,
@@ -128,9 +136,19 @@ def explain_command(
     ] = None,
 ) -> None:
     """The autopsy of one trial, or of one live container: what happened, why, what prevents it."""
-    if (live is None) != (run is not None and trial is not None):
-        raise UsageError("name either RUN and TRIAL, or --live CONTAINER")
-    autopsy = _live(live, address, namespace) if live is not None else _recorded(run, trial)
+    if (live is None) == (run is None):
+        raise UsageError("name either RUN (and TRIAL), or --live CONTAINER")
+    if live is not None:
+        autopsy = _live(live, address, namespace)
+    else:
+        assert run is not None
+        opened = _opened(run)
+        if trial is None:
+            if html is not None:
+                raise UsageError("a page is of one trial: name it, explain RUN TRIAL --html FILE")
+            list_failed(run, opened)
+            return
+        autopsy = autopsy_in(opened, trial)
     if html is None:
         out.print(str(autopsy), soft_wrap=True, markup=False, end="")
         return
@@ -141,13 +159,10 @@ def explain_command(
     _print(str(html))
 
 
-def _recorded(run: str | None, trial: int | None) -> Autopsy:
-    from iluvatar_bench.explain import explain_trial
+def _opened(run: str) -> RunResult:
     from iluvatar_bench.runs import find_run, open_run
 
-    assert run is not None
-    assert trial is not None
-    return explain_trial(open_run(find_run(run)), trial)
+    return open_run(find_run(run))
 
 
 def _live(container: str, address: str | None, namespace: str | None) -> Autopsy:

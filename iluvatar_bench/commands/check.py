@@ -102,22 +102,26 @@ def check_command(
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image} is no file")
     folder = make_folder(out)
-    with _shown_progress() as show:
-        checked, _ = run_stoppable(
-            lambda stop: run_check(
-                replace(client, timeout_seconds=timeout),
-                folder,
-                faults=chosen,
-                archive=image,
-                runs=runs,
-                together=whole is None or whole.together,
-                pods=whole is not None and whole.pods,
-                more=None if whole is None else whole.as_manifest(),
-                stop=stop,
-                on_progress=show,
-            ),
-            told=_say_stopping,
-        )
+    try:
+        with _shown_progress() as show:
+            checked, _ = run_stoppable(
+                lambda stop: run_check(
+                    replace(client, timeout_seconds=timeout),
+                    folder,
+                    faults=chosen,
+                    archive=image,
+                    runs=runs,
+                    together=whole is None or whole.together,
+                    pods=whole is not None and whole.pods,
+                    more=None if whole is None else whole.as_manifest(),
+                    stop=stop,
+                    on_progress=show,
+                ),
+                told=_say_stopping,
+            )
+    except KeyboardInterrupt:
+        err.print("stopped: there is nothing to keep", markup=False)
+        raise typer.Exit(INTERRUPTED_STATUS) from None
     title = known or shlex.join(client.argv)
     if checked.matrix.cells:
         write_matrix_page(folder, checked.matrix, title=title)

@@ -8,11 +8,29 @@ import typer
 from typer.core import TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
-    "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
-    "Compare and publish": ("compare", "rejudge", "report", "notebook", "record"),
-    "Keep house": ("image", "function", "clean", "daemon"),
-    "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
+    "Look at yours": (
+        "doctor",
+        "classify",
+        "audit",
+        "observe",
+        "explain",
+        "classes",
+        "check",
+        "proxy",
+    ),
+    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
+    "Compare and publish": (
+        "ab",
+        "runs",
+        "compare",
+        "trials-needed",
+        "rejudge",
+        "report",
+        "notebook",
+        "record",
+    ),
+    "Keep house": ("profile", "image", "function", "clean", "daemon"),
+    "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""
 

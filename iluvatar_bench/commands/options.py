@@ -11,10 +11,13 @@ import typer
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 
+WORSE = 3
+"""The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
+
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="a preset, or a profile's file; see --set")
+    str, typer.Option("--profile", help="a preset, a saved profile, or a profile's file; see --set")
 ]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
@@ -47,6 +50,12 @@ PoolSize = Annotated[
 ReadySeconds = Annotated[
     float,
     typer.Option("--ready-seconds", help="how long a started function may be silent"),
+]
+
+
+WithWitness = Annotated[
+    bool,
+    typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
 ]
 
 

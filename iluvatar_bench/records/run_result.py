@@ -12,6 +12,7 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
+from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
@@ -134,7 +135,8 @@ class RunResult:
             if before and self.workload != OBSERVED
             else ""
         )
-        told = (self.caveat, self.absences, resumed, self.unwitnessed, *self._unseen())
+        noise = noise_caveat(self.manifest)
+        told = (self.caveat, self.absences, resumed, self.unwitnessed, noise, *self._unseen())
         return tuple(filter(None, told))
 
     def _unseen(self) -> Iterator[str]:

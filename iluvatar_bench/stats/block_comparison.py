@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from iluvatar_bench.stats.comparison import COMPARISON_COLUMNS, Verdict, compare_profiles
+from iluvatar_bench.records import Outcome
+from iluvatar_bench.stats.comparison import Verdict, describe_sides
 from iluvatar_bench.stats.multiplicity import holm
 
 BLOCK = "block"
@@ -33,16 +34,18 @@ def compare_blocks(
     alpha: float = 0.05,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """The table of :func:`compare_profiles` with intervals and p-values that respect the blocks.
+    """The table of :func:`describe_sides` with p-values and verdicts by blocks.
 
-    Intervals: each side's trials are divided by its design effect (Rao and Scott, Biometrics 48,
-    1992; never taken as less than 1), Wilson's interval is made of that with the quantile of t for
-    the side's blocks, and the two are joined as Newcombe does (Statistics in Medicine 17, 1998,
-    method 10). p-values: the blocks are shared out anew between the sides, in all ways or
-    :data:`RESAMPLES` seeded ones. Holm's correction as in :func:`compare_profiles`.
+    Blocks are taken as exchangeable: what else changed between the two sides is a difference too.
+    Intervals of the differences: each side's trials are divided by its design effect (Rao and
+    Scott, Biometrics 48, 1992; never taken as less than 1), Wilson's interval is made of that with
+    the quantile of t for the side's blocks, and the two are joined as Newcombe does (Statistics in
+    Medicine 17, 1998, method 10). p-values: the blocks are shared out anew between the
+    sides, in all ways or :data:`RESAMPLES` seeded ones. Holm's correction is over the classes that
+    came.
 
     Args:
-        baseline: trials of one side as :func:`compare_profiles` takes them, with the column
+        baseline: trials of one side as :func:`describe_sides` takes them, with the column
             :data:`BLOCK`. A block is of one side only.
         candidate: trials of the other side, likewise.
         alpha: a verdict needs ``p_holm`` at or below it. With b blocks on each side no p is less
@@ -50,16 +53,17 @@ def compare_blocks(
         confidence: of the intervals, which are per row and not corrected.
 
     Returns:
-        A frame with the columns :data:`COMPARISON_COLUMNS`. A side of one block has no interval and
-        no p: both are NaN then.
+        The frame of :func:`describe_sides`. A side of one block has no interval of the difference
+        and no p: both are NaN then.
 
     Raises:
-        ValueError: as :func:`compare_profiles`, or a column is missing.
+        ValueError: as :func:`describe_sides`, or a column is missing.
     """
     if BLOCK not in baseline or BLOCK not in candidate:
         raise ValueError(f"both sides need a column {BLOCK!r}")
-    table = compare_profiles(baseline, candidate, alpha=alpha, confidence=confidence)
     sides = (baseline, candidate)
+    days = ([trials for _, trials in side.groupby(BLOCK)] for side in sides)
+    table = describe_sides(*days, confidence=confidence)
     sizes = [_per_block(side, side["outcome"].notna()) for side in sides]
     rows = []
     for kind, name in zip(table["kind"], table["bug_class"], strict=True):
@@ -76,7 +80,31 @@ def compare_blocks(
     table["verdict"] = str(Verdict.NO_DIFFERENCE_SHOWN)
     table.loc[shown & table["difference"].gt(0), "verdict"] = str(Verdict.WORSE)
     table.loc[shown & table["difference"].le(0), "verdict"] = str(Verdict.BETTER)
-    return table[list(COMPARISON_COLUMNS)]
+    return table
+
+
+def overall_verdict(table: pd.DataFrame) -> Verdict:
+    """One verdict for a table of :func:`compare_blocks`: what a gate looks at.
+
+    Worse, if all failures together or the lost answers are worse: answers that get lost must not
+    buy a good verdict. Otherwise better, if the failures together are better. Otherwise worse, if
+    any class is: a shift between classes that leaves the total where it was still is news. A
+    class that rises while the total falls does not make the whole worse, because classes compete.
+
+    Every "worse" here is one of the table's, so the chance of a false alarm is at most ``alpha``.
+
+    Raises:
+        KeyError: the table lacks a column, or the rows of the outcomes.
+    """
+    verdicts = table.set_index("bug_class")["verdict"]
+    total, lost = verdicts[str(Outcome.FAILED)], verdicts[str(Outcome.UNKNOWN)]
+    if Verdict.WORSE in (total, lost):
+        return Verdict.WORSE
+    if total == Verdict.BETTER:
+        return Verdict.BETTER
+    if (verdicts == Verdict.WORSE).any():
+        return Verdict.WORSE
+    return Verdict.BETTER if (verdicts == Verdict.BETTER).any() else Verdict.NO_DIFFERENCE_SHOWN
 
 
 def _per_block(side: pd.DataFrame, happened: pd.Series[bool]) -> Counts:

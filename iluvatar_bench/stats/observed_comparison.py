@@ -11,8 +11,8 @@ import pandas as pd
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
-from iluvatar_bench.stats.block_comparison import BLOCK, compare_blocks
-from iluvatar_bench.stats.comparison import overall_verdict
+from iluvatar_bench.stats.block_comparison import BLOCK, compare_blocks, overall_verdict
+from iluvatar_bench.stats.comparison import Verdict
 from iluvatar_bench.stats.run_comparison import RunComparison, mismatches_of, remarks_on
 
 FEWEST_BLOCKS = 4
@@ -44,6 +44,24 @@ class ObservedSide:
         return int(self.trials[BLOCK].nunique())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedComparison(RunComparison):
+    """Two observations; the verdict is that of the table, whose rows are judged by blocks."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the whole table (:func:`overall_verdict`)."""
+        return overall_verdict(self.table)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict as a sentence."""
+        baseline, candidate = self.names
+        if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
+            return f"no difference shown between {baseline} and {candidate}"
+        return f"{candidate} is {self.verdict} than {baseline}"
+
+
 def compare_observed(
     baseline: RunResult,
     candidate: RunResult,
@@ -52,7 +70,7 @@ def compare_observed(
     clients: Iterable[str] = (),
     alpha: float = 0.05,
     force: bool = False,
-) -> RunComparison:
+) -> ObservedComparison:
     """What the candidate's containers show beside the baseline's, with blocks of time as units.
 
     Args:
@@ -77,11 +95,12 @@ def compare_observed(
             "(--force, or force=True, compares them anyway)"
         )
     table = compare_blocks(*(side.trials for side in sides), alpha=alpha)
-    return RunComparison(
-        baseline=baseline,
-        candidate=candidate,
+    return ObservedComparison(
+        baselines=(baseline,),
+        candidates=(candidate,),
         table=table,
-        verdict=overall_verdict(table),
+        judged=None,
+        unjudged="",
         alpha=alpha,
         mismatches=mismatches,
         remarks=(*remarks_on(baseline, candidate), _units(sides, blocks)),
@@ -107,8 +126,8 @@ def _side(run: RunResult, blocks: Blocks, clients: tuple[str, ...]) -> ObservedS
 def _units(sides: Iterable[ObservedSide], blocks: Blocks) -> str:
     counts = [side.blocks for side in sides]
     told = (
-        f"the difference, its interval and p are by {blocks}s ({counts[0]} beside {counts[1]}), "
-        "the intervals of the two rates by single containers"
+        f"intervals and p are by {blocks}s ({counts[0]} beside {counts[1]}): what else changed "
+        "between the two stretches is a difference too"
     )
     if min(counts) < FEWEST_BLOCKS:
         told += f"; with fewer than {FEWEST_BLOCKS} on a side no difference can be shown"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.worker_logs.log_report import LogReport
-from iluvatar_bench.worker_logs.next_steps import NEXT_STEPS
 from iluvatar_bench.worker_logs.summary import failure_counts
 
 
@@ -63,7 +63,7 @@ def steps(report: LogReport) -> list[str]:
     """For each class that came, most failures first: its meaning, its causes, what to run next."""
     said = []
     for name in failure_counts(report)["bug_class"]:
-        step = NEXT_STEPS[BugClass(name)]
+        step = CLASS_GUIDES[BugClass(name)]
         said += [
             f"{name}: {step.meaning}",
             f"    likely: {step.causes}",
@@ -97,7 +97,7 @@ def as_document(report: LogReport) -> dict[str, Any]:
     counts = failure_counts(report)
     classes = []
     for row in _plain(counts):
-        step = NEXT_STEPS[BugClass(str(row["bug_class"]))]
+        step = CLASS_GUIDES[BugClass(str(row["bug_class"]))]
         classes.append(
             {**row, "meaning": step.meaning, "causes": step.causes, "next": step.command}
         )

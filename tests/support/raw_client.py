@@ -71,22 +71,6 @@ async def shared_cgroup(container: RawContainer) -> None:
     await container.end()
 
 
-async def threads(container: RawContainer) -> None:
-    """Eight at a time, whose calls come in another order each time."""
-    ours = [
-        RawContainer(container.client, f"{container.id}-{number}", container.chain_id)
-        for number in range(8)
-    ]
-
-    async def life(one: RawContainer) -> None:
-        await one.record(key=one.id)
-        await one.prepare()
-        await one.snapshots.remove(one.id)
-        await one.client.containers.delete(one.id)
-
-    await asyncio.gather(*map(life, ours))
-
-
 async def two_namespaces(container: RawContainer) -> None:
     """The same key in two namespaces: held in one, by nothing in the other until it is used."""
     other = container.client.under(f"{container.client.namespace}-2")
@@ -135,7 +119,6 @@ WAYS: dict[str, Callable[[RawContainer], Awaitable[None]]] = {
         record_late,
         forgets_on_error,
         shared_cgroup,
-        threads,
         two_namespaces,
         waits_for_ever,
         swallows_errors,

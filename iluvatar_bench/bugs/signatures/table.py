@@ -16,6 +16,7 @@ from iluvatar_bench.bugs.signatures import (
     processes,
     refusals,
     resources,
+    shapes,
     storage,
     wrappings,
 )
@@ -44,6 +45,10 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.SHAPES,
     *wrappings.WORDINGS,
+    *shapes.SHAPES,
     *processes.UNCAUGHT,
+    *shapes.CREATES,
+    *processes.EXIT_STATUS,
+    *shapes.CALLS,
 )
 """The one table. Earlier entries win."""

@@ -22,8 +22,9 @@ from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
 FIFO_HOME = Path("/run/containerd/fifo")
 """Where containerd's own client makes the pipes of a container (containerd, cio/io_unix.go)."""
 
-_RANDOM = re.compile("[0-9a-f]{64}")
-"""A name that the daemon gave, as the CRI plugin does; a digest has its algorithm in front."""
+_RANDOM = re.compile("[0-9a-f]{64}(-init)?")
+"""A name that a client gave by chance, as the CRI plugin and Docker do; a digest has its algorithm
+in front."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.clients.check.check_folder import COMPLETE, POSITIONS_TABLE
-from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.host.whole_files import replace_folder
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.whole_files import whole_folder
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 if TYPE_CHECKING:
@@ -116,18 +116,10 @@ def record_check(folder: Path, name: str, *, home: Path | None = None) -> Path:
         raise UsageError(f"{name!r} cannot be a recorded check's name")
     if folder.is_dir() and open_check(folder).manifest.get("status", COMPLETE) != COMPLETE:
         raise UsageError(f"the check in {folder} was stopped: it is not recorded")
-    home = home or CHECKS_HOME
-    draft, target = home / f".{name}.new", home / name
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+    target = (home or CHECKS_HOME) / name
+    with whole_folder(target) as draft:
         for kept in (_MANIFEST, POSITIONS_TABLE):
             shutil.copyfile(folder / kept, draft / kept)
-        replace_folder(draft, target)
-    except OSError as error:
-        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

@@ -22,7 +22,7 @@ CONTENT_NOT_HELD = Rule(
 )
 
 
-def broken_by_image_documents(context: Context) -> list[BrokenRule]:
+def broken_by_image_content(context: Context) -> list[BrokenRule]:
     """Images that the next collection takes apart."""
     objects, details = [], []
     for view in context.views:
