@@ -267,6 +267,8 @@ def _show_plan(plan: FixPlan) -> None:
         _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
         for one in plan.exposed[:3]:
             _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
+        if len(plan.exposed) > 3:
+            _print(f"  and {len(plan.exposed) - 3} more, which --json names")
     for namespace, lease in plan.holds:
         _print(f"held since an earlier --apply: {hold_text(namespace, lease)}; --undo deletes it")
 
