@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces, NetworkReader
+from iluvatar_bench.audit.read.host_networks import HostPlaces, NetworkReader
 from iluvatar_bench.audit.read.root_mounts import ContainerName, root_reader
 from iluvatar_bench.audit.read.state import HostState
 from iluvatar_bench.containerd.daemon.config import DaemonConfig
@@ -20,8 +20,6 @@ from iluvatar_bench.host.kernel.listener import Listener
 from iluvatar_bench.host.kernel.processes import cgroup_of_process, environment, shares_our_pids
 from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
 from iluvatar_bench.host.kernel.socket_peers import socket_peers
-
-__all__ = ["CONVENTIONAL_PLACES", "HostPlaces", "HostSubject", "read_host", "runtime_program"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

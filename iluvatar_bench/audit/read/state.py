@@ -97,14 +97,12 @@ class NamespaceState:
 class RootMount:
     """The root file system of a container, as the kernel has it mounted.
 
-    ``upper_exists`` is None where that could not be looked at. ``of_process`` tells that it was
-    seen from the container's own first process, not where a shim mounts it.
+    ``upper_exists`` is None where that could not be looked at.
     """
 
     mount_point: str
     upper_directory: str | None
     upper_exists: bool | None
-    of_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
