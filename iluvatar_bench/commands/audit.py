@@ -21,6 +21,8 @@ from rich.text import Text
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.host.writable import require_writable
 
 if TYPE_CHECKING:
     from iluvatar_bench.audit import Audit
@@ -34,7 +36,11 @@ out = Console(highlight=False)
 
 Address = Annotated[
     Path | None,
-    typer.Option(help="socket of a running containerd; default: the system's"),
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        help="socket of a running containerd; default: the system's",
+    ),
 ]
 Namespace = Annotated[
     str | None, typer.Option(help="only this containerd namespace; default: all of them")
@@ -108,6 +114,7 @@ def explain_command(
     """The autopsy of one trial, or of one live container: what happened, why, what prevents it."""
     if (live is None) == (run is None):
         raise UsageError("name either RUN (and TRIAL), or --live CONTAINER")
+    require_writable(html)
     if live is not None:
         autopsy = _live(live, address, namespace)
     else:

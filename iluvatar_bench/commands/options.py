@@ -10,6 +10,7 @@ import typer
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.socket_address import socket_path
 
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
@@ -21,7 +22,11 @@ Sets = Annotated[
 ]
 Address = Annotated[
     Path | None,
-    typer.Option(help="socket of a running containerd; default: a private one is started"),
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        help="socket of a running containerd; default: a private one is started",
+    ),
 ]
 Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
