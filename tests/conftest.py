@@ -84,12 +84,20 @@ def _makes_bridges(module: Path) -> bool:
     )
 
 
+@cache
+def _shares_fixtures(module: Path) -> bool:
+    return 'scope="module"' in module.read_text()
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # The host's addresses are one space: what makes bridges runs on one worker.
+        # The host's addresses are one space: what makes bridges runs on one worker. So does a
+        # module whose tests share a daemon or a page: every other worker would make it again.
         if _makes_bridges(item.path):
             item.add_marker(pytest.mark.xdist_group("bridges"))
+        elif _shares_fixtures(item.path):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     lacking = _lacking()
     if lacking is None:
         return

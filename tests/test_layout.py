@@ -20,6 +20,7 @@ APART = {"_api", "builtin", "server"}
 ONE_INTERFACE = {("parse", "worker_logs/formats")}
 
 SAME_SUBJECT = {
+    "ab": "studies, commands: two profiles in shuffled blocks",
     "arrivals": "plans, runs, report.figures: requests for functions",
     "audit": "audit, commands: the audit of a live daemon",
     "call_facts": "records, clients: what a client's calls say",
@@ -29,6 +30,7 @@ SAME_SUBJECT = {
     "demo": "batch, commands: the main job in one call",
     "doctor": "host, commands: what this host has and lacks",
     "dose": "studies, commands, report.figures: one quantity at several doses",
+    "false_alarms": "studies, commands: a profile against itself, many times",
     "ground_truth": "studies, commands: mechanisms caused on purpose",
     "host": "audit.read, monitor.evidence: what the host tells, now and at a failure",
     "images": "containerd.services, functions, audit.read: container images",

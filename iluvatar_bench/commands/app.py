@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.ab import ab_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classes import classes_command
@@ -23,6 +24,7 @@ from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
 from iluvatar_bench.commands.dose import dose_command
 from iluvatar_bench.commands.extras import missing_extra
+from iluvatar_bench.commands.false_alarms import false_alarms_command
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
@@ -46,6 +48,7 @@ from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
 from iluvatar_bench.commands.runs import runs_command
+from iluvatar_bench.commands.trials_needed import trials_needed_command
 from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.host.full_disk import means_full_disk
 
@@ -54,7 +57,7 @@ Exit codes:
   0    done
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
-  3    audit, check: it found something; compare --fail-if-worse: the candidate is worse
+  3    audit, check: it found something; ab, compare --fail-if-worse: the candidate is worse
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
@@ -150,7 +153,7 @@ app.command(
 )(root_cause_command)
 app.command(
     "blame",
-    short_help="the fewest choices whose change removes a class",
+    short_help="every small set of choices whose change removes a class",
     epilog=example("blame iluvatar-2022-07 guarded --bug-class process_died"),
 )(blame_command)
 app.command(
@@ -160,18 +163,32 @@ app.command(
 )(dose_command)
 
 app.command(
+    "ab",
+    short_help="two profiles in shuffled blocks: which is worse",
+    epilog=example(
+        "ab iluvatar-2022-07 guarded --stop-when-sure --fail-unless-better 0.1",
+        "ab mine.toml mine.toml --set-candidate kill=init --unit daemon --fail-if-worse",
+    ),
+)(ab_command)
+app.command(
     "runs",
     short_help="the runs there are, and what to call them by",
     epilog=example("runs", "runs --out /srv/results --json"),
 )(runs_command)
 app.command(
     "compare",
-    short_help="two runs: better, worse, or no difference shown",
+    short_help="runs beside each other; replicates are judged",
     epilog=example(
         "compare iluvatar-2022-07 guarded",
-        "compare results/RUN_A results/RUN_B --fail-if-worse --json",
+        "compare A1,A2,A3,A4 B1,B2,B3,B4 --fail-if-worse",
+        "compare results/AB_RUN",
     ),
 )(compare_command)
+app.command(
+    "trials-needed",
+    short_help="how many trials show a difference, before they are run",
+    epilog=example("trials-needed --rate 0.3 --difference 0.1 --design-effect 1.5"),
+)(trials_needed_command)
 app.command(
     "report",
     short_help="runs as one HTML page",
@@ -212,6 +229,11 @@ app.command(
     short_help="is the attribution right: causes made on purpose",
     epilog=example("ground-truth --out data/ground_truth.csv"),
 )(ground_truth_command)
+app.command(
+    "false-alarms",
+    short_help="how often `ab` alarms: a profile against itself",
+    epilog=example("false-alarms --comparisons 40 --table data/false_alarms.csv"),
+)(false_alarms_command)
 app.command(
     "network-benchmark",
     short_help="what networks cost of themselves",

@@ -21,9 +21,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "proxy",
     ),
     "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
-    "Compare and publish": ("runs", "compare", "rejudge", "report", "notebook", "record"),
+    "Compare and publish": (
+        "ab",
+        "runs",
+        "compare",
+        "trials-needed",
+        "rejudge",
+        "report",
+        "notebook",
+        "record",
+    ),
     "Keep house": ("profile", "image", "function", "clean", "daemon"),
-    "Measure ourselves": ("ground-truth", "network-benchmark", "log-benchmark"),
+    "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""
 

@@ -12,6 +12,9 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
 from iluvatar_bench.host.socket_address import socket_path
 
+WORSE = 3
+"""The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
+
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
 ProfileName = Annotated[
@@ -52,6 +55,12 @@ PoolSize = Annotated[
 ReadySeconds = Annotated[
     float,
     typer.Option("--ready-seconds", help="how long a started function may be silent"),
+]
+
+
+WithWitness = Annotated[
+    bool,
+    typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
 ]
 
 

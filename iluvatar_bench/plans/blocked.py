@@ -53,11 +53,14 @@ def blocked(
     seed: int,
     function: str = "hello",
     hold_ms: tuple[int, int] = (200, 1500),
+    apart: bool = False,
 ) -> BlockedPlan:
     """A plan of ``blocks`` blocks, each with ``repeats`` trials of every cell, shuffled.
 
     ``repeats`` of 2 and more keeps containers of one cell alive beside each other: what a shared
-    cgroup needs to show anything. The same arguments always give the same plan.
+    cgroup needs to show anything. ``apart``: within a block the cells come one after the other, in
+    random order, for trials that must not live beside those of another cell. The same arguments
+    always give the same plan.
 
     Raises:
         UsageError: a number is out of its range, or there is no cell.
@@ -79,6 +82,10 @@ def blocked(
     for block in range(blocks):
         order = [cell for cell in range(len(cells)) for _ in range(repeats)]
         random_state.shuffle(order)
+        if apart:
+            turns = list(range(len(cells)))
+            random_state.shuffle(turns)
+            order.sort(key=turns.index)
         planned = drawn.trials[block * size : (block + 1) * size]
         trials += [BlockedTrial(p, cell, block) for p, cell in zip(planned, order, strict=True)]
     return BlockedPlan(tuple(trials), tuple(cells), concurrency, seed)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
+from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
@@ -44,7 +45,9 @@ class RunResult:
     pool: pd.DataFrame | None = None
     """The keep-alive pool's history (``frames.POOL_COLUMNS``); None where none was kept."""
     seen: Mapping[str, pd.DataFrame] = field(default_factory=lambda: Observations().frames())
-    """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept."""
+    """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept.
+
+    An observation has the tables of ``node_frames.NODE_COLUMNS`` as well."""
 
     @property
     def label(self) -> str:
@@ -132,7 +135,8 @@ class RunResult:
             if before and self.workload != OBSERVED
             else ""
         )
-        told = (self.caveat, self.absences, resumed, self.unwitnessed, *self._unseen())
+        noise = noise_caveat(self.manifest)
+        told = (self.caveat, self.absences, resumed, self.unwitnessed, noise, *self._unseen())
         return tuple(filter(None, told))
 
     def _unseen(self) -> Iterator[str]:

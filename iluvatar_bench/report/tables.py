@@ -77,34 +77,48 @@ def _mechanisms(rates: pd.DataFrame) -> str:
 
 
 def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataFrame:
-    """A comparison of two runs for people.
+    """A comparison of two sides for people.
 
     Args:
-        table: rows of ``stats.compare_profiles``.
+        table: rows of ``stats.describe_sides`` or ``stats.block_classes``.
         names: what to call the baseline and the candidate.
 
     Returns:
         A frame of text. Index: the four classes of 2022, every other class that occurred and each
         reason of unknown outcomes that did, then ``failed`` and ``unknown``. Columns: the two
-        rates with their intervals, the difference in percentage points with its interval, Holm's p
-        ("–" where the class never came), the verdict.
+        rates with their intervals, and the events behind them where they were counted; the
+        difference in percentage points with its interval; and where anything was judged Holm's p
+        ("–" where the class never came) and the verdict.
     """
     happened = table["baseline_count"] + table["candidate_count"] > 0
     known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
     shown = table[happened | known | (table["kind"] == "outcome")]
+    judged = bool(shown["p_holm"].notna().any())
     rows = {}
     for row in shown.to_dict(orient="records"):
-        sides = [
-            _rate_text(rate(row[f"{side}_count"], row[f"{side}_trials"]))
-            for side in ("baseline", "candidate")
-        ]
         low, high = 100 * row["low"], 100 * row["high"]
-        points = f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]"
-        p_text = "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"])
-        rows[row["bug_class"]] = [*sides, points, p_text, row["verdict"]]
-    columns = [*names, "difference, points [95 %]", "p (Holm)", "verdict"]
+        texts = [_side_text(row, side) for side in ("baseline", "candidate")]
+        texts.append(f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]")
+        if judged:
+            texts.append("–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]))
+            texts.append(row["verdict"])
+        rows[row["bug_class"]] = texts
+    columns = [*names, "difference, points [95 %]", *(["p (Holm)", "verdict"] if judged else [])]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return frame.rename_axis("bug class")
+
+
+def _side_text(row: dict[Any, Any], side: str) -> str:
+    count, total = int(row[f"{side}_count"]), int(row[f"{side}_trials"])
+    if f"{side}_events" not in row or count == 0:
+        return (
+            _rate_text(rate(count, total))
+            if count == 0
+            else f"{count}/{total}  {100 * count / total:.1f} %"
+        )
+    low, high = _percent(row[f"{side}_low"]), _percent(row[f"{side}_high"])
+    events = f", {row[f'{side}_events']} events"
+    return f"{count}/{total}{events}  {100 * count / total:.1f} % [{low}–{high}]"
 
 
 def dose_table(doses: pd.DataFrame) -> pd.DataFrame:

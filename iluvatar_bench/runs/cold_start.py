@@ -42,14 +42,15 @@ async def run_cold_start(
     log_collections: bool = False,
     away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
+    witness: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
-    ``pause_threshold``, ``log_collections``, ``away_seconds`` and ``journal_sync_seconds`` are
-    those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
+    ``pause_threshold``, ``log_collections``, ``away_seconds``, ``journal_sync_seconds`` and
+    ``witness`` are those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -69,6 +70,7 @@ async def run_cold_start(
         sample_seconds=sample_seconds,
         away_seconds=away_seconds,
         journal_sync_seconds=journal_sync_seconds,
+        witness=witness,
     )
     plan = cold_start(
         trials=trials,

@@ -12,6 +12,7 @@ from typing import Any
 from iluvatar_bench.errors import DiskFull, UnusablePath
 from iluvatar_bench.host.facts import host_facts, started_as
 from iluvatar_bench.host.first_error import cleaned_up
+from iluvatar_bench.host.host_noise import noise_of_run, read_noise
 from iluvatar_bench.host.journal import kept_synced
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
@@ -80,6 +81,7 @@ async def execute(
                 **ended,
                 "ended_at": datetime.now(UTC).isoformat(),
                 **_watched(testbed),
+                "noise": noise_of_run(testbed.noise, read_noise()),
                 "ledger": {"before": asdict(before), "leaked": leaked},
             },
         )

@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from iluvatar_bench.errors import UnusablePath, UsageError, meant
-from iluvatar_bench.host.whole_files import replace_folder
+from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.host.whole_files import whole_folder
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.run_names import RESULTS, named_run, run_folders
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
@@ -115,19 +115,11 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
     target = home / name
     if target.exists() and not replace:
         raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
-    draft = home / f".{name}.new"
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+    with whole_folder(target) as draft:
         for source in [run.folder / "manifest.json", *_tables(run.folder)]:
             shutil.copyfile(source, draft / source.name)
         # It has no journal to fall back on.
         open_run(draft)
-        replace_folder(draft, target)
-    except OSError as error:
-        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

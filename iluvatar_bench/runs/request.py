@@ -24,6 +24,7 @@ _PLAIN = (
     "log_collections",
     "away_seconds",
     "journal_sync_seconds",
+    "witness",
 )
 
 
@@ -61,7 +62,8 @@ def blueprint_of(request: Mapping[str, Any], profile: Profile) -> TestbedSetting
             bridge=network["bridge"],
             homes=tuple(map(Path, network["homes"])),
         ),
-        **{name: request[name] for name in _PLAIN},
+        # Runs of versions before it was a choice had the witness, or had none to ask.
+        **{name: request[name] for name in _PLAIN if name in request or name != "witness"},
     )
 
 

@@ -25,6 +25,7 @@ from iluvatar_bench.functions import (
     image_of,
     require_buildable,
 )
+from iluvatar_bench.host.host_noise import Noise, read_noise
 from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
 from iluvatar_bench.host.kernel.init_system import require_driver
@@ -170,6 +171,8 @@ class Testbed:
     daemon: DaemonWatch
     observations: ObservationJournals
     """Where what the monitor sees is written down."""
+    noise: Noise
+    """The host before anything of this was started: what others do on it."""
     session: int = 1
     """How often the run was begun; see ``RunFolder``."""
 
@@ -211,6 +214,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
     # Building the images takes its time, and is for nothing where containers cannot be run.
     require_root("running containers")
     raise_descriptor_limit()
+    noise = read_noise()
     async with AsyncExitStack() as stack:
         # Its journals are written to as long as the testbed is open.
         stack.callback(folder.close)
@@ -251,6 +255,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
                 follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)
             ),
             observations=observations,
+            noise=noise,
             session=folder.session,
         )
 

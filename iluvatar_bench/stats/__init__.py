@@ -4,15 +4,22 @@
 how often                  :func:`rate`, :func:`failure_rates`, :func:`deaths_per_hour`
 how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
                            :func:`time_to_death`
-which is worse             :func:`rate_difference`, :func:`compare_profiles`,
-                           :func:`overall_verdict`, :func:`compare_runs`
+which is worse             :func:`judge_blocks`, :func:`block_classes` (randomised),
+                           :func:`compare_runs` (replicates, or described),
+                           :func:`describe_sides`, :func:`rate_difference`
+                           :func:`compare_blocks`, :func:`compare_observed` (blocks of time)
+at any look                :func:`sign_flip_evidence`, :func:`mean_bounds`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
-                           :func:`class_effects`, :func:`class_verdicts`
+                           :func:`class_effects`, :func:`class_verdicts`,
+                           :func:`removed_share_bound`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
+                           :func:`visible_difference`, :func:`blocks_to_see`,
                            :class:`UntilPrecise`, :class:`Sprt`
 =========================  ==================================================================
 """
 
+from iluvatar_bench.stats.block_comparison import compare_blocks
+from iluvatar_bench.stats.block_power import blocks_to_see, visible_difference
 from iluvatar_bench.stats.class_effects import (
     Cause,
     ClassVerdict,
@@ -22,9 +29,9 @@ from iluvatar_bench.stats.class_effects import (
 )
 from iluvatar_bench.stats.comparison import (
     COMPARISON_COLUMNS,
+    EVENT_COLUMNS,
     Verdict,
-    compare_profiles,
-    overall_verdict,
+    describe_sides,
 )
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
 from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
@@ -35,13 +42,23 @@ from iluvatar_bench.stats.exposure import (
     death_rates,
     deaths_per_hour,
 )
+from iluvatar_bench.stats.failure_events import ClusteredRate, clustered_rate, event_sizes
 from iluvatar_bench.stats.latency import (
     DEFAULT_QUANTILES,
     QUANTILE_COLUMNS,
     latency_quantiles,
     step_latencies,
 )
+from iluvatar_bench.stats.mean_bounds import mean_bounds, mean_evidence
 from iluvatar_bench.stats.multiplicity import holm
+from iluvatar_bench.stats.observed_comparison import Blocks, compare_observed
+from iluvatar_bench.stats.paired_blocks import (
+    NOT_OK,
+    BlockComparison,
+    block_classes,
+    block_differences,
+    judge_blocks,
+)
 from iluvatar_bench.stats.power import (
     fisher_power,
     trials_for_half_width,
@@ -57,7 +74,10 @@ from iluvatar_bench.stats.rates import (
     rate,
     zero_failure_upper_bound,
 )
+from iluvatar_bench.stats.removed_share import events_to_bound, removed_share_bound
+from iluvatar_bench.stats.replicates import RunPermutation, permute_runs
 from iluvatar_bench.stats.run_comparison import RunComparison, compare_runs
+from iluvatar_bench.stats.sign_flips import SignFlipTest, sign_flip_evidence, sign_flip_test
 from iluvatar_bench.stats.sprt import Sprt, SprtCharacteristics
 from iluvatar_bench.stats.stopping import Decision, StoppingRule, UntilPrecise
 from iluvatar_bench.stats.stratified import StratifiedEffect, stratified_effect
@@ -76,10 +96,15 @@ __all__ = [
     "DEATH_RATE_COLUMNS",
     "DEFAULT_QUANTILES",
     "EFFECT_COLUMNS",
+    "EVENT_COLUMNS",
     "FAILURE_RATE_COLUMNS",
+    "NOT_OK",
     "QUANTILE_COLUMNS",
+    "BlockComparison",
+    "Blocks",
     "Cause",
     "ClassVerdict",
+    "ClusteredRate",
     "DeathRate",
     "Decision",
     "EffectVerdict",
@@ -87,6 +112,8 @@ __all__ = [
     "Rate",
     "RateDifference",
     "RunComparison",
+    "RunPermutation",
+    "SignFlipTest",
     "Sprt",
     "SprtCharacteristics",
     "StoppingRule",
@@ -95,21 +122,35 @@ __all__ = [
     "UntilPrecise",
     "Verdict",
     "at_risk",
+    "block_classes",
+    "block_differences",
+    "blocks_to_see",
     "check_accounting",
     "class_effects",
     "class_verdicts",
-    "compare_profiles",
+    "clustered_rate",
+    "compare_blocks",
+    "compare_observed",
     "compare_runs",
     "death_rates",
     "deaths_per_hour",
+    "describe_sides",
+    "event_sizes",
+    "events_to_bound",
     "factor_effects",
     "failure_rates",
     "fisher_power",
     "holm",
+    "judge_blocks",
     "latency_quantiles",
-    "overall_verdict",
+    "mean_bounds",
+    "mean_evidence",
+    "permute_runs",
     "rate",
     "rate_difference",
+    "removed_share_bound",
+    "sign_flip_evidence",
+    "sign_flip_test",
     "step_latencies",
     "stratified_effect",
     "survival_curve",
@@ -118,5 +159,6 @@ __all__ = [
     "trials_for_half_width",
     "trials_to_exclude_rate",
     "trials_to_see_difference",
+    "visible_difference",
     "zero_failure_upper_bound",
 ]

@@ -1,16 +1,26 @@
-"""Two profiles against each other, class by class, with one verdict each."""
+"""Two sides beside each other, class by class: described, with intervals that know of clusters.
+
+Nothing is judged here. Trials of two runs are not exchangeable: one event takes several of them,
+and rates drift between runs. What may be judged is in :mod:`iluvatar_bench.stats.paired_blocks`
+(randomised blocks) and :mod:`iluvatar_bench.stats.replicates` (replicated runs).
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from iluvatar_bench.records import Outcome
-from iluvatar_bench.stats.difference import rate_difference
-from iluvatar_bench.stats.multiplicity import holm
-from iluvatar_bench.stats.rates import failure_rates
+from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.records import Outcome, UnknownClass
+from iluvatar_bench.records.frames import with_unknown_class
+from iluvatar_bench.stats._checks import check_confidence
+from iluvatar_bench.stats.failure_events import between_runs_rate, clustered_rate, event_sizes
+from iluvatar_bench.stats.rates import check_accounting
 
 COMPARISON_COLUMNS = (
     "kind",
@@ -28,7 +38,17 @@ COMPARISON_COLUMNS = (
     "p_holm",
     "verdict",
 )
-"""The columns of :func:`compare_profiles`, in order."""
+"""The columns of every table of two sides, in order."""
+
+EVENT_COLUMNS = (
+    "baseline_events",
+    "baseline_low",
+    "baseline_high",
+    "candidate_events",
+    "candidate_low",
+    "candidate_high",
+)
+"""What :func:`describe_sides` adds: events beside containers, a rate's widened interval."""
 
 
 class Verdict(StrEnum):
@@ -38,108 +58,99 @@ class Verdict(StrEnum):
     WORSE = "worse"
     NO_DIFFERENCE_SHOWN = "no difference shown"
     """Not the same as "no difference": look at the interval for what is still possible."""
+    DESCRIBED = "described"
+    """Nothing was judged: the data are not of a kind that allows it."""
 
 
-def compare_profiles(
-    baseline: pd.DataFrame,
-    candidate: pd.DataFrame,
+def describe_sides(
+    baseline: Sequence[pd.DataFrame],
+    candidate: Sequence[pd.DataFrame],
     *,
-    alpha: float = 0.05,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Each bug class, the failures together and the lost answers: candidate minus baseline.
 
-    Intervals and p-values are those of :func:`rate_difference`. Holm's correction runs over
-    all rows whose thing happened at least once on either side. The others cannot be
-    significant whatever the truth: with both margins fixed, as Fisher's test has them, p is 1.
-    So leaving them out keeps the error rate (Tarone, Biometrics 46, 1990), and a taxonomy with
-    more classes does not blunt the comparison. Comparing a profile with itself therefore shows
-    *any* difference with a probability of at most ``alpha``.
+    Of one run a side the interval of a rate is widened by the design effect of its clusters
+    (:func:`clustered_rate`); of several by what was measured between them too, whichever is wider
+    (:func:`between_runs_rate`). The interval of the difference is Newcombe's hybrid
+    (Statistics in Medicine 17, 1998, method 10) of those of the two rates.
 
     A trial has one class, so classes compete: where a fix removes early failures, later ones
-    can become more frequent. Read a "worse" beside the row of all failures.
+    can become more frequent. Read a class beside the row of all failures.
 
     Args:
-        baseline: trials of one side, one row each, with ``outcome`` and ``bug_class``.
-        candidate: trials of the other side, likewise.
-        alpha: a verdict needs ``p_holm`` at or below it.
+        baseline: the trials of each run of one side, one row each, with ``outcome`` and
+            ``bug_class``; where they have ``mechanism`` and ``evidence``, events are counted, else
+            each failure is one.
+        candidate: those of the other side, likewise.
         confidence: of the intervals, which are per row and not corrected.
 
     Returns:
-        A frame with the columns :data:`COMPARISON_COLUMNS`: every bug class in its order
-        (``kind`` "bug_class"), the reasons of unknown outcomes (``kind`` "unknown_class"), then
-        ``failed`` and ``unknown`` (``kind`` "outcome"). ``p_holm`` is NaN for rows outside the
-        family: those that never happened, and the reasons, which are judged together as unknown.
+        A frame with the columns :data:`COMPARISON_COLUMNS` and :data:`EVENT_COLUMNS`: every bug
+        class in its order (``kind`` "bug_class"), the reasons of unknown outcomes (``kind``
+        "unknown_class"), then ``failed`` and ``unknown`` (``kind`` "outcome"). No row has a p, and
+        every verdict is *described*.
 
     Raises:
-        ValueError: a column is missing, the accounting does not hold, a side has no trials,
-            or alpha or confidence is not in (0, 1).
+        ValueError: a column is missing, the accounting does not hold, a side has no trials, or
+            confidence is not in (0, 1).
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
-    sides = {
-        "baseline": _counts(baseline, "baseline"),
-        "candidate": _counts(candidate, "candidate"),
+    check_confidence(confidence)
+    sides = {"baseline": baseline, "candidate": candidate}
+    for side, runs in sides.items():
+        for trials in runs:
+            check_accounting(trials)
+        if not runs or any(len(trials) == 0 for trials in runs):
+            raise ValueError(f"the {side} has no trials: nothing to compare")
+    sides = {side: [with_unknown_class(trials) for trials in runs] for side, runs in sides.items()}
+    selections = [("bug_class", "bug_class", str(name)) for name in BugClass]
+    selections += [("unknown_class", "unknown_class", str(name)) for name in UnknownClass]
+    selections += [("outcome", "outcome", str(o)) for o in (Outcome.FAILED, Outcome.UNKNOWN)]
+    rows = []
+    for kind, column, name in selections:
+        row: dict[str, Any] = {"kind": kind, "bug_class": name}
+        for side, runs in sides.items():
+            chosen = [trials[trials[column] == name] for trials in runs]
+            totals = [len(trials) for trials in runs]
+            row |= {f"{side}_{key}": v for key, v in _side(chosen, totals, confidence).items()}
+        rows.append(row | _difference(row))
+    return pd.DataFrame(rows)[[*COMPARISON_COLUMNS, *EVENT_COLUMNS]]
+
+
+def _side(
+    chosen: Sequence[pd.DataFrame], totals: Sequence[int], confidence: float
+) -> dict[str, float]:
+    sizes = [size for trials in chosen for size in _sizes(trials)]
+    found = clustered_rate(sizes, sum(totals), confidence=confidence)
+    low, high = found.low, found.high
+    if len(chosen) > 1:
+        _, *bounds = between_runs_rate([len(c) for c in chosen], totals, confidence=confidence)
+        low, high = min(low, bounds[0]), max(high, bounds[1])
+    return {
+        "count": found.count,
+        "trials": found.total,
+        "rate": found.count / found.total,
+        "events": found.events,
+        "low": low,
+        "high": high,
     }
-    table = sides["baseline"].join(sides["candidate"][["candidate_count", "candidate_trials"]])
-    columns = ["baseline_count", "baseline_trials", "candidate_count", "candidate_trials"]
-    found = [
-        rate_difference(*counts, confidence=confidence) for counts in table[columns].to_numpy()
-    ]
-    table = table.reset_index().assign(
-        baseline_rate=[value.baseline.estimate for value in found],
-        candidate_rate=[value.candidate.estimate for value in found],
-        difference=[value.estimate for value in found],
-        low=[value.low for value in found],
-        high=[value.high for value in found],
-        p_value=[value.p_value for value in found],
-    )
-    happened = (table["baseline_count"] + table["candidate_count"]) > 0
-    happened &= table["kind"] != "unknown_class"
-    table["p_holm"] = holm(table["p_value"].where(happened, np.nan).to_numpy())
-    table["verdict"] = [
-        str(_verdict(p, difference, alpha))
-        for p, difference in zip(table["p_holm"], table["difference"], strict=True)
-    ]
-    return table[list(COMPARISON_COLUMNS)]
 
 
-def overall_verdict(table: pd.DataFrame) -> Verdict:
-    """One verdict for a table of :func:`compare_profiles`: what a gate looks at.
-
-    Worse, if all failures together or the lost answers are worse: answers that get lost must not
-    buy a good verdict. Otherwise better, if the failures together are better. Otherwise worse, if
-    any class is: a shift between classes that leaves the total where it was still is news. A
-    class that rises while the total falls does not make the whole worse, because classes compete.
-
-    Every "worse" here is one of the table's, so the chance of a false alarm is at most ``alpha``.
-
-    Raises:
-        KeyError: the table lacks a column, or the rows of the outcomes.
-    """
-    verdicts = table.set_index("bug_class")["verdict"]
-    total, lost = verdicts[str(Outcome.FAILED)], verdicts[str(Outcome.UNKNOWN)]
-    if Verdict.WORSE in (total, lost):
-        return Verdict.WORSE
-    if total == Verdict.BETTER:
-        return Verdict.BETTER
-    if (verdicts == Verdict.WORSE).any():
-        return Verdict.WORSE
-    return Verdict.BETTER if (verdicts == Verdict.BETTER).any() else Verdict.NO_DIFFERENCE_SHOWN
+def _sizes(trials: pd.DataFrame) -> list[int]:
+    known = {"mechanism", "evidence"} <= set(trials.columns)
+    return event_sizes(trials) if known else [1] * len(trials)
 
 
-def _counts(trials: pd.DataFrame, side: str) -> pd.DataFrame:
-    """Counts and totals by class, whatever the trials' profile and mechanism are called."""
-    table = failure_rates(trials.assign(profile=side, mechanism=None))
-    if len(table) == 0:
-        raise ValueError(f"the {side} has no trials: nothing to compare")
-    kept = table[table["bug_class"] != Outcome.OK].set_index("bug_class")
-    return kept[["kind", "count", "trials"]].rename(
-        columns={"count": f"{side}_count", "trials": f"{side}_trials"}
-    )
-
-
-def _verdict(p_holm: float, difference: float, alpha: float) -> Verdict:
-    if not p_holm <= alpha:  # NaN as well
-        return Verdict.NO_DIFFERENCE_SHOWN
-    return Verdict.WORSE if difference > 0 else Verdict.BETTER
+def _difference(row: dict[str, Any]) -> dict[str, Any]:
+    one, other = row["baseline_rate"], row["candidate_rate"]
+    difference = other - one
+    below = math.hypot(other - row["candidate_low"], row["baseline_high"] - one)
+    above = math.hypot(row["candidate_high"] - other, one - row["baseline_low"])
+    return {
+        "difference": difference,
+        "low": max(-1.0, difference - below),
+        "high": min(1.0, difference + above),
+        "p_value": np.nan,
+        "p_holm": np.nan,
+        "verdict": str(Verdict.DESCRIBED),
+    }

@@ -1,4 +1,8 @@
-"""Two runs against each other: may they be compared, and which one is worse.
+"""Runs against each other: may they be compared, may they be judged, and which side is worse.
+
+Two single runs are described and never judged: nobody randomised which of them came at which time,
+and rates swing between runs. Replicates are judged with the run as the unit, where the two sides
+alternated in time. Profiles in shuffled blocks (``ab``) need neither.
 
 Rates depend on the machine at least as much as on the profile, so runs of different machines or
 versions are refused unless the caller insists. What counts as the same machine stands in
@@ -7,16 +11,18 @@ versions are refused unless the caller insists. What counts as the same machine 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.records import COUNTED_ALIKE
+from iluvatar_bench.records import COUNTED_ALIKE, Outcome
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.stats.comparison import Verdict, compare_profiles, overall_verdict
+from iluvatar_bench.stats.comparison import Verdict, describe_sides
+from iluvatar_bench.stats.replicates import MAX_RUNS, RunPermutation, permute_runs
 
 HOST_FACTS = ("containerd", "shim", "runc", "kernel", "machine", "cgroup_mode", "cpus")
 """Facts that must be equal on both sides.
@@ -30,24 +36,35 @@ do not decide whether a container fails, unless memory is scarce (see :func:`rem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
-    """Candidate against baseline.
+    """Candidate against baseline, each of one run or more.
 
-    ``table`` has the rows of ``stats.compare_profiles``. ``mismatches`` says what made the runs
-    incomparable, if the comparison was forced; ``remarks`` says what to keep in mind.
+    ``table`` has the rows of ``stats.describe_sides``. ``judged`` is the test over runs, and
+    ``unjudged`` says why there is none. ``mismatches`` says what made the runs incomparable, if the
+    comparison was forced; ``remarks`` says what to keep in mind.
     """
 
-    baseline: RunResult
-    candidate: RunResult
+    baselines: tuple[RunResult, ...]
+    candidates: tuple[RunResult, ...]
     table: pd.DataFrame
-    verdict: Verdict
+    judged: RunPermutation | None
+    unjudged: str
     alpha: float
     mismatches: tuple[str, ...]
     remarks: tuple[str, ...]
 
     @property
+    def verdict(self) -> Verdict:
+        """What is shown of the share of trials that were not ok; *described* if nothing may be."""
+        if self.judged is None:
+            return Verdict.DESCRIBED
+        if self.judged.p_value > self.alpha:
+            return Verdict.NO_DIFFERENCE_SHOWN
+        return Verdict.WORSE if self.judged.difference > 0 else Verdict.BETTER
+
+    @property
     def names(self) -> tuple[str, str]:
         """What to call the two sides: their profiles, told apart where they are the same."""
-        names = (self.baseline.label, self.candidate.label)
+        names = (self.baselines[0].label, self.candidates[0].label)
         if names[0] == names[1]:
             return f"baseline {names[0]}", f"candidate {names[1]}"
         return names
@@ -56,17 +73,27 @@ class RunComparison:
     def sentence(self) -> str:
         """The verdict as a sentence."""
         baseline, candidate = self.names
+        if self.judged is None:
+            told = [
+                f"{name} {not_ok(runs)}/{sum(len(run.trials) for run in runs)} not ok"
+                for name, runs in zip(self.names, (self.baselines, self.candidates), strict=True)
+            ]
+            return f"{', '.join(told)}: described, not judged ({self.unjudged})"
+        runs = f"{len(self.baselines)} against {len(self.candidates)} runs"
+        p = f"{runs}, exact p = {self.judged.p_value:.3f}"
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
-            return f"no difference shown between {baseline} and {candidate}"
-        return f"{candidate} is {self.verdict} than {baseline}"
+            return f"no difference shown between {baseline} and {candidate} ({p})"
+        return f"{candidate} is {self.verdict} than {baseline} ({p})"
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
         rows = self.table.astype(object).mask(self.table.isna(), other=None)
         return {
-            "baseline": self.baseline.manifest["run_id"],
-            "candidate": self.candidate.manifest["run_id"],
+            "baseline": [run.manifest["run_id"] for run in self.baselines],
+            "candidate": [run.manifest["run_id"] for run in self.candidates],
             "verdict": str(self.verdict),
+            "p_value": None if self.judged is None else self.judged.p_value,
+            "unjudged": self.unjudged or None,
             "alpha": self.alpha,
             "mismatches": list(self.mismatches),
             "remarks": list(self.remarks),
@@ -75,41 +102,94 @@ class RunComparison:
 
 
 def compare_runs(
-    baseline: RunResult, candidate: RunResult, *, alpha: float = 0.05, force: bool = False
+    baseline: RunResult | Sequence[RunResult],
+    candidate: RunResult | Sequence[RunResult],
+    *,
+    alpha: float = 0.05,
+    force: bool = False,
 ) -> RunComparison:
     """What the candidate's trials show beside the baseline's, class by class.
 
     Args:
-        baseline: the run to measure against.
-        candidate: the run in question: a positive difference means that it fails more often.
+        baseline: the run to measure against, or several of the same profile.
+        candidate: the run in question, or several: a positive difference means that it fails more.
         alpha: the probability of any false alarm that is accepted.
         force: compare runs of different hosts or schemas anyway.
 
     Raises:
-        UsageError: alpha is not in (0, 1), a run holds no trial, or the runs do not match and
-            ``force`` is not set.
+        UsageError: alpha is not in (0, 1), a run holds no trial, there are more than 10 runs on a
+            side, a side mixes profiles, or the runs do not match and ``force`` is not set.
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
-    for run in (baseline, candidate):
-        run.require_trials()
-    mismatches = mismatches_of(baseline.manifest, candidate.manifest)
+    sides = tuple(
+        (side,) if isinstance(side, RunResult) else tuple(side) for side in (baseline, candidate)
+    )
+    _check_sides(sides)
+    baselines, candidates = sides
+    first = baselines[0]
+    others = (*baselines[1:], *candidates)
+    mismatches = _unique(
+        text for run in others for text in mismatches_of(first.manifest, run.manifest)
+    )
     if mismatches and not force:
         raise UsageError(
             f"these runs cannot be compared: {'; '.join(mismatches)} "
             "(--force, or force=True, compares them anyway)"
         )
-    table = compare_profiles(baseline.trials, candidate.trials, alpha=alpha)
-    verdict = overall_verdict(table)
+    unjudged = _why_not(baselines, candidates, alpha)
+    rates = [[not_ok((run,)) / len(run.trials) for run in runs] for runs in sides]
     return RunComparison(
-        baseline=baseline,
-        candidate=candidate,
-        table=table,
-        verdict=verdict,
+        baselines=baselines,
+        candidates=candidates,
+        table=describe_sides(*([run.trials for run in runs] for runs in sides)),
+        judged=None if unjudged else permute_runs(*rates),
+        unjudged=unjudged,
         alpha=alpha,
         mismatches=mismatches,
-        remarks=(*remarks_on(baseline, candidate), *_unmasked(table, verdict)),
+        remarks=_unique(
+            remark for run in candidates for one in baselines for remark in remarks_on(one, run)
+        ),
     )
+
+
+def not_ok(runs: Sequence[RunResult]) -> int:
+    """How many trials of these runs failed or are unknown."""
+    return sum(int((run.trials["outcome"] != Outcome.OK).sum()) for run in runs)
+
+
+def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
+    for runs in sides:
+        if not 1 <= len(runs) <= MAX_RUNS:
+            raise UsageError(f"a side has 1 to {MAX_RUNS} runs, not {len(runs)}")
+        for run in runs:
+            run.require_trials()
+        profiles = sorted({run.label for run in runs})
+        if len(profiles) > 1:
+            raise UsageError(f"the runs of one side must have one profile, not {profiles}")
+
+
+def _why_not(baselines: Sequence[RunResult], candidates: Sequence[RunResult], alpha: float) -> str:
+    """Why the two sides may not be judged; empty if they may."""
+    n, m = len(baselines), len(candidates)
+    if min(n, m) == 1:
+        return "single runs at two times are not randomised; iluvatar-bench ab judges"
+    smallest = 2 / math.comb(n + m, n)
+    if smallest > alpha:
+        return f"{n} against {m} runs can reach no p below {smallest:.2g}"
+    ids = [run.manifest["run_id"] for run in (*baselines, *candidates)]
+    if len(set(ids)) < len(ids):
+        return "a run is there twice"
+    times = [
+        [str(run.manifest.get("started_at")) for run in runs] for runs in (baselines, candidates)
+    ]
+    if max(times[0]) < min(times[1]) or max(times[1]) < min(times[0]):
+        return "all runs of one side came before those of the other: drift would be a difference"
+    return ""
+
+
+def _unique(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
 
 
 def mismatches_of(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -161,15 +241,6 @@ def _plans(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[
     if seeds[0] == seeds[1] and len(trials[0]) == len(trials[1]) and trials[0] != trials[1]:
         found["what is planned"] = ("one set", "another of the same size and seed")
     return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
-
-
-def _unmasked(table: pd.DataFrame, verdict: Verdict) -> tuple[str, ...]:
-    """A class that rises while the failures together do not: likely one that others had masked."""
-    risen = table[(table["verdict"] == Verdict.WORSE) & (table["kind"] == "bug_class")]
-    if verdict is Verdict.WORSE or risen.empty:
-        return ()
-    names = ", ".join(risen["bug_class"])
-    return (f"worse by itself: {names}; a trial has one class, so a class can rise as others fall",)
 
 
 def _differ(name: str, one: Any, other: Any) -> str:

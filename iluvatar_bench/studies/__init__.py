@@ -1,5 +1,7 @@
 """Studies: runs repeated and compared until a question has its answer."""
 
+from iluvatar_bench.studies.ab import AbQuestion, open_ab, run_ab
+from iluvatar_bench.studies.ab_result import AbResult
 from iluvatar_bench.studies.blame import Blame, run_blame
 from iluvatar_bench.studies.detection import Detection, measure_detection, open_detection
 from iluvatar_bench.studies.dose import (
@@ -14,6 +16,7 @@ from iluvatar_bench.studies.root_cause import (
     open_root_cause,
     run_root_cause,
 )
+from iluvatar_bench.studies.sample_node import observe_node, observe_sample_node
 from iluvatar_bench.studies.upstream_12029 import (
     RUNS_A_SNAPSHOTTER,
     report_calls,
@@ -22,15 +25,21 @@ from iluvatar_bench.studies.upstream_12029 import (
 
 __all__ = [
     "RUNS_A_SNAPSHOTTER",
+    "AbQuestion",
+    "AbResult",
     "Blame",
     "Detection",
     "DoseResponse",
     "Precision",
     "RootCause",
     "measure_detection",
+    "observe_node",
+    "observe_sample_node",
+    "open_ab",
     "open_detection",
     "open_root_cause",
     "report_calls",
+    "run_ab",
     "run_blame",
     "run_doses",
     "run_forced_steps",

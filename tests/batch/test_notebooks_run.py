@@ -108,17 +108,18 @@ def test_those_left_out_are_run_elsewhere() -> None:
 def test_another_output_would_have_been_noticed(tmp_path: Path) -> None:
     copy = prepared("compare", tmp_path)
     text = copy.read_text()
-    assert "guarded is better" in text
-    copy.write_text(text.replace("guarded is better", "guarded is worse"))
+    assert "guarded 0/40 not ok" in text
+    copy.write_text(text.replace("guarded 0/40 not ok", "guarded 40/40 not ok"))
     done = nbval(copy, tmp_path)
     assert done.returncode == 1
-    assert "guarded is worse" in done.stdout
+    assert "guarded 40/40 not ok" in done.stdout
 
 
 FEW: dict[str, dict[str, Any]] = {
     "churn": {"arrivals": 12},
     "clients": {"known": ["record-late"], "faults": ["collection"]},
     "cold_start": {"trials": 4, "concurrency": 2},
+    "field": {"minutes": 0.3},
     "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
     "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
     "root_cause": {"min_trials": 4, "max_trials": 4},

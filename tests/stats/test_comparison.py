@@ -1,8 +1,9 @@
-"""Comparing two profiles: the verdicts, the family of the correction, and the A/A check."""
+"""Two sides beside each other: counts, events, widened intervals; and no verdict."""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import pandas as pd
 import pytest
 
@@ -10,9 +11,9 @@ from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.records import UnknownClass
 from iluvatar_bench.stats import (
     COMPARISON_COLUMNS,
+    EVENT_COLUMNS,
     Verdict,
-    compare_profiles,
-    holm,
+    describe_sides,
     rate_difference,
 )
 
@@ -35,75 +36,72 @@ def rows_by_class(table):
     return table.set_index("bug_class")
 
 
-def test_a_fix_is_better_and_its_reverse_is_worse(before):
-    fixed = frame(ok=40)
-    table = rows_by_class(compare_profiles(before, fixed))
-    assert tuple(compare_profiles(before, fixed).columns) == COMPARISON_COLUMNS
-    assert list(table.index) == [*map(str, BugClass), *map(str, UnknownClass), "failed", "unknown"]
-    verdicts = table["verdict"]
-    assert verdicts["snapshot_overlay"] == verdicts["failed"] == Verdict.BETTER
-    assert verdicts["missing_packages"] == Verdict.BETTER
-    assert verdicts["process_died"] == Verdict.NO_DIFFERENCE_SHOWN
-    reverse = rows_by_class(compare_profiles(fixed, before))
-    assert reverse["verdict"]["snapshot_overlay"] == Verdict.WORSE
-    assert reverse["difference"]["snapshot_overlay"] == 0.3
+def test_every_class_is_described_and_none_is_judged(before):
+    table = describe_sides([before], [frame(ok=40)])
+    assert tuple(table.columns) == (*COMPARISON_COLUMNS, *EVENT_COLUMNS)
+    named = [*map(str, BugClass), *map(str, UnknownClass), "failed", "unknown"]
+    assert list(table["bug_class"]) == named
+    assert set(table["verdict"]) == {Verdict.DESCRIBED}
+    assert table["p_value"].isna().all()
+    row = rows_by_class(table).loc["failed"]
+    assert (row["baseline_count"], row["candidate_count"], row["baseline_events"]) == (21, 0, 21)
+    assert row["difference"] == -21 / 40
 
 
-def test_the_numbers_are_those_of_the_difference(before):
-    table = rows_by_class(compare_profiles(before, frame(ok=40), confidence=0.9))
-    row, expected = table.loc["missing_packages"], rate_difference(9, 40, 0, 40, confidence=0.9)
-    assert (row["baseline_count"], row["baseline_trials"], row["candidate_count"]) == (9, 40, 0)
-    assert (row["baseline_rate"], row["candidate_rate"]) == (9 / 40, 0.0)
-    assert (row["low"], row["high"]) == (expected.low, expected.high)
-    assert row["p_value"] == expected.p_value
+def test_independent_failures_have_newcombes_interval(before):
+    table = rows_by_class(describe_sides([before], [frame(ok=37, unknown=3)], confidence=0.9))
+    for name, counts in (("missing_packages", (9, 0)), ("unknown", (0, 3))):
+        expected = rate_difference(counts[0], 40, counts[1], 40, confidence=0.9)
+        row = table.loc[name]
+        assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
 
 
-def test_the_family_is_what_happened(before):
-    table = rows_by_class(compare_profiles(before, frame(ok=39, unknown=1)))
-    family = table[table["p_holm"].notna()]
-    assert set(family.index) == {"snapshot_overlay", "missing_packages", "failed", "unknown"}
-    assert list(family["p_holm"]) == pytest.approx(list(holm(family["p_value"].to_numpy())))
-    assert (table.loc[table["p_holm"].isna(), "p_value"] == 1).all()
-
-
-def test_answers_that_get_lost_are_worse_though_failures_vanish(before):
-    hidden = frame(ok=19, unknown=21)
-    table = rows_by_class(compare_profiles(before, hidden))
-    assert table["verdict"]["failed"] == Verdict.BETTER
-    assert table["verdict"]["unknown"] == Verdict.WORSE
-
-
-def test_a_profile_against_itself_raises_no_alarm_too_often():
-    rng = np.random.default_rng(2022)
-    classes = ["ok", "snapshot_overlay", "missing_packages", "process_died", "unknown"]
-    chances = [0.5, 0.2, 0.15, 0.1, 0.05]
-    alarms, repeats = 0, 150
-    for _ in range(repeats):
-        sides = [
-            frame(**dict(zip(classes, rng.multinomial(40, chances).tolist(), strict=True)))
-            for _ in range(2)
-        ]
-        verdicts = compare_profiles(*sides)["verdict"]
-        alarms += (verdicts != Verdict.NO_DIFFERENCE_SHOWN).any()
-    # Fisher's test is conservative, so it is well below the 5 % promised.
-    assert alarms / repeats <= 0.05
-
-
-def test_the_profiles_may_have_any_name_and_mechanisms(before):
-    named = before.assign(profile="x", mechanism="snapshot_collected")
-    pd.testing.assert_frame_equal(
-        compare_profiles(named, frame(ok=40)), compare_profiles(before, frame(ok=40))
+def test_failures_of_one_event_say_less():
+    kills = (
+        '{"exited_at": 2.0, "pid": 1, "neighbour_kills": [{"container_id": "a", "started_at": 1}]}'
     )
+    clustered = frame(ok=36, process_died=4).assign(
+        mechanism=["unknown"] * 36 + ["collateral_kill"] * 4, evidence=["{}"] * 36 + [kills] * 4
+    )
+    alone = clustered.assign(mechanism="unknown")
+    rows = [
+        rows_by_class(describe_sides([trials], [frame(ok=40)])).loc["process_died"]
+        for trials in (clustered, alone)
+    ]
+    assert [row["baseline_events"] for row in rows] == [1, 4]
+    assert rows[0]["baseline_high"] > rows[1]["baseline_high"]
+    assert rows[0]["low"] < rows[1]["low"]
+
+
+def test_replicates_that_swing_have_a_wider_interval_than_their_sum():
+    swinging = [frame(ok=40 - n, process_died=n) for n in (2, 20, 11)]
+    even = [frame(ok=29, process_died=11)] * 3
+    wide, narrow = (
+        rows_by_class(describe_sides(runs, [frame(ok=40)])).loc["process_died"]
+        for runs in (swinging, even)
+    )
+    assert wide["baseline_count"] == narrow["baseline_count"] == 33
+    assert wide["baseline_high"] - wide["baseline_low"] > 2 * (
+        narrow["baseline_high"] - narrow["baseline_low"]
+    )
+
+
+def test_the_profiles_may_have_any_name(before):
+    named = before.assign(profile="x")
+    pd.testing.assert_frame_equal(
+        describe_sides([named], [frame(ok=40)]), describe_sides([before], [frame(ok=40)])
+    )
+    assert not math.isnan(describe_sides([named], [named])["difference"].sum())
 
 
 def test_impossible_comparisons_are_refused(before):
     with pytest.raises(ValueError, match="the candidate has no trials"):
-        compare_profiles(before, before[:0])
+        describe_sides([before], [before[:0]])
     with pytest.raises(ValueError, match="the baseline has no trials"):
-        compare_profiles(before[:0], before)
+        describe_sides([], [before])
     with pytest.raises(ValueError, match="no column bug_class"):
-        compare_profiles(before, before[["outcome"]])
+        describe_sides([before], [before[["outcome"]]])
     with pytest.raises(ValueError, match="a failure without a bug class"):
-        compare_profiles(before, before.assign(bug_class=None))
-    with pytest.raises(ValueError, match="alpha must lie"):
-        compare_profiles(before, before, alpha=1.0)
+        describe_sides([before], [before.assign(bug_class=None)])
+    with pytest.raises(ValueError, match="confidence must lie"):
+        describe_sides([before], [before], confidence=1.0)

@@ -59,6 +59,22 @@ def cgroup_of(record: ContainerRecord) -> str | None:
     return posixpath.normpath(f"/{path.lstrip('/')}")
 
 
+def asked_cgroup(record: ContainerRecord) -> str | None:
+    """The same, and what runc makes where the spec names none: the container's id as a path.
+
+    That is the same in every containerd namespace (runc 1.1.5, libcontainer/cgroups/fs/paths.go,
+    innerPath; seen). None for what is not runc's kind, or no spec.
+    """
+    named = cgroup_of(record)
+    if named is not None or not section(record.spec, "linux"):
+        return named
+    return (
+        f"/{record.id}"
+        if ".runc." in record.runtime or record.runtime.endswith(".v1.linux")
+        else None
+    )
+
+
 def cgroup_is_relative(record: ContainerRecord) -> bool:
     """Whether the spec's cgroup is a path without a slash in front.
 

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tomli_w
 
@@ -80,6 +80,7 @@ async def private_daemon(
     collector: Collector = NATURAL_COLLECTOR,
     log_path: Path | None = None,
     log_level: LogLevel = "info",
+    sandbox_image: str | None = None,
     stored: Path | None = None,
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
@@ -91,7 +92,8 @@ async def private_daemon(
     Leaving the block ends every task, stops the daemon, ends shims that are left and removes
     mounts, cgroups and folders; where this process is killed, its watchdog does. The daemon's log
     is kept at ``log_path`` if one is given; at the level ``debug`` it tells of every collection
-    (``collection_log``).
+    (``collection_log``). With the name of a ``sandbox_image`` it has the CRI plugin, whose pods
+    stand on that image; the host's network is the only one they can have.
 
     Raises:
         MissingProgram: containerd or runc is not installed.
@@ -105,7 +107,7 @@ async def private_daemon(
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         if stored is not None:
             await asyncio.to_thread(_copy_root, stored, place.root)
-        daemon = _Daemon(program, place, configuration(place, collector, log_level))
+        daemon = _Daemon(program, place, configuration(place, collector, log_level, sandbox_image))
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
         stack.push_async_callback(daemon.stop)
@@ -195,13 +197,23 @@ def _require_programs() -> str:
     return program
 
 
-def configuration(place: Place, collector: Collector, log_level: LogLevel = "info") -> str:
-    """The daemon's configuration file, in TOML."""
+def configuration(
+    place: Place,
+    collector: Collector,
+    log_level: LogLevel = "info",
+    sandbox_image: str | None = None,
+) -> str:
+    """The daemon's configuration file, in TOML; with a sandbox image that of one for pods."""
+    disabled = list(versions.DISABLED_PLUGINS)
+    pods = {}
+    if sandbox_image is not None:
+        disabled = [name for name in disabled if name not in versions.CRI_PLUGINS]
+        pods = {"io.containerd.grpc.v1.cri": _pod_settings(place, sandbox_image)}
     settings = {
         "version": versions.CONFIG_VERSION,
         "root": str(place.root),
         "state": str(place.daemon_state),
-        "disabled_plugins": list(versions.DISABLED_PLUGINS),
+        "disabled_plugins": disabled,
         "grpc": {"address": str(place.socket)},
         "debug": {"level": log_level},
         "plugins": {
@@ -211,10 +223,24 @@ def configuration(place: Place, collector: Collector, log_level: LogLevel = "inf
                 "mutation_threshold": collector.mutation_threshold,
                 "schedule_delay": collector.schedule_delay,
                 "startup_delay": collector.startup_delay,
-            }
+            },
+            **pods,
         },
     }
     return tomli_w.dumps(settings)
+
+
+def _pod_settings(place: Place, sandbox_image: str) -> dict[str, Any]:
+    """Of the CRI plugin; what this host may lack (a profile, a privilege) is not asked for."""
+    nothing = str(place.state / "no-cni")
+    return {
+        "sandbox_image": sandbox_image,
+        "disable_apparmor": True,
+        # Below containerd's own takes CAP_SYS_RESOURCE.
+        "restrict_oom_score_adj": True,
+        # The host's networks are none of ours.
+        "cni": {"bin_dir": nothing, "conf_dir": nothing},
+    }
 
 
 async def _start(program: str, place: Place) -> asyncio.subprocess.Process:

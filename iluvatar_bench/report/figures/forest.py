@@ -15,10 +15,10 @@ from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style,
 def plot_differences(
     table: pd.DataFrame, *, names: tuple[str, str], axes: Axes | None = None
 ) -> Axes:
-    """The difference of two runs' rates in percentage points, one row a class that came.
+    """The difference of two sides' rates in percentage points, one row a class that came.
 
     Args:
-        table: rows of ``stats.compare_profiles``.
+        table: rows of ``stats.describe_sides`` or ``stats.block_classes``.
         names: what to call the baseline and the candidate.
         axes: where to draw; a new figure by default.
     """
@@ -28,12 +28,14 @@ def plot_differences(
         f"{row['bug_class']} ({row['baseline_count']} : {row['candidate_count']})"
         for _, row in shown.iterrows()
     ]
-    told = shown["verdict"] != "no difference shown"
+    told = shown["verdict"].isin(["better", "worse"])
+    judged = shown["p_holm"].notna().any()
     axes = axes_or_new(axes, 7.5, 0.42 * len(shown) + 1.5)
     _forest(axes, shown, labels, told)
     sizes = [int(table[f"{side}_trials"].iloc[0]) for side in ("baseline", "candidate")]
     axes.set_xlabel(f"{names[1]} minus {names[0]}, percentage points (95 % interval)")
-    axes.set_title(f"Difference per class (n = {sizes[0]} : {sizes[1]}); filled: shown (Holm)")
+    reading = "filled: shown (Holm)" if judged else "described, not judged"
+    axes.set_title(f"Difference per class (n = {sizes[0]} : {sizes[1]}); {reading}")
     failed = shown[shown["bug_class"] == "failed"].iloc[0]
     describe(
         axes,

@@ -1,0 +1,216 @@
+"""What happened once and took several: a Kill, a restart, a collection.
+
+Containers that one event took are one observation of it, not several. So events are counted beside
+containers, and intervals are widened by the design effect.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy
+
+from iluvatar_bench.bugs.taxonomy import Mechanism
+from iluvatar_bench.stats._checks import check_confidence, check_counts, require_columns
+
+KILL_SLACK_SECONDS = 0.05
+"""An exit may be stamped so long before the Kill that caused it began, by rounding of clocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusteredRate:
+    """A rate whose failures come in clusters; made by :func:`clustered_rate`.
+
+    ``events`` is how many things happened, ``count`` how many trials they took. ``design_effect``
+    is by how much the variance of the count exceeds that of independent trials, at least 1.
+    """
+
+    count: int
+    total: int
+    events: int
+    design_effect: float
+    low: float
+    high: float
+
+
+def clustered_rate(sizes: Sequence[int], total: int, *, confidence: float = 0.95) -> ClusteredRate:
+    """A rate with its interval, where ``sizes`` trials each failed by one event.
+
+    If events come at random and one takes m trials, the variance of the count is that of
+    independent failures times sum(m²)/sum(m): the design effect. Count and total are divided by it
+    and Wilson's interval is taken of what is left (Rao and Scott, Biometrics 48, 1992).
+
+    Edges: without a failure the design effect is not known, and taken as 1; the interval is then
+    that of independent trials, hence too short for what comes in clusters. 0 trials give 0..1.
+
+    Raises:
+        TypeError: the total or a size is not an integer.
+        ValueError: a size below 1, more failures than trials, confidence not in (0, 1).
+    """
+    if any(size < 1 for size in sizes):
+        raise ValueError("an event takes at least one trial")
+    count, total = check_counts(sum(sizes), total)
+    check_confidence(confidence)
+    effect = sum(size * size for size in sizes) / count if count else 1.0
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
+    low, high = widened_wilson(count, total, effect, z)
+    return ClusteredRate(
+        count=count, total=total, events=len(sizes), design_effect=effect, low=low, high=high
+    )
+
+
+def widened_wilson(
+    count: float, total: float, effect: float, quantile: float
+) -> tuple[float, float]:
+    """Wilson's interval of count/effect in total/effect; 0..1 without trials."""
+    if total == 0:
+        return 0.0, 1.0
+    n, p = total / effect, count / total
+    middle = p + quantile**2 / (2 * n)
+    reach = quantile * math.sqrt(p * (1 - p) / n + quantile**2 / (4 * n**2))
+    scale = 1 + quantile**2 / n
+    low = 0.0 if count == 0 else (middle - reach) / scale
+    high = 1.0 if count == total else (middle + reach) / scale
+    return low, high
+
+
+def event_sizes(trials: pd.DataFrame) -> list[int]:
+    """How many of these trials each event took; trials without one are passed over.
+
+    * A **Kill** is known by who sent it: the kernel's record names the container that its runtime
+      acted for; without it, the last Kill of a neighbour that had begun when the process ended.
+    * A **restart** of containerd is known by the process that came after it.
+    * A **collection** is not named by anything that is kept: containerd 1.6 tells nobody which
+      snapshots one took. Containers whose snapshots may have gone at one moment count as one
+      event: the fewest moments that explain all of them, so a lower bound.
+    * Every other failure is an event of its own.
+
+    Args:
+        trials: failed trials of one run, with ``mechanism``, ``evidence`` (JSON text),
+            ``submitted_at`` and ``spans``.
+
+    Returns:
+        Sizes in no particular order; they add up to the number of trials.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    require_columns(trials, ("mechanism", "evidence"))
+    named: dict[tuple[Any, ...], int] = {}
+    windows: list[tuple[float, float]] = []
+    alone = 0
+    for row in trials.to_dict(orient="records"):
+        evidence = json.loads(row["evidence"])
+        key = event_key(row["mechanism"], evidence)
+        window = _collection_window(row, evidence)
+        if key is not None:
+            named[key] = named.get(key, 0) + 1
+        elif window is not None:
+            windows.append(window)
+        else:
+            alone += 1
+    return [*named.values(), *_pierced(windows), *[1] * alone]
+
+
+def event_key(mechanism: str | None, evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """What is the same for all containers that one event took; None where nothing says so."""
+    match mechanism:
+        case Mechanism.COLLATERAL_KILL:
+            return _kill(evidence)
+        case Mechanism.DAEMON_RESTART:
+            daemon = evidence.get("daemon_now")
+            return None if daemon is None else ("restart", daemon["pid"], daemon["started_at"])
+        case _:
+            return None
+
+
+def _kill(evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    ended, pid = evidence.get("exited_at"), evidence.get("pid")
+    signals = [
+        signal
+        for signal in evidence.get("signals") or ()
+        if signal["pid"] == pid and signal.get("sender_container") is not None
+    ]
+    if signals:
+        last = signals[-1]
+        return ("kill", last["sender_container"], last["sender_pid"])
+    if ended is None:
+        return None
+    began = [
+        kill
+        for kill in evidence.get("neighbour_kills") or ()
+        if kill["started_at"] <= ended + KILL_SLACK_SECONDS
+    ]
+    if not began:
+        return None
+    last = max(began, key=lambda kill: kill["started_at"])
+    return ("kill", last["container_id"], last["started_at"])
+
+
+def _collection_window(
+    row: Mapping[Hashable, Any], evidence: Mapping[str, Any]
+) -> tuple[float, float] | None:
+    """When the snapshot can have gone: between Prepare and the end of the step that failed."""
+    if row["mechanism"] != Mechanism.SNAPSHOT_COLLECTED or not isinstance(row.get("spans"), str):
+        return None
+    prepared = [span for span in json.loads(row["spans"]) if span["name"] == "prepare"]
+    ended = evidence.get("step_ended_at")
+    if not prepared or ended is None:
+        return None
+    submitted = pd.Timestamp(row["submitted_at"]).timestamp()
+    return submitted + prepared[0]["ended_ms"] / 1000, ended
+
+
+def _pierced(windows: Iterable[tuple[float, float]]) -> list[int]:
+    """The fewest moments that lie in all windows, and how many windows each is the first for.
+
+    The end of the window that ends first is one of them, whatever the others are; and so on.
+    """
+    sizes: list[int] = []
+    moment = -math.inf
+    for began, ended in sorted(windows, key=lambda window: window[1]):
+        if began > moment:
+            moment = ended
+            sizes.append(0)
+        sizes[-1] += 1
+    return sizes
+
+
+def between_runs_rate(
+    counts: Sequence[int], totals: Sequence[int], *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """A rate over replicates: its design effect and its bounds, the run being the unit.
+
+    The variance of the ratio sum(x)/sum(n) is estimated from the runs (Cochran, Sampling
+    Techniques, 1977, section 6.3): R/(R - 1) sum (x - p n)² / (sum n)². The design effect is that
+    over p(1 - p)/sum(n), at least 1; the bounds are Wilson's with it and Student's quantile of
+    R - 1 degrees of freedom (Rao and Scott, 1992).
+
+    Edges: a single run has no variance between runs: its effect is NaN and its bounds are 0 and 1.
+
+    Returns:
+        Design effect, low, high.
+
+    Raises:
+        ValueError: no run, or counts and totals that do not fit each other.
+    """
+    if len(counts) == 0 or len(counts) != len(totals):
+        raise ValueError("as many counts as totals, and at least one")
+    check_confidence(confidence)
+    x, n = (np.asarray(values, dtype=np.float64) for values in (counts, totals))
+    if ((x < 0) | (x > n) | (n < 1)).any():
+        raise ValueError("each count must lie in 0 to its total, and each run hold a trial")
+    runs, total = len(x), float(n.sum())
+    if runs == 1:
+        return math.nan, 0.0, 1.0
+    p = float(x.sum()) / total
+    variance = runs / (runs - 1) * float(((x - p * n) ** 2).sum()) / total**2
+    effect = max(1.0, variance * total / (p * (1 - p))) if 0 < p < 1 else 1.0
+    quantile = float(scipy.stats.t.isf((1 - confidence) / 2, runs - 1))
+    return (effect, *widened_wilson(float(x.sum()), total, effect, quantile))
