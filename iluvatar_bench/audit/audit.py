@@ -51,7 +51,7 @@ class Losing:
     in_use: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit:
     """What was found on one containerd at one moment.
 
@@ -170,10 +170,14 @@ class Audit:
                 "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
+            "connected": [asdict(peer) for peer in self.state.host.peers],
             "notes": list(self.notes),
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),
         }
+
+    def __repr__(self) -> str:
+        return f"<Audit: {self.headline}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: the findings as a table, everything shown as text."""

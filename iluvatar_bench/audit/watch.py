@@ -37,6 +37,8 @@ from iluvatar_bench.errors import (
     UnusablePath,
     UsageError,
 )
+from iluvatar_bench.host.kernel.listener import listener_at
+from iluvatar_bench.host.kernel.processes import shares_our_pids
 
 _CREATED, _DELETED = "/containers/create", "/containers/delete"
 _STARTED = "/tasks/start"
@@ -160,8 +162,9 @@ class _Ready:
 
 
 async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm | _Ready]:
-    index, snapshots = WatchIndex(), SnapshotLooks()
+    snapshots = SnapshotLooks()
     async with open_reader(address) as client:
+        index = WatchIndex(by_kernel=await asyncio.to_thread(_counts_as_we_do, address))
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
         # All namespaces: cgroups are the host's.
@@ -181,6 +184,15 @@ async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm |
             namespace=namespace or "",
             detail="the daemon ended the stream",
         )
+
+
+def _counts_as_we_do(address: Path) -> bool:
+    """Whether the daemon's PIDs are ours: it may run in a PID namespace of its own."""
+    try:
+        listener = listener_at(address)
+    except OSError:
+        return False
+    return listener is not None and bool(shares_our_pids(listener.pid))
 
 
 async def _begun(
@@ -279,3 +291,15 @@ async def _broken(
         yield CGROUP_NESTED
     if (shared or nested) and shares_pids(record):
         yield PID_NAMESPACE
+
+
+async def _leased(client: Client, container_id: str) -> bool:
+    """Whether some lease holds a snapshot that goes by the container's name."""
+    for lease in await client.leases.list():
+        try:
+            held = await client.leases.resources(lease)
+        except NotFound:
+            continue
+        if any(x.type.startswith("snapshots/") and container_id in x.id for x in held):
+            return True
+    return False

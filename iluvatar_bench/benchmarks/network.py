@@ -18,7 +18,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 
 from iluvatar_bench.host.kernel import netns
@@ -126,7 +125,7 @@ def table(durations_ms: dict[str, list[float]]) -> pd.DataFrame:
     """One row for each thing timed: count, median and 99th percentile with its upper bound."""
     rows = []
     for what, values in durations_ms.items():
-        found = latency_quantiles(values, rng=np.random.default_rng(0), quantiles=(0.5, 0.99))
+        found = latency_quantiles(values, quantiles=(0.5, 0.99))
         median, p99 = found.to_dict("records")
         rows.append(
             {

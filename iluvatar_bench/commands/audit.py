@@ -1,7 +1,7 @@
 """The commands that need no experiment: ``audit`` of a live containerd, ``explain`` of one trial.
 
-Both only read. Exit codes of ``audit``: 0 nothing found but what is untidy; 3 findings; 1 it cannot
-connect; 2 the request was wrong.
+Both only read, but for ``audit --fix-plan --apply`` and ``--undo``. Exit codes of ``audit``: 0
+nothing found but what is untidy; 3 findings; 1 it cannot connect; 2 the request was wrong.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.host.writable import require_writable
 
 if TYPE_CHECKING:
-    from iluvatar_bench.audit import Audit
+    from iluvatar_bench.audit import Audit, FixPlan
     from iluvatar_bench.explain import Autopsy
+    from iluvatar_bench.records.run_result import RunResult
 
 FINDINGS = 3
 """Exit code when something was found."""
@@ -33,8 +37,10 @@ FINDINGS = 3
 out = Console(highlight=False)
 
 Address = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
         envvar="CONTAINERD_ADDRESS",
         help="socket of a running containerd, unix:// or not; default: the system's",
     ),
@@ -67,22 +73,39 @@ def audit_command(
     every: Annotated[
         bool, typer.Option("--all", help="name every object of a finding, not three")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--fix-plan", help="the calls to change, and what holds until then")
+    ] = False,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="with --fix-plan: hold by a lease what is exposed now"),
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="with --fix-plan: delete the leases of --apply")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="exit 3 on low findings alone, too")
     ] = False,
 ) -> None:
     """Is this containerd's client making the known mistakes; what is at risk, and the fix."""
-    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, socket_path
+    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, fix_plan
 
+    if (apply or undo) and not plan:
+        raise UsageError(f"{'--apply' if apply else '--undo'} belongs to --fix-plan")
+    if apply and undo:
+        raise UsageError("--apply makes leases and --undo deletes them: name one of them")
     if client is not None and save_profile is None:
         raise UsageError("--client says whose profile to write: name the file with --save-profile")
-    socket = socket_path(address) if address else SYSTEM_SOCKET
+    socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace, grace_seconds=grace))
     if as_json:
         # One document: indented alone, on one line before the alarms.
-        _print(json.dumps(audit.as_dict(), indent=None if watch else 2))
+        planned = {"fix_plan": fix_plan(audit).as_dict()} if plan else {}
+        _print(json.dumps({**audit.as_dict(), **planned}, indent=None if watch else 2))
     else:
         _show(audit, every=every)
+    if plan:
+        _fix(audit, socket, apply=apply, undo=undo, quiet=as_json)
     if save_profile is not None:
         _save_profile(audit, save_profile, client, quiet=as_json)
     alarms = _watch(socket, namespace, as_json) if watch else 0
@@ -94,11 +117,17 @@ def explain_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="a run folder, or a recorded run's name", show_default=False
+            metavar="RUN", help="a run's folder or name, @latest, @2; see runs", show_default=False
         ),
     ] = None,
     trial: Annotated[
-        int | None, typer.Argument(metavar="TRIAL", help="the trial's number", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TRIAL",
+            help="the trial's number, or a bug class or mechanism: the first trial of it; default: "
+            "list the failed ones",
+            show_default=False,
+        ),
     ] = None,
     live: Annotated[
         str | None,
@@ -111,9 +140,20 @@ def explain_command(
     ] = None,
 ) -> None:
     """The autopsy of one trial, or of one live container: what happened, why, what prevents it."""
-    if (live is None) != (run is not None and trial is not None):
-        raise UsageError("name either RUN and TRIAL, or --live CONTAINER")
-    autopsy = _live(live, address, namespace) if live is not None else _recorded(run, trial)
+    if (live is None) == (run is None):
+        raise UsageError("name either RUN (and TRIAL), or --live CONTAINER")
+    require_writable(html)
+    if live is not None:
+        autopsy = _live(live, address, namespace)
+    else:
+        assert run is not None
+        opened = _opened(run)
+        if trial is None:
+            if html is not None:
+                raise UsageError("a page is of one trial: name it, explain RUN TRIAL --html FILE")
+            list_failed(run, opened)
+            return
+        autopsy = autopsy_in(opened, trial)
     if html is None:
         out.print(str(autopsy), soft_wrap=True, markup=False, end="")
         return
@@ -124,20 +164,17 @@ def explain_command(
     _print(str(html))
 
 
-def _recorded(run: str | None, trial: int | None) -> Autopsy:
-    from iluvatar_bench.explain import explain_trial
+def _opened(run: str) -> RunResult:
     from iluvatar_bench.runs import find_run, open_run
 
-    assert run is not None
-    assert trial is not None
-    return explain_trial(open_run(find_run(run)), trial)
+    return open_run(find_run(run))
 
 
-def _live(container: str, address: str | None, namespace: str | None) -> Autopsy:
-    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container, socket_path
+def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:
+    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container
     from iluvatar_bench.explain import explain_container
 
-    socket = socket_path(address) if address else SYSTEM_SOCKET
+    socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace))
     return explain_container(live_container(audit, container))
 
@@ -154,6 +191,9 @@ def _show(audit: Audit, *, every: bool) -> None:
         )
     for client in audit.clients:
         _print(_client_line(client.as_dict()))
+    if audit.state.host.peers:
+        names = (f"{peer.program} (pid {peer.pid})" for peer in audit.state.host.peers)
+        _print(f"connected now: {', '.join(names)}")
     if audit.state.collector is not None:
         settings = ", ".join(f"{k} {v}" for k, v in asdict(audit.state.collector).items())
         _print(f"collector: {settings}")
@@ -196,6 +236,46 @@ def _findings(audit: Audit, *, every: bool) -> Table:
             table.add_row(Text(f"  {label}", style="dim"), Text(text))
         table.add_row("", "")
     return table
+
+
+def _fix(audit: Audit, socket: Path, *, apply: bool, undo: bool, quiet: bool) -> None:
+    """Print the plan, and do what of it was asked for; what was done goes to stderr with JSON."""
+    from iluvatar_bench.audit import apply_hold, fix_plan, undo_holds
+
+    plan = fix_plan(audit)
+    if not quiet:
+        _show_plan(plan)
+    done: list[str] = []
+    if apply:
+        done += map(str, asyncio.run(apply_hold(socket, plan.exposed)))
+    if undo:
+        leases = [(namespace, lease.info.id) for namespace, lease in plan.holds]
+        done += (f"deleted {one}" for one in asyncio.run(undo_holds(socket, leases)))
+    for line in done:
+        typer.echo(line, err=quiet)
+    if (apply or undo) and not done:
+        typer.echo("nothing to hold" if apply else "nothing to undo", err=quiet)
+
+
+def _show_plan(plan: FixPlan) -> None:
+    from iluvatar_bench.audit import hold_text
+
+    for step in plan.steps:
+        whose = f" ({', '.join(step.found.clients)})" if step.found.clients else ""
+        _print(f"\n{step.found.rule.name}{whose}")
+        for call in step.calls.calls:
+            _print(f"  change     {call}")
+        for line in step.calls.ctr:
+            _print(f"  by hand    {line}")
+        _print(f"  meanwhile  {step.calls.meanwhile}")
+    if plan.exposed:
+        _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
+        for one in plan.exposed[:3]:
+            _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
+        if len(plan.exposed) > 3:
+            _print(f"  and {len(plan.exposed) - 3} more, which --json names")
+    for namespace, lease in plan.holds:
+        _print(f"held since an earlier --apply: {hold_text(namespace, lease)}; --undo deletes it")
 
 
 def _client_line(client: dict[str, Any]) -> str:

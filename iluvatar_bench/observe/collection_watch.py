@@ -63,6 +63,11 @@ class CollectionWatch:
         """Those that have ended since the beginning."""
         return self._count if self.why is None else None
 
+    @property
+    def under_way(self) -> tuple[SeenCollection, ...]:
+        """Those that may go on."""
+        return tuple(self._under_way.values())
+
     def note(self, snapshotter: str, at: float) -> None:
         """A snapshot's directory has gone."""
         before = self._under_way.get(snapshotter)

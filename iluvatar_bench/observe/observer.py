@@ -45,7 +45,7 @@ from iluvatar_bench.observe.life import ObservedLife
 from iluvatar_bench.observe.log_watch import followed_logs
 from iluvatar_bench.observe.neighbours import LateEnds
 from iluvatar_bench.observe.node_watch import NodeWatch
-from iluvatar_bench.observe.settings import ObserveSettings
+from iluvatar_bench.observe.settings import MOST_SIGNALS, ObserveSettings
 from iluvatar_bench.observe.snapshots import SnapshotLog
 from iluvatar_bench.observe.task_watch import TaskWatch
 from iluvatar_bench.records import Trial
@@ -169,6 +169,7 @@ class _Observer:
                 "why": self.node.collections.why,
             },
             "counts": {**count_row(follower.counts), "under_way": len(follower.lives)},
+            "leases_beyond_limit": self.node.leases.beyond,
             "dropped_segments": follower.folder.dropped_segments,
             "observations_broken": follower.folder.broken,
         }
@@ -208,7 +209,9 @@ async def _assembled(
     snapshotters = usable_snapshotters(await client.introspection.plugins())
     snapshots = SnapshotLog(under, snapshotters, version)
     daemon = await _listener(settings.address)
-    witness = await stack.enter_async_context(open_witness(wanted=settings.witness))
+    witness = await stack.enter_async_context(
+        open_witness(wanted=settings.witness, most_signals=MOST_SIGNALS)
+    )
     places = _places(daemon)
     state, root = (places.state, places.root) if places is not None else (None, None)
     bundles = await stack.enter_async_context(watched_bundles(state))

@@ -17,6 +17,10 @@ MOST_SNAPSHOTS = 4096
 MOST_SEGMENTS = 8
 """Of what is only seen (events, deaths, samples, counters) the last segments are kept."""
 
+MOST_SIGNALS = 4000
+"""Signals that are remembered: a testimony is asked for within seconds of an end, and so many are
+minutes of a workload that kills twenty times a second."""
+
 MOST_LEASES = 2000
 """Leases that are remembered, to see which of them have gone."""
 

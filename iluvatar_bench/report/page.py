@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
+from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_parts import arrival_parts
@@ -26,7 +26,15 @@ from iluvatar_bench.report.figures import (
 )
 from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
 from iluvatar_bench.report.page_frame import render_page
-from iluvatar_bench.report.page_parts import Links, Part, Section, Text, figure_part, table_part
+from iluvatar_bench.report.page_parts import (
+    Links,
+    Part,
+    Section,
+    Table,
+    Text,
+    figure_part,
+    table_part,
+)
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -165,7 +173,20 @@ def _examples(runs: Sequence[RunResult]) -> list[Part]:
     return [
         Text("The first failure of each class, and what proves its cause."),
         table_part(examples),
+        Text(
+            "What these classes are, and what mends them (iluvatar-bench classes NAME says more)."
+        ),
+        _meanings(runs),
     ]
+
+
+def _meanings(runs: Sequence[RunResult]) -> Table:
+    came = {str(name) for run in runs for name in run.trials["bug_class"].dropna()}
+    guides = [(str(name), guide) for name, guide in CLASS_GUIDES.items() if str(name) in came]
+    return Table(
+        header=("bug class", "what one sees", "likely causes", "what mends it"),
+        rows=tuple((name, guide.meaning, guide.causes, guide.fix) for name, guide in guides),
+    )
 
 
 def _latencies(runs: Sequence[RunResult]) -> list[Part]:
@@ -173,7 +194,7 @@ def _latencies(runs: Sequence[RunResult]) -> list[Part]:
     steps = [name for name in STEP_COLUMNS if name in trials and trials[name].notna().any()]
     if not steps:
         return []
-    quantiles = step_latencies(trials, rng=np.random.default_rng(0), steps=steps)
+    quantiles = step_latencies(trials, steps=steps)
     return [
         figure_part(partial(plot_steps, trials)),
         table_part(step_latency_table(quantiles)),

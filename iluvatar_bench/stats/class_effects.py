@@ -4,12 +4,17 @@ Classes mask each other: a container that cannot be mounted cannot die later. So
 among the trials that *entered* the step in which it can come (:func:`at_risk`), and never on
 condition of what happened inside that step: two classes that compete within one step (a Kill and a
 missing module during start-up) can therefore only make each other look rarer, never more frequent.
+Who enters a step is decided after randomisation, so these counts and their p *describe*. What the
+word "caused" rests on is the bound of the share removed, over all trials as they were randomised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,8 +27,10 @@ from iluvatar_bench.stats.effects import (
     effect_verdict,
     factor_effects,
 )
+from iluvatar_bench.stats.failure_events import event_key
 from iluvatar_bench.stats.multiplicity import holm
 from iluvatar_bench.stats.rates import check_accounting, zero_failure_upper_bound
+from iluvatar_bench.stats.removed_share import removed_share_bound
 
 ENTERED_BY: Mapping[BugClass, str] = {
     BugClass.MISSING_PACKAGES: "task_create_ms",
@@ -35,9 +42,10 @@ ENTERED_BY: Mapping[BugClass, str] = {
 """The step that a trial must have behind it before the class can come; others can come at once."""
 
 CAUSED_SHARE = 0.9
-"""A factor *causes* a class if its reference level takes away at least this share of the rate.
+"""A factor *causes* a class if its reference level is shown to take away this share of the rate.
 
-Less than that is a contribution: the class comes without the factor too.
+Shown is the one-sided lower bound at 95 % (:func:`removed_share_bound`): 32 events against none.
+Less than that is a contribution: the class may come without the factor too.
 """
 
 
@@ -99,7 +107,12 @@ def class_effects(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One factor whose suspect level raises a class. Counts are over the trials at risk."""
+    """One factor whose suspect level raises a class. Counts are over the trials at risk.
+
+    ``removed_at_least`` is the lower bound of the share of the rate that goes away with the
+    reference level, over all trials as randomised; ``events`` and ``reference_events`` are what it
+    is computed from: containers that one Kill took count once.
+    """
 
     factor: str
     level: str
@@ -109,10 +122,13 @@ class Cause:
     reference_count: int
     reference_trials: int
     p_holm: float
+    events: int
+    reference_events: int
+    removed_at_least: float
 
     @property
     def share_removed(self) -> float:
-        """Which share of the rate goes away with the reference level, 0 to 1."""
+        """Which share of the rate at risk went away with the reference level: a point."""
         level = self.level_count / self.level_trials
         return 1 - (self.reference_count / self.reference_trials) / level
 
@@ -120,15 +136,23 @@ class Cause:
         p = f"{self.p_holm:.3f}" if self.p_holm >= 0.001 else f"{self.p_holm:.0e}"
         return (
             f"{self.factor}={self.level} ({self.level_count}/{self.level_trials} against "
-            f"{self.reference_count}/{self.reference_trials} with {self.reference}; p = {p})"
+            f"{self.reference_count}/{self.reference_trials} with {self.reference}; p = {p}; "
+            f"{self.reference} removes at least {_floored(self.removed_at_least)} %: "
+            f"{self.events} events against {self.reference_events})"
         )
+
+
+def _floored(share: float) -> int:
+    """Per cent, never rounded up; a bound below 0 says nothing."""
+    return math.floor(100 * max(0.0, share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassVerdict:
     """The verdict on one bug class.
 
-    ``causes`` take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` a part;
+    ``causes`` are shown to take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` are
+    shown to raise it;
     ``mechanisms`` counts the mechanisms found in the evidence of its failures.
     """
 
@@ -186,6 +210,7 @@ def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Cla
     ].sort_values("p_value")
     causes = [
         Cause(
+            **_removed(trials, name, row, sorted(set(effects["factor"]))),
             factor=str(row["factor"]),
             level=str(row["level"]),
             reference=str(row["reference"]),
@@ -201,8 +226,8 @@ def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Cla
         bug_class=name,
         count=len(failed),
         trials_at_risk=len(at_risk(trials, name)),
-        causes=tuple(c for c in causes if c.share_removed >= CAUSED_SHARE),
-        contributions=tuple(c for c in causes if c.share_removed < CAUSED_SHARE),
+        causes=tuple(c for c in causes if c.removed_at_least >= CAUSED_SHARE),
+        contributions=tuple(c for c in causes if c.removed_at_least < CAUSED_SHARE),
         mechanisms={
             str(mechanism): int(n)
             for mechanism, n in failed["mechanism"]
@@ -211,6 +236,49 @@ def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Cla
             .items()
         },
     )
+
+
+def _removed(
+    trials: pd.DataFrame, name: BugClass, row: Mapping[Hashable, Any], factors: Sequence[str]
+) -> dict[str, Any]:
+    """The bound over all trials of the strata in which both levels were run."""
+    factor = str(row["factor"])
+    strata = [other for other in factors if other != factor]
+    strata += ["block"] if "block" in trials.columns else []
+    sides = trials[trials[factor].isin([row["level"], row["reference"]])]
+    if strata:
+        both = sides.groupby(strata)[factor].transform("nunique") == 2
+        sides = sides[both]
+    level, reference = (sides[sides[factor] == row[key]] for key in ("level", "reference"))
+    events, reference_events = (_events(side, name) for side in (level, reference))
+    return {
+        "events": events,
+        "reference_events": reference_events,
+        "removed_at_least": removed_share_bound(
+            events, len(level), reference_events, len(reference)
+        ),
+    }
+
+
+def _events(trials: pd.DataFrame, name: BugClass) -> int:
+    """How many events took the trials of this class.
+
+    A Kill reaches one cell's cgroup, so all that it takes have one level: they are one observation.
+    A collection meets every level at once, and which container it takes is decided by that
+    container's own level, which was drawn: each is an observation.
+    """
+    failed = trials[trials["bug_class"] == name]
+    if "evidence" not in failed.columns:
+        return len(failed)
+    known = set()
+    alone = 0
+    for mechanism, evidence in zip(failed["mechanism"], failed["evidence"], strict=True):
+        key = event_key(mechanism, json.loads(evidence))
+        if key is None:
+            alone += 1
+        else:
+            known.add(key)
+    return len(known) + alone
 
 
 def _classes_that_came(trials: pd.DataFrame) -> list[BugClass]:

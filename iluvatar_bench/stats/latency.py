@@ -1,4 +1,4 @@
-"""Latency quantiles with bootstrap intervals; no interval where the sample cannot carry one."""
+"""Latency quantiles with exact intervals; no bound where the sample cannot carry one."""
 
 from __future__ import annotations
 
@@ -22,41 +22,35 @@ QUANTILE_COLUMNS = ("quantile", "count", "missing", "estimate_ms", "low_ms", "hi
 def latency_quantiles(
     durations_ms: Sequence[float] | NDArray[np.float64],
     *,
-    rng: np.random.Generator,
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     confidence: float = 0.95,
-    resamples: int = 2000,
 ) -> pd.DataFrame:
-    """Sample quantiles (Hyndman and Fan's type 7) with percentile-bootstrap intervals.
+    """Sample quantiles (Hyndman and Fan's type 7) with intervals by order statistics.
 
-    The interval spans the alpha/2 and 1 - alpha/2 quantiles of the statistic over resamples of
-    the values with replacement (Efron, Annals of Statistics 7, 1979), by scipy. The percentile
-    method is used on purpose: the acceleration of BCa rests on the jackknife, which is
-    inconsistent for quantiles (Efron and Tibshirani 1993, chapter 11).
+    How many of n values lie below the true q-quantile is binomial, whatever the distribution, so
+    two of the sorted values bound it with a known probability, never below ``confidence``
+    (Conover, Practical Nonparametric Statistics, 1999, section 3.2; scipy's ``quantile_test``).
 
-    No resample reaches beyond the largest value seen. With n values, all of them lie below the
-    true q-quantile with probability q^n; where that exceeds alpha/2 *no* method can bound the
-    quantile from above without assumptions, and ``high_ms`` is NaN: at 95 % p50 needs 6 values,
-    p90 needs 36 and p99 needs 368. ``low_ms`` likewise with (1 - q)^n.
+    With n values, all of them lie below the true q-quantile with probability q^n; where that
+    exceeds alpha/2 *no* method can bound the quantile from above without assumptions, and
+    ``high_ms`` is NaN: at 95 % p50 needs 6 values, p90 needs 36 and p99 needs 368. ``low_ms``
+    likewise with (1 - q)^n.
 
     Edges: no values give NaN estimates, one value gives itself without an interval.
 
     Args:
         durations_ms: shape (n,). NaN marks a step that was not reached: left out and counted
             in ``missing``. These quantiles are therefore of the trials that got there; where
-            many did not, :func:`time_to_ready` is the honest picture. Values are resampled
-            one by one, which takes them as independent.
-        rng: the source of the resampling; the same state gives the same interval.
+            many did not, :func:`time_to_ready` is the honest picture. Values are taken as
+            independent.
         quantiles: each in (0, 1).
         confidence: of the intervals.
-        resamples: how many.
 
     Returns:
         A frame with the columns :data:`QUANTILE_COLUMNS`, one row a quantile, in the order given.
 
     Raises:
-        ValueError: infinite or negative durations, a quantile outside (0, 1), resamples < 1,
-            bad confidence.
+        ValueError: infinite or negative durations, a quantile outside (0, 1), bad confidence.
     """
     check_confidence(confidence)
     given = np.asarray(durations_ms, dtype=np.float64)
@@ -67,19 +61,17 @@ def latency_quantiles(
         raise ValueError("durations must be finite and not negative; NaN marks a missing one")
     if not all(0 < q < 1 for q in quantiles):
         raise ValueError(f"quantiles must lie between 0 and 1, not {tuple(quantiles)}")
-    if resamples < 1:
-        raise ValueError(f"resamples must be at least 1, not {resamples}")
     q = np.asarray(quantiles, dtype=np.float64)
     estimate = np.quantile(values, q) if len(values) else np.full(len(q), math.nan)
-    low, high = _interval(values, q, confidence, resamples, rng)
+    bounds = [_interval(values, one, confidence) for one in q.tolist()]
     return pd.DataFrame(
         {
             "quantile": q,
             "count": len(values),
             "missing": len(given) - len(values),
             "estimate_ms": estimate,
-            "low_ms": low,
-            "high_ms": high,
+            "low_ms": [low for low, _ in bounds],
+            "high_ms": [high for _, high in bounds],
         },
         columns=list(QUANTILE_COLUMNS),
     )
@@ -88,21 +80,17 @@ def latency_quantiles(
 def step_latencies(
     trials: pd.DataFrame,
     *,
-    rng: np.random.Generator,
     steps: Sequence[str] = STEP_COLUMNS,
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     confidence: float = 0.95,
-    resamples: int = 2000,
 ) -> pd.DataFrame:
     """The quantiles of each lifecycle step of each profile.
 
     Args:
         trials: one row a trial, with ``profile`` and the columns named in ``steps``.
-        rng: as in :func:`latency_quantiles`.
         steps: the duration columns, in milliseconds.
         quantiles: as in :func:`latency_quantiles`.
         confidence: as in :func:`latency_quantiles`.
-        resamples: as in :func:`latency_quantiles`.
 
     Returns:
         ``profile`` and ``step``, then the columns :data:`QUANTILE_COLUMNS`; profiles in the
@@ -118,10 +106,8 @@ def step_latencies(
         for step in steps:
             part = latency_quantiles(
                 group[step].to_numpy(dtype=np.float64),
-                rng=rng,
                 quantiles=quantiles,
                 confidence=confidence,
-                resamples=resamples,
             )
             part.insert(0, "profile", str(profile))
             part.insert(1, "step", step)
@@ -131,28 +117,9 @@ def step_latencies(
     return pd.concat(parts, ignore_index=True)
 
 
-def _interval(
-    values: NDArray[np.float64],
-    q: NDArray[np.float64],
-    confidence: float,
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    tail = (1 - confidence) / 2
-    low_is_known = (1 - q) ** len(values) <= tail
-    high_is_known = q ** len(values) <= tail
-    if len(values) < 2 or not (low_is_known | high_is_known).any():
-        return np.full(len(q), math.nan), np.full(len(q), math.nan)
-    result = scipy.stats.bootstrap(
-        (values,),
-        lambda sample, axis: np.quantile(sample, q, axis=axis),
-        vectorized=True,
-        method="percentile",
-        confidence_level=confidence,
-        n_resamples=resamples,
-        rng=rng,
-        # Bounds the memory at about 10 MB whatever the number of values.
-        batch=max(1, 1_000_000 // len(values)),
-    )
-    low, high = result.confidence_interval
-    return np.where(low_is_known, low, math.nan), np.where(high_is_known, high, math.nan)
+def _interval(values: NDArray[np.float64], q: float, confidence: float) -> tuple[float, float]:
+    if len(values) < 2:
+        return math.nan, math.nan
+    # What is tested does not matter to the interval.
+    found = scipy.stats.quantile_test(values, q=0, p=q).confidence_interval(confidence)
+    return float(found.low), float(found.high)

@@ -1,22 +1,21 @@
 """Blame: of all factors in which a clean profile differs from a failing one, the few that matter.
 
-Every probe is a sequential test with known errors, not a single run: whether the class is gone
-under a mixed profile is decided by Wald's test between a rate near zero and a fraction of the rate
-that the failing profile was seen to have.
+Every set of up to ``largest`` factors is asked about, unless a part of it suffices already: so all
+minimal sets up to that size are found or excluded, and nothing is assumed of how factors work
+together. Each set runs beside the failing profile (``controlled_probes``).
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.bugs import BugClass
-from iluvatar_bench.errors import NothingToBlame, UsageError
+from iluvatar_bench.errors import NothingToBlame, UsageError, meant
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import changed_factors
@@ -27,29 +26,43 @@ from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
-from iluvatar_bench.stats import Rate, Sprt, rate
-from iluvatar_bench.studies.ddmin import Changes, smallest_sets
+from iluvatar_bench.studies.controlled_probes import NeverCame, Probe, Prober, Stopped, probe_test
 from iluvatar_bench.studies.root_cause import READY_SECONDS
-from iluvatar_bench.studies.sequential_probe import Probe, Prober, Stopped, probe_test
+from iluvatar_bench.studies.set_search import (
+    Changes,
+    how_many_sets,
+    left_unsearched,
+    sets_of_size,
+)
 
 IMAGE_FACTORS = ("server", "byte_code", "snapshotter", "network", "collection")
 """Factors that a testbed prepares for; it needs to know every combination of them."""
+
+MOST_TRIALS = 400
+"""Of each set: a test that has no answer by then has none."""
+
+MAX_SETS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blame:
     """What was found.
 
-    ``smallest`` are the smallest sets of factors whose change removes the class, ``seen`` is the
-    failing profile's rate among the trials at risk. ``complete`` is False where the search was
-    stopped: then ``smallest`` is what it had got to, empty before ``clean`` was shown to be clean.
+    ``minimal`` are the sets of up to ``largest`` factors whose change removes the class, and no
+    part of which does. ``undecided`` are sets of which the test said nothing, and ``unsearched`` is
+    how many larger ones nobody asked about. ``complete`` is False where the search was stopped.
+    ``control_events`` fell on the failing profile in ``control_trials`` trials.
     """
 
     run: RunResult
     bug_class: BugClass
     differing: tuple[str, ...]
-    smallest: tuple[tuple[str, ...], ...]
-    seen: Rate
+    largest: int
+    minimal: tuple[tuple[str, ...], ...]
+    undecided: tuple[tuple[str, ...], ...]
+    unsearched: int
+    control_events: int
+    control_trials: int
     probes: tuple[Probe, ...]
     alpha: float
     complete: bool
@@ -57,32 +70,40 @@ class Blame:
     @property
     def sentence(self) -> str:
         """The answer in plain words."""
-        trials = sum(probe.ran for probe in self.probes)
-        effort = f"{len(self.probes)} probes, {trials} trials"
+        effort = f"{len(self.probes)} probes, {len(self.run.trials)} trials"
+        found = ", or ".join(" with ".join(names) for names in self.minimal)
         if not self.complete:
-            if not self.smallest:
-                return (
-                    f"stopped early: nothing is shown about {self.bug_class}, not even that it is "
-                    f"gone with all {len(self.differing)} factors changed ({effort})"
-                )
-            left = " and ".join(self.smallest[0])
-            return (
-                f"stopped early: changing {left} removes {self.bug_class}; "
-                f"whether fewer do is not known ({effort})"
-            )
-        sets = ", or ".join(" with ".join(names) for names in self.smallest)
-        return (
-            f"of {len(self.differing)} factors that differ, changing {sets} alone removes "
-            f"{self.bug_class} ({effort}; chance of a wrong answer at most {self.alpha:g})"
-        )
+            so_far = f"changing {found} removes {self.bug_class}" if found else "nothing is shown"
+            return f"stopped early: {so_far}; what was not asked is not known ({effort})"
+        of = f"of {len(self.differing)} factors that differ"
+        if found:
+            answer = f"{of}, changing {found} removes {self.bug_class}"
+        else:
+            answer = f"{of}, no set of up to {self.largest} was shown to remove {self.bug_class}"
+        return f"{answer}; {self._rest} ({effort}; chance of a wrong answer at most {self.alpha:g})"
+
+    @property
+    def _rest(self) -> str:
+        """What else was asked, and what was not."""
+        told = [f"every other set of up to {self.largest} leaves it"]
+        if self.undecided:
+            names = ", ".join("+".join(names) for names in self.undecided)
+            told = [f"undecided: {names}", f"every other set of up to {self.largest} leaves it"]
+        if self.unsearched:
+            told.append(f"{self.unsearched} larger sets were not searched")
+        return "; ".join(told)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
         return {
             "bug_class": str(self.bug_class),
             "differing": list(self.differing),
-            "smallest": [list(names) for names in self.smallest],
-            "seen": asdict(self.seen),
+            "largest": self.largest,
+            "minimal": [list(names) for names in self.minimal],
+            "undecided": [list(names) for names in self.undecided],
+            "unsearched": self.unsearched,
+            "control_events": self.control_events,
+            "control_trials": self.control_trials,
             "probes": [{**asdict(p), "decision": str(p.decision)} for p in self.probes],
             "alpha": self.alpha,
             "complete": self.complete,
@@ -97,6 +118,7 @@ async def run_blame(
     bug_class: str,
     seed: int,
     results: Path,
+    largest: int = 2,
     alpha: float = 0.05,
     pilot_trials: int = 80,
     concurrency: int = 6,
@@ -106,23 +128,33 @@ async def run_blame(
     on_probe: Callable[[Probe], None] | None = None,
     stop: Stop | None = None,
 ) -> Blame:
-    """The smallest set of factors that, changed from ``failing`` to ``clean``, removes a class.
+    """The minimal sets of factors that, changed from ``failing`` to ``clean``, remove a class.
 
-    First ``pilot_trials`` under ``failing`` measure the class's rate; then ``clean`` must be shown
-    to be free of it; then delta debugging asks about mixed profiles, each by a sequential test.
-    ``alpha`` is divided among all the probes that the search could ask for, so it bounds the chance
-    of any wrong answer, as long as a mixed profile either has the class at no less than a half of
-    the pilot's lowest plausible rate or not at all.
+    First all factors together, beside the failing profile, must remove the class, which must have
+    come at least three times in ``pilot_trials``. Then sets of one factor, of two, up to
+    ``largest``. ``alpha`` is divided among all sets that could be asked about, so it bounds the
+    chance of any wrong answer, as long as a set leaves the class at no less than half of the
+    failing profile's rate or at no more than a twentieth.
 
     Raises:
-        UsageError: a name or number is wrong, or the profiles do not differ; nothing was started.
-        NothingToBlame: the class did not come in the pilot, or ``clean`` is not clean of it.
+        UsageError: a name or number is wrong, the profiles do not differ, or there are more than
+            200 sets; nothing was started.
+        NothingToBlame: the class did not come, or ``clean`` is not clean of it.
         EnvironmentProblem: the host lacks something.
     """
     differing = changed_factors(failing, clean)
     chosen = _bug_class(bug_class)
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
+    if largest < 1:
+        raise UsageError(f"the largest set has at least 1 factor, not {largest}")
+    largest = min(largest, len(differing))
+    asked = how_many_sets(len(differing), largest)
+    if asked > MAX_SETS:
+        raise UsageError(
+            f"{len(differing)} factors have {asked} sets of up to {largest}, more than {MAX_SETS}; "
+            "take a smaller --largest, or profiles that differ in fewer"
+        )
     cold_start(trials=pilot_trials, concurrency=concurrency, seed=seed)
     settings = TestbedSettings(
         profiles=_prepared(failing, clean),
@@ -132,7 +164,7 @@ async def run_blame(
     )
     (source,) = settings.sources
     folder = RunFolder.create(results, profile_name="blame")
-    search = _Search(differing, chosen, alpha, pilot_trials, on_probe)
+    search = _Search(differing, chosen, largest, alpha, pilot_trials)
 
     async def workload(sinks: tuple[Sink, ...]) -> None:
         prober = Prober(
@@ -145,6 +177,9 @@ async def run_blame(
             seed,
             sinks,
             stop,
+            probe_test(alpha / (asked + 1)),
+            MOST_TRIALS,
+            on_probe,
         )
         await search.run(prober)
 
@@ -172,75 +207,66 @@ async def run_blame(
 
 @dataclass(slots=True)
 class _Search:
-    """Pilot, check of the clean side, delta debugging; keeps how far it has come."""
+    """All factors together, then sets by their size; keeps how far it has come."""
 
     differing: tuple[str, ...]
     bug_class: BugClass
+    largest: int
     alpha: float
     pilot_trials: int
-    on_probe: Callable[[Probe], None] | None
-    probes: list[Probe] = field(default_factory=list)
-    known: dict[Changes, bool] = field(default_factory=dict)
-    smallest: tuple[Changes, ...] = ()
+    prober: Prober | None = None
+    minimal: list[Changes] = field(default_factory=list)
     complete: bool = False
 
     async def run(self, prober: Prober) -> None:
-        self.probes = prober.probes
+        self.prober = prober
         try:
-            pilot = await prober.ask(frozenset(), None, self.pilot_trials)
-            self._tell(pilot)
-            if pilot.failures < 3:
-                raise NothingToBlame(
-                    f"{self.bug_class} came {pilot.failures} times in {pilot.trials} trials under "
-                    f"{prober.failing.name}: too rarely to search for its cause; more pilot trials "
-                    "or a higher concurrency may show it"
-                )
-            test = probe_test(rate(pilot.failures, pilot.trials), len(self.differing), self.alpha)
-            reach = math.ceil(test.max_trials * pilot.ran / pilot.trials)
-            everything = await prober.ask(frozenset(self.differing), test, reach)
-            self._tell(everything)
-            if not everything.gone:
-                raise NothingToBlame(
-                    f"{self.bug_class} comes under {prober.clean.name} as well "
-                    f"({everything.failures} of {everything.trials}): its cause is not among the "
-                    "factors that differ"
-                )
-            await self._minimise(prober, test, reach)
+            await self._check_both_sides(prober)
+            for size in range(1, self.largest + 1):
+                sets = sets_of_size(self.differing, size, self.minimal)
+                if size == len(self.differing):
+                    break  # all of them: asked already
+                before = len(prober.probes)
+                await prober.ask(sets)
+                self.minimal += [frozenset(p.changed) for p in prober.probes[before:] if p.gone]
         except Stopped:
             return
+        self.complete = True
 
-    async def _minimise(self, prober: Prober, test: Sprt, reach: int) -> None:
-        self.known = {frozenset(self.differing): True}
-        search = smallest_sets(self.differing)
+    async def _check_both_sides(self, prober: Prober) -> None:
         try:
-            asked = next(search)
-            while True:
-                if asked not in self.known:
-                    probe = await prober.ask(asked, test, reach)
-                    self._tell(probe)
-                    self.known[asked] = probe.gone
-                asked = search.send(self.known[asked])
-        except StopIteration as end:
-            self.smallest, self.complete = end.value, True
-
-    def _tell(self, probe: Probe) -> None:
-        if self.on_probe is not None:
-            self.on_probe(probe)
+            await prober.ask([frozenset(self.differing)], pilot_trials=self.pilot_trials)
+        except NeverCame as never:
+            raise NothingToBlame(
+                f"{self.bug_class} came {never.events} times in {never.trials} trials under "
+                f"{prober.failing.name}: too rarely to search for its cause; more pilot trials "
+                "or a higher concurrency may show it"
+            ) from never
+        (everything,) = prober.probes
+        if not everything.gone:
+            raise NothingToBlame(
+                f"{self.bug_class} was not shown to be gone under {prober.clean.name}: "
+                f"{everything.events} events against {everything.control_events} in "
+                f"{everything.trials} trials each; its cause is not among the factors that differ"
+            )
 
     def answer(self, run: RunResult) -> Blame:
         """The answer as far as the search has come."""
-        smallest = self.smallest
-        if not self.complete:
-            removing = sorted((c for c, gone in self.known.items() if gone), key=len)
-            smallest = tuple(removing[:1])
-        pilot = self.probes[0] if self.probes else None
+        probes = self.prober.probes if self.prober else []
+        minimal = list(self.minimal)
+        if not minimal and len(self.differing) <= self.largest and probes and probes[0].gone:
+            minimal = [frozenset(self.differing)]
         return Blame(
             run=run,
             bug_class=self.bug_class,
             differing=self.differing,
-            smallest=tuple(tuple(n for n in self.differing if n in names) for names in smallest),
-            seen=rate(pilot.failures, pilot.trials) if pilot else rate(0, 0),
-            probes=tuple(self.probes),
+            largest=self.largest,
+            minimal=tuple(tuple(n for n in self.differing if n in names) for names in minimal),
+            undecided=tuple(p.changed for p in probes if p.undecided),
+            unsearched=left_unsearched(len(self.differing), self.largest),
+            control_events=self.prober.control_events if self.prober else 0,
+            control_trials=self.prober.control_trials if self.prober else 0,
+            probes=tuple(probes),
             alpha=self.alpha,
             complete=self.complete,
         )
@@ -250,8 +276,10 @@ def _bug_class(name: str) -> BugClass:
     try:
         return BugClass(name)
     except ValueError as error:
-        known = ", ".join(map(str, BugClass))
-        raise UsageError(f"no bug class {name!r}; there are: {known}") from error
+        known = list(map(str, BugClass))
+        raise UsageError(
+            f"no bug class {name!r}{meant(name, known)}; there are: {', '.join(known)}"
+        ) from error
 
 
 def _prepared(failing: Profile, clean: Profile) -> tuple[Profile, ...]:

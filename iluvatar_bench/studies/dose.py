@@ -1,13 +1,15 @@
 """Dose and response: how often a snapshot is collected over one quantity, beside a simple model.
 
-The model. Collections come at random, on average every ``interval``, and a collection takes any
-snapshot that nothing references. A window of length w is hit with probability 1 - exp(-w/interval).
+The model is of *collected* snapshots, whether or not anybody notices. Collections come at random,
+on average every ``interval``, and take any snapshot that nothing references. A window of length w
+is hit with probability 1 - exp(-w/interval); the window reaches from Prepare to ready.
 
-* *Collected*, whether or not anybody notices: the window reaches from Prepare to ready.
-* *Failed*: a collection before the mount (Tasks.Create) makes a mount error, one while Python
-  starts a missing module. One in between, while the task waits for its Start, harms nobody under
-  ``overlayfs``: no folder is merged yet, and all look-ups go on to the image's layers. What it has
-  taken can fail no more; so a longer delay *protects*.
+There is none of *failures*. A collection before the mount (Tasks.Create) makes a mount error, one
+while Python starts a missing module, and one in between harms nobody under ``overlayfs``: no
+folder is merged yet. But collections do not come at random after a Prepare: in the recorded tables
+the first is over 35 to 84 ms after it, where random ones of that frequency would take 215 to 600 ms
+in the median. A model without that said 98 % where 62 % were measured, and no one share of harmful
+collections fits both that dose and the next (0.22 without a delay, 0.05 with 50 ms).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import pandas as pd
 
 from iluvatar_bench.bugs import BugClass, Mechanism
 from iluvatar_bench.containerd.daemon.collection_log import Collection, read_collections
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Outcome, Trial
@@ -88,7 +90,10 @@ async def run_doses(
         EnvironmentProblem: the host lacks something.
     """
     if quantity not in QUANTITIES:
-        raise UsageError(f"no quantity {quantity!r}; there are: {', '.join(QUANTITIES)}")
+        raise UsageError(
+            f"no quantity {quantity!r}{meant(quantity, QUANTITIES)}; there are: "
+            f"{', '.join(QUANTITIES)}"
+        )
     if not doses:
         raise UsageError("name at least one dose")
     settings = [_at(profile, quantity, dose, concurrency) for dose in doses]
@@ -243,20 +248,6 @@ def hit_rate(window_ms: float, interval_ms: float) -> float:
     return -math.expm1(-window_ms / interval_ms)
 
 
-def failure_rate(
-    create_ms: float, delay_ms: float, startup_ms: float, *, interval_ms: float
-) -> float:
-    """The model for failures under ``overlayfs``: hit before the mount, or spared until Start and
-    hit then. ``create_ms`` is all of Tasks.Create, of which the mount is a part.
-
-    Raises:
-        ValueError: a negative window, or an interval that is not above 0.
-    """
-    before_mount = hit_rate(create_ms, interval_ms)
-    spared = 1 - hit_rate(create_ms + delay_ms, interval_ms)
-    return before_mount + spared * hit_rate(startup_ms, interval_ms)
-
-
 def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
     """The time between two collections that containerd's scheduler aims at.
 
@@ -273,7 +264,7 @@ def scheduled_interval_ms(pause_threshold: float, *, pause_ms: float) -> float:
 
 
 def with_model(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with what the model gives at each dose: ``model_collected``, ``model_failed``.
+    """The table with what the model gives at each dose: ``model_collected``.
 
     The time between collections is the measured one.
 
@@ -286,5 +277,4 @@ def with_model(table: pd.DataFrame) -> pd.DataFrame:
     rows = list(zip(windows.itertuples(index=False, name=None), table["interval_ms"], strict=True))
     return table.assign(
         model_collected=[hit_rate(sum(row), interval) for row, interval in rows],
-        model_failed=[failure_rate(*row, interval_ms=interval) for row, interval in rows],
     )

@@ -1,4 +1,7 @@
-"""Worker and containerd logs into failures: for a site that has logs and no experiment."""
+"""Worker and containerd logs into failures: for a site that has logs and no experiment.
+
+pandas is imported where a frame is made: whoever follows a log for a month does without.
+"""
 
 from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.of_trials import logs_of_trials

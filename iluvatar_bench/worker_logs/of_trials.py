@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from iluvatar_bench.worker_logs.names import is_never_reused
 
-BEFORE = pd.Timedelta(seconds=5)
+if TYPE_CHECKING:
+    import pandas as pd
+
+BEFORE = timedelta(seconds=5)
 """A worker may tell of a container before containerd does."""
 
-AFTER = pd.Timedelta(minutes=10)
+AFTER = timedelta(minutes=10)
 """A worker that tells of a failure after the container's removal does so in that time."""
 
 
@@ -22,6 +26,8 @@ def logs_of_trials(trials: pd.DataFrame, logs: pd.DataFrame) -> pd.DataFrame:
     container of that id which had begun by then, and which was not gone for longer than
     :data:`AFTER`.
     """
+    import pandas as pd
+
     own_id = trials["container_id"].str.rpartition("/")[2]
     ended = trials["submitted_at"] + pd.to_timedelta(trials["total_ms"].fillna(0), unit="ms")
     lives = pd.DataFrame(

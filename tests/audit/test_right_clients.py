@@ -95,9 +95,13 @@ async def test_the_shim_of_the_old_runtime(node: Node, worker: RawWorker) -> Non
 
 @pytest.mark.daemon
 @module_loop
-async def test_containers_that_share_a_shim(node: Node, worker: RawWorker) -> None:
-    """The group's shim has the name of its first container, and outlives it."""
-    group = {"io.containerd.runc.v2.group": "g"}
+@pytest.mark.parametrize("label", ["io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id"])
+async def test_containers_that_share_a_shim(node: Node, worker: RawWorker, label: str) -> None:
+    """The group's shim has the name of its first container, and outlives it.
+
+    Both annotations group (containerd v1.6.20, runtime/v2/runc/v2/service.go, groupLabels).
+    """
+    group = {label: "g"}
     for id in ("first", "second"):
         await run_as(worker, worker.record(id, spec=spec_of(worker, id, annotations=group)))
     audit = await audited(node)

@@ -107,7 +107,7 @@ async def test_an_empty_cgroups_path_is_one_for_an_id_in_two_namespaces(
 
 
 async def test_the_kernels_word_is_taken_where_both_run(node: Node, worker: RawWorker) -> None:
-    """One lies below the other in another spelling; in the kernel's it does not."""
+    """Below the other in another spelling; where the kernel says otherwise, it is not."""
     parent = node.cgroup_parent
     client, snapshots = node.client, node.client.snapshots("overlayfs")
     ids = ("upper", "lower")

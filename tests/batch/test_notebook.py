@@ -12,11 +12,8 @@ import nbformat
 import pytest
 
 from iluvatar_bench.batch.notebook import NotebookFailed, run_notebook
-from iluvatar_bench.batch.parameters import (
-    NOTEBOOK_HOME,
-    check_parameters,
-    notebook_names,
-)
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.parameters import check_parameters
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.profile_file import write_profile
@@ -199,7 +196,7 @@ def notebook_home(folder: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) ->
     folder.mkdir()
     notebook = nbformat.v4.new_notebook(cells=made, metadata={"language_info": {"name": "python"}})
     nbformat.write(notebook, folder / "tiny.ipynb")
-    monkeypatch.setattr("iluvatar_bench.batch.parameters.NOTEBOOK_HOME", folder)
+    monkeypatch.setattr("iluvatar_bench.batch.notebook_files.NOTEBOOK_HOME", folder)
 
 
 def test_an_error_in_a_cell_says_where_the_notebook_is_kept(

@@ -19,11 +19,8 @@ import papermill
 import pytest
 
 from iluvatar_bench.batch.notebook import run_notebook
-from iluvatar_bench.batch.parameters import (
-    NOTEBOOK_HOME,
-    notebook_names,
-    parameter_types,
-)
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.parameters import parameter_types
 
 ROOT = NOTEBOOK_HOME.parent
 EXPECTED: dict[str, dict[str, str]] = json.loads(
@@ -122,6 +119,7 @@ FEW: dict[str, dict[str, Any]] = {
     "churn": {"arrivals": 12},
     "clients": {"known": ["record-late"], "faults": ["collection"]},
     "cold_start": {"trials": 4, "concurrency": 2},
+    "field": {"minutes": 0.3},
     "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
     "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
     "root_cause": {"min_trials": 4, "max_trials": 4},

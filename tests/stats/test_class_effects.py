@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,7 +85,13 @@ def judged(trials: pd.DataFrame, alpha: float = 0.05) -> dict[BugClass, ClassVer
 
 def test_each_class_is_laid_at_the_door_of_its_own_factor() -> None:
     trials = simulated(
-        np.random.default_rng(1), overlay=0.2, missing=0.35, silent=0.25, died=0.5, drift=1.5
+        np.random.default_rng(1),
+        blocks=70,
+        overlay=0.2,
+        missing=0.35,
+        silent=0.25,
+        died=0.5,
+        drift=1.5,
     )
     found = judged(trials, alpha=0.01)
     for name, factor, mechanism in (
@@ -95,6 +104,8 @@ def test_each_class_is_laid_at_the_door_of_its_own_factor() -> None:
         assert cause.factor == factor
         assert cause.reference_count == 0
         assert cause.share_removed == 1
+        assert cause.events == found[name].count
+        assert 0.9 <= cause.removed_at_least < 1
         assert cause.p_holm < 0.01
         assert found[name].contributions == ()
         assert found[name].mechanisms == {mechanism: found[name].count}
@@ -106,9 +117,46 @@ def test_the_sentence_says_factor_counts_p_and_evidence() -> None:
     assert found.sentence == (
         f"missing_packages is caused by snapshot_reference=none ({found.count}/"
         f"{cause.level_trials} against 0/{cause.reference_trials} with lease; "
-        f"p = {cause.p_holm:.0e}); evidence: snapshot_collected in {found.count} of {found.count} "
-        "failures"
+        f"p = {cause.p_holm:.0e}; lease removes at least "
+        f"{math.floor(100 * cause.removed_at_least)} %: {found.count} events against 0); "
+        f"evidence: snapshot_collected in {found.count} of {found.count} failures"
     )
+
+
+def with_kills(trials: pd.DataFrame, size: int) -> pd.DataFrame:
+    """So many containers that died, one after the other, by one Kill each time."""
+    died = (trials["bug_class"] == "process_died").to_numpy()
+    kill = np.cumsum(died) // size
+    texts = [
+        json.dumps(
+            {
+                "pid": 1,
+                "exited_at": 10.0 + number,
+                "neighbour_kills": [{"container_id": f"c{number}", "started_at": 9.0 + number}],
+            }
+        )
+        for number in kill
+    ]
+    return trials.assign(
+        evidence=[text if is_dead else "{}" for text, is_dead in zip(texts, died, strict=True)]
+    )
+
+
+def test_nothing_is_caused_until_the_bound_says_so() -> None:
+    """A share of 1 is seen in all three; sixteen containers, or sixteen Kills, bound it at 79 %."""
+    verdicts = {}
+    for blocks, kills in ((7, 1), (30, 1), (30, 4)):
+        trials = simulated(np.random.default_rng(8), blocks=blocks, died=0.6)
+        found = judged(with_kills(trials, kills))[BugClass.PROCESS_DIED]
+        (cause,) = (*found.causes, *found.contributions)
+        assert cause.share_removed == 1
+        assert bool(found.causes) == (cause.removed_at_least >= 0.9)
+        verdicts[blocks, kills] = (bool(found.causes), cause.events)
+    assert verdicts[7, 1][0] is False
+    assert verdicts[7, 1][1] < 32
+    assert verdicts[30, 1] == (True, verdicts[30, 1][1])
+    assert verdicts[30, 4][0] is False
+    assert verdicts[30, 4][1] == pytest.approx(verdicts[30, 1][1] / 4, abs=1)
 
 
 def test_classes_that_never_came_are_said_to_be_rare_not_absent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -78,8 +79,14 @@ SIX = resolve_profile("guarded", ["open_files=2048", "memory_limit_mib=512"])
 async def test_blame_finds_the_reference_among_six_factors(tmp_path: Path) -> None:
     found = await run_blame(JULY, SIX, bug_class="missing_packages", seed=1, results=tmp_path)
     assert len(found.differing) == 6
-    assert found.smallest == (("snapshot_reference",),)
+    assert found.minimal == (("snapshot_reference",),)
     assert found.complete
+    # Singles and those pairs that do not hold it; and what is larger was not searched.
+    assert {frozenset(p.changed) for p in found.probes[1:]} >= {
+        frozenset(pair)
+        for pair in itertools.combinations(set(found.differing) - {"snapshot_reference"}, 2)
+    }
+    assert found.unsearched == 2**6 - 2 - 21
 
 
 @pytest.mark.daemon
@@ -87,7 +94,7 @@ async def test_blame_finds_the_reference_among_six_factors(tmp_path: Path) -> No
 async def test_blame_finds_the_cgroup_and_the_kill_that_needs_it(tmp_path: Path) -> None:
     """Either ends it: no other process in the cgroup, or no signal to the others."""
     found = await run_blame(JULY, SIX, bug_class="process_died", seed=1, results=tmp_path)
-    assert set(found.smallest) == {("cgroup",), ("kill",)}
+    assert set(found.minimal) == {("cgroup",), ("kill",)}
     assert found.complete
 
 
@@ -139,6 +146,10 @@ def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
         (["root-cause", "--half-width", "0.9"], "half_width must lie between"),
         (["root-cause", "--concurrency", "0"], "concurrency must be between"),
         (["blame", "guarded", "guarded"], "do not differ in any factor"),
+        (
+            ["blame", "iluvatar-2022-07", "guarded", "--largest", "0"],
+            "has at least 1 factor, not 0",
+        ),
         (["blame", "iluvatar-2022-07", "guarded", "--alpha", "0"], "alpha must lie between"),
         (["blame", "iluvatar-2022-07", "guarded", "--bug-class", "x"], "no bug class 'x'"),
         (["dose", "weight", "1"], "no quantity 'weight'"),

@@ -127,7 +127,7 @@ async def read_state(
     host = await asyncio.to_thread(read_host, subject, places=places, remarks=remarks)
     namespaces = [
         replace(
-            await _settled(one, first, await _read_once(one, snapshotters), host),
+            await _settled(one, first, await _read_once(one, snapshotters, first), host),
             containerd=release(version),
         )
         for one, first in zip(clients, before, strict=True)
@@ -231,14 +231,17 @@ class _Reading:
     tasks: Mapping[str, TaskInfo]
 
 
-async def _read_once(client: Client, snapshotters: Sequence[str]) -> _Reading:
+async def _read_once(
+    client: Client, snapshotters: Sequence[str], before: _Reading | None = None
+) -> _Reading:
     snapshots = {
         SnapshotId(name, info.name): info
         for name in snapshotters
         for info in await client.snapshots(name).list()
     }
     leases = await read_leases(client)
-    records = {record.id: record for record in await client.containers.list()}
+    known = before.records if before is not None else None
+    records = {record.id: record for record in await client.containers.list(known=known)}
     tasks = {task.container_id: task for task in await client.tasks.list()}
     return _Reading(snapshots=snapshots, leases=leases, records=records, tasks=tasks)
 

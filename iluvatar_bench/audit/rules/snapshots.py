@@ -229,14 +229,13 @@ def _kept_for_nobody(view: NamespaceView) -> dict[SnapshotId, str]:
         if lease.info.expires_at is not None and not lease.expired(view.now)
         for snapshot in lease.snapshots()
     }
-    holders = _lasting_holders(view)
-    found = {}
-    for snapshot in view.state.active():
-        # A container whose record names no snapshot has one that goes by its own name.
-        used = snapshot in named | for_a_time | mounted or snapshot.name in view.state.records
-        if not used and snapshot in holders:
-            found[snapshot] = holders[snapshot]
-    return found
+    needed, active = named | for_a_time | mounted, view.state.active()
+    # A container whose record names no snapshot has one that goes by its own name.
+    return {
+        snapshot: holder
+        for snapshot, holder in _lasting_holders(view).items()
+        if snapshot not in needed and snapshot.name not in view.state.records and snapshot in active
+    }
 
 
 def _lasting_holders(view: NamespaceView) -> dict[SnapshotId, str]:

@@ -51,8 +51,8 @@ def read_config(
     """The settings of a daemon that was started with this command line.
 
     ``folder`` is its working directory, which a relative path begins at (None: not known), and
-    ``root`` its file system's root as it is seen from here. Imported files are followed, as the
-    ``release`` follows them (containerd v1.6.20, services/server/config/config.go; v2.3.4,
+    ``root`` its file system's root as it is to be seen from here. Imported files are followed, as
+    the ``release`` follows them (containerd v1.6.20, services/server/config/config.go; v2.3.4,
     cmd/containerd/server/config/config.go).
 
     Raises:

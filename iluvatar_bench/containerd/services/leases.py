@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,19 +24,27 @@ class Leases:
         self._channel = channel
         self._stub = leases_pb2_grpc.LeasesStub(channel.grpc_channel)
 
-    async def create(self, lease_id: str, *, expires_in_seconds: float | None = None) -> None:
+    async def create(
+        self,
+        lease_id: str,
+        *,
+        expires_in_seconds: float | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Create a lease; one that expires does not outlive a client that was killed.
 
         Raises:
             AlreadyExists: a lease of this id is there.
         """
-        labels = {}
+        all_labels = dict(labels or {})
         if expires_in_seconds is not None:
             expiry = datetime.now(UTC) + timedelta(seconds=expires_in_seconds)
-            labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            all_labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace(
+                "+00:00", "Z"
+            )
         await self._channel.call(
             self._stub.Create,
-            leases_pb2.CreateRequest(id=lease_id, labels=labels),
+            leases_pb2.CreateRequest(id=lease_id, labels=all_labels),
             operation="Leases.Create",
             subject=lease_id,
         )
