@@ -30,6 +30,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 APART = {"_api", "builtin", "server"}
 
 OF_AN_EXTRA = {
+    "batch/notebook_files.py": None,
+    "batch/parameters.py": None,
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
     "report/arrival_parts.py": "report",
@@ -45,7 +47,7 @@ OF_AN_EXTRA = {
     "worker_logs/show.py": "report",
 }
 """Modules and packages that an installation of the core cannot import, and what they need; the
-first that fits counts."""
+first that fits counts. None: it is of the core, in a package that is not."""
 
 
 def modules() -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Rules over a live containerd's state, read-only: is its client making the known mistakes."""
 
-from iluvatar_bench.audit.address import SYSTEM_SOCKET, socket_path
+from iluvatar_bench.audit.address import SYSTEM_SOCKET
 from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
 from iluvatar_bench.audit.audit_once import audit_daemon
 from iluvatar_bench.audit.clients import ClientHabits
@@ -35,7 +35,6 @@ __all__ = [
     "live_container",
     "open_reader",
     "read_state",
-    "socket_path",
     "undo_holds",
     "watch_daemon",
     "watch_restarts",

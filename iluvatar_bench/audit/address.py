@@ -6,16 +6,12 @@ from pathlib import Path
 
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.host.kernel.processes import command_line
+from iluvatar_bench.host.socket_address import socket_path
 
 SYSTEM_SOCKET = Path("/run/containerd/containerd.sock")
 """Where a containerd listens unless it is told otherwise."""
 
 _DOCKERS_RUN = Path("/run/docker")
-
-
-def socket_path(address: str) -> Path:
-    """The path of an address, which may begin with ``unix://`` as in containerd's own settings."""
-    return Path(address.removeprefix("unix://"))
 
 
 def shims_socket(address: Path) -> str | None:

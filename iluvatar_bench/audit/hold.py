@@ -37,7 +37,7 @@ class HoldLease:
 async def apply_hold(
     address: Path, exposed: Sequence[Exposed], *, seconds: float = HOLD_SECONDS
 ) -> tuple[HoldLease, ...]:
-    """HoldLease the snapshots by one lease for each containerd namespace; it expires by itself.
+    """Hold the snapshots by one lease for each containerd namespace; it expires by itself.
 
     Raises:
         UnusablePath, Unreachable: as for an audit.

@@ -12,6 +12,7 @@ from iluvatar_bench.batch.notebook_files import declared_parameters
 from iluvatar_bench.clients import find_check, find_known
 from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.functions import find_source
+from iluvatar_bench.host.socket_address import socket_path
 from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.profiles.profile_file import names_a_file
 from iluvatar_bench.runs import find_run, find_tables, is_live
@@ -30,6 +31,10 @@ _TYPES: dict[str, Any] = {
 
 def _path(value: str) -> str:
     return str(Path(value).resolve()) if Path(value).exists() else value
+
+
+def _socket(value: str) -> str:
+    return _path(str(socket_path(value))) if value else value
 
 
 def _run(value: str) -> str:
@@ -79,7 +84,7 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "candidate": _run,
     "results": lambda value: str(Path(value).resolve()),
     "paths": _path,
-    "address": _path,
+    "address": _socket,
 }
 """What a parameter of this name means in every notebook: checked before a kernel starts. Where a
 notebook declares a list, each value in it has the meaning.

@@ -23,6 +23,8 @@ from rich.text import Text
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.host.writable import require_writable
 
 if TYPE_CHECKING:
     from iluvatar_bench.audit import Audit, FixPlan
@@ -35,8 +37,10 @@ FINDINGS = 3
 out = Console(highlight=False)
 
 Address = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
         envvar="CONTAINERD_ADDRESS",
         help="socket of a running containerd, unix:// or not; default: the system's",
     ),
@@ -84,7 +88,7 @@ def audit_command(
     ] = False,
 ) -> None:
     """Is this containerd's client making the known mistakes; what is at risk, and the fix."""
-    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, fix_plan, socket_path
+    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, fix_plan
 
     if (apply or undo) and not plan:
         raise UsageError(f"{'--apply' if apply else '--undo'} belongs to --fix-plan")
@@ -92,7 +96,7 @@ def audit_command(
         raise UsageError("--apply makes leases and --undo deletes them: name one of them")
     if client is not None and save_profile is None:
         raise UsageError("--client says whose profile to write: name the file with --save-profile")
-    socket = socket_path(address) if address else SYSTEM_SOCKET
+    socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace, grace_seconds=grace))
     if as_json:
         # One document: indented alone, on one line before the alarms.
@@ -138,6 +142,7 @@ def explain_command(
     """The autopsy of one trial, or of one live container: what happened, why, what prevents it."""
     if (live is None) == (run is None):
         raise UsageError("name either RUN (and TRIAL), or --live CONTAINER")
+    require_writable(html)
     if live is not None:
         autopsy = _live(live, address, namespace)
     else:
@@ -165,11 +170,11 @@ def _opened(run: str) -> RunResult:
     return open_run(find_run(run))
 
 
-def _live(container: str, address: str | None, namespace: str | None) -> Autopsy:
-    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container, socket_path
+def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:
+    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container
     from iluvatar_bench.explain import explain_container
 
-    socket = socket_path(address) if address else SYSTEM_SOCKET
+    socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace))
     return explain_container(live_container(audit, container))
 

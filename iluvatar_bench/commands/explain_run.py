@@ -20,11 +20,13 @@ def list_failed(name: str, run: RunResult) -> None:
 
     run.require_trials()
     groups = failed_groups(run)
+    # @latest is another run as soon as one is begun.
+    lasting = str(run.folder) if "@" in name else name
     if groups.empty:
         print_plain(f"no trial failed: all {len(run.trials)} of run {run.folder.name} went well")
     else:
         rows = [
-            (row["bug_class"], row["mechanism"], row["trials"], f"explain {name} {row['first']}")
+            (row["bug_class"], row["mechanism"], row["trials"], f"explain {lasting} {row['first']}")
             for row in groups.to_dict("records")
         ]
         print_rows(("bug class", "mechanism", "trials", "the first of them"), rows)

@@ -21,6 +21,7 @@ from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.socket_address import socket_path
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,7 +37,11 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 def observe_command(
     address: Annotated[
         Path | None,
-        typer.Option(help="socket of a running containerd; default: the system's"),
+        typer.Option(
+            parser=socket_path,
+            metavar="SOCKET",
+            help="socket of a running containerd; default: the system's",
+        ),
     ] = None,
     namespaces: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ import typer
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.socket_address import socket_path
 
 WORSE = 3
 """The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
@@ -24,7 +25,11 @@ Sets = Annotated[
 ]
 Address = Annotated[
     Path | None,
-    typer.Option(help="socket of a running containerd; default: a private one is started"),
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        help="socket of a running containerd; default: a private one is started",
+    ),
 ]
 Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]

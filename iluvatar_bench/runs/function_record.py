@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.functions import BuildOptions, Function, load_function
 from iluvatar_bench.functions.cache import image_home, make_once
+from iluvatar_bench.functions.catalog import NAME
 from iluvatar_bench.functions.images import find_image
 from iluvatar_bench.runs.request import lasting
 from iluvatar_bench.runs.testbed import TestbedSettings
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 MOST_SOURCE_BYTES = 64 * 1024
 """A function's source is kept in the manifest up to this size: a manifest is read often."""
@@ -99,6 +103,9 @@ def _files(function: Function) -> dict[str, str] | None:
 
 
 def _restored(name: str, digest: str, files: Mapping[str, str]) -> Path:
+    # A manifest may come from anywhere, and both become parts of a path.
+    if not NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
+        raise ValueError(f"no function can be named {name!r} with the digest {digest!r}")
     # Beside the images: what a folder of functions is found again by is its content.
     place = image_home().parent / "functions" / digest.removeprefix("sha256:")[:16] / name
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -121,24 +120,6 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def require_writable(*paths: Path | None) -> None:
-    """Refuse a file that could not be written, before hours of reading.
-
-    Raises:
-        UnusablePath: its folder does not exist or takes no file, or the path is a folder.
-    """
-    for path in paths:
-        if path is None:
-            continue
-        folder = path.absolute().parent
-        if path.is_dir():
-            raise UnusablePath(f"cannot write {path}: it is a folder")
-        if not folder.is_dir():
-            raise UnusablePath(f"cannot write {path}: there is no folder {folder}")
-        if not os.access(path if path.exists() else folder, os.W_OK):
-            raise UnusablePath(f"cannot write {path}: not allowed")
 
 
 def save_failures(

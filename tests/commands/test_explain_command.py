@@ -30,6 +30,11 @@ def test_a_run_alone_lists_what_failed_and_how_to_explain_the_first(run: str) ->
         assert command("explain", run, number).returncode == 0
 
 
+def test_what_is_to_be_typed_next_holds_when_another_run_has_begun(run: str) -> None:
+    done = command("explain", f"{Path(run).parent}/@latest")
+    assert f"explain {run} 7" in done.stdout
+
+
 def test_a_class_or_a_mechanism_is_its_trials_and_the_first_of_them(run: str) -> None:
     said = command("explain", run, "process_died").stdout
     assert said.startswith("4 of 13 trials are process_died: 3, 4, 5, 6; this is the first")

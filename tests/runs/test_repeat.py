@@ -90,14 +90,25 @@ def test_a_source_too_large_to_keep_is_named_with_its_digest(tmp_path: Path) -> 
     assert not (tmp_path / "results").exists()
 
 
-def test_a_file_outside_the_functions_folder_is_not_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"files": {"../evil": "x"}}, r"has a file outside its folder: \.\./evil"),
+        ({"name": "../../evil"}, "no function can be named '../../evil'"),
+        ({"digest": "sha256:../../evil"}, "no function can be named 'hello' with the digest"),
+    ],
+)
+def test_a_manifest_from_elsewhere_writes_nothing_outside_the_cache(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     run = run_of(tmp_path / "run", "hello")
     document = json.loads((run / "manifest.json").read_text())
-    document["functions"][0].update(asked="/gone", digest="sha256:00", files={"../evil": "x"})
+    document["functions"][0].update(asked="/gone", digest=f"sha256:{0:064x}")
+    document["functions"][0].update(changes)
     (run / "manifest.json").write_text(json.dumps(document))
-    with pytest.raises(UsageError, match=r"has a file outside its folder: \.\./evil"):
+    with pytest.raises(UsageError, match=message):
         plan_repeat(run)
-    assert not list(tmp_path.rglob("evil"))
+    assert not list(tmp_path.rglob("evil*"))
 
 
 def test_an_image_is_asked_for_by_its_digest(tmp_path: Path) -> None:

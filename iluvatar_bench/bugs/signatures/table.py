@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.signatures import (
     processes,
     refusals,
     resources,
-    shapes,
+    sentence_shapes,
     storage,
     wrappings,
 )
@@ -45,10 +45,10 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.SHAPES,
     *wrappings.WORDINGS,
-    *shapes.SHAPES,
+    *sentence_shapes.SHAPES,
     *processes.UNCAUGHT,
-    *shapes.CREATES,
+    *sentence_shapes.CREATES,
     *processes.EXIT_STATUS,
-    *shapes.CALLS,
+    *sentence_shapes.CALLS,
 )
 """The one table. Earlier entries win."""
