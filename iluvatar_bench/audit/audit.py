@@ -12,6 +12,7 @@ from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
+from iluvatar_bench.audit.rules.keepers import keeper_notes
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
 from iluvatar_bench.audit.rules.processes import broken_by_processes, pid_notes
 from iluvatar_bench.audit.rules.references import broken_by_references
@@ -143,7 +144,7 @@ class Audit:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is unusual and harms nobody."""
-        return tuple(pid_notes(self.context))
+        return (*pid_notes(self.context), *keeper_notes(self.context))
 
     @property
     def version_notes(self) -> tuple[str, ...]:

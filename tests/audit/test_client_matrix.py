@@ -196,7 +196,9 @@ async def test_docker_with_either_store(
         assert (await run("ps", "--format", "{{.Names}}")).split() == ["hosts", "runs"]
         audit = await audited(node, grace_seconds=0)
         assert named(audit) == {}, [f.details for f in audit.findings]
-        assert len(audit.notes) == 1
+        told = [note.partition(" ")[2].split(" ")[:2] for note in audit.notes]
+        by_lease = [["snapshots", "in"]] if store == "image store" else []
+        assert told == [["shares", "a"], *by_lease]
         assert {client.name for client in audit.clients} == {"docker"}
         profile = audit.clients[0].profile()
         assert profile is None or profile.snapshot_reference == "lease"

@@ -6,11 +6,13 @@ Each form was read in the client's source; nothing but form tells whose an unlab
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from iluvatar_bench.audit.read.held import FLAT_LABEL, ROOT_LABEL
 from iluvatar_bench.audit.read.state import HeldLease, NamespaceState, SnapshotId
+from iluvatar_bench.audit.rules.context import Context
 
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 """How Docker and Kubernetes' interface name their containers and sandboxes."""
@@ -82,3 +84,19 @@ def keeper_of_root(snapshot: SnapshotId, labels: Mapping[str, str]) -> Keeper | 
     if ROOT_LABEL not in labels:
         return None
     return NERDCTL if snapshot.name.endswith("-image-mount") else CTR
+
+
+def keeper_notes(context: Context) -> list[str]:
+    """A remark for each known client that keeps snapshots for ever by leases of its form."""
+    kept: dict[tuple[str, Keeper], set[SnapshotId]] = defaultdict(set)
+    for view in context.views:
+        for lease in view.state.leases:
+            keeper = keeper_of_lease(lease, view.state)
+            if keeper is not None and lease.info.expires_at is None:
+                kept[view.state.name, keeper].update(lease.snapshots())
+    return [
+        f"{len(snapshots)} snapshots in {namespace} are kept by leases of the form of "
+        f"{keeper.name}, which keeps {keeper.keeps}; to make sure: {keeper.ask}"
+        for (namespace, keeper), snapshots in kept.items()
+        if snapshots
+    ]
