@@ -324,4 +324,5 @@ def _call_app() -> None:
 
 
 def _say_error(words: str) -> None:
-    err.print(f"error: {words}", soft_wrap=True, markup=False)
+    # What is told is somebody's text: ":abc:" in it is no picture.
+    err.print(f"error: {words}", soft_wrap=True, markup=False, emoji=False)

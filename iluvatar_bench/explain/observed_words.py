@@ -15,6 +15,9 @@ from iluvatar_bench.worker_logs import logs_of_trials
 _MOST_LINES = 20
 """What a worker's log tells of one container: so many entries."""
 
+_SETTINGS = "prevented by"
+"""Settings of a profile: whoever made the container has none."""
+
 _LANES = {Actor.CLIENT: Actor.OBSERVED_CLIENT}
 
 
@@ -25,17 +28,18 @@ def as_observed(case: Case, row: Mapping[str, Any], logs: pd.DataFrame) -> Case:
     (:func:`logs_of_trial`).
     """
     told = [{str(k): v for k, v in entry.items()} for entry in logs.to_dict("records")]
-    moments = (*map(_moment, case.moments), *map(_log_moment, told))
+    # What was worked out from durations rests on steps that only a client itself can time.
+    seen = filter(lambda moment: moment.exact, case.moments)
+    moments = (*map(_moment, seen), *map(_log_moment, told))
     return replace(
         case,
         summary=_summary(row, case.summary),
-        verdict=(*case.verdict, *_said_by_log(told)),
+        verdict=(*(fact for fact in case.verdict if fact[0] != _SETTINGS), *_said_by_log(told)),
         moments=tuple(sorted(moments, key=lambda moment: moment.at)),
         evidence_for=tuple(map(_its, case.evidence_for)),
         evidence_against=tuple(map(_its, case.evidence_against)),
         ruled_out=tuple(map(_its, case.ruled_out)),
         not_known=tuple(map(_its, case.not_known)),
-        # Whoever made it has no profile that could be set.
         remedies=tuple(Remedy(text=_its(remedy.text)) for remedy in case.remedies),
         outputs=(*case.outputs, *_log_texts(told)),
     )
