@@ -4,6 +4,7 @@
 
     IluvatarBenchError
     ├── UsageError                  your mistake: a name, a level, a number (exit 2)
+    │   └── NoSuchFile              a file that was named is not there
     ├── EnvironmentProblem          the host lacks something a run needs (exit 1)
     │   ├── MissingProgram          containerd, runc, a CNI plugin
     │   ├── MissingExtra            a part of this package that was not installed
@@ -38,6 +39,9 @@ The chain (``__cause__``) is for the log.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class IluvatarBenchError(Exception):
     """Base of every error this project raises on purpose."""
@@ -49,6 +53,10 @@ class UsageError(IluvatarBenchError):
     """The request itself is wrong: an unknown name, an impossible number."""
 
     exit_code = 2
+
+
+class NoSuchFile(UsageError):
+    """A file that was named is not there."""
 
 
 class EnvironmentProblem(IluvatarBenchError):
@@ -248,3 +256,18 @@ class ClientFails(IluvatarBenchError):
 
 class NothingToBlame(IluvatarBenchError):
     """The failing profile does not fail, or the clean one is not clean: there is no question."""
+
+
+def meant(wrong: str, known: Iterable[str]) -> str:
+    """For a message: `` (did you mean X?)`` with the closest name; empty where none is close."""
+    close = difflib.get_close_matches(wrong, tuple(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def unreadable(path: object, error: OSError) -> IluvatarBenchError:
+    """What to raise for a named file that cannot be read: one kind where there is none, anywhere.
+
+    So all commands end with the same exit status for it.
+    """
+    kind = NoSuchFile if isinstance(error, FileNotFoundError) else UnusablePath
+    return kind(f"cannot read {path}: {error.strerror or error}")

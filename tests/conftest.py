@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuildOptions, BuiltImage, build_image, load_function
@@ -81,12 +84,20 @@ def _makes_bridges(module: Path) -> bool:
     )
 
 
+@cache
+def _shares_fixtures(module: Path) -> bool:
+    return 'scope="module"' in module.read_text()
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # The host's addresses are one space: what makes bridges runs on one worker.
+        # The host's addresses are one space: what makes bridges runs on one worker. So does a
+        # module whose tests share a daemon or a page: every other worker would make it again.
         if _makes_bridges(item.path):
             item.add_marker(pytest.mark.xdist_group("bridges"))
+        elif _shares_fixtures(item.path):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     lacking = _lacking()
     if lacking is None:
         return
@@ -102,9 +113,16 @@ def hello() -> BuiltImage:
 
 
 @pytest.fixture
-async def quiet_node() -> AsyncIterator[Node]:
+async def quiet_node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Node]:
     """A private containerd that collects only when it is forced to."""
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+    stored = None
+    if "image" in request.fixturenames:
+        stored = tmp_path_factory.getbasetemp() / "root-with-image"
+        if not stored.exists():
+            await _store_root(stored)
+    async with private_daemon(collector=QUIET_COLLECTOR, stored=stored) as node:
         yield node
 
 
@@ -115,10 +133,25 @@ async def image(quiet_node: Node) -> ImportedImage:
     With byte code, so that Python starts in a third of the time; what a collection does to one that
     starts without is tested on ``hello``.
     """
+    return await _import(quiet_node)
+
+
+async def _import(node: Node) -> ImportedImage:
     built = build_image(load_function("hello"), BuildOptions(byte_code=True))
     return await import_layout(
-        quiet_node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+        node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
     )
+
+
+async def _store_root(stored: Path) -> None:
+    """The root of a containerd with that image: a hundred tests begin with it."""
+    draft = stored.with_name("root-draft")
+    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+        await _import(node)
+        # Nobody else asks this containerd for anything: nothing is written to its database.
+        root = Place(node.id).root
+        await asyncio.to_thread(subprocess.run, ["cp", "-a", root, draft], check=True)
+    draft.rename(stored)
 
 
 @pytest.fixture

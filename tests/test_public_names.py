@@ -19,7 +19,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 import iluvatar_bench
 from iluvatar_bench import errors
-from iluvatar_bench.batch.parameters import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
 
 PACKAGE = Path(iluvatar_bench.__file__).parent
 README = PACKAGE.parent / "README.md"

@@ -1,4 +1,6 @@
-"""The README promises nothing that the command line does not keep, nor docs/edges.md the tests."""
+"""The README and docs/daily.md promise nothing that the command line does not keep, nor
+docs/edges.md the tests.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def command_lines() -> list[str]:
-    """Every command of the README, from its blocks of shell and from its running text."""
-    text = (ROOT / "README.md").read_text()
+    """Every command of both pages, from their blocks of shell and from their running text."""
+    text = "\n".join((ROOT / page).read_text() for page in ("README.md", "docs/daily.md"))
     blocks = re.findall(r"^```(?:sh|shell|bash|console)\n(.*?)^```", text, re.M | re.S)
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
     without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
@@ -24,7 +26,7 @@ def command_lines() -> list[str]:
 
 
 @pytest.mark.parametrize("line", command_lines())
-def test_a_command_of_the_readme_exists_with_its_options(line: str) -> None:
+def test_a_command_of_the_documentation_exists_with_its_options(line: str) -> None:
     assert mistakes(line) == []
 
 

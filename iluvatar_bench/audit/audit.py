@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from iluvatar_bench.audit.clients import ClientHabits, observed_clients
+from iluvatar_bench.audit.clients import ClientHabits, client_of, id_pattern, observed_clients
 from iluvatar_bench.audit.read.state import DaemonState, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Severity
 from iluvatar_bench.audit.rules.cgroup_paths import broken_by_cgroups
 from iluvatar_bench.audit.rules.context import Context, age_seconds, make_context
 from iluvatar_bench.audit.rules.leftovers import broken_by_leftovers
-from iluvatar_bench.audit.rules.processes import broken_by_processes
+from iluvatar_bench.audit.rules.processes import broken_by_processes, pid_notes
 from iluvatar_bench.audit.rules.references import broken_by_references
+from iluvatar_bench.audit.rules.restarts import broken_by_restarts
 from iluvatar_bench.audit.rules.snapshots import broken_by_snapshots
+from iluvatar_bench.audit.rules.unheld_content import broken_by_image_content
 from iluvatar_bench.audit.rules.versions import version_notes
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ _GROUPS = (
     broken_by_cgroups,
     broken_by_processes,
     broken_by_references,
+    broken_by_image_content,
+    broken_by_restarts,
     broken_by_leftovers,
 )
 
@@ -46,7 +51,7 @@ class Losing:
     in_use: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit:
     """What was found on one containerd at one moment.
 
@@ -136,9 +141,17 @@ class Audit:
         }
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is unusual and harms nobody."""
+        return tuple(pid_notes(self.context))
+
+    @property
     def version_notes(self) -> tuple[str, ...]:
-        """What the versions found do that others do not."""
-        return version_notes(self.state.version, self.state.host.runtimes.values())
+        """What the versions found do that others do not; of runtimes where it matters."""
+        shared = self.context.cgroups.neighbours()
+        return version_notes(
+            self.state.version, self.state.host.runtimes.values() if shared else ()
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -157,9 +170,14 @@ class Audit:
                 "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
+            "connected": [asdict(peer) for peer in self.state.host.peers],
+            "notes": list(self.notes),
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),
         }
+
+    def __repr__(self) -> str:
+        return f"<Audit: {self.headline}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: the findings as a table, everything shown as text."""
@@ -184,4 +202,28 @@ def apply_rules(state: DaemonState, *, grace_seconds: float = GRACE_SECONDS) -> 
     order = list(Severity)
     # Stable: within a severity the groups' own order, which is that of importance.
     findings.sort(key=lambda found: order.index(found.severity))
-    return Audit(state, tuple(findings), observed_clients(context), context)
+    owners = _owners(context)
+    named = tuple(replace(found, clients=_clients(found, owners)) for found in findings)
+    return Audit(state, named, observed_clients(context), context)
+
+
+def _owners(context: Context) -> dict[str, str]:
+    """The client of each container, and of the snapshots that go by a container's name."""
+    return {
+        name: f"{view.state.name}: {client_of(record)}"
+        for view in context.views
+        for record in (*view.state.passing_records, *view.state.records.values())
+        for name in (view.title(record.id), view.title(f"{record.snapshotter}:{record.id}"))
+    }
+
+
+def _clients(found: BrokenRule, owners: Mapping[str, str]) -> tuple[str, ...]:
+    """Whose the objects are; of what belongs to no container, by the form of its name."""
+    told = dict.fromkeys(owners.get(name) or _by_form(name) for name in found.objects)
+    return tuple(sorted(client for client in told if client))
+
+
+def _by_form(name: str) -> str:
+    namespace, separator, rest = name.partition("/")
+    plain = rest.partition(":")[2] or rest
+    return f"{namespace}: {id_pattern(plain)}" if separator and namespace else ""

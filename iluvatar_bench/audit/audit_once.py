@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from iluvatar_bench.audit.address import SYSTEM_SOCKET
 from iluvatar_bench.audit.audit import GRACE_SECONDS, Audit, apply_rules
-from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces
-from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader, read_state
+from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces
+from iluvatar_bench.audit.read.state_reader import open_reader, read_state
 from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 
 

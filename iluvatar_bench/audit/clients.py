@@ -19,7 +19,8 @@ from iluvatar_bench.audit.read.spec_view import (
     section,
 )
 from iluvatar_bench.audit.read.state import HeldLease, SnapshotId
-from iluvatar_bench.audit.rules.cgroup_paths import Member, is_of_example, nested, sharing
+from iluvatar_bench.audit.rules.cgroup_groups import Member
+from iluvatar_bench.audit.rules.cgroup_paths import is_of_example
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
 from iluvatar_bench.audit.rules.references import (
     held_by_lease_alone,
@@ -28,7 +29,7 @@ from iluvatar_bench.audit.rules.references import (
 )
 from iluvatar_bench.containerd.daemon.place import PLACE_LABEL
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.profiles.profile import PRESETS, Profile, factor_levels
+from iluvatar_bench.profiles.profile import PRESETS, Profile, factor_levels, factor_names
 
 _SIGNATURES = {
     PLACE_LABEL: "iluvatar-bench",
@@ -86,8 +87,8 @@ def _traces(context: Context, view: NamespaceView) -> _Traces:
         return frozenset(record.id for of, record in members if of.state.name == view.state.name)
 
     return _Traces(
-        shared=here(sharing(context)),
-        nested=here(nested(context)),
+        shared=here(context.cgroups.shared),
+        nested=here(context.cgroups.nested),
         on_unheld_parents=frozenset(on_unheld_parents(view)),
         by_lease_alone=held_by_lease_alone(view),
     )
@@ -95,7 +96,7 @@ def _traces(context: Context, view: NamespaceView) -> _Traces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """One level that a client's containers show, ``seen`` of ``total`` times.
+    """The level that most of a client's containers show: ``seen`` of all its ``total`` ones.
 
     ``or_else`` are levels that would show the same: nothing that is left tells which it was.
     """
@@ -106,9 +107,15 @@ class Habit:
     total: int
     or_else: tuple[str, ...] = ()
 
+    @property
+    def enough(self) -> bool:
+        """Whether more than half of the client's containers show it: else it is no habit."""
+        return 2 * self.seen > self.total
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values; ``or_else`` where there is something to tell."""
         told = {"level": self.level, "seen": self.seen, "of": self.total}
+        told |= {} if self.enough else {"enough": False}
         return {**told, "or_else": list(self.or_else)} if self.or_else else told
 
 
@@ -116,9 +123,9 @@ class Habit:
 class ClientHabits:
     """One client of the daemon.
 
-    ``preset`` is the nearest one; ``agrees`` names the deciding factors that are as in it. Factors
-    that leave no trace (``kill``) are taken from the preset. Where no deciding factor was seen,
-    ``preset`` is None.
+    ``preset`` is the nearest one; ``agrees`` names the deciding factors that are as in it. Where
+    several are as near it is None, and ``near`` has them; where no deciding factor was seen in
+    most containers, both say nothing.
     """
 
     name: str
@@ -127,15 +134,24 @@ class ClientHabits:
     habits: tuple[Habit, ...]
     preset: str | None
     agrees: tuple[str, ...]
+    near: tuple[str, ...] = ()
 
     def profile(self) -> Profile | None:
-        """The nearest preset with the levels that were seen."""
-        if self.preset is None:
+        """A profile of what was seen; None where no deciding factor was.
+
+        What was not seen is as in the preset that loses nothing: no client is made to look guilty.
+        """
+        if not self.near:
             return None
-        levels = {habit.factor: habit.level for habit in self.habits}
+        levels = {habit.factor: habit.level for habit in self.habits if habit.enough}
         plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.name).strip("-")
-        document = {**PRESETS[self.preset].model_dump(), **levels, "name": f"{plain}-observed"}
+        document = {**PRESETS[_BLAMELESS].model_dump(), **levels, "name": f"{plain}-observed"}
         return Profile.model_validate(document)
+
+    def sources(self) -> dict[str, str]:
+        """Where the level of each factor of the profile comes from: ``seen 7 of 9``, or assumed."""
+        seen = {habit.factor: habit for habit in self.habits}
+        return {factor: _source(seen.get(factor)) for factor in factor_names()}
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -145,8 +161,23 @@ class ClientHabits:
             "containers": self.containers,
             "habits": {habit.factor: habit.as_dict() for habit in self.habits},
             "nearest_preset": self.preset,
+            "as_near": list(self.near),
             "agrees_in": list(self.agrees),
         }
+
+
+_BLAMELESS = "guarded"
+"""What is assumed of a client where nothing was seen."""
+
+
+def _source(habit: Habit | None) -> str:
+    if habit is None:
+        return f"assumed: no trace of it, as in {_BLAMELESS}"
+    if not habit.enough:
+        few = f"only {habit.seen} of {habit.total} show {habit.level}"
+        return f"assumed: {few}; as in {_BLAMELESS}"
+    other = f"; or {', or '.join(habit.or_else)}: no trace tells" if habit.or_else else ""
+    return f"seen {habit.seen} of {habit.total}{other}"
 
 
 def id_pattern(name: str) -> str:
@@ -187,18 +218,20 @@ def _habits_of(
     for record in records:
         for factor, level in _levels(view, record, traces).items():
             levels[factor].append(level)
-    habits = {factor: _most_common(factor, seen) for factor, seen in levels.items()}
+    total = len(records)
+    habits = {factor: _most_common(factor, seen, total) for factor, seen in levels.items()}
     removal = _removal(view, records, habits)
     if removal is not None:
         habits["removal"] = removal
-    preset, agrees = _nearest(habits)
+    near, agrees = _nearest({name: habit for name, habit in habits.items() if habit.enough})
     return ClientHabits(
         name=name,
         namespace=view.state.name,
         containers=len(records),
         habits=tuple(habits[factor] for factor in Profile.model_fields if factor in habits),
-        preset=preset,
+        preset=near[0] if len(near) == 1 else None,
         agrees=agrees,
+        near=near,
     )
 
 
@@ -267,10 +300,10 @@ def _spec_levels(spec: Mapping[str, Any]) -> dict[str, str | int | float]:
     return found
 
 
-def _most_common(factor: str, seen: list[str | int | float]) -> Habit:
+def _most_common(factor: str, seen: list[str | int | float], total: int) -> Habit:
     level, count = Counter(seen).most_common(1)[0]
     or_else = _OR_ELSE.get((factor, level), ())
-    return Habit(factor=factor, level=level, seen=count, total=len(seen), or_else=or_else)
+    return Habit(factor=factor, level=level, seen=count, total=total, or_else=or_else)
 
 
 def _removal(
@@ -289,21 +322,21 @@ def _removal(
     reference = habits.get("snapshot_reference")
     if reference is None or reference.level not in (*_HELD, "parent_unheld"):
         return None
-    return Habit(factor="removal", level="ordered", seen=len(records), total=len(records))
+    return Habit(factor="removal", level="ordered", seen=reference.seen, total=len(records))
 
 
-def _nearest(habits: Mapping[str, Habit]) -> tuple[str | None, tuple[str, ...]]:
-    """The preset that agrees in most deciding factors; of equals, the first of the list."""
+def _nearest(habits: Mapping[str, Habit]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The presets that agree in most deciding factors, and the factors that those agree in."""
     seen = [factor for factor in DECIDING if factor in habits]
     if not seen:
-        return None, ()
-
-    def agreeing(preset: str) -> tuple[str, ...]:
-        factors = PRESETS[preset].factors
-        return tuple(factor for factor in seen if _alike(factors[factor], habits[factor].level))
-
-    best = max(PRESETS, key=lambda name: len(agreeing(name)))
-    return best, agreeing(best)
+        return (), ()
+    agreeing = {
+        name: tuple(f for f in seen if _alike(preset.factors[f], habits[f].level))
+        for name, preset in PRESETS.items()
+    }
+    most = max(map(len, agreeing.values()))
+    near = tuple(name for name, factors in agreeing.items() if len(factors) == most)
+    return near, agreeing[near[0]] if len(near) == 1 else ()
 
 
 def _alike(preset: str | int | float, level: str | int | float) -> bool:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iluvatar_bench.audit.audit import Audit
+from iluvatar_bench.audit.read.container_names import names_of
 from iluvatar_bench.audit.read.held import record_roots
-from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
+from iluvatar_bench.audit.read.spec_view import (
+    cgroup_of,
+    has_own_pid_namespace,
+    needs_snapshot,
+    text,
+)
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule
 from iluvatar_bench.audit.rules.cgroup_paths import (
@@ -36,10 +42,13 @@ _SETTINGS = {
 
 
 def live_container(audit: Audit, container: str) -> LiveContainer:
-    """What the audit has to say about one container, given as ``id`` or ``namespace/id``.
+    """What the audit has to say about one container.
+
+    It is given as ``id`` or ``namespace/id``, by the beginning of either, or by the name that
+    Docker, nerdctl or Kubernetes keep for it.
 
     Raises:
-        UsageError: there is no such container, or several namespaces have one.
+        UsageError: there is no such container, or several are called so.
     """
     view, record = _find(audit, container)
     name = view.title(record.id)
@@ -63,22 +72,28 @@ def live_container(audit: Audit, container: str) -> LiveContainer:
             LiveFix(text=found.rule.fix, settings=_SETTINGS.get(found.rule.name, ()))
             for found in broken
         ),
-        not_known=audit.state.remarks,
+        not_known=(*_unseen(view, record), *audit.state.remarks),
     )
 
 
 def _find(audit: Audit, container: str) -> tuple[NamespaceView, ContainerRecord]:
-    matches = [
-        (view, record)
-        for view in audit.context.views
-        for record in view.state.records.values()
-        if container in (record.id, view.title(record.id))
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(view.title(record.id) for view, record in matches)
-        raise UsageError(f"several containers are called {container!r}: {names}")
+    """By id or ``namespace/id``; else by a name that its client keeps; else by how that begins."""
+    everything = [(v, record) for v in audit.context.views for record in v.state.records.values()]
+    for matches in (
+        [(v, r) for v, r in everything if container in (r.id, v.title(r.id))],
+        [(v, r) for v, r in everything if container in names_of(r)],
+        [
+            (v, r)
+            for v, r in everything
+            if container and (r.id.startswith(container) or v.title(r.id).startswith(container))
+        ],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(sorted(view.title(record.id) for view, record in matches)[:5])
+            more = f" and {len(matches) - 5} more" if len(matches) > 5 else ""
+            raise UsageError(f"several containers are called {container!r}: {names}{more}")
     raise UsageError(f"no container {container!r} in the containerd at {audit.state.address}")
 
 
@@ -105,7 +120,7 @@ def _moments(view: NamespaceView, record: ContainerRecord) -> Iterator[LiveMomen
 def _snapshot(view: NamespaceView, record: ContainerRecord) -> SnapshotId | None:
     if record.snapshotter and record.snapshot_key:
         return SnapshotId(record.snapshotter, record.snapshot_key)
-    return view.unnamed.get(record.id)
+    return view.unnamed.get(record.id) or view.stands_on(record.id)
 
 
 def _snapshot_text(view: NamespaceView, record: ContainerRecord) -> str:
@@ -124,6 +139,23 @@ def _wrong(broken: list[BrokenRule]) -> Iterator[str]:
         yield from found.details
 
 
+def _has_other_root(view: NamespaceView, record: ContainerRecord) -> bool:
+    """Whether its root was looked at, and belongs to no snapshot that could be collected."""
+    mount = view.root_mount(record.id)
+    return (
+        not needs_snapshot(record)
+        and not record.spec_problem
+        and mount is not None
+        and mount.upper_directory not in view.state.upper_directories.values()
+    )
+
+
+def _unseen(view: NamespaceView, record: ContainerRecord) -> Iterator[str]:
+    if not needs_snapshot(record) and not record.spec_problem and not view.root_mount(record.id):
+        path = text(record.spec, "root", "path")
+        yield f"what is behind its root file system {path}: it is not mounted, or not to be seen"
+
+
 def _right(
     view: NamespaceView, record: ContainerRecord, broken_rules: list[BrokenRule]
 ) -> Iterator[str]:
@@ -132,8 +164,8 @@ def _right(
     if snapshot is not None and snapshot in view.held:
         holder = "the record" if list(record_roots(record)) else "a lease or a label"
         yield f"its snapshot {snapshot} is there, and {holder} holds it"
-    elif not needs_snapshot(record) and not record.spec_problem:
-        yield "its root file system is no snapshot"
+    elif snapshot is None and _has_other_root(view, record):
+        yield f"its root file system {text(record.spec, 'root', 'path')} is no active snapshot"
     mount = view.root_mount(record.id)
     if mount is not None and mount.upper_exists:
         yield f"the mounted upper directory {mount.upper_directory} exists"

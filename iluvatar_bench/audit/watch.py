@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.audit.address import SYSTEM_SOCKET
 from iluvatar_bench.audit.clients import client_of
-from iluvatar_bench.audit.read.held import record_roots
-from iluvatar_bench.audit.read.spec_view import cgroup_of, has_own_pid_namespace, needs_snapshot
-from iluvatar_bench.audit.read.state_reader import SYSTEM_SOCKET, open_reader
+from iluvatar_bench.audit.read.spec_view import asked_cgroup
+from iluvatar_bench.audit.read.state_reader import open_reader
 from iluvatar_bench.audit.rules.broken_rule import Rule
 from iluvatar_bench.audit.rules.cgroup_paths import (
     CGROUP_NESTED,
     CGROUP_OF_EXAMPLE,
     CGROUP_SHARED,
     is_of_example,
-    lies_below,
 )
-from iluvatar_bench.audit.rules.processes import (
-    PID_NAMESPACE,
-    SPEC_UNREADABLE,
-)
-from iluvatar_bench.audit.rules.snapshots import NOT_NAMED
+from iluvatar_bench.audit.rules.processes import PID_NAMESPACE, SPEC_UNREADABLE, shares_pids
+from iluvatar_bench.audit.watch_index import WatchIndex
+from iluvatar_bench.audit.watch_snapshots import SnapshotLooks
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.errors import NotFound, Unavailable, UsageError
+from iluvatar_bench.errors import (
+    AnswerLost,
+    NotConnected,
+    NotFound,
+    Unavailable,
+    UnusablePath,
+    UsageError,
+)
+from iluvatar_bench.host.kernel.listener import listener_at
+from iluvatar_bench.host.kernel.processes import shares_our_pids
 
-_CREATED = "/containers/create"
+_CREATED, _DELETED = "/containers/create", "/containers/delete"
+_STARTED = "/tasks/start"
+_TOPICS = (_CREATED, _DELETED, _STARTED)
+
+_RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +84,25 @@ class Alarm:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchGap:
+    """A time in which nothing was seen: the daemon had ended, and another answers now."""
+
+    seconds: float
+    containers: int
+    """How many containers there are now: those that came meanwhile are not judged one by one."""
+
+    def __str__(self) -> str:
+        return (
+            f"the daemon ended and answers again after {self.seconds:.1f} s; nothing was seen "
+            f"meanwhile ({self.containers} containers now): an audit looks at those there are"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {"gap_seconds": round(self.seconds, 3), "containers": self.containers}
+
+
 async def watch_daemon(
     address: Path = SYSTEM_SOCKET,
     *,
@@ -83,17 +117,67 @@ async def watch_daemon(
         UnusablePath, Unreachable, UsageError: as :func:`audit_daemon`.
         AnswerLost: the event stream broke, because the daemon ended.
     """
+    async with aclosing(_watch(address, namespace)) as stream:
+        async for seen in stream:
+            if isinstance(seen, Alarm):
+                yield seen
+
+
+async def watch_restarts(
+    address: Path = SYSTEM_SOCKET, *, namespace: str | None = None, seconds: float = 600.0
+) -> AsyncGenerator[Alarm | WatchGap]:
+    """The same through restarts of the daemon: each is told once another answers.
+
+    ``seconds`` is how long the daemon may be away.
+
+    Raises:
+        UnusablePath, Unreachable, UsageError: as :func:`audit_daemon`, where the daemon was never
+            there, or did not come back in time.
+    """
+    was_there = False
+    ended_at = 0.0
+    while True:
+        try:
+            async with aclosing(_watch(address, namespace)) as stream:
+                async for seen in stream:
+                    if isinstance(seen, Alarm):
+                        yield seen
+                    elif was_there:
+                        away = time.monotonic() - ended_at
+                        yield WatchGap(seconds=away, containers=seen.containers)
+                        ended_at = 0.0
+                    was_there = True
+        except (AnswerLost, NotConnected, UnusablePath):
+            ended_at = ended_at or time.monotonic()
+            if not was_there or time.monotonic() - ended_at > seconds:
+                raise
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """The watch has begun; how many containers it found."""
+
+    containers: int
+
+
+async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm | _Ready]:
+    snapshots = SnapshotLooks()
     async with open_reader(address) as client:
+        index = WatchIndex(by_kernel=await asyncio.to_thread(_counts_as_we_do, address))
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
-        chosen = f',namespace=="{namespace}"' if namespace else ""
-        async for event in client.events.subscribe([f'topic=="{_CREATED}"{chosen}']):
-            if event.container_id is None:
-                continue
-            one = Client(client.channel.under(event.namespace))
-            alarm = await _look(one, event.container_id, event.timestamp)
-            if alarm is not None:
-                yield alarm
+        # All namespaces: cgroups are the host's.
+        stream = client.events.subscribe([f'topic=="{topic}"' for topic in _TOPICS])
+        async with aclosing(_begun(stream, partial(_fill, client, index))) as events:
+            async for event in events:
+                if event is None:
+                    yield _Ready(len(index))
+                    continue
+                one = Client(client.channel.under(event.namespace))
+                alarm = await _followed(one, event, index, snapshots)
+                if alarm is not None and namespace in (None, event.namespace):
+                    yield alarm
         raise Unavailable(
             operation="Events.Subscribe",
             subject="",
@@ -102,43 +186,110 @@ async def watch_daemon(
         )
 
 
-async def _look(client: Client, container_id: str, at: datetime | None) -> Alarm | None:
-    records = {record.id: record for record in await client.containers.list()}
-    record = records.pop(container_id, None)
-    if record is None:
+def _counts_as_we_do(address: Path) -> bool:
+    """Whether the daemon's PIDs are ours: it may run in a PID namespace of its own."""
+    try:
+        listener = listener_at(address)
+    except OSError:
+        return False
+    return listener is not None and bool(shares_our_pids(listener.pid))
+
+
+async def _begun(
+    stream: AsyncIterator[DaemonEvent], prepare: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[DaemonEvent | None]:
+    """The events of a stream that is open before ``prepare`` begins; None once that is done.
+
+    What happens meanwhile waits in the connection.
+    """
+    first = asyncio.ensure_future(anext(stream, None))
+    try:
+        await prepare()
+        yield None
+        event = await first
+    finally:
+        first.cancel()
+    while event is not None:
+        yield event
+        event = await anext(stream, None)
+
+
+async def _fill(client: Client, index: WatchIndex) -> None:
+    """Put all containers into the index that there are."""
+    for name in await client.namespaces.list():
+        one = Client(client.channel.under(name))
+        for record in await one.containers.list():
+            index.put(name, record)
+        for task in await one.tasks.list():
+            index.started(name, task.container_id, task.pid)
+
+
+async def _followed(
+    client: Client, event: DaemonEvent, index: WatchIndex, snapshots: SnapshotLooks
+) -> Alarm | None:
+    """Keep the index, and judge what was created."""
+    namespace, id = event.namespace, event.container_id
+    if id is None:
         return None
-    broken = tuple([rule async for rule in _broken(client, record, records)])
+    if event.topic == _DELETED:
+        index.drop(namespace, id)
+        return None
+    if event.topic == _STARTED:
+        index.started(namespace, id, event.pid or 0)
+        return None
+    try:
+        record = await client.containers.get(id)
+    except NotFound:
+        index.drop(namespace, id)
+        return None
+    # Not to be its own neighbour.
+    index.drop(namespace, id)
+    alarm = None
+    if event.topic == _CREATED:
+        broken = tuple([rule async for rule in _broken(client, record, index, snapshots)])
+        alarm = _alarm(client.namespace, record, broken, index, event.timestamp)
+    index.put(namespace, record)
+    return alarm
+
+
+def _alarm(
+    namespace: str,
+    record: ContainerRecord,
+    broken: tuple[Rule, ...],
+    index: WatchIndex,
+    at: datetime | None,
+) -> Alarm | None:
     if not broken:
         return None
     name = client_of(record)
     return Alarm(
         at=at,
-        namespace=client.namespace,
-        container_id=container_id,
+        namespace=namespace,
+        container_id=record.id,
         rules=broken,
         client=name,
-        others=sum(client_of(other) == name for other in records.values()),
+        others=index.others_of(namespace, name),
     )
 
 
 async def _broken(
-    client: Client, record: ContainerRecord, others: dict[str, ContainerRecord]
+    client: Client, record: ContainerRecord, index: WatchIndex, snapshots: SnapshotLooks
 ) -> AsyncIterator[Rule]:
     if record.spec_problem:
         yield SPEC_UNREADABLE
         return
-    unnamed = needs_snapshot(record) and not list(record_roots(record))
-    if unnamed and not await _leased(client, record.id):
-        yield NOT_NAMED
-    cgroup = cgroup_of(record)
-    beside = {cgroup_of(other) for other in others.values()}
-    if cgroup is not None and cgroup in beside:
+    async for rule in snapshots.broken(client, record):
+        yield rule
+    cgroup = asked_cgroup(record)
+    shared = cgroup is not None and index.is_shared(cgroup)
+    nested = cgroup is not None and index.is_nested(cgroup)
+    if shared:
         yield CGROUP_SHARED
     elif is_of_example(record):
         yield CGROUP_OF_EXAMPLE
-    if cgroup is not None and any(lies_below(cgroup, other) for other in beside):
+    if nested:
         yield CGROUP_NESTED
-    if not has_own_pid_namespace(record):
+    if (shared or nested) and shares_pids(record):
         yield PID_NAMESPACE
 
 

@@ -15,6 +15,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from iluvatar_bench import errors
+from iluvatar_bench.batch import notebook_files
 from iluvatar_bench.batch import parameters as known
 from iluvatar_bench.batch.engine import ENGINE
 from iluvatar_bench.batch.filing import Executed, file_notebook, mark_cut
@@ -104,7 +105,7 @@ def _execute(
     """Execute the cells; what ended them too early is given back."""
     try:
         papermill.execute_notebook(
-            str(known.NOTEBOOK_HOME / f"{name}.ipynb"),
+            str(notebook_files.NOTEBOOK_HOME / f"{name}.ipynb"),
             str(output),
             parameters=dict(checked),
             kernel_name="python3",

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from pydantic import TypeAdapter, ValidationError
 
+from iluvatar_bench.batch.notebook_files import declared_parameters
 from iluvatar_bench.clients import find_check, find_known
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.functions import find_source
-from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.profiles import resolve_profile
+from iluvatar_bench.profiles.profile_file import names_a_file
 from iluvatar_bench.runs import find_run, find_tables, is_live
-from iluvatar_bench.shipped import NOTEBOOKS
-
-NOTEBOOK_HOME = NOTEBOOKS
 
 _TYPES: dict[str, Any] = {
     "int": int,
@@ -35,6 +33,10 @@ def _path(value: str) -> str:
     return str(Path(value).resolve()) if Path(value).exists() else value
 
 
+def _socket(value: str) -> str:
+    return _path(str(socket_path(value))) if value else value
+
+
 def _run(value: str) -> str:
     return str(find_run(value).resolve())
 
@@ -46,7 +48,7 @@ def _function(value: str) -> str:
 
 def _profile(value: str) -> str:
     resolve_profile(value, ())
-    return value if value in PRESETS else _path(value)
+    return _path(value) if names_a_file(value) else value
 
 
 def _source(value: str) -> str:
@@ -82,7 +84,7 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "candidate": _run,
     "results": lambda value: str(Path(value).resolve()),
     "paths": _path,
-    "address": _path,
+    "address": _socket,
 }
 """What a parameter of this name means in every notebook: checked before a kernel starts. Where a
 notebook declares a list, each value in it has the meaning.
@@ -92,11 +94,6 @@ Paths are relative to where the caller stands; the executed notebook says which 
 
 _READ = ("recorded", "tables", "checks")
 """Parameters that say what is read: of no use to a notebook that is to run live."""
-
-
-def notebook_names() -> tuple[str, ...]:
-    """Every notebook there is, by name."""
-    return tuple(sorted(path.stem for path in NOTEBOOK_HOME.glob("*.ipynb")))
 
 
 def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +111,8 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if key not in declared:
             raise UsageError(
-                f"notebook {name} has no parameter {key!r}; there are: {', '.join(declared)}"
+                f"notebook {name} has no parameter {key!r}{meant(key, declared)}; there are: "
+                f"{', '.join(declared)}"
             )
         converted = _converted(key, value, declared[key])
         meaning = _MEANINGS.get(key, lambda value: value)
@@ -131,29 +129,12 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parameter_types(name: str) -> dict[str, str]:
-    """Parameter to type, from the cell tagged ``parameters``, in order.
-
-    Read with ``ast``: papermill's own inspection passes over lines that it cannot read.
+    """Parameter to type, in order.
 
     Raises:
         UsageError: no such notebook, or one without exactly one readable cell of parameters.
     """
-    path = NOTEBOOK_HOME / f"{name}.ipynb"
-    if not path.is_file():
-        raise UsageError(f"no notebook {name!r}; there are: {', '.join(notebook_names())}")
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
-    if len(cells) != 1:
-        raise UsageError(f"notebook {path.stem} has {len(cells)} cells tagged 'parameters', not 1")
-    declared: dict[str, str] = {}
-    for statement in ast.parse(cells[0].source).body:
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            raise UsageError(
-                f"notebook {path.stem}: {ast.unparse(statement)!r} in its parameters cell is not "
-                "of the form name: type = value"
-            )
-        declared[statement.target.id] = ast.unparse(statement.annotation)
-    return declared
+    return {parameter.name: parameter.type for parameter in declared_parameters(name)}
 
 
 def _converted(key: str, value: Any, type_name: str) -> Any:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iluvatar_bench.bugs.error_marks import error_line
+from iluvatar_bench.bugs.error_marks import error_line, failing_line
 from iluvatar_bench.bugs.handled import without_handled
+from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
 from iluvatar_bench.bugs.python_modules import Whose, whose_module
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
@@ -105,12 +106,14 @@ def is_calm(line: str) -> bool:
     """
     head = _CALM_LINE.match(line)
     if head is None:
-        return False
+        return line[:1] != "{" and level_of(line) is Level.CALM
     if head["json"] is None:
         return True
     # encoding/json sorts its keys, so "level" may stand behind a long "error".
     level = _JSON_LEVEL.search(line)
-    return level is not None and level.group(1).lower() in _CALM_LEVELS
+    if level is not None:
+        return level.group(1).lower() in _CALM_LEVELS
+    return level_of(line) is Level.CALM
 
 
 def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classification:
@@ -144,7 +147,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         found = signature.find(where) if where else None
         if found is not None:
             return _decided(signature, found[:MATCHED_LIMIT], where)
-    line = error_line(judged) if judged else None
+    line = (error_line(judged) or failing_line(unhandled)) if judged else None
     if line is not None:
         return Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
     return NO_FAILURE

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from iluvatar_bench.bugs.levels import Level, level_of
+
 # In front: syslog or journald (RFC 3164, ISO stamps, RFC 5424), dmesg, the CRI's stamp, the event's
 # age.
 _FRONT = r"""
@@ -29,6 +31,7 @@ _MARK = re.compile(
       | (?:[\w.-]{1,30}:\ )?(?:Error|ERROR|error|FATAL|[Ff]atal\ error|FATAL\ ERROR)
         (?:\ response\ from\ daemon)?:\ \S
       | (?:ctr|crictl|nerdctl|runc|crun|youki|runsc|podman|containerd):\ \S
+      | (?:lxc(?:-\w{2,20})?|lxd|incus):\ [^\n:]{1,80}:\ [\w/.]{1,60}\.c:\ \w
       | npm\ ERR!
         # Rust, env_logger, Python, nginx and others: a stamp, then the level
       | \[?\d{4}[/-]\d\d[/-]\d\d[\ T][\d:.,]{8,24}\S{0,7}\]?\ {1,3}(?:\[[^\]\n]{0,80}\]\ ){0,2}
@@ -39,7 +42,8 @@ _MARK = re.compile(
         # nuclio
       | \d\d\.\d\d\.\d\d\ \d\d:\d\d:\d\d\.\d{3}\ \(E\)
         # Kubernetes events, with or without age and namespace in front
-      | \s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning\s{2,12}[A-Z][A-Za-z]{2,40}\s
+      | \s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning(?:\s{2,12}[A-Z][A-Za-z]{2,40}\s
+            |\s(?:Failed|BackOff|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z][A-Za-z]{2,40})\s)
         # conmon
       | (?:conmon\ )?[\w\ :]{0,80}<(?:error|nerror)>:
     )
@@ -59,7 +63,7 @@ _UNITS = re.compile(
     r"(?:docker|containerd|crio|libpod|faasd|k3s|kubelet|podman|nerdctl|buildkit|openfaas|fn)"
     r"[^\n]{0,120}: (?:Failed with result|Main process exited, code=(?:killed|dumped"
     r"|exited, status="
-    r"[1-9])|[^\n]{0,40}timed out)"
+    r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])|\bActive: failed\b"
 )
 _KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
@@ -68,10 +72,43 @@ _COULD_NOT = re.compile(
     r"(?!\s{0,8}\W?(?:WARN|Warn|warn))"
     r"(?:\[?[\dT/: .,+-]{8,40}Z?\]? {1,3})?(?:\w{1,20}: )?"
     r"(?:[Ff]ailed to |FAILED|[Ee]rror |[Uu]nable to |[Cc]annot |[Cc]ould not |[Ff]atal)"
-    r"|[^\n]{0,80} - error |(?:[^\n\"]{0,120}[\s\]>:])?(?:[Ee]rror|ERROR|[Ff]atal|FATAL|FAILED): \S"
+    r"|[^\n]{0,80} - error |(?:[^\n\"]{0,120}[\s\]>:])?(?:[Ee]rror|ERROR|[Ff]atal|FATAL"
+    r"|FAILED): \S"
     r"|\[\d{1,2}\] System error"
 )
 _PROBE = re.compile(r"I\d{4} \d\d:[^\n]{20,80}\"Probe failed\"|[Pp]robe \w{2,12} failed")
+
+
+# A line of no level that says in its middle what did not work.
+_SAYS = re.compile(
+    r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w|[Ff]ailed(?:[.!]?$|[:;,(] ?)"
+    r"|[Ff]ailure\b"
+    r"|\b(?:[Cc]annot|[Cc]an't|[Cc]ould(?: not|n't)|[Cc]ouldn't|[Dd]id(?: not|n't)|[Ww]ill not) \w"
+    r"|\b(?:does(?: not|n't) (?:exist|have|support)|[Nn]o such \w|not (?:found|permitted|allowed"
+    r"|supported|implemented|running|available|installed|registered|mounted|a (?:valid"
+    r"|directory)))"
+    r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
+    r"|\b(?:[Ee]xception|[Ff]atal|[Pp]anic(?:ked)?|[Aa]borted|[Aa]borting|[Cc]rashed"
+    r"|[Cc]orrupt(?:ed)?"
+    r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
+    r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
+    r"|\b(?:[Ee]rrors?|ERROR)\b|[a-z]Error\b|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
+    r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
+    r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
+)
+_HARMLESS = re.compile(
+    r"\w\"?[=:]{1,2} ?(?:false|0|null|None|nil|none|no|\"\")(?:\b|,|$)"
+    r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
+    r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
+    r"|^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
+    r"|\" [1-5]\d\d (?:\d|-)|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log"
+    r"|code:? 0)"
+    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[ =:]{1,3}\d|with a? ?timeout of"
+    r"|\?\s{0,4}\Z|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|mkdir|touch|head|tail|sed|ln): "
+    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
+)
+_EXPIRED = re.compile(r"[Tt]imeout of \S{1,20} (?:passed|elapsed|expired|exceeded|reached)")
+_RANGE = 400
 
 
 def error_line(text: str) -> str | None:
@@ -79,8 +116,24 @@ def error_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _is_marked(line)), None)
 
 
+def failing_line(text: str) -> str | None:
+    """The first line of ``text`` without a level whose words say that something did not work.
+
+    Weaker than a mark: ``text`` is without what its program got over by itself.
+    """
+    return next((line for line in text.split("\n") if _says_failure(line)), None)
+
+
+def _says_failure(line: str) -> bool:
+    head = line[:_RANGE]
+    harmless = _HARMLESS.search(head) is not None and _EXPIRED.search(head) is None
+    if harmless or _SAYS.search(head) is None:
+        return False
+    return level_of(line) is None
+
+
 def _is_marked(line: str) -> bool:
-    if _MARK.match(line):
+    if _MARK.match(line) or level_of(line) is Level.ERROR:
         return True
     if '{"' in line or line.lstrip().startswith("{"):
         return bool(_JSON_MARK.search(line) or _PRIORITY.search(line))

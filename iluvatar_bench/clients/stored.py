@@ -16,10 +16,30 @@ class Stored(NamedTuple):
     kind: str
     """``snapshot``, ``content``, ``record``, ``image`` or ``lease``."""
     key: str
-    """``SNAPSHOTTER/KEY`` for a snapshot."""
+    """``SNAPSHOTTER/KEY`` for a snapshot; a snapshotter's name has no slash."""
+
+    @property
+    def snapshotter(self) -> str:
+        """Of a snapshot; empty for others."""
+        return self.key.partition("/")[0] if self.kind == "snapshot" else ""
+
+    @property
+    def name(self) -> str:
+        """The key without the snapshotter."""
+        return self.key.partition("/")[2] if self.kind == "snapshot" else self.key
+
+    @property
+    def short(self) -> str:
+        """Its kind and its name."""
+        return f"{self.kind} {self.name}"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+
+def snapshot_of(namespace: str, snapshotter: str, key: str) -> Stored:
+    """A snapshot by the parts of its key."""
+    return Stored(namespace, "snapshot", f"{snapshotter}/{key}")
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ import typer
 from iluvatar_bench.commands.ab import ab_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.check import check_command
+from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
@@ -36,13 +37,17 @@ from iluvatar_bench.commands.interrupt import (
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
+from iluvatar_bench.commands.notebook_help import NotebookHelp
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.rejudge import rejudge_command
+from iluvatar_bench.commands.repeat import repeat_command
 from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
+from iluvatar_bench.commands.runs import runs_command
 from iluvatar_bench.commands.trials_needed import trials_needed_command
 from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.host.full_disk import means_full_disk
@@ -52,7 +57,7 @@ Exit codes:
   0    done
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
-  3    audit, check: it found something; ab, compare --fail-if-worse: the candidate is worse
+  3    audit (not LOW alone), check: it found something; ab, compare --fail-if-worse: it is worse
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
@@ -101,8 +106,18 @@ app.command(
 app.command(
     "explain",
     short_help="one failure: what happened, why, what prevents it",
-    epilog=example("explain iluvatar-2022-07 3", "explain --live CONTAINER"),
+    epilog=example(
+        "explain @latest",
+        "explain iluvatar-2022-07 3",
+        "explain iluvatar-2022-07 process_died",
+        "explain --live CONTAINER",
+    ),
 )(explain_command)
+app.command(
+    "classes",
+    short_help="bug classes and mechanisms, each explained",
+    epilog=example("classes", "classes silent_startup", "classes collateral_kill --json"),
+)(classes_command)
 app.command(
     "check",
     short_help="your own client: a fault between every two of its calls",
@@ -126,6 +141,11 @@ app.command(
     epilog=example("demo", "demo --trials 60 --arrivals 60 --out /tmp/demo"),
 )(demo_command)
 app.add_typer(run_app, name="run", short_help="one workload under one profile")
+app.command(
+    "repeat",
+    short_help="a run made again from its folder alone",
+    epilog=example("repeat @latest", "repeat results/RUN --address /run/containerd.sock --json"),
+)(repeat_command)
 app.command(
     "root-cause",
     short_help="which factor causes which bug class",
@@ -151,6 +171,11 @@ app.command(
     ),
 )(ab_command)
 app.command(
+    "runs",
+    short_help="the runs there are, and what to call them by",
+    epilog=example("runs", "runs --out /srv/results --json"),
+)(runs_command)
+app.command(
     "compare",
     short_help="runs beside each other; replicates are judged",
     epilog=example(
@@ -171,6 +196,7 @@ app.command(
 )(report_command)
 app.command(
     "notebook",
+    cls=NotebookHelp,
     short_help="a notebook through papermill, or a grid of them",
     epilog=example(
         "notebook compare -p baseline=iluvatar-2022-07 -p candidate=guarded",
@@ -188,6 +214,7 @@ app.command(
     short_help="a run's verdicts anew, by today's rules",
     epilog=example("rejudge results/RUN --dry-run"),
 )(rejudge_command)
+app.add_typer(profile_app, name="profile", short_help="profiles: presets and your own")
 app.add_typer(image_app, name="image", short_help="function images: build, import, pull, remove")
 app.add_typer(function_app, name="function", short_help="the functions that are built in")
 app.command(

@@ -1,29 +1,35 @@
 """The commands that need no experiment: ``audit`` of a live containerd, ``explain`` of one trial.
 
-Both only read. Exit codes of ``audit``: 0 nothing found; 3 findings; 1 it cannot connect; 2 the
-request was wrong.
+Both only read, but for ``audit --fix-plan --apply`` and ``--undo``. Exit codes of ``audit``: 0
+nothing found but what is untidy; 3 findings; 1 it cannot connect; 2 the request was wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shlex
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.host.writable import require_writable
 
 if TYPE_CHECKING:
-    from iluvatar_bench.audit import Audit
+    from iluvatar_bench.audit import Audit, FixPlan
     from iluvatar_bench.explain import Autopsy
+    from iluvatar_bench.records.run_result import RunResult
 
 FINDINGS = 3
 """Exit code when something was found."""
@@ -32,7 +38,12 @@ out = Console(highlight=False)
 
 Address = Annotated[
     Path | None,
-    typer.Option(help="socket of a running containerd; default: the system's"),
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        envvar="CONTAINERD_ADDRESS",
+        help="socket of a running containerd, unix:// or not; default: the system's",
+    ),
 ]
 Namespace = Annotated[
     str | None, typer.Option(help="only this containerd namespace; default: all of them")
@@ -57,23 +68,48 @@ def audit_command(
         typer.Option(help="write the client's habits as a profile (.toml, .json) for run"),
     ] = None,
     client: Annotated[
-        str | None, typer.Option(help="whose habits, where there are several clients")
+        str | None, typer.Option(help="with --save-profile: whose habits, where several are there")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="name every object of a finding, not three")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--fix-plan", help="the calls to change, and what holds until then")
+    ] = False,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="with --fix-plan: hold by a lease what is exposed now"),
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="with --fix-plan: delete the leases of --apply")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="exit 3 on low findings alone, too")
+    ] = False,
 ) -> None:
     """Is this containerd's client making the known mistakes; what is at risk, and the fix."""
-    from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon
+    from iluvatar_bench.audit import SYSTEM_SOCKET, Severity, audit_daemon, fix_plan
 
+    if (apply or undo) and not plan:
+        raise UsageError(f"{'--apply' if apply else '--undo'} belongs to --fix-plan")
+    if apply and undo:
+        raise UsageError("--apply makes leases and --undo deletes them: name one of them")
+    if client is not None and save_profile is None:
+        raise UsageError("--client says whose profile to write: name the file with --save-profile")
     socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace, grace_seconds=grace))
-    if save_profile is not None:
-        _save_profile(audit, save_profile, client)
     if as_json:
         # One document: indented alone, on one line before the alarms.
-        _print(json.dumps(audit.as_dict(), indent=None if watch else 2))
+        planned = {"fix_plan": fix_plan(audit).as_dict()} if plan else {}
+        _print(json.dumps({**audit.as_dict(), **planned}, indent=None if watch else 2))
     else:
-        _show(audit)
+        _show(audit, every=every)
+    if plan:
+        _fix(audit, socket, apply=apply, undo=undo, quiet=as_json)
+    if save_profile is not None:
+        _save_profile(audit, save_profile, client, quiet=as_json)
     alarms = _watch(socket, namespace, as_json) if watch else 0
-    if audit.findings or alarms:
+    if alarms or any(strict or found.severity is not Severity.LOW for found in audit.findings):
         raise typer.Exit(FINDINGS)
 
 
@@ -81,11 +117,17 @@ def explain_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="a run folder, or a recorded run's name", show_default=False
+            metavar="RUN", help="a run's folder or name, @latest, @2; see runs", show_default=False
         ),
     ] = None,
     trial: Annotated[
-        int | None, typer.Argument(metavar="TRIAL", help="the trial's number", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TRIAL",
+            help="the trial's number, or a bug class or mechanism: the first trial of it; default: "
+            "list the failed ones",
+            show_default=False,
+        ),
     ] = None,
     live: Annotated[
         str | None,
@@ -98,9 +140,20 @@ def explain_command(
     ] = None,
 ) -> None:
     """The autopsy of one trial, or of one live container: what happened, why, what prevents it."""
-    if (live is None) != (run is not None and trial is not None):
-        raise UsageError("name either RUN and TRIAL, or --live CONTAINER")
-    autopsy = _live(live, address, namespace) if live is not None else _recorded(run, trial)
+    if (live is None) == (run is None):
+        raise UsageError("name either RUN (and TRIAL), or --live CONTAINER")
+    require_writable(html)
+    if live is not None:
+        autopsy = _live(live, address, namespace)
+    else:
+        assert run is not None
+        opened = _opened(run)
+        if trial is None:
+            if html is not None:
+                raise UsageError("a page is of one trial: name it, explain RUN TRIAL --html FILE")
+            list_failed(run, opened)
+            return
+        autopsy = autopsy_in(opened, trial)
     if html is None:
         out.print(str(autopsy), soft_wrap=True, markup=False, end="")
         return
@@ -111,28 +164,26 @@ def explain_command(
     _print(str(html))
 
 
-def _recorded(run: str | None, trial: int | None) -> Autopsy:
-    from iluvatar_bench.explain import explain_trial
+def _opened(run: str) -> RunResult:
     from iluvatar_bench.runs import find_run, open_run
 
-    assert run is not None
-    assert trial is not None
-    return explain_trial(open_run(find_run(run)), trial)
+    return open_run(find_run(run))
 
 
 def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:
     from iluvatar_bench.audit import SYSTEM_SOCKET, audit_daemon, live_container
     from iluvatar_bench.explain import explain_container
 
-    audit = asyncio.run(audit_daemon(address or SYSTEM_SOCKET, namespace=namespace))
+    socket = address or SYSTEM_SOCKET
+    audit = asyncio.run(audit_daemon(socket, namespace=namespace))
     return explain_container(live_container(audit, container))
 
 
-def _show(audit: Audit) -> None:
+def _show(audit: Audit, *, every: bool) -> None:
     _print(audit.headline)
     if audit.findings:
         _print("")
-        _print_table(_findings(audit))
+        _print_table(_findings(audit, every=every))
     if audit.losing:
         _print(
             f"The next collection removes {len(audit.losing)} active snapshots; "
@@ -140,9 +191,14 @@ def _show(audit: Audit) -> None:
         )
     for client in audit.clients:
         _print(_client_line(client.as_dict()))
+    if audit.state.host.peers:
+        names = (f"{peer.program} (pid {peer.pid})" for peer in audit.state.host.peers)
+        _print(f"connected now: {', '.join(names)}")
     if audit.state.collector is not None:
         settings = ", ".join(f"{k} {v}" for k, v in asdict(audit.state.collector).items())
         _print(f"collector: {settings}")
+    for note in audit.notes:
+        _print(f"note: {note}")
     for note in audit.version_notes:
         _print(f"version: {note}")
     for remark in audit.state.remarks:
@@ -160,7 +216,7 @@ def _print_table(table: Table) -> None:
     _print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _findings(audit: Audit) -> Table:
+def _findings(audit: Audit, *, every: bool) -> Table:
     """A block a finding: the fix and the source belong to the finding, not to a far column."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
@@ -169,7 +225,10 @@ def _findings(audit: Audit) -> Table:
         style = _STYLES[found.severity]
         heading = Text.assemble((f"{found.rule.what}: {found.count}", "bold"))
         table.add_row(Text(found.severity.upper(), style=style), heading)
-        lines = [("objects", found.first_three), ("why", found.rule.why)]
+        lines = [("stands for", found.severity.meaning)]
+        lines += [("objects", ", ".join(found.objects) if every else found.first_three)]
+        lines += [("client", ", ".join(found.clients))] if found.clients else []
+        lines += [("why", found.rule.why)]
         lines += [("here", detail) for detail in found.details]
         lines += [("can end as", ", ".join(found.bug_classes))] if found.bug_classes else []
         lines += [("fix", found.rule.fix), ("source", found.rule.source)]
@@ -179,47 +238,112 @@ def _findings(audit: Audit) -> Table:
     return table
 
 
-def _client_line(client: dict[str, object]) -> str:
-    habits = client["habits"]
-    assert isinstance(habits, dict)
-    shown = ", ".join(
-        f"{factor}={seen['level']}"
-        + (f" (or {', or '.join(seen['or_else'])}: no trace tells)" if "or_else" in seen else "")
-        + ("" if seen["seen"] == seen["of"] else f" ({seen['seen']} of {seen['of']})")
-        for factor, seen in habits.items()
-    )
-    nearest = client["nearest_preset"] or "not enough is seen to say"
+def _fix(audit: Audit, socket: Path, *, apply: bool, undo: bool, quiet: bool) -> None:
+    """Print the plan, and do what of it was asked for; what was done goes to stderr with JSON."""
+    from iluvatar_bench.audit import apply_hold, fix_plan, undo_holds
+
+    plan = fix_plan(audit)
+    if not quiet:
+        _show_plan(plan)
+    done: list[str] = []
+    if apply:
+        done += map(str, asyncio.run(apply_hold(socket, plan.exposed)))
+    if undo:
+        leases = [(namespace, lease.info.id) for namespace, lease in plan.holds]
+        done += (f"deleted {one}" for one in asyncio.run(undo_holds(socket, leases)))
+    for line in done:
+        typer.echo(line, err=quiet)
+    if (apply or undo) and not done:
+        typer.echo("nothing to hold" if apply else "nothing to undo", err=quiet)
+
+
+def _show_plan(plan: FixPlan) -> None:
+    from iluvatar_bench.audit import hold_text
+
+    for step in plan.steps:
+        whose = f" ({', '.join(step.found.clients)})" if step.found.clients else ""
+        _print(f"\n{step.found.rule.name}{whose}")
+        for call in step.calls.calls:
+            _print(f"  change     {call}")
+        for line in step.calls.ctr:
+            _print(f"  by hand    {line}")
+        _print(f"  meanwhile  {step.calls.meanwhile}")
+    if plan.exposed:
+        _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
+        for one in plan.exposed[:3]:
+            _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
+        if len(plan.exposed) > 3:
+            _print(f"  and {len(plan.exposed) - 3} more, which --json names")
+    for namespace, lease in plan.holds:
+        _print(f"held since an earlier --apply: {hold_text(namespace, lease)}; --undo deletes it")
+
+
+def _client_line(client: dict[str, Any]) -> str:
+    habits: dict[bool, list[str]] = {True: [], False: []}
+    for factor, seen in client["habits"].items():
+        counted = "" if seen["seen"] == seen["of"] else f" ({seen['seen']} of {seen['of']})"
+        other = (
+            f" (or {', or '.join(seen['or_else'])}: no trace tells)" if "or_else" in seen else ""
+        )
+        habits[seen.get("enough", True)].append(f"{factor}={seen['level']}{other}{counted}")
+    few = f"; not enough is seen of: {', '.join(habits[False])}" if habits[False] else ""
+    as_near = " as to ".join(client["as_near"])
+    tied = f"as near to {as_near}" if as_near else "not enough is seen to say"
     return (
         f"client {client['client']} in {client['namespace']}: {client['containers']} containers, "
-        f"{shown or 'no habit seen'}; nearest preset: {nearest}"
+        f"{', '.join(habits[True]) or 'no habit seen'}{few}; "
+        f"nearest preset: {client['nearest_preset'] or tied}"
     )
 
 
-def _save_profile(audit: Audit, path: Path, wanted: str | None) -> None:
+def _save_profile(audit: Audit, path: Path, wanted: str | None, *, quiet: bool) -> None:
     from iluvatar_bench.profiles.profile_file import write_profile
 
     chosen = [c for c in audit.clients if wanted in (None, c.name)]
-    names = ", ".join(sorted({c.name for c in audit.clients})) or "none"
     if len(chosen) != 1:
-        several = "several clients" if chosen else "no such client"
-        raise UsageError(f"{several} to take a profile from; choose one with --client: {names}")
-    profile = chosen[0].profile()
+        raise UsageError(_which_client(audit, path, wanted, several=bool(chosen)))
+    (client,) = chosen
+    profile = client.profile()
     if profile is None:
-        raise UsageError(f"client {chosen[0].name} shows too little to make a profile from")
-    write_profile(profile.model_dump(), path)
+        raise UsageError(f"client {client.name} shows too little to make a profile from")
+    notes = client.sources()
+    write_profile(profile.model_dump(), path, notes=notes)
+    assumed = [factor for factor, source in notes.items() if source.startswith("assumed")]
+    if not quiet:
+        _print(f"profile of {client.name}: {path}; assumed: {', '.join(assumed) or 'nothing'}")
+
+
+def _which_client(audit: Audit, path: Path, wanted: str | None, *, several: bool) -> str:
+    """What to say where it is not clear whose profile is meant: a file for each."""
+    if not several:
+        names = ", ".join(sorted({c.name for c in audit.clients})) or "none"
+        return f"no such client to take a profile from: {wanted}; there are: {names}"
+    if wanted is not None:
+        spaces = ", ".join(sorted({c.namespace for c in audit.clients if c.name == wanted}))
+        return f"client {wanted} is in several namespaces; choose one with --namespace: {spaces}"
+    offers = [
+        f"--client {shlex.quote(name)} --save-profile "
+        f"{shlex.quote(str(path.with_stem(f'{path.stem}-{_plain(name)}')))}"
+        for name in sorted({client.name for client in audit.clients})
+    ]
+    return f"several clients to take a profile from; a file for each: {'; '.join(offers)}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") or "client"
 
 
 def _watch(socket: Path, namespace: str | None, as_json: bool) -> int:
     """Print alarms until the user ends it; gives how many there were."""
-    from iluvatar_bench.audit import Alarm, watch_daemon
+    from iluvatar_bench.audit import Alarm, watch_restarts
 
     alarms: list[Alarm] = []
 
     async def follow() -> None:
-        async with aclosing(watch_daemon(socket, namespace=namespace)) as stream:
-            async for alarm in stream:
-                alarms.append(alarm)
-                _print(json.dumps(alarm.as_dict()) if as_json else str(alarm))
+        async with aclosing(watch_restarts(socket, namespace=namespace)) as stream:
+            async for seen in stream:
+                alarms.extend([seen] if isinstance(seen, Alarm) else [])
+                _print(json.dumps(seen.as_dict()) if as_json else str(seen))
 
     if not as_json:
         _print("watching; end it with Ctrl-C")

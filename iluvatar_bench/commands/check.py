@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import shlex
 import sys
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.check_page import write_matrix_page
+from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_json, print_plain
 from iluvatar_bench.errors import UsageError
@@ -101,26 +102,42 @@ def check_command(
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image} is no file")
     folder = make_folder(out)
-    with _shown_progress() as show:
-        checked = asyncio.run(
-            run_check(
-                replace(client, timeout_seconds=timeout),
-                folder,
-                faults=chosen,
-                archive=image,
-                runs=runs,
-                together=whole is None or whole.together,
-                more=None if whole is None else whole.as_manifest(),
-                on_progress=show,
+    try:
+        with _shown_progress() as show:
+            checked, _ = run_stoppable(
+                lambda stop: run_check(
+                    replace(client, timeout_seconds=timeout),
+                    folder,
+                    faults=chosen,
+                    archive=image,
+                    runs=runs,
+                    together=whole is None or whole.together,
+                    pods=whole is not None and whole.pods,
+                    more=None if whole is None else whole.as_manifest(),
+                    stop=stop,
+                    on_progress=show,
+                ),
+                told=_say_stopping,
             )
-        )
+    except KeyboardInterrupt:
+        err.print("stopped: there is nothing to keep", markup=False)
+        raise typer.Exit(INTERRUPTED_STATUS) from None
     title = known or shlex.join(client.argv)
-    write_matrix_page(folder, checked.matrix, title=title)
+    if checked.matrix.cells:
+        write_matrix_page(folder, checked.matrix, title=title)
     _print_check(checked.matrix, folder, title=title, as_json=as_json)
+    if checked.stopped:
+        err.print("stopped: the positions that were tried are kept", markup=False)
+        raise typer.Exit(INTERRUPTED_STATUS)
     if record and known is not None:
         err.print(f"recorded: {record_check(folder, known)}", markup=False, soft_wrap=True)
     if checked.matrix.unsafe:
         raise typer.Exit(UNSAFE)
+
+
+def _say_stopping() -> None:
+    # Not print: a signal may come while the progress is being written to the same stream.
+    os.write(2, b"\ngiving up the runs under way; Ctrl-C once more gives up those that ended too\n")
 
 
 def _whole_client(name: str | None, given: list[str], *, record: bool) -> KnownClient | None:

@@ -43,8 +43,9 @@ def classify_command(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead")] = False,
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
+    from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.worker_logs import scan
-    from iluvatar_bench.worker_logs.class_table import require_writable, save_failures
+    from iluvatar_bench.worker_logs.class_table import save_failures
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
     from iluvatar_bench.worker_logs.span import time_of
 

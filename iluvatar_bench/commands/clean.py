@@ -43,6 +43,7 @@ async def _clean() -> list[str]:
         remove_abandoned_networks,
         remove_abandoned_place,
         remove_abandoned_traces,
+        remove_killed_proxies,
     )
     from iluvatar_bench.containerd.daemon.place import abandoned_places
 
@@ -50,4 +51,8 @@ async def _clean() -> list[str]:
     for place in abandoned_places():
         left += await remove_abandoned_place(place)
         print_plain(f"removed {place.id}: its daemon, containers, mounts, cgroups, folders")
+    proxies, stuck = remove_killed_proxies()
+    for folder in proxies:
+        print_plain(f"removed {folder}: of a proxy that was killed")
+    left += stuck
     return [*left, *await remove_abandoned_networks(), *remove_abandoned_traces()]

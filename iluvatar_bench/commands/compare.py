@@ -11,9 +11,12 @@ from iluvatar_bench.commands.ab import show_ab
 from iluvatar_bench.commands.options import WORSE, AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
 from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.records.run_status import OBSERVED
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from iluvatar_bench.stats import Blocks, RunComparison
 
 Runs = Annotated[str, typer.Argument(help="run folder or recorded name; replicates: A1,A2,…")]
 
@@ -34,6 +37,14 @@ def compare_command(
     force: Annotated[
         bool, typer.Option("--force", help="compare runs of different hosts or schemas anyway")
     ] = False,
+    blocks: Annotated[
+        str | None,
+        typer.Option(help="of observations: day (default) or hour is what counts as independent"),
+    ] = None,
+    client: Annotated[
+        list[str] | None,
+        typer.Option(help="of observations: only containers of this client; may repeat"),
+    ] = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
 ) -> None:
@@ -42,11 +53,12 @@ def compare_command(
     Two single runs are described: what differs between them may be the hour. Replicates that
     alternated in time (from four a side on, at alpha 0.05) are judged by an exact permutation of
     the runs. `ab` randomises, and is the gate to take. Runs must agree in containerd, shim, runc,
-    kernel, machine, cgroup mode and processors.
+    kernel, machine, cgroup mode and processors. Two folders of observe are compared by days:
+    failures of one day come together.
     """
     from iluvatar_bench.report import difference_table
     from iluvatar_bench.runs import find_run, open_run
-    from iluvatar_bench.stats import Verdict, compare_runs
+    from iluvatar_bench.stats import Verdict, compare_observed, compare_runs
 
     if candidate is None:
         _judge_anew(baseline, fail_if_worse=fail_if_worse, as_json=as_json, csv=csv)
@@ -55,9 +67,20 @@ def compare_command(
         [open_run(find_run(name)) for name in names.split(",") if name]
         for names in (baseline, candidate)
     ]
-    compared = compare_runs(*sides, alpha=alpha, force=force)
-    if fail_if_worse and compared.judged is None:
-        raise UsageError(f"--fail-if-worse has nothing to go by: {compared.unjudged}")
+    observed = all(run.workload == OBSERVED for runs in sides for run in runs)
+    if observed or blocks is not None or client:
+        (before, *more), (after, *others) = sides
+        if more or others:
+            raise UsageError(
+                "observations are compared one with one: their days are the replicates"
+            )
+        compared: RunComparison = compare_observed(
+            before, after, blocks=_blocks(blocks), clients=client or (), alpha=alpha, force=force
+        )
+    else:
+        compared = compare_runs(*sides, alpha=alpha, force=force)
+        if fail_if_worse and compared.judged is None:
+            raise UsageError(f"--fail-if-worse has nothing to go by: {compared.unjudged}")
     _save(compared.table, csv)
     if as_json:
         print_json(compared.as_json())
@@ -68,6 +91,15 @@ def compare_command(
         print_plain(f"verdict: {compared.sentence}")
     if fail_if_worse and compared.verdict is Verdict.WORSE:
         raise typer.Exit(WORSE)
+
+
+def _blocks(name: str | None) -> Blocks:
+    from iluvatar_bench.stats import Blocks
+
+    try:
+        return Blocks(name or Blocks.DAY)
+    except ValueError:
+        raise UsageError(f"--blocks {name}: {' or '.join(Blocks)}") from None
 
 
 def _judge_anew(name: str, *, fail_if_worse: bool, as_json: bool, csv: Path | None) -> None:

@@ -32,11 +32,13 @@ def dose_command(
 
     One run a dose; each container is removed once it has answered.
     """
+    from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.report import dose_table
     from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.studies.dose import run_doses
 
+    require_writable(csv)
     chosen = resolve_profile(profile, settings or ["snapshot_reference=none"])
     total = trials * len(doses)
     with progress_bar(total, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:

@@ -36,6 +36,7 @@ def ground_truth_command(
 ) -> None:
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
     from iluvatar_bench.errors import UnusablePath
+    from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.studies.ground_truth import (
         answer,
         choose,
@@ -52,6 +53,7 @@ def ground_truth_command(
                 soft_wrap=True,
             )
 
+    require_writable(csv)
     started = time.monotonic()
     table = asyncio.run(
         ground_truth(

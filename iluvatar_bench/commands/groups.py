@@ -7,11 +7,23 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from iluvatar_bench.commands.refusal import refusal
+
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Look at yours": ("doctor", "classify", "audit", "observe", "explain", "check", "proxy"),
-    "Reproduce": ("demo", "run", "root-cause", "blame", "dose"),
+    "Look at yours": (
+        "doctor",
+        "classify",
+        "audit",
+        "observe",
+        "explain",
+        "classes",
+        "check",
+        "proxy",
+    ),
+    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
     "Compare and publish": (
         "ab",
+        "runs",
         "compare",
         "trials-needed",
         "rejudge",
@@ -19,7 +31,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "notebook",
         "record",
     ),
-    "Keep house": ("image", "function", "clean", "daemon"),
+    "Keep house": ("profile", "image", "function", "clean", "daemon"),
     "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
 }
 """Every command stands in one group; a test holds that."""
@@ -31,6 +43,14 @@ class GroupedCommands(TyperGroup):
     Typer's own groups (``rich_help_panel``) come with rich's help only, which joins the lines of
     the examples and exit codes at the end of a help text into one.
     """
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command; a value that is none is told in plain words, with the value."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = refusal(error)
+            raise
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """The names, in the order of the groups."""

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iluvatar_bench.commands.output import example, print_plain, print_rows
+from iluvatar_bench.host.socket_address import socket_path
+from iluvatar_bench.host.writable import require_writable
+
+if TYPE_CHECKING:
+    from iluvatar_bench.functions import StoredImage
 
 image_app = typer.Typer(no_args_is_help=True, help="Function images.")
 
 Address = Annotated[
-    Path | None, typer.Option(help="socket of a running containerd; default: images on disk")
+    Path | None,
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        help="socket of a running containerd; default: images on disk",
+    ),
 ]
 Snapshotter = Annotated[str, typer.Option(help="with --address: where the image is unpacked")]
 ReadyText = Annotated[
@@ -67,9 +77,22 @@ def image_list(address: Address = None) -> None:
         print_plain("no image")
 
 
-@image_app.command("import", epilog=example("image import image.tar --ready-text Running"))
+@image_app.command(
+    "import",
+    epilog=example(
+        "image import image.tar --ready-text Running",
+        "image import hello --address /run/containerd/containerd.sock",
+    ),
+)
 def image_import(
-    archive: Annotated[Path, typer.Argument(help="OCI or docker save archive (tar, tar.gz)")],
+    archive: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHIVE",
+            help="OCI or docker save archive (tar, tar.gz); with --address also an image on disk "
+            "by its name, or a function",
+        ),
+    ],
     name: Annotated[
         str | None, typer.Option(help="which image of several, by its name in the archive")
     ] = None,
@@ -78,14 +101,36 @@ def image_import(
     snapshotter: Snapshotter = "overlayfs",
 ) -> None:
     """Take the image for this host out of an archive: onto disk, or into a running containerd."""
+    path = Path(archive).expanduser()
     if address is None:
         from iluvatar_bench.functions.images import store_archive
 
-        image = store_archive(archive, name=name, ready_text=ready_text)
+        image = store_archive(path, name=name, ready_text=ready_text)
         print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
         print_plain(f"imported: {image.layout}")
+    elif path.is_file():
+        print_plain(asyncio.run(_import_into(address, path, name, snapshotter)))
     else:
-        print_plain(asyncio.run(_import_into(address, archive, name, snapshotter)))
+        from iluvatar_bench.functions.exported import image_on_disk
+
+        print_plain(asyncio.run(_give_to(address, image_on_disk(archive), snapshotter)))
+
+
+@image_app.command(
+    "export", epilog=example("image export hello hello.tar", "image export ./my-function my.tar")
+)
+def image_export(
+    name: Annotated[str, typer.Argument(help="image on disk, or a function: built if need be")],
+    archive: Annotated[Path, typer.Argument(help="the tar to write: an OCI archive")],
+) -> None:
+    """Write an image as an archive that any containerd takes (ctr -n NAMESPACE image import)."""
+    from iluvatar_bench.functions.exported import export_image, image_on_disk
+
+    require_writable(archive)
+    image = image_on_disk(name)
+    export_image(image, archive)
+    print_plain(f"{image.name}  {image.digest}  {image.layer_count} layers")
+    print_plain(f"exported: {archive}")
 
 
 @image_app.command("pull", epilog=example("image pull docker.io/library/python:3.12-slim"))
@@ -140,6 +185,17 @@ async def _import_into(address: Path, archive: Path, name: str | None, snapshott
 
     async with connect(address) as client:
         image = await import_archive(client, archive, snapshotters=[snapshotter], name=name)
+        return f"{image.name}  {image.digest}  in {address}"
+
+
+async def _give_to(address: Path, stored: StoredImage, snapshotter: str) -> str:
+    from iluvatar_bench.containerd.client import connect
+    from iluvatar_bench.containerd.oci.image_import import import_layout
+
+    async with connect(address) as client:
+        image = await import_layout(
+            client, stored.layout, name=stored.name, snapshotters=[snapshotter]
+        )
         return f"{image.name}  {image.digest}  in {address}"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def notebook_command(
-    name: Annotated[str, typer.Argument(help="the notebook's name, without .ipynb")],
+    name: Annotated[str, typer.Argument(help="the notebook's name, or its file's")],
     parameters: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", metavar="KEY=VALUE[,VALUE]", help="set a parameter"),
@@ -36,6 +36,9 @@ def notebook_command(
     Several values make a grid: every combination is run once, and grid.csv has the failure rates
     of all of them. Where the notebook declares a list, give the parameter several times instead.
     """
+    from iluvatar_bench.batch.notebook_files import notebook_name
+
+    name = notebook_name(name)
     from iluvatar_bench.batch.grid import grid_points
     from iluvatar_bench.batch.notebook import NotebookStopped, run_notebook
 

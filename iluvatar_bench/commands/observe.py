@@ -8,8 +8,10 @@ import shlex
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +21,13 @@ from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.socket_address import socket_path
 
 if TYPE_CHECKING:
     import asyncio
 
     from iluvatar_bench.observe import LatentDamage, ObserveSettings
+    from iluvatar_bench.observe.metrics_address import MetricsAddress
     from iluvatar_bench.records import Trial
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
@@ -33,7 +37,11 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 def observe_command(
     address: Annotated[
         Path | None,
-        typer.Option(help="socket of a running containerd; default: the system's"),
+        typer.Option(
+            parser=socket_path,
+            metavar="SOCKET",
+            help="socket of a running containerd; default: the system's",
+        ),
     ] = None,
     namespaces: Annotated[
         list[str] | None,
@@ -71,6 +79,24 @@ def observe_command(
             help="run this for each failure: no shell; the failure as JSON on its standard input",
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT", help="serve OpenMetrics there; without a host: on loopback"
+        ),
+    ] = None,
+    logs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--logs", metavar="FILE", help="a worker's log, joined to its containers; may repeat"
+        ),
+    ] = None,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="print alert rules for Prometheus, and do nothing")
+    ] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="print a dashboard for Grafana, and do nothing")
+    ] = False,
     unit: Annotated[
         bool, typer.Option("--unit", help="print a systemd unit that does this, and do nothing")
     ] = False,
@@ -84,7 +110,12 @@ def observe_command(
     """
     from iluvatar_bench.audit import SYSTEM_SOCKET
     from iluvatar_bench.observe import ObserveSettings
+    from iluvatar_bench.observe.metrics_address import metrics_address
 
+    if alerts or dashboard:
+        print_plain(_shipped("alerts.yaml" if alerts else "dashboard.json"))
+        return
+    served_at = None if metrics is None else metrics_address(metrics)
     seconds = None if duration is None else _seconds(duration)
     settings = ObserveSettings(
         address=address or SYSTEM_SOCKET,
@@ -94,13 +125,15 @@ def observe_command(
         witness=witness,
         with_args=with_args,
         sample_seconds=sample_seconds,
+        logs=tuple(logs or ()),
     )
     if unit:
-        print_plain(_unit(settings, duration, on_failure))
+        print_plain(_unit(settings, duration, on_failure, served_at))
         return
     told = _Told(as_json)
     path, _ = run_stoppable(
-        lambda stop: _observed(settings, stop, seconds, told, on_failure), told=lambda: None
+        lambda stop: _observed(settings, stop, seconds, told, on_failure, served_at),
+        told=lambda: None,
     )
     # Only now: whoever watches for a month does without pandas.
     from iluvatar_bench.observe.write_tables import write_observed
@@ -115,22 +148,41 @@ async def _observed(
     seconds: float | None,
     told: _Told,
     on_failure: str | None,
+    served_at: MetricsAddress | None,
 ) -> Path:
     from iluvatar_bench.observe import Listeners, observe
     from iluvatar_bench.observe.on_failure import failure_command
 
     async with AsyncExitStack() as stack:
-        command = None
+        command = series = None
         if on_failure is not None:
             command = await stack.enter_async_context(failure_command(_words(on_failure)))
+        if served_at is not None:
+            # Only now: without metrics nothing of it is needed.
+            from iluvatar_bench.observe.metrics import ObserverMetrics
+
+            series = ObserverMetrics()
+            series.begin(address=str(settings.address), version=version("iluvatar-bench"))
+            served_at = stack.enter_context(series.served(served_at))
 
         def trial(ended: Trial) -> None:
             told.trial(ended)
+            if series is not None:
+                series.trial(ended)
             if command is not None and ended.bug_class is not None:
                 command.call(trial_row(ended))
 
+        def latent(damage: LatentDamage) -> None:
+            told.latent(damage)
+            if series is not None:
+                series.latent(damage)
+
         listeners = Listeners(
-            ready=lambda found: told.ready(settings, found), trial=trial, latent=told.latent
+            ready=lambda found: told.ready(settings, found, served_at),
+            trial=trial,
+            latent=latent,
+            log=told.log,
+            health=lambda health: series.look(health) if series is not None else None,
         )
         return await observe(settings, stop=stop, seconds=seconds, listeners=listeners)
 
@@ -144,13 +196,18 @@ class _Told:
         self._failures: Counter[tuple[str, str, str]] = Counter()
         self._latent = 0
 
-    def ready(self, settings: ObserveSettings, found: int) -> None:
+    def ready(
+        self, settings: ObserveSettings, found: int, served_at: MetricsAddress | None
+    ) -> None:
+        metrics = None if served_at is None else f"http://{served_at}/metrics"
         if self._as_json:
-            self._line({"kind": "ready", "folder": str(settings.out), "containers": found})
+            ready = {"kind": "ready", "folder": str(settings.out), "containers": found}
+            self._line({**ready, "metrics": metrics})
         else:
+            served = "" if metrics is None else f"; metrics: {metrics}"
             print_plain(
                 f"observing {settings.address}: {found} containers are there; kept in "
-                f"{settings.out}; end it with Ctrl-C"
+                f"{settings.out}{served}; end it with Ctrl-C"
             )
 
     def trial(self, trial: Trial) -> None:
@@ -175,6 +232,10 @@ class _Told:
             self._line({"kind": "latent", **damage.as_dict()})
         else:
             print_plain(_shown(str(damage)))
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        if self._as_json:
+            self._line({"kind": "log", **row})
 
     def end(self, path: Path) -> None:
         outcomes = {name: self._outcomes[name] for name in ("ok", "failed", "unknown")}
@@ -228,7 +289,19 @@ def _words(command: str) -> list[str]:
     return words
 
 
-def _unit(settings: ObserveSettings, duration: str | None, on_failure: str | None) -> str:
+def _shipped(name: str) -> str:
+    """The text of a file that travels with the package."""
+    from iluvatar_bench.shipped import DATA
+
+    return (DATA / "observe" / name).read_text().rstrip()
+
+
+def _unit(
+    settings: ObserveSettings,
+    duration: str | None,
+    on_failure: str | None,
+    metrics: MetricsAddress | None,
+) -> str:
     """The unit that observes with the options of this call."""
     from iluvatar_bench.observe.unit import systemd_unit
 
@@ -242,8 +315,12 @@ def _unit(settings: ObserveSettings, duration: str | None, on_failure: str | Non
     arguments += ["--with-args"] if settings.with_args else []
     arguments += ["--sample-seconds", f"{settings.sample_seconds:g}"]
     arguments += ["--on-failure", on_failure] if on_failure is not None else []
+    arguments += ["--metrics", str(metrics)] if metrics is not None else []
+    for file in settings.logs:
+        arguments += ["--logs", str(file.absolute())]
     program = shutil.which("iluvatar-bench") or str(Path(sys.executable).parent / "iluvatar-bench")
-    return systemd_unit(program, folder=settings.out.absolute(), arguments=arguments).rstrip()
+    folder = settings.out.absolute()
+    return systemd_unit(program, folder=folder, arguments=arguments, metrics=metrics).rstrip()
 
 
 def _new_folder() -> Path:

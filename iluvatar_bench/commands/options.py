@@ -10,6 +10,7 @@ import typer
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
+from iluvatar_bench.host.socket_address import socket_path
 
 WORSE = 3
 """The exit code of ``--fail-if-worse``: neither a failure of the program nor a bad request."""
@@ -17,14 +18,18 @@ WORSE = 3
 Results = Annotated[Path, typer.Option("--out", help="folder for the run folders")]
 Seed = Annotated[int, typer.Option(help="seed of the plan")]
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="a preset, or a profile's file; see --set")
+    str, typer.Option("--profile", help="a preset, a saved profile, or a profile's file; see --set")
 ]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
 ]
 Address = Annotated[
     Path | None,
-    typer.Option(help="socket of a running containerd; default: a private one is started"),
+    typer.Option(
+        parser=socket_path,
+        metavar="SOCKET",
+        help="socket of a running containerd; default: a private one is started",
+    ),
 ]
 Function = Annotated[str, typer.Option(help="built-in function, or its folder")]
 Trials = Annotated[int, typer.Option(help="containers to cold-start")]
@@ -50,6 +55,12 @@ PoolSize = Annotated[
 ReadySeconds = Annotated[
     float,
     typer.Option("--ready-seconds", help="how long a started function may be silent"),
+]
+
+
+WithWitness = Annotated[
+    bool,
+    typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
 ]
 
 

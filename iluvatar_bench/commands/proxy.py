@@ -13,6 +13,7 @@ from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_plain
 from iluvatar_bench.commands.proxy_report import report_recording
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.socket_address import socket_path
 
 if TYPE_CHECKING:
     from iluvatar_bench.containerd.proxy.serve import Proxy
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
 
 def proxy_command(
     listen: Annotated[
-        Path | None, typer.Option(help="the socket to listen at: clients are pointed to it")
+        Path | None,
+        typer.Option(
+            parser=socket_path,
+            metavar="SOCKET",
+            help="the socket to listen at: clients are pointed to it",
+        ),
     ] = None,
     address: Annotated[
         Path | None,
-        typer.Option(help="socket of the containerd behind; default: the system's"),
+        typer.Option(
+            parser=socket_path,
+            metavar="SOCKET",
+            help="socket of the containerd behind; default: the system's",
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -23,6 +23,9 @@ def report_command(
 
     The page needs no other file and no network. The runs are compared with the first.
     """
+    from iluvatar_bench.host.writable import require_writable
+
+    require_writable(output)
     from iluvatar_bench.report import report_page
     from iluvatar_bench.runs import find_run, open_run
 

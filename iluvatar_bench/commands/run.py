@@ -24,6 +24,7 @@ from iluvatar_bench.commands.options import (
     Sets,
     Subnet,
     Trials,
+    WithWitness,
     network_settings,
 )
 from iluvatar_bench.commands.output import example
@@ -68,6 +69,7 @@ def cold_start_command(
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
+    witness: WithWitness = True,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -90,6 +92,7 @@ def cold_start_command(
                 address=address,
                 pool_size=pool_size,
                 ready_seconds=ready_seconds,
+                witness=witness,
                 network=network,
                 on_trial=on_trial,
                 stop=stop,
@@ -134,6 +137,7 @@ def churn_command(
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
+    witness: WithWitness = True,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -169,6 +173,7 @@ def churn_command(
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
         ready_seconds=ready_seconds,
+        witness=witness,
     )
 
 
@@ -214,6 +219,7 @@ def trace_command(
     plugins: Plugins = None,
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
+    witness: WithWitness = True,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -251,6 +257,7 @@ def trace_command(
         network=network_settings(subnet, bridge, plugins),
         pool_size=pool_size,
         ready_seconds=ready_seconds,
+        witness=witness,
     )
 
 

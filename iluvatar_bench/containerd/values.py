@@ -88,6 +88,8 @@ class ContainerRecord:
     """The OCI runtime that the record itself names; empty: the one that the shim finds."""
     created_at: datetime | None = None
     """Containerd's clock; not sent when a record is created."""
+    updated_at: datetime | None = None
+    """The same: another one for each change."""
     spec_problem: str = ""
     """Why ``spec`` is empty, where what is stored is no OCI spec; not sent either."""
 

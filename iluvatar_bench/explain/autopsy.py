@@ -21,9 +21,11 @@ from iluvatar_bench.explain.case import Actor, Case, Moment, Remedy
 from iluvatar_bench.explain.case_html import case_fragment, case_page
 from iluvatar_bench.explain.case_text import case_text
 from iluvatar_bench.explain.grounds import Grounds, grounds
+from iluvatar_bench.explain.observed_words import as_observed, logs_of_trial
 from iluvatar_bench.explain.remedy import remedy
 from iluvatar_bench.records import UnknownClass
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import OBSERVED
 
 _MOST_NEIGHBOURS = 8
 """Neighbours' Kills on a page: the last ones before the failure; a long log would hide them."""
@@ -71,9 +73,10 @@ def explain_trial(run: RunResult, trial: int) -> Autopsy:
         )
     row = _plain(rows.iloc[0].to_dict())
     name = row["container_id"]
-    return Autopsy(
-        _case(row, _events(run.seen["events"], name), _deaths(run.seen["deaths"], name), run)
-    )
+    case = _case(row, _events(run.seen["events"], name), _deaths(run.seen["deaths"], name), run)
+    if run.workload == OBSERVED:
+        case = as_observed(case, row, logs_of_trial(run.trials, run.seen["logs"], trial))
+    return Autopsy(case)
 
 
 def _deaths(deaths: pd.DataFrame, container_id: str) -> list[dict[str, Any]]:

@@ -10,6 +10,10 @@ class Actor(StrEnum):
     """Who did something, or showed it. The order is that of the lanes of a timeline."""
 
     CLIENT = "this client"
+    OBSERVED_CLIENT = "its client"
+    """Somebody else's, that made a container which was only observed."""
+    WORKER_LOG = "worker log"
+    """What that client's own log tells."""
     CONTAINERD = "containerd"
     KERNEL = "kernel"
     NEIGHBOUR = "neighbours"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.functions.requirements import check_includes
 from iluvatar_bench.functions.source_check import check_source
 
@@ -54,6 +55,11 @@ class Function:
             for path in self.files
         ]
 
+    @property
+    def digest(self) -> str:
+        """Of all its files, by their paths and contents: equal exactly where the source is."""
+        return "sha256:" + hashlib.sha256(json.dumps(self.digests).encode()).hexdigest()
+
 
 def builtin_names() -> tuple[str, ...]:
     """The names of the built-in functions."""
@@ -72,8 +78,8 @@ def load_function(name_or_folder: str) -> Function:
         folder = Path(name_or_folder).expanduser()
         if not folder.is_dir():
             raise UsageError(
-                f"no function {name_or_folder!r}: neither built in ({', '.join(builtin_names())}) "
-                "nor a folder"
+                f"no function {name_or_folder!r}{meant(name_or_folder, builtin_names())}: neither "
+                f"built in ({', '.join(builtin_names())}) nor a folder"
             )
     folder = folder.resolve()
     main = folder / "main.py"

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -88,10 +89,17 @@ def has_overlayfs() -> bool:
     return "overlay" in known or loadable
 
 
+def started_as() -> list[str]:
+    """What this process was started as: its program without the folder, and the arguments."""
+    program, *arguments = sys.argv or [""]
+    return [Path(program).name, *arguments]
+
+
 def host_facts() -> dict[str, Any]:
     """What a result depends on, as JSON-ready values."""
     memory = psutil.virtual_memory()
     return {
+        "hostname": platform.node(),
         "kernel": platform.release(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.full_disk import full_disk_told
 
 DRAFT_SUFFIX = ".draft"
@@ -57,6 +58,27 @@ def write_whole(path: Path, text: str) -> None:
     """
     with whole_file(path) as draft:
         draft.write_text(text)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder to be filled in the block; at its end it takes the place of ``target``.
+
+    After a block that fails, ``target`` is what it was, and the draft is gone.
+
+    Raises:
+        UnusablePath: it cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.new")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        yield draft
+        replace_folder(draft, target)
+    except OSError as error:
+        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def replace_folder(draft: Path, target: Path) -> None:

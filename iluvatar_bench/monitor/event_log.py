@@ -106,6 +106,11 @@ class EventLog:
         """Whether every event since the opening is here."""
         return not self.gaps and self.broken is None
 
+    @property
+    def connected(self) -> bool:
+        """Whether events come now."""
+        return self._connected.is_set()
+
     async def wait_connected(self) -> None:
         """Return when a stream is proven; at once if one is. No end if the log is ``broken``."""
         await self._connected.wait()

@@ -60,10 +60,10 @@ class Witness:
     signals, ``lost`` those that were lost.
     """
 
-    def __init__(self, remark: str | None = None) -> None:
+    def __init__(self, remark: str | None = None, *, most_signals: int = MOST_SIGNALS_KEPT) -> None:
         self.remark = remark
-        self.signals: deque[SignalFact] = deque(maxlen=MOST_SIGNALS_KEPT)
-        self.victims: deque[VictimFact] = deque(maxlen=MOST_SIGNALS_KEPT)
+        self.signals: deque[SignalFact] = deque(maxlen=most_signals)
+        self.victims: deque[VictimFact] = deque(maxlen=most_signals)
         self.heard = 0
         self.lost = 0
         self.opened_at = time.time()
@@ -160,8 +160,13 @@ class Witness:
 
 
 @asynccontextmanager
-async def open_witness(*, wanted: bool = True) -> AsyncIterator[Witness]:
-    """A witness for the length of the block; never an error: one that does not see says why."""
+async def open_witness(
+    *, wanted: bool = True, most_signals: int = MOST_SIGNALS_KEPT
+) -> AsyncIterator[Witness]:
+    """A witness for the length of the block; never an error: one that does not see says why.
+
+    It remembers the last ``most_signals`` of the host; one takes about a kilobyte.
+    """
     if not wanted:
         yield Witness(NOT_WANTED)
         return
@@ -176,7 +181,7 @@ async def open_witness(*, wanted: bool = True) -> AsyncIterator[Witness]:
     reader, writer = await asyncio.open_connection(sock=ours)
     follower: asyncio.Task[None] | None = None
     try:
-        witness = await _opened(reader)
+        witness = await _opened(reader, most_signals)
         if witness.sees:
             witness._writer = writer
             follower = asyncio.create_task(witness._follow(reader))
@@ -190,14 +195,14 @@ async def open_witness(*, wanted: bool = True) -> AsyncIterator[Witness]:
         await asyncio.to_thread(_await_end, process)
 
 
-async def _opened(reader: asyncio.StreamReader) -> Witness:
+async def _opened(reader: asyncio.StreamReader, most_signals: int) -> Witness:
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             first = json.loads(await reader.readline() or b"{}")
     except (TimeoutError, OSError, ValueError) as error:
         return _blind(f"the kernel's witness did not begin: {error or type(error).__name__}")
     if first.get("kind") == "ready":
-        return Witness()
+        return Witness(most_signals=most_signals)
     return _blind(str(first.get("why") or "the kernel's witness ended as it began"))
 
 

@@ -21,7 +21,17 @@ from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 
 log = logging.getLogger(__name__)
 
-SEEN = ("events", "deaths", "samples", "counters", "alarms")
+SEEN = (
+    "events",
+    "deaths",
+    "samples",
+    "counters",
+    "alarms",
+    "leases",
+    "collections",
+    "health",
+    "logs",
+)
 """What is only seen: the oldest of it goes where a limit is reached."""
 
 _MOST_FOLLOWED_LINES = 20_000
@@ -131,6 +141,10 @@ class ObservedFolder:
     def alarm(self, row: Mapping[str, Any]) -> None:
         """Damage that nobody has noticed yet."""
         self._note("alarms", row)
+
+    def seen(self, name: str, row: Mapping[str, Any]) -> None:
+        """A row of the journals ``leases``, ``collections``, ``health`` or ``logs``."""
+        self._note(name, row)
 
     def last_round(self) -> int:
         """The number of the last round that an earlier session has kept; -1 for none."""

@@ -132,6 +132,7 @@ def observed_trial(
             "whole": life.whole,
             "gaps": life.gaps,
             "tasks": life.tasks_seen,
+            "started_ms": _started_ms(life),
             **({"asked": str(end.asked), "died_with": list(end.died_with)} if end else {}),
         },
         **_of_life(life),
@@ -188,6 +189,14 @@ def _of_life(life: ObservedLife) -> dict[str, Any]:
     if life.task is not None and life.task.usage is not None:
         found["usage"] = life.task.usage.as_dict()
     return found
+
+
+def _started_ms(life: ObservedLife) -> float | None:
+    """From its first event to the start of its process; None where one of them was not seen."""
+    started = life.task.started_at if life.task is not None else None
+    if not life.whole or started is None or started < life.began_at:
+        return None
+    return 1000 * (started - life.began_at)
 
 
 def _steps(life: ObservedLife) -> dict[str, float]:

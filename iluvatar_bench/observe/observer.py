@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import Any
 from iluvatar_bench.audit.read.state_reader import open_reader
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.daemon.config import read_config
+from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
 from iluvatar_bench.errors import ContainerdError, UnusablePath
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.journal import kept_synced
@@ -34,13 +34,18 @@ from iluvatar_bench.monitor.memory import Round
 from iluvatar_bench.observe.all_tasks import AllTasks
 from iluvatar_bench.observe.attach import Reconciler, usable_snapshotters
 from iluvatar_bench.observe.bundles import watched_bundles
+from iluvatar_bench.observe.collection_watch import watched_collections
 from iluvatar_bench.observe.examine import Examiner
 from iluvatar_bench.observe.folder import ObservedFolder, earlier_session, open_folder
 from iluvatar_bench.observe.follower import Follower, Name, count_row
+from iluvatar_bench.observe.health import NodeHealth
 from iluvatar_bench.observe.latent import LatentDamage, look_at_snapshots
+from iluvatar_bench.observe.lease_log import LeaseLog
 from iluvatar_bench.observe.life import ObservedLife
+from iluvatar_bench.observe.log_watch import followed_logs
 from iluvatar_bench.observe.neighbours import LateEnds
-from iluvatar_bench.observe.settings import ObserveSettings
+from iluvatar_bench.observe.node_watch import NodeWatch
+from iluvatar_bench.observe.settings import MOST_SIGNALS, ObserveSettings
 from iluvatar_bench.observe.snapshots import SnapshotLog
 from iluvatar_bench.observe.task_watch import TaskWatch
 from iluvatar_bench.records import Trial
@@ -60,11 +65,16 @@ SECOND_LIST_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """Who is told: ``ready`` once everything is watched, each trial, each damage found."""
+    """Who is told: ``ready`` once everything is watched, each trial, each damage found.
+
+    ``health`` gets each look at the whole node, ``log`` each failure that a worker's log tells of.
+    """
 
     ready: Callable[[int], None] = lambda _: None
     trial: Callable[[Trial], None] = lambda _: None
     latent: Callable[[LatentDamage], None] = lambda _: None
+    health: Callable[[NodeHealth], None] = lambda _: None
+    log: Callable[[Mapping[str, Any]], None] = lambda _: None
 
 
 async def observe(
@@ -92,6 +102,8 @@ async def observe(
         stack.callback(folder.flush_and_close)
         client = await stack.enter_async_context(open_reader(settings.address))
         observer = await stack.enter_async_context(_opened(settings, folder, client, listeners))
+        if settings.logs:
+            await stack.enter_async_context(followed_logs(settings.logs, folder, listeners.log))
         listeners.ready(len(observer.follower.lives))
         await observer.wait_end(stop, seconds)
     return folder.path
@@ -106,11 +118,13 @@ class _Observer:
         follower: Follower,
         reconciler: Reconciler,
         events: EventLog,
+        node: NodeWatch,
     ) -> None:
         self.settings = settings
         self.follower = follower
         self.reconciler = reconciler
         self.events = events
+        self.node = node
 
     async def reconnected(self) -> None:
         """The event stream is back: what happened meanwhile is to be seen from what is there."""
@@ -150,7 +164,12 @@ class _Observer:
             "event_gaps": [gap.as_dict() for gap in events.gaps],
             "witness": follower.examiner.witness.as_dict(),
             "bundles": {"watched": bundles.watched, "why": bundles.why},
+            "collections": {
+                "seen": self.node.collections.count,
+                "why": self.node.collections.why,
+            },
             "counts": {**count_row(follower.counts), "under_way": len(follower.lives)},
+            "leases_beyond_limit": self.node.leases.beyond,
             "dropped_segments": follower.folder.dropped_segments,
             "observations_broken": follower.folder.broken,
         }
@@ -190,8 +209,15 @@ async def _assembled(
     snapshotters = usable_snapshotters(await client.introspection.plugins())
     snapshots = SnapshotLog(under, snapshotters, version)
     daemon = await _listener(settings.address)
-    witness = await stack.enter_async_context(open_witness(wanted=settings.witness))
-    bundles = await stack.enter_async_context(watched_bundles(_state_folder(daemon)))
+    witness = await stack.enter_async_context(
+        open_witness(wanted=settings.witness, most_signals=MOST_SIGNALS)
+    )
+    places = _places(daemon)
+    state, root = (places.state, places.root) if places is not None else (None, None)
+    bundles = await stack.enter_async_context(watched_bundles(state))
+    collections = await stack.enter_async_context(
+        watched_collections(root, lambda seen: folder.seen("collections", seen.as_row()))
+    )
     next_trial = 1 + max((int(row["trial"]) for row in folder.trials()), default=-1)
     before = folder.left_open()
     tasks = AllTasks(under, lambda: {namespace for namespace, _ in lives})
@@ -237,7 +263,15 @@ async def _assembled(
         on_trial=listeners.trial,
         daemon=daemon,
     )
-    observer = _Observer(settings, follower, Reconciler(follower, client, before), events)
+    node = NodeWatch(
+        client=client,
+        follower=follower,
+        events=events,
+        collections=collections,
+        leases=LeaseLog(under),
+        on_look=listeners.health,
+    )
+    observer = _Observer(settings, follower, Reconciler(follower, client, before), events, node)
     return observer
 
 
@@ -274,7 +308,7 @@ def _rounds(observer: _Observer, listeners: Listeners) -> list[Coroutine[Any, An
             follower.watch.read_counters()
             await asyncio.sleep(settings.sample_seconds)
 
-    rounds = [observer.list_again(), look()]
+    rounds = [observer.list_again(), look(), observer.node.run()]
     return [*rounds, sample()] if settings.sample_seconds > 0 else rounds
 
 
@@ -307,12 +341,13 @@ async def _listener(address: Path) -> DaemonFact | None:
         return None
 
 
-def _state_folder(daemon: DaemonFact | None) -> Path | None:
+def _places(daemon: DaemonFact | None) -> DaemonConfig | None:
+    """What a daemon's configuration says of its folders; None where it cannot be read."""
     arguments = command_line(daemon.pid) if daemon is not None else ()
     if not arguments:
         return None
     try:
-        return read_config(arguments).state
+        return read_config(arguments)
     except UnusablePath as error:
         log.warning("%s", error)
         return None

@@ -17,6 +17,13 @@ MOST_SNAPSHOTS = 4096
 MOST_SEGMENTS = 8
 """Of what is only seen (events, deaths, samples, counters) the last segments are kept."""
 
+MOST_SIGNALS = 4000
+"""Signals that are remembered: a testimony is asked for within seconds of an end, and so many are
+minutes of a workload that kills twenty times a second."""
+
+MOST_LEASES = 2000
+"""Leases that are remembered, to see which of them have gone."""
+
 MOST_EVENTS_EACH = 40
 """Events of one container that are remembered while it lives."""
 
@@ -28,7 +35,7 @@ class ObserveSettings:
     ``namespaces`` are containerd's (empty: all), ``labels`` what a container's record must say to
     be followed (empty: every container is). ``sample_seconds`` is the period of the memory poller
     and of the cgroup counters (0: neither is read), ``look_seconds`` that of the look at the
-    snapshots of running containers.
+    snapshots of running containers. ``logs`` are files that workers write, to be followed.
     """
 
     address: Path
@@ -39,6 +46,7 @@ class ObserveSettings:
     with_args: bool = False
     sample_seconds: float = 10.0
     look_seconds: float = 2.0
+    logs: tuple[Path, ...] = ()
     segment_bytes: int = SEGMENT_BYTES
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from iluvatar_bench.errors import ContainerdError, NotFound
@@ -24,6 +25,10 @@ Key = tuple[str, str]
 _TELLS_CLIENTS_ONLY = ("1.5.", "1.6.", "v1.5.", "v1.6.")
 """Up to 1.6 the collector publishes nothing: a ``/snapshot/remove`` is a client's (as seen on
 1.6.20). From 1.7 on the event is the same for both."""
+
+
+_UNPACKING = "extract-"
+"""How containerd's own client, and others after it, begin the name of a layer that is unpacked."""
 
 
 class SnapshotLog:
@@ -103,6 +108,24 @@ class SnapshotLog:
         if (life.namespace, snapshot.key) in self._removed:
             return True if self._version.startswith(_TELLS_CLIENTS_ONLY) else None
         return None if life.gaps or not snapshot.mounts else False
+
+    def left_by(self, lives: Iterable[ObservedLife], *, before: float) -> int:
+        """How many directories of snapshots are there that belong to no container.
+
+        Counted are those that were prepared in sight before this time (seconds since the epoch), as
+        far as they are remembered; layers that are being unpacked are none of them.
+        """
+        held = {(life.namespace, life.container_id) for life in lives}
+        held |= {(life.namespace, life.snapshot.key) for life in lives if life.snapshot is not None}
+        return sum(
+            1
+            for key, (at, known) in self._prepared.items()
+            if at <= before
+            and key not in held
+            and not key[1].startswith(_UNPACKING)
+            and known.upper_directory is not None
+            and Path(known.upper_directory).is_dir()
+        )
 
     def _known(self, namespace: str, key: str) -> KnownSnapshot | None:
         found = self._prepared.get((namespace, key))

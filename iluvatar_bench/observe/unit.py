@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from iluvatar_bench.observe.metrics_address import MetricsAddress
+
 _UNIT = """\
 [Unit]
 Description=Failures of this node's containers (iluvatar-bench observe)
@@ -26,9 +28,8 @@ Nice=5
 ProtectSystem=strict
 ReadWritePaths={folder} -/sys/kernel/tracing
 ProtectHome=read-only
-PrivateNetwork=true
+{network}
 NoNewPrivileges=true
-RestrictAddressFamilies=AF_UNIX
 LockPersonality=true
 RestrictRealtime=true
 # SYS_ADMIN: tracefs. SYS_PTRACE, DAC_READ_SEARCH: other users' /proc, and what containers wrote.
@@ -40,13 +41,40 @@ WantedBy=multi-user.target
 """
 
 
-def systemd_unit(program: str, *, folder: Path, arguments: Sequence[str]) -> str:
+_NO_NETWORK = """\
+PrivateNetwork=true
+RestrictAddressFamilies=AF_UNIX"""
+
+_LOOPBACK_ONLY = """\
+# For its metrics.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+IPAddressDeny=any
+IPAddressAllow=localhost"""
+
+_METRICS_FOR_ALL = """\
+# For its metrics: say in IPAddressDeny= and IPAddressAllow= who may have them.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"""
+
+
+def systemd_unit(
+    program: str,
+    *,
+    folder: Path,
+    arguments: Sequence[str],
+    metrics: MetricsAddress | None = None,
+) -> str:
     """The text of the unit; ``program`` is the path of the console script.
 
-    ``folder`` has to be there before it is started: systemd lets only what exists be written to.
+    Without ``metrics`` it has no network. ``folder`` has to be there before it is started: systemd
+    lets only what exists be written to.
     """
     words = [program, "observe", *arguments, "--out", str(folder), "--json"]
-    return _UNIT.format(command=" ".join(map(_quoted, words)), folder=_quoted(str(folder)))
+    network = _NO_NETWORK
+    if metrics is not None:
+        network = _LOOPBACK_ONLY if metrics.is_loopback else _METRICS_FOR_ALL
+    return _UNIT.format(
+        command=" ".join(map(_quoted, words)), folder=_quoted(str(folder)), network=network
+    )
 
 
 def _quoted(word: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from iluvatar_bench.host.whole_files import whole_file
 from iluvatar_bench.observe.folder import ObservedFolder
 from iluvatar_bench.records import Death, Event, Outcome, Sample, Trial, Way
 from iluvatar_bench.records.frames import Observations, invocations_frame, trials_frame
+from iluvatar_bench.records.node_frames import NODE_COLUMNS, example_row, node_frame
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 from iluvatar_bench.stats import failure_rates
 
@@ -93,15 +95,6 @@ def _counters(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-_ALARM_TEXTS = ("latent", "container", "client", "snapshot", "upper_directory")
-
-
-def _alarms(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["at", *_ALARM_TEXTS])
-    frame["at"] = pd.to_datetime(frame["at"], utc=True, format="ISO8601")
-    return frame
-
-
 Frame = Callable[[list[dict[str, Any]]], pd.DataFrame]
 
 _EPOCH = "1970-01-01T00:00:00+00:00"
@@ -124,7 +117,7 @@ _SEEN: dict[str, tuple[Frame, dict[str, Any]]] = {
     "deaths": (_deaths, _DEATH.as_row()),
     "samples": (_samples, _SAMPLE.as_row()),
     "counters": (_counters, {"run_id": "", "sampled_at": _EPOCH, "container_id": ""}),
-    "alarms": (_alarms, {"at": _EPOCH, **dict.fromkeys(_ALARM_TEXTS, "")}),
+    **{name: (partial(node_frame, name), example_row(name)) for name in NODE_COLUMNS},
 }
 """How the rows of a journal become a frame, and a row that shows the types of its columns."""
 

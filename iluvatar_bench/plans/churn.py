@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival, ArrivalProcess
+from iluvatar_bench.plans.seed import require_seed
 
 MAX_MEMORY_MIB = 1 << 20
 DEFAULT_MEMORY_MIB = 128
@@ -136,6 +137,7 @@ def churn(
     _require_functions(functions, budget_mib)
     if not 1 <= arrivals <= MAX_ARRIVALS:
         raise UsageError(f"arrivals must be between 1 and {MAX_ARRIVALS}, not {arrivals}")
+    require_seed(seed)
     process = process or ArrivalProcess()
     source = random.Random(seed)
     names = [function.name for function in functions]

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.plans.seed import require_seed
 
 MAX_TRIALS = 100_000
 MAX_CONCURRENCY = 512
@@ -76,6 +77,7 @@ def cold_start(
         raise UsageError(f"hold_ms must be a range of times from 0 up, not {shortest}..{longest}")
     if not 0 <= invocations <= MAX_TRIALS:
         raise UsageError(f"invocations must be between 0 and {MAX_TRIALS}, not {invocations}")
+    require_seed(seed)
     random_state = random.Random(seed)
     return ColdStartPlan(
         trials=tuple(

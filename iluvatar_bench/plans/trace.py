@@ -22,6 +22,7 @@ from typing import Literal
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction
+from iluvatar_bench.plans.seed import require_seed
 
 TRACE_COLUMNS = ("func_name", "invoke_time_ms")
 METADATA_COLUMNS = ("func_name", "cold_dur_ms", "warm_dur_ms", "mem_mb")
@@ -129,6 +130,7 @@ def parse_azure(
         )
     if not 1 <= functions <= 1000:
         raise UsageError(f"functions of a trace must be between 1 and 1000, not {functions}")
+    require_seed(seed)
     columns = [str(minute) for minute in range(first_minute, last_minute + 1)]
     counted = (
         [_number(row[column], f"minute {column}", 10**9, name, number) for column in columns]
@@ -206,7 +208,12 @@ def _rows(
         header = [column.strip().removeprefix("\ufeff") for column in next(reader, [])]
         missing = [column for column in columns if column not in header]
         if missing:
-            raise UsageError(f"{name}, line 1: no column {missing[0]!r}")
+            raise UsageError(
+                f"{name}, line 1: no column {missing[0]!r}; the header has {len(header)} columns "
+                f"and ends with {header[-1]!r}"
+                if header
+                else f"{name} is empty"
+            )
         for values in reader:
             if not values:
                 continue

@@ -8,6 +8,7 @@ from iluvatar_bench.profiles.profile import (
     change_profile,
     factor_levels,
     factor_names,
+    named_profile,
     resolve_profile,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "design",
     "factor_levels",
     "factor_names",
+    "named_profile",
     "resolve_profile",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -11,10 +10,11 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
 from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
+from iluvatar_bench.profiles.saved import saved_names, saved_path
 
 SnapshotLevel = Literal[
     "none",
@@ -203,14 +203,12 @@ def require_factor(name: str) -> None:
 
 
 def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
-    """A preset or a profile's file (``.toml``, ``.json``), changed by ``factor=level`` settings.
+    """A preset, a saved profile or a profile's file, changed by ``factor=level`` settings.
 
     Raises:
         UsageError: no such preset, file, factor or level; the message lists those there are.
     """
-    base = _from_file(Path(name)) if names_a_file(name) else PRESETS.get(name)
-    if base is None:
-        raise UsageError(f"no profile {name!r}{_hint(name, PRESETS)}")
+    base = named_profile(name)
     changes: dict[str, Any] = {}
     for setting in settings:
         factor, separator, level = setting.partition("=")
@@ -227,6 +225,15 @@ def resolve_profile(name: str, settings: Iterable[str] = ()) -> Profile:
     return change_profile(base, changes, name=title)
 
 
+def named_profile(name: str) -> Profile:
+    """A preset, a profile's file (``.toml``, ``.json``), or a saved profile by its name.
+
+    Raises:
+        UsageError: none of them; the message lists those there are.
+    """
+    return _named(name, ())
+
+
 def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -> Profile:
     """The profile with other levels of some factors, under a name of its own.
 
@@ -236,30 +243,79 @@ def change_profile(profile: Profile, changes: Mapping[str, Any], *, name: str) -
     return _validated({**profile.model_dump(), **changes, "name": name})
 
 
-def _from_file(path: Path) -> Profile:
+def _named(name: str, below: tuple[Path, ...]) -> Profile:
+    """``below`` are the files that have it as their base, each that of the one before it."""
+    if name in PRESETS:
+        return PRESETS[name]
+    if names_a_file(name):
+        # The base of a file may be a file beside it.
+        path = (below[-1].parent if below else Path()) / Path(name).expanduser()
+    elif name in saved_names():
+        path = saved_path(name)
+    else:
+        raise UsageError(f"no profile {name!r}{_hint(name, (*PRESETS, *saved_names()))}")
+    if path.resolve() in below:
+        raise UsageError(f"{path} is its own base")
+    return _from_file(path, (*below, path.resolve()))
+
+
+def _from_file(path: Path, below: tuple[Path, ...]) -> Profile:
     fields = read_profile(path)
-    for name in fields:
-        if name not in Profile.model_fields:
-            raise UsageError(f"{path}: no factor {name!r}{_hint(name, factor_names())}")
+    base = fields.pop("base", None)
+    if base is not None and not isinstance(base, str):
+        raise UsageError(f"{path}: base is the name of a profile, not {base!r}")
+    inherited = {} if base is None else _named(base, below).factors
     try:
-        return _validated({"name": path.stem, **fields})
+        profile = _validated({**inherited, "name": path.stem, **fields})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+    preset = PRESETS.get(profile.name)
+    if preset is not None and preset != profile:
+        raise UsageError(
+            f"{path}: the name {profile.name} is that of a preset, and this is another profile: "
+            "give it a name of its own (name = ...)"
+        )
+    return profile
 
 
 def _validated(fields: Mapping[str, Any]) -> Profile:
+    """The profile; all that is wrong with its fields is told at once.
+
+    Raises:
+        UsageError: something is.
+    """
     try:
         return Profile.model_validate(fields)
     except ValidationError as error:
-        problem = error.errors()[0]
-        if not problem["loc"]:
-            # Of the profile as a whole: two levels that do not go together.
-            raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
-        raise UsageError(f"factor {problem['loc'][0]}: {problem['msg']}") from error
+        raise UsageError("; ".join(map(_problem, error.errors()))) from error
+
+
+def _problem(found: Any) -> str:
+    """What is wrong with one field, in words, with the levels there are."""
+    if not found["loc"]:
+        # Of the profile as a whole: two levels that do not go together.
+        return str(found["msg"]).removeprefix("Value error, ")
+    name = str(found["loc"][0])
+    if found["type"] == "extra_forbidden":
+        return f"no factor {name!r}{meant(name, factor_names())}"
+    levels = factor_levels(name) if name in factor_names() else ()
+    if found["type"] == "missing":
+        return f"factor {name} is missing: one of {', '.join(levels)}"
+    given = found["input"]
+    if levels:
+        return (
+            f"factor {name} has no level {given!r}{meant(str(given), levels)}: one of "
+            f"{', '.join(levels)}"
+        )
+    if found["type"].endswith("_parsing") or found["type"].endswith("_type"):
+        kind = "whole number" if Profile.model_fields[name].annotation is int else "number"
+        return f"factor {name}: {given!r} is no {'text' if name == 'name' else kind}"
+    for bound, words in (("ge", "at least"), ("le", "at most")):
+        if bound in found.get("ctx", {}):
+            return f"factor {name} must be {words} {found['ctx'][bound]:g}, not {given}"
+    return f"factor {name}: {given!r} will not do: {found['msg']}"
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:
     names = tuple(known)
-    close = difflib.get_close_matches(wrong, names, n=1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"{meant}; there are: {', '.join(names)}"
+    return f"{meant(wrong, names)}; there are: {', '.join(names)}"

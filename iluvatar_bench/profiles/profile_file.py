@@ -39,8 +39,10 @@ def read_profile(path: Path) -> dict[str, Any]:
     return document
 
 
-def write_profile(fields: Mapping[str, Any], path: Path) -> None:
-    """Write the fields of a profile.
+def write_profile(
+    fields: Mapping[str, Any], path: Path, *, notes: Mapping[str, str] | None = None
+) -> None:
+    """Write the fields of a profile; in TOML with a note behind each that has one.
 
     Raises:
         UsageError: the suffix is neither ``.toml`` nor ``.json``.
@@ -48,11 +50,18 @@ def write_profile(fields: Mapping[str, Any], path: Path) -> None:
     """
     _require_suffix(path)
     is_json = path.suffix == ".json"
-    text = json.dumps(dict(fields), indent=2) + "\n" if is_json else tomli_w.dumps(dict(fields))
+    text = json.dumps(dict(fields), indent=2) + "\n" if is_json else _toml(fields, notes or {})
     try:
         path.write_text(text)
     except OSError as error:
         raise UnusablePath(f"cannot write {path}: {error.strerror}") from error
+
+
+def _toml(fields: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    lines = [(name, tomli_w.dumps({name: value}).rstrip("\n")) for name, value in fields.items()]
+    return "".join(
+        f"{line}  # {notes[name]}\n" if name in notes else f"{line}\n" for name, line in lines
+    )
 
 
 def _require_suffix(path: Path) -> None:

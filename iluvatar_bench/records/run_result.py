@@ -45,7 +45,9 @@ class RunResult:
     pool: pd.DataFrame | None = None
     """The keep-alive pool's history (``frames.POOL_COLUMNS``); None where none was kept."""
     seen: Mapping[str, pd.DataFrame] = field(default_factory=lambda: Observations().frames())
-    """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept."""
+    """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept.
+
+    An observation has the tables of ``node_frames.NODE_COLUMNS`` as well."""
 
     @property
     def label(self) -> str:

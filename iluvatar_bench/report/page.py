@@ -12,6 +12,7 @@ from functools import partial
 
 import pandas as pd
 
+from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_parts import arrival_parts
@@ -25,7 +26,15 @@ from iluvatar_bench.report.figures import (
 )
 from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
 from iluvatar_bench.report.page_frame import render_page
-from iluvatar_bench.report.page_parts import Links, Part, Section, Text, figure_part, table_part
+from iluvatar_bench.report.page_parts import (
+    Links,
+    Part,
+    Section,
+    Table,
+    Text,
+    figure_part,
+    table_part,
+)
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
 from iluvatar_bench.report.tables import (
     comparison_table,
@@ -164,7 +173,20 @@ def _examples(runs: Sequence[RunResult]) -> list[Part]:
     return [
         Text("The first failure of each class, and what proves its cause."),
         table_part(examples),
+        Text(
+            "What these classes are, and what mends them (iluvatar-bench classes NAME says more)."
+        ),
+        _meanings(runs),
     ]
+
+
+def _meanings(runs: Sequence[RunResult]) -> Table:
+    came = {str(name) for run in runs for name in run.trials["bug_class"].dropna()}
+    guides = [(str(name), guide) for name, guide in CLASS_GUIDES.items() if str(name) in came]
+    return Table(
+        header=("bug class", "what one sees", "likely causes", "what mends it"),
+        rows=tuple((name, guide.meaning, guide.causes, guide.fix) for name, guide in guides),
+    )
 
 
 def _latencies(runs: Sequence[RunResult]) -> list[Part]:

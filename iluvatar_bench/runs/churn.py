@@ -42,6 +42,7 @@ async def run_churn(
     address: Path | None = None,
     away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
+    witness: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
     stop: Stop | None = None,
@@ -51,7 +52,7 @@ async def run_churn(
     The run's folder has ``arrivals.parquet`` (a row an arrival) and ``pool.parquet`` (the pool's
     history) beside the tables of every run, each with its journal. ``pool_size``
     (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
-    ``away_seconds`` and ``journal_sync_seconds`` are those of a
+    ``away_seconds``, ``journal_sync_seconds`` and ``witness`` are those of a
     :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` and ``on_arrival`` are
     called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
     are dropped, and those being served are finished.
@@ -77,6 +78,7 @@ async def run_churn(
         sample_seconds=sample_seconds,
         away_seconds=away_seconds,
         journal_sync_seconds=journal_sync_seconds,
+        witness=witness,
     )
     names = {source: find_source(source).container_name for source in sources}
     if len(set(names.values())) < len(names):
@@ -99,10 +101,12 @@ async def live_churn(
     on_arrival: Callable[[ArrivalRecord], None] | None,
     stop: Stop | None,
     sessions: Sequence[Mapping[str, Any]] = (),
+    repeats: str | None = None,
 ) -> RunResult:
     """Serve the arrivals of the plan that have not ended yet, by the folder's journals.
 
-    ``sessions`` are those in which the run was cut off before.
+    ``sessions`` are those in which the run was cut off before; ``repeats`` is the id of the run
+    that this one repeats.
     """
     require_limits(plan.budget_mib // min(plan.memory_mib.values()))
     (profile,) = settings.profiles
@@ -134,6 +138,7 @@ async def live_churn(
                 "function": ", ".join(names.values()),
                 "plan": plan.as_json(),
                 "request": request_of(settings),
+                **({} if repeats is None else {"repeats": repeats}),
             },
             on_trial=on_trial,
             stop=stop,

@@ -42,14 +42,15 @@ async def run_cold_start(
     log_collections: bool = False,
     away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
+    witness: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
 
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
-    ``pause_threshold``, ``log_collections``, ``away_seconds`` and ``journal_sync_seconds`` are
-    those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
+    ``pause_threshold``, ``log_collections``, ``away_seconds``, ``journal_sync_seconds`` and
+    ``witness`` are those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
     ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
     flight are finished.
 
@@ -69,6 +70,7 @@ async def run_cold_start(
         sample_seconds=sample_seconds,
         away_seconds=away_seconds,
         journal_sync_seconds=journal_sync_seconds,
+        witness=witness,
     )
     plan = cold_start(
         trials=trials,
@@ -92,10 +94,12 @@ async def live_cold_start(
     on_trial: Callable[[Trial], None] | None,
     stop: Stop | None,
     sessions: Sequence[Mapping[str, Any]] = (),
+    repeats: str | None = None,
 ) -> RunResult:
     """Run the trials of the plan that the folder's journal does not hold yet.
 
-    ``sessions`` are those in which the run was cut off before.
+    ``sessions`` are those in which the run was cut off before; ``repeats`` is the id of the run
+    that this one repeats.
     """
     require_limits(plan.concurrency)
     (source,) = settings.sources
@@ -114,6 +118,7 @@ async def live_cold_start(
                 "plan": plan.as_json(),
                 "pause_threshold": settings.collector.pause_threshold,
                 "request": request_of(settings),
+                **({} if repeats is None else {"repeats": repeats}),
             },
             on_trial=on_trial,
             stop=stop,

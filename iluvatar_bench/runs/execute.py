@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from iluvatar_bench.errors import DiskFull, UnusablePath
-from iluvatar_bench.host.facts import host_facts
+from iluvatar_bench.host.facts import host_facts, started_as
 from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.host_noise import noise_of_run, read_noise
 from iluvatar_bench.host.journal import kept_synced
@@ -18,6 +18,7 @@ from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
+from iluvatar_bench.runs.function_record import function_records
 from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.observations import journaled
 from iluvatar_bench.runs.pool_log import pool_frame
@@ -180,6 +181,8 @@ async def _surroundings(testbed: Testbed) -> dict[str, Any]:
     version = await testbed.node.client.introspection.version()
     return {
         "started_at": datetime.now(UTC).isoformat(),
+        "command": started_as(),
+        "functions": await asyncio.to_thread(function_records, settings, testbed.images),
         "containerd": {"version": version.version, "revision": version.revision},
         "private_daemon": testbed.node.collector is not None,
         "network": network,

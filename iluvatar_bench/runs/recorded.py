@@ -6,9 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.host.whole_files import replace_folder
+from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.host.whole_files import whole_folder
 from iluvatar_bench.runs.result import open_run
+from iluvatar_bench.runs.run_names import RESULTS, named_run, run_folders
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 RECORDED_HOME = DATA / "runs"
@@ -23,11 +24,15 @@ def recorded_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in RECORDED_HOME.glob("*/manifest.json")))
 
 
-def find_run(name: str | Path) -> Path:
-    """The folder of a run: a path, or the name of a recorded run; a path that exists wins.
+def find_run(name: str | Path, *, results: Path = RESULTS) -> Path:
+    """The folder of a run, by what people call it; what comes first in this list wins.
+
+    A path; the name of a recorded run; ``@latest`` or ``@2`` (:func:`named_run`), or the whole or a
+    part of the name of one run in ``results`` or, where none fits there, of a recorded one.
 
     Raises:
-        UsageError: neither of them, or a folder that is no run; the message says what there is.
+        UsageError: none of them, several, or a folder that is no run; the message says what there
+            is.
     """
     path = Path(name)
     if (path / "manifest.json").is_file():
@@ -38,9 +43,15 @@ def find_run(name: str | Path) -> Path:
         inside = sorted(found.parent.name for found in path.glob("*/manifest.json"))
         hint = f"; the runs in it are: {', '.join(inside)}" if inside else ""
         raise UsageError(f"{path} is no run folder: it has no manifest.json{hint}")
+    recorded = [RECORDED_HOME / one for one in recorded_names()]
+    found = named_run(str(name), results=results, recorded=recorded)
+    if found is not None:
+        return found
+    known = [*recorded_names(), *(folder.name for folder in run_folders(results))]
     raise UsageError(
-        f"no run {str(name)!r}: there is no such folder, "
-        f"and the recorded runs are: {', '.join(recorded_names()) or 'none'}"
+        f"no run {str(name)!r}{meant(str(name), known)}: there is no such folder, "
+        f"and the recorded runs are: {', '.join(recorded_names()) or 'none'} "
+        "(iluvatar-bench runs lists all)"
     )
 
 
@@ -104,19 +115,11 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
     target = home / name
     if target.exists() and not replace:
         raise UsageError(f"there is a recorded run {name!r} already: --replace puts this one in")
-    draft = home / f".{name}.new"
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+    with whole_folder(target) as draft:
         for source in [run.folder / "manifest.json", *_tables(run.folder)]:
             shutil.copyfile(source, draft / source.name)
         # It has no journal to fall back on.
         open_run(draft)
-        replace_folder(draft, target)
-    except OSError as error:
-        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

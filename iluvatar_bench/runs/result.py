@@ -6,7 +6,9 @@ from pathlib import Path
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.node_tables import load_node
 from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.store import load_run
@@ -24,7 +26,9 @@ def open_run(folder: Path) -> RunResult:
         check_accounting(trials)
     except ValueError as error:
         raise UsageError(f"the trials in {folder} do not add up: {error}") from error
-    arrived = "arrivals" in manifest.get("plan", {})
+    plan = manifest.get("plan", {})
+    arrived = "arrivals" in plan
+    node = load_node(folder) if plan.get("kind") == OBSERVED else {}
     return RunResult(
         folder,
         manifest,
@@ -33,5 +37,5 @@ def open_run(folder: Path) -> RunResult:
         recorded=True,
         arrivals=load_arrivals(folder) if arrived else None,
         pool=load_pool(folder) if arrived else None,
-        seen=load_observations(folder),
+        seen={**load_observations(folder), **node},
     )

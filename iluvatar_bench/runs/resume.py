@@ -11,21 +11,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.errors import IluvatarBenchError, UsageError
+from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.facts import host_facts
-from iluvatar_bench.plans import ChurnPlan, ColdStartPlan
-from iluvatar_bench.profiles import Profile
+from iluvatar_bench.plans import ColdStartPlan
 from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.execute import session_of
-from iluvatar_bench.runs.request import blueprint_of
+from iluvatar_bench.runs.request import asked_of
 from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.store import RunFolder, read_manifest
-from iluvatar_bench.runs.testbed import TestbedSettings
 from iluvatar_bench.stats.run_comparison import HOST_FACTS
 
 
@@ -48,7 +46,7 @@ async def resume_run(
     manifest = read_manifest(path)
     if manifest.get("status") == RunStatus.FINISHED:
         raise UsageError(f"{path} is finished: there is nothing left to run")
-    settings, plan = _asked(path, manifest)
+    settings, plan = asked_of(path, manifest, "resumed")
     _require_same_host(path, manifest)
     sessions = [*manifest.get("sessions", ()), session_of(manifest)]
     folder = RunFolder(path, session=len(sessions) + 1)
@@ -70,25 +68,6 @@ async def resume_run(
         )
     finally:
         folder.close()
-
-
-def _asked(
-    path: Path, manifest: Mapping[str, Any]
-) -> tuple[TestbedSettings, ColdStartPlan | ChurnPlan]:
-    if "request" not in manifest:
-        raise UsageError(
-            f"{path} cannot be resumed: it is a study, or of a version that did not keep what was "
-            "asked of a run"
-        )
-    plan = manifest["plan"]
-    try:
-        profile = Profile.model_validate(manifest["profile"])
-        kind = ChurnPlan if "arrivals" in plan else ColdStartPlan
-        return blueprint_of(manifest["request"], profile), kind.from_json(plan)
-    except IluvatarBenchError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path} cannot be resumed: its manifest is damaged: {error}") from error
 
 
 def _require_same_host(path: Path, manifest: Mapping[str, Any]) -> None:

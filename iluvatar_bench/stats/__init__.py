@@ -7,6 +7,7 @@ how long                   :func:`latency_quantiles`, :func:`time_to_ready`,
 which is worse             :func:`judge_blocks`, :func:`block_classes` (randomised),
                            :func:`compare_runs` (replicates, or described),
                            :func:`describe_sides`, :func:`rate_difference`
+                           :func:`compare_blocks`, :func:`compare_observed` (blocks of time)
 at any look                :func:`sign_flip_evidence`, :func:`mean_bounds`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
                            :func:`class_effects`, :func:`class_verdicts`,
@@ -17,6 +18,7 @@ how many trials            :func:`trials_to_see_difference`, :func:`trials_to_ex
 =========================  ==================================================================
 """
 
+from iluvatar_bench.stats.block_comparison import compare_blocks
 from iluvatar_bench.stats.block_power import blocks_to_see, visible_difference
 from iluvatar_bench.stats.class_effects import (
     Cause,
@@ -49,6 +51,7 @@ from iluvatar_bench.stats.latency import (
 )
 from iluvatar_bench.stats.mean_bounds import mean_bounds, mean_evidence
 from iluvatar_bench.stats.multiplicity import holm
+from iluvatar_bench.stats.observed_comparison import Blocks, compare_observed
 from iluvatar_bench.stats.paired_blocks import (
     NOT_OK,
     BlockComparison,
@@ -98,6 +101,7 @@ __all__ = [
     "NOT_OK",
     "QUANTILE_COLUMNS",
     "BlockComparison",
+    "Blocks",
     "Cause",
     "ClassVerdict",
     "ClusteredRate",
@@ -125,6 +129,8 @@ __all__ = [
     "class_effects",
     "class_verdicts",
     "clustered_rate",
+    "compare_blocks",
+    "compare_observed",
     "compare_runs",
     "death_rates",
     "deaths_per_hour",

@@ -16,6 +16,7 @@ from iluvatar_bench.studies.root_cause import (
     open_root_cause,
     run_root_cause,
 )
+from iluvatar_bench.studies.sample_node import observe_node, observe_sample_node
 from iluvatar_bench.studies.upstream_12029 import (
     RUNS_A_SNAPSHOTTER,
     report_calls,
@@ -32,6 +33,8 @@ __all__ = [
     "Precision",
     "RootCause",
     "measure_detection",
+    "observe_node",
+    "observe_sample_node",
     "open_ab",
     "open_detection",
     "open_root_cause",

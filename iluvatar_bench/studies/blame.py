@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.bugs import BugClass
-from iluvatar_bench.errors import NothingToBlame, UsageError
+from iluvatar_bench.errors import NothingToBlame, UsageError, meant
 from iluvatar_bench.plans import cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import changed_factors
@@ -276,8 +276,10 @@ def _bug_class(name: str) -> BugClass:
     try:
         return BugClass(name)
     except ValueError as error:
-        known = ", ".join(map(str, BugClass))
-        raise UsageError(f"no bug class {name!r}; there are: {known}") from error
+        known = list(map(str, BugClass))
+        raise UsageError(
+            f"no bug class {name!r}{meant(name, known)}; there are: {', '.join(known)}"
+        ) from error
 
 
 def _prepared(failing: Profile, clean: Profile) -> tuple[Profile, ...]:

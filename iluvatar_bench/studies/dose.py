@@ -27,7 +27,7 @@ import pandas as pd
 
 from iluvatar_bench.bugs import BugClass, Mechanism
 from iluvatar_bench.containerd.daemon.collection_log import Collection, read_collections
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Outcome, Trial
@@ -90,7 +90,10 @@ async def run_doses(
         EnvironmentProblem: the host lacks something.
     """
     if quantity not in QUANTITIES:
-        raise UsageError(f"no quantity {quantity!r}; there are: {', '.join(QUANTITIES)}")
+        raise UsageError(
+            f"no quantity {quantity!r}{meant(quantity, QUANTITIES)}; there are: "
+            f"{', '.join(QUANTITIES)}"
+        )
     if not doses:
         raise UsageError("name at least one dose")
     settings = [_at(profile, quantity, dose, concurrency) for dose in doses]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.worker_logs.log_report import LogReport
-from iluvatar_bench.worker_logs.next_steps import NEXT_STEPS
 from iluvatar_bench.worker_logs.summary import failure_counts
 
 
@@ -63,7 +62,7 @@ def steps(report: LogReport) -> list[str]:
     """For each class that came, most failures first: its meaning, its causes, what to run next."""
     said = []
     for name in failure_counts(report)["bug_class"]:
-        step = NEXT_STEPS[BugClass(name)]
+        step = CLASS_GUIDES[BugClass(name)]
         said += [
             f"{name}: {step.meaning}",
             f"    likely: {step.causes}",
@@ -97,7 +96,7 @@ def as_document(report: LogReport) -> dict[str, Any]:
     counts = failure_counts(report)
     classes = []
     for row in _plain(counts):
-        step = NEXT_STEPS[BugClass(str(row["bug_class"]))]
+        step = CLASS_GUIDES[BugClass(str(row["bug_class"]))]
         classes.append(
             {**row, "meaning": step.meaning, "causes": step.causes, "next": step.command}
         )
@@ -121,24 +120,6 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def require_writable(*paths: Path | None) -> None:
-    """Refuse a file that could not be written, before hours of reading.
-
-    Raises:
-        UnusablePath: its folder does not exist or takes no file, or the path is a folder.
-    """
-    for path in paths:
-        if path is None:
-            continue
-        folder = path.absolute().parent
-        if path.is_dir():
-            raise UnusablePath(f"cannot write {path}: it is a folder")
-        if not folder.is_dir():
-            raise UnusablePath(f"cannot write {path}: there is no folder {folder}")
-        if not os.access(path if path.exists() else folder, os.W_OK):
-            raise UnusablePath(f"cannot write {path}: not allowed")
 
 
 def save_failures(

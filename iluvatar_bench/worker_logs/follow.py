@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from iluvatar_bench.bugs.signatures import Signature
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import NoSuchFile, UnusablePath, UsageError, unreadable
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.lines import MAX_LINE_BYTES, Block
 from iluvatar_bench.worker_logs.problems import Problems
@@ -40,7 +40,7 @@ def follow(
         goes_on: asked between two looks; False ends it.
 
     Raises:
-        UnusablePath: a file cannot be read.
+        NoSuchFile, UnusablePath: a file is not there, or cannot be read.
         UsageError: standard input or a folder was named.
     """
     tails = [_Tail(Path(path), zone, signatures, from_start=from_start) for path in paths]
@@ -110,7 +110,7 @@ class _Tail:
     def _is_rotated(self) -> bool:
         try:
             status = self._status()
-        except UnusablePath:
+        except (NoSuchFile, UnusablePath):
             return False  # Between two files of a rotation.
         return status.st_ino != self._inode or status.st_size < self._file.tell()
 
@@ -118,10 +118,10 @@ class _Tail:
         try:
             return self._path.open("rb")
         except OSError as error:
-            raise UnusablePath(f"cannot read {self._path}: {error.strerror}") from error
+            raise unreadable(self._path, error) from error
 
     def _status(self) -> os.stat_result:
         try:
             return self._path.stat()
         except OSError as error:
-            raise UnusablePath(f"cannot read {self._path}: {error.strerror}") from error
+            raise unreadable(self._path, error) from error

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.failure import LogFailure
@@ -16,6 +14,9 @@ from iluvatar_bench.worker_logs.names import function_of
 from iluvatar_bench.worker_logs.problems import FileFacts
 from iluvatar_bench.worker_logs.samples import Samples
 from iluvatar_bench.worker_logs.shapes import ErrorGroup
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAILURE_COLUMNS = (
     "time",
@@ -109,6 +110,8 @@ def report_of(
     other_errors: int,
 ) -> LogReport:
     """Turn what was gathered into frames."""
+    import pandas as pd
+
     return LogReport(
         failures=_failures(failures),
         samples=_samples(samples),
@@ -162,6 +165,8 @@ def _samples(samples: Samples) -> pd.DataFrame:
 
 
 def _unclassified(groups: Iterable[ErrorGroup]) -> pd.DataFrame:
+    import pandas as pd
+
     rows = [tuple(getattr(group, name) for name in UNCLASSIFIED_COLUMNS) for group in groups]
     frame = pd.DataFrame(rows, columns=list(UNCLASSIFIED_COLUMNS))
     for name in ("first_seen", "last_seen"):
@@ -170,6 +175,8 @@ def _unclassified(groups: Iterable[ErrorGroup]) -> pd.DataFrame:
 
 
 def _activity(seen: Activity) -> pd.DataFrame:
+    import pandas as pd
+
     containers, started, invocations = seen.containers, seen.started, seen.invocations
     rows = [
         (
@@ -189,6 +196,8 @@ def _activity(seen: Activity) -> pd.DataFrame:
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(rows, columns=list(columns))
     frame["time"] = _times(frame["time"])
     return frame
@@ -196,4 +205,6 @@ def _frame(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> pd.DataFrame:
 
 def _times(column: pd.Series[Any]) -> pd.Series[Any]:
     """In nanoseconds, which logs carry; pandas would choose by what happens to be there."""
+    import pandas as pd
+
     return pd.to_datetime(column, utc=True).dt.as_unit("ns")

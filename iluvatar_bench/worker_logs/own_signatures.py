@@ -23,7 +23,7 @@ import pandas as pd
 
 from iluvatar_bench.bugs.signatures import Signature
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import UsageError, unreadable
 from iluvatar_bench.worker_logs.pattern_cost import check_cost
 from iluvatar_bench.worker_logs.required_words import required_literals
 
@@ -37,13 +37,13 @@ def read_signatures(path: Path) -> tuple[Signature, ...]:
     """The signatures of a file, in its order; they are tried before the own table.
 
     Raises:
-        UnusablePath: the file cannot be read.
+        UsageError, UnusablePath: it is not there, or cannot be read.
         UsageError: it is no TOML, or an entry is not what it should be; the message says which.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UnusablePath(f"cannot read {path}: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
     entries = document.get("signature")

@@ -8,9 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, BinaryIO
 
 from iluvatar_bench.bugs.classify import Classification, classify_text, is_calm
 from iluvatar_bench.bugs.signatures import Signature
@@ -33,6 +31,9 @@ from iluvatar_bench.worker_logs.span import TimeSpan
 from iluvatar_bench.worker_logs.split import entry_around
 from iluvatar_bench.worker_logs.times import Clock
 from iluvatar_bench.worker_logs.unwrap import unwrapped
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_JUDGED_BYTES = 64 * 1024
 """Of a longer entry, its head and tail and the words around each place of interest are judged."""

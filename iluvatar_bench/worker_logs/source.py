@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.errors import unreadable
 from iluvatar_bench.worker_logs.lines import Block, whole_lines
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.split import last_boundary
@@ -160,7 +160,7 @@ def open_sources(
     the order in which they were written.
 
     Raises:
-        UnusablePath: a path does not exist or cannot be read.
+        NoSuchFile, UnusablePath: a path does not exist, or cannot be read.
     """
     names: dict[str, str] = {}
     for path in paths:
@@ -183,5 +183,5 @@ def _files(path: Path) -> list[Path]:
             if file.is_file() or not file.exists():
                 file.open("rb").close()
     except OSError as error:
-        raise UnusablePath(f"cannot read {error.filename}: {error.strerror}") from error
+        raise unreadable(error.filename, error) from error
     return files

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from iluvatar_bench.bugs.taxonomy import Certainty
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.stats import rate
 from iluvatar_bench.worker_logs.log_report import LogReport
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Key = Literal["bug_class", "function", "version", "hour"]
 KEYS: tuple[Key, ...] = ("bug_class", "function", "version", "hour")
@@ -48,6 +48,8 @@ def failure_counts(report: LogReport, by: Sequence[Key] = ("bug_class",)) -> pd.
     Raises:
         UsageError: ``by`` is empty, names something twice, or names what there is not.
     """
+    import pandas as pd
+
     if not by or set(by) - set(KEYS) or len(set(by)) < len(by):
         raise UsageError(f"by: one or more of {', '.join(KEYS)}, each once; not {list(by)}")
     failures = _counted(report)
@@ -79,6 +81,8 @@ MOST_INTERVALS = 400
 
 def fitting_interval(report: LogReport) -> str:
     """The shortest usual interval that cuts the span of the failures into at most 200 pieces."""
+    import pandas as pd
+
     times = report.failures["time"].dropna()
     span = times.max() - times.min() if len(times) else pd.Timedelta(0)
     usual = ("1min", "5min", "15min", "1h", "6h", "1D", "7D", "28D")
@@ -96,6 +100,8 @@ def timeline(report: LogReport, *, every: str = AUTO) -> pd.DataFrame:
         UsageError: ``every`` is no length of time above 0, or would make more than
             :data:`MOST_INTERVALS` intervals.
     """
+    import pandas as pd
+
     every = fitting_interval(report) if every == AUTO else every
     _require_length(every)
     timed = report.failures.dropna(subset=["time"])
@@ -113,6 +119,8 @@ def timeline(report: LogReport, *, every: str = AUTO) -> pd.DataFrame:
 
 
 def _require_length(every: str) -> None:
+    import pandas as pd
+
     try:
         long_enough = pd.Timedelta(every) > pd.Timedelta(0)
     except ValueError as error:
@@ -133,12 +141,16 @@ def _rates(
     per_1000 = 1000 * failures / invocations if invocations else math.nan
     if started == 0 or of_containers > containers or (failures and not of_containers):
         return math.nan, math.nan, math.nan, per_1000
+    from iluvatar_bench.stats import rate
+
     found = rate(of_containers, containers)
     return found.estimate, found.low, found.high, per_1000
 
 
 def _counted(report: LogReport) -> pd.DataFrame:
     """One row per failure, or per cell of the overflow, with its count and its times."""
+    import pandas as pd
+
     kept = report.failures
     rows = kept[["bug_class", "function", "version", "time", "last_seen"]].rename(
         columns={"time": "first_seen"}

@@ -73,7 +73,6 @@ class RawWorker:
     image: ImportedImage
     named_snapshot: bool = False
     own_cgroup: bool = False
-    own_pid_namespace: bool = True
     args: tuple[str, ...] = SLEEP
 
     def record(self, container_id: str, **changes: Any) -> ContainerRecord:
@@ -87,9 +86,6 @@ class RawWorker:
             cgroups_path=f"{self.node.cgroup_parent}/{cgroup}",
             cgroup_v2=cgroups.mode() == "v2",
         )
-        if not self.own_pid_namespace:
-            kept = [n for n in spec["linux"]["namespaces"] if n["type"] != "pid"]
-            spec["linux"]["namespaces"] = kept
         fields: dict[str, Any] = {
             "id": container_id,
             "image": self.image.name,

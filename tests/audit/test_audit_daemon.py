@@ -251,7 +251,6 @@ PLANTED = [
     "snapshot_unreferenced",
     "snapshot_orphaned",
     "cgroup_shared",
-    "pid_namespace_not_own",
     "spec_unreadable",
     "image_snapshot_not_held",
     "lease_expired",
@@ -308,8 +307,6 @@ async def _plant(defect: str, node: Node, image: ImportedImage, folder: Path) ->
             shared = replace(worker, own_cgroup=False)
             await shared.create("bad-1")
             await _attempt_create(shared, "bad-2")
-        case "pid_namespace_not_own":
-            await replace(worker, own_pid_namespace=False).create("bad")
         case "spec_unreadable":
             await _create_garbage(node, "bad")
         case "image_snapshot_not_held":
@@ -345,7 +342,7 @@ async def _plant(defect: str, node: Node, image: ImportedImage, folder: Path) ->
             await _stray_mount(node, "bad")
         case "address_unused":
             (folder / "cni" / "net").mkdir(parents=True)
-            (folder / "cni" / "net" / "10.99.0.2").write_text("bad\r\neth0")
+            (folder / "cni" / "net" / "10.99.0.2").write_text("gone-long-ago\r\neth0")
             (folder / "cni" / "net" / "10.99.0.3").write_text("good\r\neth0")
             (folder / "cni" / "net" / "last_reserved_ip.0").write_text("10.99.0.3")
         case "network_namespace_unused":

@@ -168,8 +168,8 @@ def test_the_command_says_it_in_one_line(short_folder: Path) -> None:
         (1, "is no socket", ["audit", "--address", str(short_folder)]),
         (1, "is not there", ["explain", "--live", "x", "--address", str(short_folder / "none")]),
         (2, "no run folder", ["explain", str(short_folder), "1"]),
-        (2, "name either RUN and TRIAL", ["explain", str(short_folder)]),
-        (2, "name either RUN and TRIAL", ["explain", "r", "1", "--live", "x"]),
+        (2, "name either RUN (and TRIAL)", ["explain"]),
+        (2, "name either RUN (and TRIAL)", ["explain", "r", "1", "--live", "x"]),
     ]
     for status, words, arguments in cases:
         done = command(*arguments)

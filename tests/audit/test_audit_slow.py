@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import time
 from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
+from iluvatar_bench.audit import watch_daemon
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage
@@ -102,3 +107,90 @@ async def _becomes_ready(node: Node, container_id: str) -> None:
     finally:
         exited.cancel()
         await asyncio.gather(exited, return_exceptions=True)
+
+
+RECORDS, SNAPSHOTS = 10_000, 5_000
+MOST_SECONDS, MOST_MIB = 5.0, 400
+
+
+async def test_thousands_of_objects_take_seconds_and_megabytes(
+    quiet_node: Node,
+    image: ImportedImage,
+    record_testsuite_property: Callable[[str, object], None],
+) -> None:
+    """10,000 records of 4 KB, half of them with a snapshot; the audit in a process of its own.
+
+    What it takes is its processor time: on a machine that does other things too, the clock tells
+    of those. A watch on the same daemon answers a new container as fast as on an empty one.
+    """
+    client = quiet_node.client
+    worker = RawWorker(node=quiet_node, image=image, named_snapshot=True, own_cgroup=True)
+    empty = await _alarm_seconds(quiet_node, worker, "empty")
+    filling = "x" * 2500
+    numbers = iter(range(RECORDS))
+
+    async def fill() -> None:
+        for number in numbers:
+            id = f"many-{number}"
+            spec = {**worker.record(id).spec, "annotations": {"filling": filling}}
+            if number < SNAPSHOTS:
+                await client.snapshots("overlayfs").prepare(id, parent=image.chain_id)
+            await client.containers.create(
+                worker.record(id, spec=spec, snapshot_key=f"many-{number % SNAPSHOTS}")
+            )
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(fill())
+    assert 4000 < len(json.dumps((await client.containers.get("many-1")).spec)) < 4500
+    measured = [await _own_process(quiet_node) for _ in range(2)]
+    full = await _alarm_seconds(quiet_node, worker, "full")
+    record_testsuite_property("audit_of_thousands", {"audit": measured, "watch": [empty, full]})
+    seconds, mib = min(measured)
+    assert seconds < MOST_SECONDS, measured
+    assert mib < MOST_MIB, measured
+    assert full < 10 * empty + 0.05, (empty, full)
+
+
+async def _own_process(node: Node) -> tuple[float, float]:
+    """The audit's processor time without the start of Python (s), and its most memory (MiB)."""
+    program = (
+        "import asyncio, resource, sys, time\n"
+        "from pathlib import Path\n"
+        "from iluvatar_bench.audit import audit_daemon\n"
+        "begin = time.process_time()\n"
+        "audit = asyncio.run(audit_daemon(Path(sys.argv[1]), namespace=sys.argv[2]))\n"
+        "audit.as_dict()\n"
+        "took = time.process_time() - begin\n"
+        "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "print(took, most, len(audit.state.namespaces[0].records))\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(node.address), node.client.namespace),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    seconds, mib, records = map(float, output.split())
+    assert records >= RECORDS
+    return seconds, mib
+
+
+async def _alarm_seconds(node: Node, worker: RawWorker, name: str) -> float:
+    """The shortest time from a bad record's creation to its alarm, of ten."""
+    bad = replace(worker, named_snapshot=False)
+    seconds = []
+    async with aclosing(watch_daemon(node.address)) as stream:
+        first = asyncio.ensure_future(anext(stream))
+        number = 0
+        while not first.done():
+            await node.client.containers.create(bad.record(f"{name}-early-{number}"))
+            number += 1
+            await asyncio.wait((first,), timeout=0.2)
+        for measured in range(10):
+            id = f"{name}-{measured}"
+            await node.client.containers.create(bad.record(id))
+            begin = time.monotonic()
+            while (await anext(stream)).container_id != id:
+                continue
+            seconds.append(time.monotonic() - begin)
+    return min(seconds)

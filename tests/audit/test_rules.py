@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.audit import Audit, DaemonState, apply_rules, live_container
+from iluvatar_bench.audit import Audit, DaemonState, Severity, apply_rules, live_container
 from iluvatar_bench.audit.clients import client_of, id_pattern
 from iluvatar_bench.audit.read.held import FLAT_LABEL, held_snapshots
 from iluvatar_bench.audit.read.state import (
@@ -36,7 +36,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
     TaskState,
 )
-from iluvatar_bench.host.kernel.shims import Shim
+from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.collector import Collector
 from tests.audit.clients import named
 
@@ -251,30 +251,25 @@ def test_what_comes_and_goes_during_the_reading_accuses_nobody() -> None:
     assert named(audit_of(late)) == {"snapshot_missing": 1}
 
 
-def test_a_pods_containers_share_its_shim_and_kubernetes_keeps_records() -> None:
-    spec = {**record("x").spec, "annotations": {"io.kubernetes.cri.sandbox-id": "pod"}}
+def test_kubernetes_keeps_records_of_what_has_ended() -> None:
     labels = {"io.cri-containerd.kind": "container"}
-    pod, app = (
-        record("pod", spec=spec, labels=labels),
-        record(
-            "app",
-            cgroup="/ns/app",
-            spec={**spec, "linux": record("app").spec["linux"]},
-            labels=labels,
-        ),
-    )
     ended = record("ended", labels=labels)
-    shim = Shim(
-        pid=9, address=Path("/c.sock"), namespace="ns", container_id="pod", bundle=Path("/b")
+    assert named(audit_of(ended, snapshots=snapshot("ended"))) == {}
+    plain = replace(ended, labels={})
+    assert named(audit_of(plain, snapshots=snapshot("ended"))) == {"record_without_task": 1}
+
+
+def test_a_task_whose_shim_does_not_answer() -> None:
+    one = good("one")
+    silent = audit_of(
+        one["records"],
+        snapshots=one["snapshots"],
+        tasks=one["tasks"],
+        silent_tasks=frozenset({"one"}),
     )
-    snapshots = {**snapshot("pod"), **snapshot("app"), **snapshot("ended")}
-    tasks = {**running("pod"), **running("app")}
-    host = HostState(shims=(shim,))
-    pod = replace(pod, spec={**spec, "linux": record("pod").spec["linux"]})
-    assert named(audit_of(pod, app, ended, snapshots=snapshots, tasks=tasks, host=host)) == {}
-    alone = HostState(shims=())
-    lost = audit_of(pod, app, snapshots=snapshots, tasks=tasks, host=alone)
-    assert named(lost)["task_without_shim"] == 2
+    (found,) = silent.findings
+    assert (found.rule.name, found.severity) == ("task_without_shim", Severity.HIGH)
+    assert found.rule.fix.startswith("Make sure")
 
 
 def test_what_could_not_be_looked_at_is_not_judged() -> None:
@@ -395,6 +390,38 @@ def test_habits_follow_the_majority_and_name_the_nearest_preset() -> None:
     assert nothing.clients[0].profile() is None
 
 
+def test_a_level_of_few_is_no_habit_and_a_tie_names_no_preset() -> None:
+    """Docker's records name no snapshot: one of nerdctl's among them says nothing of them."""
+    absolute = {**record("d").spec, "root": {"path": "/var/lib/docker/merged"}}
+    docker = [
+        record(
+            f"d-{n}", spec={**absolute, "linux": record(f"d-{n}").spec["linux"]}, snapshot_key=""
+        )
+        for n in range(9)
+    ]
+    bare = record("d-9", snapshot_key="")
+    (client,) = audit_of(*docker, bare).clients
+    habits = {habit.factor: habit for habit in client.habits}
+    told = habits["snapshot_reference"]
+    assert (told.level, told.seen, told.total, told.enough) == ("none", 1, 10, False)
+    assert (client.preset, client.near) == (None, ("iluvatar-2022-08", "guarded"))
+    profile = client.profile()
+    assert profile is not None
+    assert profile.factors == {**PRESETS["guarded"].factors, "network": "host"}
+    sources = client.sources()
+    assert sources["cgroup"] == "seen 10 of 10"
+    assert sources["snapshot_reference"].startswith("assumed: only 1 of 10 show none")
+    assert sources["kill"].startswith("assumed: no trace")
+
+
+def test_a_finding_names_whose_it_is_and_what_it_stands_for() -> None:
+    mine = record("a", snapshot_key="", labels={"owner": "mine"})
+    audit = audit_of(mine, record("other-17", snapshot_key=""), tasks=running("a"))
+    (found,) = audit.findings
+    assert found.clients == ("ns: mine", "ns: other-*")
+    assert found.as_dict()["meaning"] == "can lose data or a container now"
+
+
 def test_a_table_a_frame_and_a_notebook() -> None:
     audit = audit_of(record("<b>", snapshot_key=""), tasks=running("<b>"))
     assert audit.frame["count"].tolist() == [1]
@@ -420,14 +447,30 @@ def test_a_cgroup_is_the_hosts_whatever_the_containerd_namespace() -> None:
     assert apply_rules(alone).findings == ()
 
 
-def test_docker_keeps_the_layers_of_stopped_containers_on_purpose() -> None:
-    kept = NamespaceState(name="moby", snapshots=snapshot("x"), leases=(lease("x", "x"),))
-    state = replace(audit_of().state, namespaces=(kept,))
-    assert named(apply_rules(state)) == {}
-    elsewhere = replace(state, namespaces=(replace(kept, name="default"),))
-    assert named(apply_rules(elsewhere)) == {"snapshot_orphaned": 1}
-    in_use = replace(kept, name="default", records={"y": record("y", snapshot_key="x")})
-    assert named(apply_rules(replace(state, namespaces=(in_use,)), grace_seconds=1e6)) == {}
+def test_nothing_is_orphaned_where_the_mounts_could_not_be_looked_at() -> None:
+    """The form of the leases of known clients: ``test_right_clients``."""
+    state = {"snapshots": snapshot("x"), "leases": (lease("keeper", "x"),)}
+    looked = HostState(mounted=frozenset())
+    assert named(audit_of(host=looked, **state)) == {"snapshot_orphaned": 1}
+    assert named(audit_of(host=UNSEEN, **state)) == {}
+    mounted = HostState(mounted=frozenset({("ns", SnapshotId("overlayfs", "x"))}))
+    assert named(audit_of(host=mounted, **state)) == {}
+
+
+def test_what_is_in_use_is_said_as_far_as_it_was_seen() -> None:
+    loose = snapshot("loose")
+    for host, words, severity in (
+        (HostState(mounted=frozenset()), "in use right now: 0", Severity.MEDIUM),
+        (UNSEEN, "in use right now: 0 as far as could be seen", Severity.MEDIUM),
+        (
+            HostState(mounted=frozenset({("ns", SnapshotId("overlayfs", "loose"))})),
+            "in use right now: 1",
+            Severity.HIGH,
+        ),
+    ):
+        (found,) = audit_of(snapshots=loose, host=host).findings
+        assert words in found.details[0]
+        assert found.severity is severity
 
 
 _NAMES = st.sampled_from(

@@ -12,11 +12,8 @@ import nbformat
 import pytest
 
 from iluvatar_bench.batch.notebook import NotebookFailed, run_notebook
-from iluvatar_bench.batch.parameters import (
-    NOTEBOOK_HOME,
-    check_parameters,
-    notebook_names,
-)
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.parameters import check_parameters
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.profiles.profile_file import write_profile
@@ -28,6 +25,12 @@ RECORDED = NOTEBOOK_HOME.parent / "data" / "runs"
 def outputs_of(path: Path) -> list[Any]:
     notebook = nbformat.read(path, as_version=4)
     return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+@pytest.fixture
+def no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No containerd, runc or other program is to be found."""
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
 
 
 def test_parameters_are_converted_to_their_declared_types() -> None:
@@ -84,7 +87,9 @@ def test_notebooks_are_stored_without_outputs_and_with_one_parameters_cell(name:
         for name in sorted(path.name for path in RECORDED.iterdir())
     ],
 )
-def test_a_recorded_run_feeds_the_notebook_without_a_daemon(run: str, tmp_path: Path) -> None:
+def test_a_recorded_run_feeds_the_notebook_without_a_daemon(
+    run: str, tmp_path: Path, no_programs: None
+) -> None:
     executed = run_notebook(
         "cold_start",
         {"source": "recorded", "recorded": str(RECORDED / run)},
@@ -127,7 +132,9 @@ def test_values_are_checked_by_their_meaning_and_paths_are_the_callers(
     ]
 
 
-def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(tmp_path: Path) -> None:
+def test_the_monitor_notebook_reads_what_is_recorded_without_a_daemon(
+    tmp_path: Path, no_programs: None
+) -> None:
     executed = run_notebook(
         "monitor",
         {"source": "recorded", "results": str(tmp_path)},
@@ -189,7 +196,7 @@ def notebook_home(folder: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) ->
     folder.mkdir()
     notebook = nbformat.v4.new_notebook(cells=made, metadata={"language_info": {"name": "python"}})
     nbformat.write(notebook, folder / "tiny.ipynb")
-    monkeypatch.setattr("iluvatar_bench.batch.parameters.NOTEBOOK_HOME", folder)
+    monkeypatch.setattr("iluvatar_bench.batch.notebook_files.NOTEBOOK_HOME", folder)
 
 
 def test_an_error_in_a_cell_says_where_the_notebook_is_kept(
@@ -244,7 +251,9 @@ def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -
     assert no_failure == "No failure.\n"
 
 
-def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(tmp_path: Path) -> None:
+def test_the_recorded_churn_runs_feed_their_notebook_without_a_daemon(
+    tmp_path: Path, no_programs: None
+) -> None:
     executed = run_notebook("churn", {"source": "recorded"}, results=tmp_path, progress=False)
     assert executed.run_folders == ()
     outputs = outputs_of(executed.notebook)
@@ -334,32 +343,29 @@ def test_the_parameters_that_notebooks_share_mean_the_same_in_all(name: str) -> 
         assert all(Path(path).is_dir() for path in one)
 
 
-def test_what_a_notebook_wrote_is_told_whole_and_never_written_over(tmp_path: Path) -> None:
-    first, second = (
-        run_notebook("compare", {}, results=tmp_path, progress=False) for _ in range(2)
-    )
-    told = [path for executed in (first, second) for _, path in executed.paths()]
-    assert sorted(told) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    assert len(set(told)) == 10
-    assert first.notebook.parent != second.notebook.parent
-
-
 def test_two_notebooks_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
-    """Started from one folder: Jupyter's own sockets would be the same files there."""
+    """Started from one folder: Jupyter's own sockets would be the same files there.
+
+    Results in one folder, too: each tells all that it wrote, and neither writes over the other's.
+    """
     begun = [
         subprocess.Popen(
-            [*PROGRAM, "notebook", "compare", "--out", str(tmp_path / str(number))],
+            [*PROGRAM, "notebook", "compare", "--out", str(tmp_path / "results")],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
         )
-        for number in range(2)
+        for _ in range(2)
     ]
     ended = [process.communicate(timeout=120) for process in begun]
     assert [process.returncode for process in begun] == [0, 0], ended
     assert [errors for _, errors in ended] == ["", ""]
-    for number in range(2):
-        (kept,) = (tmp_path / str(number)).glob("*/compare.ipynb")
-        assert "guarded 0/40 not ok: described, not judged" in kept.read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+    told = [Path(line.split(": ", 1)[1]) for text, _ in ended for line in text.splitlines()]
+    assert len(set(told)) == len(told) == 10
+    assert sorted(told) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    kept = [path for path in told if path.name == "compare.ipynb"]
+    assert len({path.parent for path in kept}) == 2
+    for path in kept:
+        assert "guarded 0/40 not ok: described, not judged" in path.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]

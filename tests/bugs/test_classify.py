@@ -11,13 +11,14 @@ from re import _parser as regex_parser  # type: ignore[attr-defined]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelled_texts import LabelledText, is_right, labelled_texts
+from labelled_texts import LabelledText, is_right, labelled_texts, public_reports
 
 from iluvatar_bench.bugs.classify import MATCHED_LIMIT, NO_FAILURE, classify_text, is_calm
 from iluvatar_bench.bugs.python_modules import STANDARD_LIBRARY
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Certainty
 from iluvatar_bench.worker_logs import scan
+from iluvatar_bench.worker_logs.prefilter import Prefilter
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 
@@ -380,7 +381,8 @@ def test_the_match_is_kept_and_bounded() -> None:
 
 
 def test_every_signature_is_needed_by_some_text() -> None:
-    texts = [*(text for _, text in CASES), *(t.text for t in labelled_texts())]
+    labelled = (*labelled_texts(), *public_reports())
+    texts = [*(text for _, text in CASES), *(t.text for t in labelled)]
     used = [classify_text(text).signature for text in texts]
     assert [s.pattern.pattern for s in SIGNATURES if s not in used] == []
 
@@ -509,6 +511,23 @@ def test_the_classes_of_2022_are_found(bug_class: BugClass) -> None:
 
 def test_healthy_texts_raise_no_alarm() -> None:
     assert _share([t for t in labelled_texts() if t.is_healthy]) >= 0.97
+
+
+def test_lines_of_public_reports_get_their_class() -> None:
+    texts = public_reports()
+    failures = [t for t in texts if not t.is_healthy]
+    assert _share(failures) >= 0.9
+    noticed = [t for t in failures if classify_text(t.text).bug_class is not None]
+    assert len(noticed) >= 0.98 * len(failures)
+    assert _share([t for t in texts if t.is_healthy]) >= 0.97
+
+
+def test_the_search_for_words_shows_every_line_that_counts() -> None:
+    """What decides whether a line of a file is looked at at all misses none of them."""
+    prefilter = Prefilter()
+    for text in (*labelled_texts(), *public_reports()):
+        if classify_text(text.text).bug_class is not None:
+            assert prefilter.places(f"{text.text}\n".encode()), text.text
 
 
 HANDLER = '  File "/app/handler.py", line 2, in <module>\n    import x\n'

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 import pytest
 
 from iluvatar_bench.clients.check.check_client import check_client
 from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.matrix import Matrix
 from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
+from iluvatar_bench.records.call import Call
 from tests.clients.test_check_collection import lost_before, raw
+from tests.support.threaded_client import THREADS
 
 pytestmark = pytest.mark.daemon
 
@@ -82,13 +87,32 @@ async def test_a_client_that_swallows_errors_is_wrong() -> None:
 
 
 @pytest.mark.slow
-async def test_eight_threads_and_two_namespaces() -> None:
+async def test_eight_threads() -> None:
     """Calls whose order differs are aligned by what they are about."""
-    matrix = await checked(raw("threads"), Fault.COLLECTION)
+    command = ClientCommand(
+        argv=(sys.executable, "-m", "tests.support.threaded_client", "{id}", "{image}"),
+        namespace="check",
+    )
+    found = await check_client(command, faults=(Fault.COLLECTION,))
+    matrix = found.matrix
     assert {position.always for position in matrix.positions} == {True}
-    assert {cell.outcome for cell in matrix.cells} == {ClientOutcome.SAFE}
-    assert len([p for p in matrix.positions if p.call.startswith("Snapshots.Prepare")]) == 8
+    assert matrix.calls == 4 * THREADS
+    collected = outcomes(matrix, Fault.COLLECTION)
+    assert set(collected.values()) == {ClientOutcome.SAFE}
+    assert sum(call.startswith("Snapshots.Prepare") for call in collected) == THREADS
+    recorded = [call for label, call in found.calls if label == "undisturbed-1"]
+    assert most_at_once(recorded) > 1
 
+
+def most_at_once(calls: Sequence[Call]) -> int:
+    """How many calls were under way at the same time."""
+    return max(
+        sum(c.started_ns <= call.started_ns < (c.ended_ns or 0) for c in calls) for call in calls
+    )
+
+
+@pytest.mark.slow
+async def test_two_namespaces() -> None:
     matrix = await checked(raw("two_namespaces"), Fault.COLLECTION)
     # The one in the second namespace, which nothing holds until it is asked for its mounts.
     assert lost_before(matrix) == {"Snapshots.Mounts {id}": True}

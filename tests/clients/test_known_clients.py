@@ -12,7 +12,8 @@ import pytest
 from iluvatar_bench.batch.parameters import check_parameters
 from iluvatar_bench.clients import check_known, find_check, find_known, open_check
 from iluvatar_bench.clients.check.outcome import Fault
-from iluvatar_bench.clients.known.known_clients import KNOWN, UNCHECKED
+from iluvatar_bench.clients.known.dockerd_program import VARIABLE
+from iluvatar_bench.clients.known.known_clients import KNOWN
 from iluvatar_bench.clients.known.recorded_checks import record_check, recorded_check_names
 from iluvatar_bench.clients.known.small_image import write_archive
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
@@ -29,10 +30,25 @@ def test_a_wrong_name_lists_those_there_are() -> None:
         assert name in done.stderr
 
 
-@pytest.mark.parametrize("name", UNCHECKED)
-def test_a_client_that_cannot_be_checked_says_why(name: str) -> None:
-    with pytest.raises(UsageError, match="is not among the known clients: "):
-        find_known(name)
+def test_a_dockerd_without_the_image_store_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "dockerd"))
+    with pytest.raises(UsageError, match="does not say which dockerd it is"):
+        _ = find_known("dockerd").command
+    program = tmp_path / "dockerd"
+    program.write_text("#!/bin/sh\necho 'Docker version 20.10.24+dfsg1, build 297e128'\n")
+    program.chmod(0o755)
+    with pytest.raises(
+        UsageError, match=rf"Docker version 20\.10\..* needs 23 or later.*{VARIABLE}"
+    ):
+        _ = find_known("dockerd").command
+    program.write_text("#!/bin/sh\necho 'Docker version 26.1.5+dfsg1, build 411e817'\n")
+    assert find_known("dockerd").version() == "Docker version 26.1.5+dfsg1, build 411e817"
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match="dockerd is not on this host"):
+        _ = find_known("dockerd").command
 
 
 def test_a_known_client_is_whole() -> None:
@@ -61,8 +77,6 @@ def test_every_known_client_was_recorded_with_its_version_and_date() -> None:
 def test_the_page_has_the_table_of_the_recorded_checks() -> None:
     page = PAGE.read_text()
     assert page == with_table(page), "python -m tools.clients_table"
-    for name in UNCHECKED:
-        assert f"(`{name}`)" in page
 
 
 def test_the_archive_is_an_image_of_its_own(tmp_path: Path) -> None:

@@ -57,7 +57,13 @@ async def test_exit_codes_table_json_and_profile(
         assert (await run(quiet_node, "audit", "--save-profile", str(file))).returncode == 3
         profile = resolve_profile(str(file))
         assert profile.name == "iluvatar-worker-observed"
-        assert profile.factors == PRESETS["iluvatar-2022-07"].factors
+        # What left no trace is assumed to be right.
+        seen = {"snapshot_reference": "none", "cgroup": "shared"}
+        assert profile.factors == {**PRESETS["guarded"].factors, **seen}
+    text = (tmp_path / "mine.toml").read_text()
+    assert 'cgroup = "shared"  # seen 2 of 2\n' in text
+    assert 'kill = "init"  # assumed: no trace of it, as in guarded\n' in text
+    assert "# seen 2 of 2; or lease_short, or lease_pruned: no trace tells" in text
     done = await run(quiet_node, "audit", "--save-profile", str(tmp_path / "x.toml"), "--client=x")
     assert done.returncode == 2
     assert "no such client" in done.stderr
@@ -108,3 +114,78 @@ async def test_a_watch_on_the_terminal_ends_with_ctrl_c(
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
     assert (process.returncode, errors) == (3, b"")
+
+
+async def test_low_findings_alone_are_no_failure_and_all_objects_are_named_on_demand(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    client = quiet_node.client
+    worker = RawWorker(node=quiet_node, image=image, named_snapshot=True, own_cgroup=True)
+    for number in range(5):
+        await client.snapshots("overlayfs").prepare(f"idle-{number}", parent=image.chain_id)
+        await client.containers.create(worker.record(f"idle-{number}"))
+    done = await run(quiet_node, "audit", "--grace", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "LOW" in done.stdout
+    assert "stands for  untidy" in done.stdout
+    assert "client      iluvatar-bench: iluvatar_worker" in done.stdout
+    assert "idle-4" not in done.stdout
+    strict = await run(quiet_node, "audit", "--grace", "0", "--strict", "--all")
+    assert strict.returncode == 3
+    assert "idle-4" in strict.stdout
+
+
+async def test_with_several_clients_the_audit_is_printed_and_a_file_each_is_offered(
+    quiet_node: Node, image: ImportedImage, tmp_path: Path
+) -> None:
+    client = quiet_node.client
+    worker = RawWorker(node=quiet_node, image=image, named_snapshot=True, own_cgroup=True)
+    for id, labels in (("a", {"owner": "one worker"}), ("b", {"owner": "two"})):
+        await client.snapshots("overlayfs").prepare(id, parent=image.chain_id)
+        await client.containers.create(worker.record(id, labels=labels))
+    file = tmp_path / "mine.toml"
+    done = await run(quiet_node, "audit", "--save-profile", str(file))
+    assert done.returncode == 2
+    assert "client one worker in iluvatar-bench: 1 containers" in done.stdout
+    offers = f"--client 'one worker' --save-profile {tmp_path}/mine-one-worker.toml"
+    assert offers in done.stderr
+    assert not file.exists()
+    done = await run(quiet_node, "audit", "--save-profile", str(file), "--client", "two")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"profile of two: {file}; assumed: " in done.stdout
+    done = await run(quiet_node, "audit", "--client", "two")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--save-profile" in done.stderr
+
+
+async def test_addresses_as_containerd_and_ctr_write_them(
+    quiet_node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = str(quiet_node.address)
+    done = await asyncio.to_thread(command, "audit", "--address", f"unix://{address}")
+    assert f"at {address} " in done.stdout
+    monkeypatch.setenv("CONTAINERD_ADDRESS", address)
+    done = await asyncio.to_thread(command, "audit", "--json")
+    assert json.loads(done.stdout)["address"] == address
+    done = await asyncio.to_thread(command, "audit", "--address", f"{address}.ttrpc")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"its clients use {address}" in done.stderr
+
+
+async def test_explain_finds_a_container_by_what_people_call_it(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    client = quiet_node.client
+    worker = RawWorker(node=quiet_node, image=image, named_snapshot=True, own_cgroup=True)
+    for id, labels in (("abc1", {"nerdctl/name": "web"}), ("abd2", {})):
+        await client.snapshots("overlayfs").prepare(id, parent=image.chain_id)
+        await client.containers.create(worker.record(id, labels=labels))
+    for name, found in (("abc", "abc1"), ("web", "abc1"), ("iluvatar-bench/abd", "abd2")):
+        done = await run(quiet_node, "explain", "--live", name)
+        assert done.returncode == 0
+        assert f"Container iluvatar-bench/{found}, now" in done.stdout
+    done = await run(quiet_node, "explain", "--live", "ab")
+    assert done.returncode == 2
+    assert "several containers are called 'ab': iluvatar-bench/abc1, iluvatar-bench/abd2" in (
+        done.stderr
+    )

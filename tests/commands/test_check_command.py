@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from iluvatar_bench.clients.known.recorded_checks import record_check
 from iluvatar_bench.containerd.proxy.call_log import TABLE, read_calls
+from iluvatar_bench.errors import UsageError
 from tests.support.command import PROGRAM, command
 from tests.support.waiting import wait_for
 
@@ -84,6 +87,61 @@ def test_a_check_leaves_a_folder_and_says_by_its_status_what_it_found(tmp_path: 
     assert "refused at 4: wrong" in done.stdout
     assert "refused at 5: wrong" in done.stdout
     assert "can become: silent_startup" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.daemon
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_check_that_is_stopped_keeps_what_it_had_done(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    out = tmp_path / "out"
+    options = ("--known", "ctr-run", "--faults", "collection,delay", "--out", str(out))
+    with subprocess.Popen(
+        [*PROGRAM, "check", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as check:
+        assert check.stderr is not None
+        for line in check.stderr:
+            if re.match(r"collection: [1-9]", line):
+                break
+        check.send_signal(number)
+        printed, errors = check.communicate(timeout=120)
+    assert check.returncode == status, errors
+    assert "stopped: the positions that were tried are kept" in errors
+    positions = pd.read_parquet(out / "positions.parquet")
+    calls = pd.read_parquet(out / TABLE)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["status"] == "stopped"
+    tried = len(positions)
+    assert 1 <= tried < manifest["calls"] + 1
+    assert set(positions["outcome"]) == {"safe"}
+    assert manifest["not_tried"] == {
+        "collection": manifest["calls"] + 1 - tried,
+        "delay": manifest["calls"],
+    }
+    assert set(positions["label"]) | {"undisturbed-1", "undisturbed-2"} == set(calls["run"])
+    assert f"collection: {tried} safe, {manifest['not_tried']['collection']} not tried" in printed
+    with pytest.raises(UsageError, match="was stopped: it is not recorded"):
+        record_check(out, "stopped", home=tmp_path)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+def test_a_check_that_is_stopped_at_its_beginning_says_so(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    script = f"touch {asked}; sleep 60"
+    with subprocess.Popen(
+        [*PROGRAM, "check", "--out", str(tmp_path / "out"), "--", "sh", "-c", script],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as check:
+        wait_for(asked.exists)
+        check.send_signal(signal.SIGINT)
+        _, errors = check.communicate(timeout=120)
+    assert check.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert errors.endswith("stopped: there is nothing to keep\n")
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_a_proxy_that_cannot_be(short_folder: Path) -> None:

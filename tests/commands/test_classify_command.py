@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
-from iluvatar_bench.worker_logs.next_steps import NEXT_STEPS
 from tests.support.command import command
 from tests.support.command_lines import mistakes
 
@@ -25,8 +25,8 @@ def log(tmp_path: Path) -> Path:
 
 
 def test_every_class_has_a_next_step_that_exists() -> None:
-    assert set(NEXT_STEPS) == set(BugClass)
-    for step in NEXT_STEPS.values():
+    assert set(CLASS_GUIDES) == set(BugClass)
+    for step in CLASS_GUIDES.values():
         assert mistakes(step.command) == []
         assert step.meaning
         assert step.causes

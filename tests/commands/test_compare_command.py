@@ -110,3 +110,36 @@ def test_force_compares_and_says_what_does_not_match(tmp_path: Path) -> None:
     done = command("compare", str(tmp_path / "four"), "guarded", "--force")
     assert done.returncode == 0
     assert "note: cpus differs: 4 and 2" in done.stdout
+
+
+def observed(folder: Path, days: list[int]) -> str:
+    """An observation of so many days: of each how many of its 40 containers died."""
+    counts = {"ok": 40 * len(days) - sum(days), "process_died": sum(days)}
+    run = make_run(folder, {"plan": {"kind": "observed"}}, **counts)
+    ends = [outcome for day in days for outcome in ["process_died"] * day + [None] * (40 - day)]
+    trials = run.trials.assign(
+        bug_class=ends,
+        outcome=["ok" if end is None else "failed" for end in ends],
+        mechanism=[None if end is None else "oom" for end in ends],
+        client=["iluvatar_worker" if number % 2 else "docker" for number in range(len(ends))],
+        submitted_at=pd.Timestamp("2026-11-01", tz="UTC")
+        + pd.to_timedelta([number // 40 for number in range(len(ends))], unit="D"),
+    )
+    trials.to_parquet(folder / "trials.parquet", index=False)
+    return str(folder)
+
+
+def test_observations_are_compared_by_days(tmp_path: Path) -> None:
+    before = observed(tmp_path / "before", [8, 10, 9, 11, 8, 9])
+    after = observed(tmp_path / "after", [0, 1, 0, 0, 2, 0])
+    one_bad_day = observed(tmp_path / "one", [0, 0, 0, 0, 0, 38])
+    better = command("compare", before, after, "--client", "iluvatar_worker")
+    assert better.stdout.splitlines()[-1].endswith("is better than baseline guarded")
+    assert "by days (6 beside 6)" in better.stdout
+    # As many failures as over many days would be a proof.
+    assert command("compare", after, one_bad_day, "--fail-if-worse").returncode == 0
+    by_hours = command("compare", before, after, "--blocks", "week")
+    assert (by_hours.returncode, by_hours.stderr) == (2, "error: --blocks week: day or hour\n")
+    nobody = command("compare", before, after, "--client", "podman")
+    assert "its clients: docker, iluvatar_worker" in nobody.stderr
+    assert "is no observation" in command("compare", "guarded", "guarded", "--blocks", "day").stderr

@@ -47,6 +47,11 @@ async def test_import_list_remove_in_a_daemon(quiet_node: Node, tmp_path: Path) 
     assert image_process(tmp_path, "remove", "team/tiny:1", *address).returncode == 0
     assert image_process(tmp_path, "list", *address).stdout.strip() == "no image"
     assert await quiet_node.client.content.digests() == ()
+    # One on disk is given to a daemon by its name.
+    assert image_process(tmp_path, "import", str(archive)).returncode == 0
+    done = image_process(tmp_path, "import", "team/tiny:1", *address)
+    assert done.returncode == 0, done.stderr
+    assert image_process(tmp_path, "list", *address).stdout.split()[0] == "team/tiny:1"
 
 
 def test_mistakes_and_damage_give_one_line(tmp_path: Path) -> None:
@@ -69,7 +74,7 @@ def test_mistakes_and_damage_give_one_line(tmp_path: Path) -> None:
         (1, "do not install: ERROR: Invalid requirement", ["build", str(folder)]),
         (1, f"is for linux/{FOREIGN}; this host", ["import", str(tmp_path / "foreign.tar")]),
         (1, "is cut off or damaged", ["import", str(tmp_path / "cut.tar")]),
-        (1, "No such file", ["import", str(tmp_path / "absent.tar")]),
+        (2, "No such file", ["import", str(tmp_path / "absent.tar")]),
         (2, "no image 'x:1' on disk", ["remove", "x:1"]),
         (2, "no full reference", ["pull", "busybox", "--address", str(tmp_path / "no")]),
         (1, "is not there", ["list", "--address", str(tmp_path / "none.sock")]),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from iluvatar_bench.containerd.daemon.config import DEFAULT_STATE, read_config
 from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.daemon.versions import Release, release
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.host.kernel.processes import command_line, environment
@@ -19,8 +23,71 @@ def arguments(file: Path, *more: str) -> tuple[str, ...]:
 
 
 def test_defaults_where_there_is_no_file(tmp_path: Path) -> None:
-    config = read_config(arguments(tmp_path / "none"))
+    config = read_config(("/usr/bin/containerd",), root=tmp_path)
     assert (config.collector, config.state) == (NATURAL_COLLECTOR, DEFAULT_STATE)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-c", "none.toml"), "none.toml is not there"),
+        (("-c", "config.toml"), "relative to the daemon's working directory"),
+        (("--config={}/imports.toml",), "absent.toml is not there"),
+    ],
+)
+def test_what_cannot_be_known_is_not_taken_for_the_defaults(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "imports.toml").write_text('imports = ["absent.toml"]\n')
+    folder = tmp_path if "none.toml" in options else None
+    with pytest.raises(UnusablePath, match=words):
+        read_config(("containerd", *(o.format(tmp_path) for o in options)), folder=folder)
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize("config", ["top.toml", "{}/top.toml"])
+def test_imports_are_followed_as_the_program_itself_does(tmp_path: Path, config: str) -> None:
+    """The oracle is `containerd config dump` of the version that is here."""
+    section = '[plugins."io.containerd.gc.v1.scheduler"]\n'
+    (tmp_path / "top.toml").write_text(
+        'version = 2\nstate = "/run/x"\n'
+        f'imports = ["beside.toml", "{tmp_path}/conf.d/*.toml"]\n'
+        f"{section}mutation_threshold = 7\ndeletion_threshold = 3\n"
+    )
+    (tmp_path / "beside.toml").write_text(
+        f'version = 2\nimports = ["deep.toml"]\n{section}pause_threshold = 0.3\n'
+    )
+    (tmp_path / "deep.toml").write_text('version = 2\nstate = "/run/deep"\n')
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "b.toml").write_text(f"version = 2\n{section}deletion_threshold = 0\n")
+    (tmp_path / "conf.d" / "a.toml").write_text(f"version = 2\n{section}pause_threshold = 0.4\n")
+    options = ("--config", config.format(tmp_path))
+    dumped = subprocess.run(
+        ["containerd", *options, "config", "dump"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    document = tomllib.loads(dumped.stdout)
+    version = subprocess.run(
+        ["containerd", "--version"], capture_output=True, text=True, check=True
+    )
+    told = read_config(("containerd", *options), release=release(version.stdout), folder=tmp_path)
+    scheduler = document["plugins"]["io.containerd.gc.v1.scheduler"]
+    assert asdict(told.collector) == {name: scheduler[name] for name in asdict(told.collector)}
+    assert str(told.state) == document["state"] == "/run/deep"
+
+
+@pytest.mark.parametrize(("version", "read"), [((2, 1, 9), 100), ((2, 2, 0), 5)])
+def test_drop_ins_are_read_by_the_versions_that_do(
+    tmp_path: Path, version: tuple[int, int, int], read: int
+) -> None:
+    (tmp_path / "etc/containerd/conf.d").mkdir(parents=True)
+    text = '[plugins."io.containerd.gc.v1.scheduler"]\nmutation_threshold = 5\n'
+    (tmp_path / "etc/containerd/conf.d/own.toml").write_text(text)
+    config = read_config(("containerd",), release=Release(*version), root=tmp_path)
+    assert config.collector.mutation_threshold == read
 
 
 @pytest.mark.parametrize("section", ['"io.containerd.gc.v1.scheduler"', "scheduler"])

@@ -29,7 +29,7 @@ from iluvatar_bench.containerd.oci.image_import import blob_path
 from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, stated_platform
 from iluvatar_bench.containerd.oci.pull import export
 from iluvatar_bench.containerd.services.content import DOCUMENT_BYTES
-from iluvatar_bench.errors import ImageError, NotFound
+from iluvatar_bench.errors import ImageError, NoSuchFile, NotFound
 from tests.support.archives import (
     FOREIGN,
     TWO_LAYERS,
@@ -354,9 +354,10 @@ def test_files_that_are_no_archive(content: bytes, words: str, tmp_path: Path) -
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent.tar", tmp_path):
-        with pytest.raises(ImageError, match="cannot unpack"):
-            convert_archive(path, tmp_path / "layout")
+    with pytest.raises(NoSuchFile, match=r"cannot read .*absent\.tar: No such file"):
+        convert_archive(tmp_path / "absent.tar", tmp_path / "layout")
+    with pytest.raises(ImageError, match="is no image archive: it is a folder"):
+        convert_archive(tmp_path, tmp_path / "layout")
 
 
 def _set(name: str, data: bytes) -> Callable[[Files], None]:

@@ -71,8 +71,8 @@ def test_settings_change_single_factors_and_are_named() -> None:
         ("guarded", ["cgruop=own"], r"no factor 'cgruop' \(did you mean cgroup\?\)"),
         ("guarded", ["cgroup=mine"], r"factor cgroup has no level 'mine'.*shared, own"),
         ("guarded", ["cgroup"], "not of the form factor=level"),
-        ("guarded", ["start_delay_ms=soon"], "factor start_delay_ms"),
-        ("guarded", ["start_delay_ms=-1"], "factor start_delay_ms.*greater than or equal to 0"),
+        ("guarded", ["start_delay_ms=soon"], "start_delay_ms: 'soon' is no whole number"),
+        ("guarded", ["start_delay_ms=-1"], "factor start_delay_ms must be at least 0, not -1"),
         ("guarded", ["name=x"], "no factor 'name'"),
     ],
 )

@@ -39,7 +39,7 @@ def test_defaults_and_the_name_come_where_the_file_says_nothing(tmp_path: Path) 
         ("list.json", "[1]", "must be one table of factors and levels"),
         ("typo.toml", 'cgruop = "own"', r"no factor 'cgruop' \(did you mean cgroup\?\)"),
         ("level.toml", 'cgroup = "mine"', r"level\.toml: factor "),
-        ("short.toml", 'cgroup = "own"', "factor snapshot_reference: Field required"),
+        ("short.toml", 'cgroup = "own"', "factor snapshot_reference is missing: one of none, con"),
         ("profile.yaml", "a: 1", r"ends in \.toml or \.json"),
     ],
 )

@@ -17,13 +17,18 @@ from iluvatar_bench.report import (
     DARK,
     LIGHT,
     alt_text,
+    client_rates,
     detection_latencies,
     drawn_in,
+    kills,
     latency_figure,
     plot_arrivals,
+    plot_client_rates,
     plot_differences,
     plot_dose_response,
     plot_effects,
+    plot_kills,
+    plot_left_behind,
     plot_lifecycles,
     plot_memory,
     plot_occupancy,
@@ -66,6 +71,7 @@ DOSES = pd.DataFrame(
 MONITORED = open_run(find_run("monitored"))
 DETECTED = open_detection(find_run("monitored").parents[1] / "tables" / "detection")
 SEEN = MONITORED.seen
+FIELD = open_run(find_run("observed"))
 
 PLOTS: dict[str, Callable[..., Axes]] = {
     "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),
@@ -83,11 +89,14 @@ PLOTS: dict[str, Callable[..., Axes]] = {
     "latency": lambda **k: latency_figure(detection_latencies(DETECTED.deaths), **k),
     "arrivals": lambda **k: plot_arrivals(CHURN.arrivals, **k),
     "start_latency": lambda **k: plot_start_latency(CHURN.arrivals, **k),
+    "client_rates": lambda **k: plot_client_rates(client_rates(FIELD.trials, every="1min"), **k),
+    "kills": lambda **k: plot_kills(kills(FIELD.trials), **k),
+    "left_behind": lambda **k: plot_left_behind(FIELD.seen["health"], **k),
     "occupancy": lambda **k: plot_occupancy(POOL, **k),
     "dose": lambda **k: plot_dose_response(DOSES, unit="pause threshold, share of time", **k),
 }
 
-UNIT = re.compile(r"%|\(count\)|points|, ms|, s$|MiB|share of|order of submits")
+UNIT = re.compile(r"%|\(count\)|points|, ms|, s$|MiB|UTC|share of|order of submits")
 
 
 @pytest.mark.parametrize("name", PLOTS)

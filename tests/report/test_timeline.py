@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from iluvatar_bench import open_run
-from iluvatar_bench.batch.parameters import NOTEBOOK_HOME
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.report import (
     detection_latencies,

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.batch.notebook import run_notebook
-from iluvatar_bench.batch.parameters import NOTEBOOK_HOME
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME
 from iluvatar_bench.report import (
     as_html,
     plot_failures_by_function,

@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from iluvatar_bench.batch.parameters import notebook_names, parameter_types
+from iluvatar_bench.batch.notebook_files import notebook_names
+from iluvatar_bench.batch.parameters import parameter_types
 from iluvatar_bench.commands.app import app
 
 # ./bench itself knows these words and does not hand them on.

@@ -10,80 +10,28 @@ not to.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from iluvatar_bench.clients.known.image_chain import chain_of
+from iluvatar_bench.clients.known.plain_container import PlainContainer
 from iluvatar_bench.containerd.channel import Channel
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.oci.image_import import chain_ids
-from iluvatar_bench.containerd.oci.spec import runtime_spec
-from iluvatar_bench.containerd.values import ContainerRecord, Mount
-from iluvatar_bench.errors import NotFound
-from iluvatar_bench.host.kernel import cgroups
-
-SLEEP = ("python3", "-S", "-E", "-c", "import time; time.sleep(60)")
 
 
-class RawContainer:
-    """One container, by requests that are sent one after the other."""
-
-    def __init__(self, client: Client, container_id: str, chain_id: str, cgroup: str = "") -> None:
-        self.client = client
-        self.id = container_id
-        self.chain_id = chain_id
-        self.cgroup = cgroup or f"/{client.namespace}/{container_id}"
-        self.mounts: tuple[Mount, ...] = ()
-        self.snapshots = client.snapshots("overlayfs")
-
-    async def record(self, *, key: str) -> None:
-        spec = runtime_spec(
-            args=SLEEP,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
-            cwd="/",
-            hostname="c",
-            cgroups_path=self.cgroup,
-            cgroup_v2=cgroups.mode() == "v2",
-        )
-        await self.client.containers.create(
-            ContainerRecord(
-                id=self.id,
-                image="",
-                runtime="io.containerd.runc.v2",
-                spec=spec,
-                snapshotter="overlayfs" if key else "",
-                snapshot_key=key,
-            )
-        )
-
-    async def prepare(self, *, lease: str | None = None) -> None:
-        self.mounts = await self.snapshots.prepare(self.id, parent=self.chain_id, lease=lease)
+class RawContainer(PlainContainer):
+    """A container whose parts are sent one after the other, in several ways."""
 
     async def run(self, *, all_processes: bool = False) -> None:
         tasks = self.client.tasks
-        null = Path("/dev/null")
-        await tasks.create(self.id, rootfs=self.mounts, stdout=null, stderr=null)
-        await tasks.start(self.id)
+        await self.create_task()
+        await self.start()
         await tasks.get(self.id)
         await tasks.kill(self.id, signal=9, all_processes=all_processes)
         await tasks.wait_exit(self.id)
         await tasks.delete(self.id)
-
-    async def remove(self) -> None:
-        tasks = self.client.tasks
-        for call in (
-            lambda: tasks.kill(self.id, signal=9, all_processes=False),
-            lambda: tasks.wait_exit(self.id),
-            lambda: tasks.delete(self.id),
-            lambda: self.snapshots.remove(self.id),
-            lambda: self.client.containers.delete(self.id),
-        ):
-            try:
-                await call()
-            except NotFound:
-                continue
 
     async def end(self) -> None:
         await self.snapshots.remove(self.id)
@@ -123,22 +71,6 @@ async def shared_cgroup(container: RawContainer) -> None:
     await container.end()
 
 
-async def threads(container: RawContainer) -> None:
-    """Eight at a time, whose calls come in another order each time."""
-    ours = [
-        RawContainer(container.client, f"{container.id}-{number}", container.chain_id)
-        for number in range(8)
-    ]
-
-    async def life(one: RawContainer) -> None:
-        await one.record(key=one.id)
-        await one.prepare()
-        await one.snapshots.remove(one.id)
-        await one.client.containers.delete(one.id)
-
-    await asyncio.gather(*map(life, ours))
-
-
 async def two_namespaces(container: RawContainer) -> None:
     """The same key in two namespaces: held in one, by nothing in the other until it is used."""
     other = container.client.under(f"{container.client.namespace}-2")
@@ -176,11 +108,8 @@ async def swallows_errors(container: RawContainer) -> None:
 async def leaves_it_running(container: RawContainer) -> None:
     await container.record(key=container.id)
     await container.prepare()
-    null = Path("/dev/null")
-    await container.client.tasks.create(
-        container.id, rootfs=container.mounts, stdout=null, stderr=null
-    )
-    await container.client.tasks.start(container.id)
+    await container.create_task()
+    await container.start()
 
 
 WAYS: dict[str, Callable[[RawContainer], Awaitable[None]]] = {
@@ -190,20 +119,12 @@ WAYS: dict[str, Callable[[RawContainer], Awaitable[None]]] = {
         record_late,
         forgets_on_error,
         shared_cgroup,
-        threads,
         two_namespaces,
         waits_for_ever,
         swallows_errors,
         leaves_it_running,
     )
 }
-
-
-async def chain_of(client: Client, image: str) -> str:
-    record = next(record for record in await client.images.list() if record.name == image)
-    manifest = json.loads(await client.content.read(record.target.digest))
-    config = json.loads(await client.content.read(manifest["config"]["digest"]))
-    return list(chain_ids(config["rootfs"]["diff_ids"]))[-1]
 
 
 async def main(way: str, container_id: str, image: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from iluvatar_bench.benchmarks.generated_logs import FORMATS, write_log
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import NoSuchFile, UsageError
 from iluvatar_bench.worker_logs import LogReport, read, scan
 from iluvatar_bench.worker_logs.failures import Failures
 
@@ -274,7 +274,7 @@ def test_the_output_of_one_container_is_one_failure(tmp_path: Path) -> None:
 
 
 def test_what_the_caller_did_wrong_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UnusablePath, match="absent"):
+    with pytest.raises(NoSuchFile, match="absent"):
         scan([tmp_path / "absent"])
     with pytest.raises(UsageError, match="Atlantis"):
         scan([SEED], zone="Europe/Atlantis")

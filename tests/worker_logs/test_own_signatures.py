@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import NoSuchFile, UsageError
 from iluvatar_bench.worker_logs import LogReport, scan
 from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_refused_with_the_reason(
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UnusablePath, match="absent"):
+    with pytest.raises(NoSuchFile, match="absent"):
         read_signatures(tmp_path / "absent.toml")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.errors import UnusablePath, UsageError
+from iluvatar_bench.errors import NoSuchFile, UsageError
 from iluvatar_bench.worker_logs import scan
 from iluvatar_bench.worker_logs.follow import follow
 from iluvatar_bench.worker_logs.span import time_of
@@ -83,5 +83,5 @@ def test_what_is_in_the_file_can_be_read_too(tmp_path: Path) -> None:
 def test_only_files_are_followed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="only files"):
         list(follow([tmp_path], goes_on=lambda: False))
-    with pytest.raises(UnusablePath, match="absent"):
+    with pytest.raises(NoSuchFile, match="absent"):
         list(follow([tmp_path / "absent"], goes_on=lambda: False))

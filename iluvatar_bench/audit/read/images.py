@@ -1,4 +1,4 @@
-"""Which committed snapshot is the top layer of which image: what the content store says."""
+"""What images consist of: top layers and documents, as the content store has them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,27 @@ _DEEPEST = 3
 """An index of indexes is as deep as they get."""
 
 
-async def top_snapshots(
-    client: Client, images: Sequence[ImageRecord], content: Mapping[str, Mapping[str, str]]
-) -> dict[str, tuple[str, ...]]:
-    """Image name to the chain IDs of its top layers, one for each platform that is here.
+@dataclass(frozen=True, slots=True)
+class ImageParts:
+    """What an image consists of, as far as it is here.
 
-    Images whose content is elsewhere, incomplete or not understood are left out.
+    ``tops`` are the chain IDs of its top layers, one for each platform, and ``documents`` the
+    digests of its indexes, manifests and configurations.
+    """
+
+    tops: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+
+
+async def image_parts(
+    client: Client, images: Sequence[ImageRecord], content: Mapping[str, Mapping[str, str]]
+) -> dict[str, ImageParts]:
+    """The parts of each image, by name.
+
+    Those whose content is elsewhere, incomplete or not understood have fewer, or none.
     """
     search = _Search(client, content)
-    return {
-        image.name: tuple(dict.fromkeys(await search.tops(image.target.digest))) for image in images
-    }
+    return {image.name: await search.parts(image.target.digest) for image in images}
 
 
 @dataclass(slots=True)
@@ -39,28 +49,32 @@ class _Search:
 
     client: Client
     content: Mapping[str, Mapping[str, str]]
-    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    known: dict[str, ImageParts] = field(default_factory=dict)
 
-    async def tops(self, digest: str, *, depth: int = 0) -> tuple[str, ...]:
-        """The chain IDs below a manifest or an index."""
+    async def parts(self, digest: str, *, depth: int = 0) -> ImageParts:
+        """What is below a manifest or an index."""
         if digest not in self.known:
             # An index that is met again before it is finished names itself, or was found too deep.
-            self.known[digest] = ()
+            self.known[digest] = ImageParts()
             self.known[digest] = await self._read(digest, depth)
         return self.known[digest]
 
-    async def _read(self, digest: str, depth: int) -> tuple[str, ...]:
-        found: dict[str, None] = {}
+    async def _read(self, digest: str, depth: int) -> ImageParts:
+        tops: dict[str, None] = {}
         document = await self._document(ListedDocument, digest)
         if document is None:
-            return ()
+            return ImageParts()
+        documents = {digest: None}
         for entry in document.manifests if depth < _DEEPEST else ():
-            found |= dict.fromkeys(await self.tops(entry.digest, depth=depth + 1))
+            below = await self.parts(entry.digest, depth=depth + 1)
+            tops |= dict.fromkeys(below.tops)
+            documents |= dict.fromkeys(below.documents)
         if document.config is not None:
             config = await self._document(ConfigDocument, document.config.digest)
             if config is not None and config.diff_ids:
-                found[list(chain_ids(config.diff_ids))[-1]] = None
-        return tuple(found)
+                documents[document.config.digest] = None
+                tops[list(chain_ids(config.diff_ids))[-1]] = None
+        return ImageParts(tuple(tops), tuple(documents))
 
     async def _document(self, kind: type[D], digest: str) -> D | None:
         if digest not in self.content:

@@ -15,19 +15,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from iluvatar_bench.audit.read.held import held_snapshots
-from iluvatar_bench.audit.read.host import CONVENTIONAL_PLACES, HostPlaces, read_host
-from iluvatar_bench.audit.read.images import top_snapshots
-from iluvatar_bench.audit.read.state import DaemonState, HeldLease, NamespaceState, SnapshotId
+from iluvatar_bench.audit.address import shims_socket, what_listens
+from iluvatar_bench.audit.read.held import named_snapshots
+from iluvatar_bench.audit.read.host import HostSubject, read_host
+from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces
+from iluvatar_bench.audit.read.images import image_parts
+from iluvatar_bench.audit.read.mount_search import MountSearch
+from iluvatar_bench.audit.read.second_look import still_stray
+from iluvatar_bench.audit.read.state import (
+    DaemonState,
+    HeldLease,
+    HostState,
+    NamespaceState,
+    SnapshotId,
+)
 from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 from iluvatar_bench.containerd.client import Client, connect_unchanged
 from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
+from iluvatar_bench.containerd.daemon.versions import release
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
     LeaseInfo,
+    Mount,
     SnapshotInfo,
     SnapshotKind,
     TaskInfo,
+    TaskState,
 )
 from iluvatar_bench.errors import (
     AnswerLost,
@@ -35,14 +48,13 @@ from iluvatar_bench.errors import (
     DeadlineExceeded,
     NotFound,
     NotImplementedByDaemon,
+    Unreachable,
     UnusablePath,
     UsageError,
 )
 from iluvatar_bench.host.kernel.listener import Listener, listener_at
 from iluvatar_bench.host.kernel.processes import command_line
-
-SYSTEM_SOCKET = Path("/run/containerd/containerd.sock")
-"""Where a containerd listens unless it is told otherwise."""
+from iluvatar_bench.host.kernel.shims import visible_shims
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,9 +74,18 @@ async def open_reader(address: Path, *, seconds: float = CONNECT_SECONDS) -> Asy
         Unreachable: nothing listens there, or nothing that speaks gRPC.
         DeadlineExceeded: the daemon did not answer in time.
     """
+    for_shims = shims_socket(address)
+    if for_shims is not None and address.exists():
+        raise UnusablePath(for_shims)
     try:
         async with connect_unchanged(address, namespace="default", seconds=seconds) as client:
             yield client
+    except Unreachable as error:
+        # Asked only once it has not answered as a containerd: what else may listen there.
+        told = await asyncio.to_thread(what_listens, address)
+        if told is None:
+            raise
+        raise UnusablePath(told) from error
     except (AnswerLost, DaemonFault, NotImplementedByDaemon) as error:
         if error.operation != "Version" or isinstance(error, DeadlineExceeded):
             raise
@@ -91,18 +112,28 @@ async def read_state(
     snapshotters = await _snapshotters(client)
     names = await _chosen(client, namespace)
     clients = [Client(client.channel.under(name)) for name in names]
-    before = [await _read_once(one, snapshotters) for one in clients]
     remarks: list[str] = []
     listener = await asyncio.to_thread(_listener, address)
-    config = _config(listener, remarks)
-    records = [record for part in before for record in part.records.values()]
-    host = await asyncio.to_thread(
-        read_host, address, listener, config, records, places=places, remarks=remarks
+    config = _config(listener, version, remarks)
+    early = {shim.pid for shim in await asyncio.to_thread(visible_shims)}
+    before = [await _read_once(one, snapshotters) for one in clients]
+    subject = HostSubject(
+        address=address,
+        listener=listener,
+        config=config,
+        records=_by_container(names, [part.records for part in before]),
+        tasks=_by_container(names, [part.tasks for part in before]),
     )
+    host = await asyncio.to_thread(read_host, subject, places=places, remarks=remarks)
     namespaces = [
-        await _settled(one, first, await _read_once(one, snapshotters))
+        replace(
+            await _settled(one, first, await _read_once(one, snapshotters, first), host),
+            containerd=release(version),
+        )
         for one, first in zip(clients, before, strict=True)
     ]
+    host = await still_stray(clients, namespaces, host, early=early)
+    host = await asyncio.to_thread(_with_mounted, host, namespaces, remarks)
     return DaemonState(
         address=address,
         version=version,
@@ -113,6 +144,34 @@ async def read_state(
         complete=namespace is None,
         remarks=tuple(remarks),
     )
+
+
+def _by_container(
+    names: Sequence[str], parts: Sequence[Mapping[str, T]]
+) -> dict[tuple[str, str], T]:
+    return {
+        (name, id): one for name, part in zip(names, parts, strict=True) for id, one in part.items()
+    }
+
+
+def _with_mounted(
+    host: HostState, namespaces: Sequence[NamespaceState], remarks: list[str]
+) -> HostState:
+    """With what is mounted of the snapshots that no record names."""
+    if host.root_mounts is None:
+        return host
+    named = {(n.name, id) for n in namespaces for id in named_snapshots(n)}
+    uppers = {(n.name, id): d for n in namespaces for id, d in n.upper_directories.items()}
+    views = {(n.name, id): d for n in namespaces for id, d in n.view_directories.items()}
+    unnamed = {key: directory for key, directory in uppers.items() if key not in named}
+    mounted = MountSearch(unnamed, views).look()
+    if not mounted.complete:
+        remarks.append(
+            "not every process's mounts may be read: whether a snapshot is in use is not known; "
+            "run the audit as root"
+        )
+        return host
+    return replace(host, mounted=mounted.found)
 
 
 async def _snapshotters(client: Client) -> tuple[str, ...]:
@@ -141,15 +200,24 @@ def _listener(address: Path) -> Listener | None:
         return None
 
 
-def _config(listener: Listener | None, remarks: list[str]) -> DaemonConfig | None:
+def _config(listener: Listener | None, version: str, remarks: list[str]) -> DaemonConfig | None:
     arguments = command_line(listener.pid) if listener else ()
-    if not arguments:
+    if listener is None or not arguments:
         remarks.append("the daemon's process is not visible: its settings are not known")
         return None
     try:
-        return read_config(arguments)
+        folder = Path(f"/proc/{listener.pid}/cwd").readlink()
+    except OSError:
+        folder = None
+    try:
+        return read_config(
+            arguments,
+            release=release(version),
+            folder=folder,
+            root=Path(f"/proc/{listener.pid}/root") if folder else Path("/"),
+        )
     except UnusablePath as error:
-        remarks.append(str(error))
+        remarks.append(f"the daemon's settings are not known: {error}")
         return None
 
 
@@ -163,19 +231,24 @@ class _Reading:
     tasks: Mapping[str, TaskInfo]
 
 
-async def _read_once(client: Client, snapshotters: Sequence[str]) -> _Reading:
+async def _read_once(
+    client: Client, snapshotters: Sequence[str], before: _Reading | None = None
+) -> _Reading:
     snapshots = {
         SnapshotId(name, info.name): info
         for name in snapshotters
         for info in await client.snapshots(name).list()
     }
-    leases = await _leases(client)
-    records = {record.id: record for record in await client.containers.list()}
+    leases = await read_leases(client)
+    known = before.records if before is not None else None
+    records = {record.id: record for record in await client.containers.list(known=known)}
     tasks = {task.container_id: task for task in await client.tasks.list()}
     return _Reading(snapshots=snapshots, leases=leases, records=records, tasks=tasks)
 
 
-async def _leases(client: Client) -> tuple[HeldLease, ...]:
+async def read_leases(client: Client) -> tuple[HeldLease, ...]:
+    """The leases of the client's namespace, with what each holds."""
+
     async def look(lease: LeaseInfo) -> HeldLease | None:
         try:
             return HeldLease(info=lease, resources=await client.leases.resources(lease.id))
@@ -187,7 +260,9 @@ async def _leases(client: Client) -> tuple[HeldLease, ...]:
     return tuple(lease for lease in found if lease is not None)
 
 
-async def _settled(client: Client, first: _Reading, second: _Reading) -> NamespaceState:
+async def _settled(
+    client: Client, first: _Reading, second: _Reading, host: HostState
+) -> NamespaceState:
     """What both readings agree on; references count even if only one saw them."""
     stayed = first.records.keys() & second.records.keys()
     passing = [r for x in (first, second) for r in x.records.values() if r.id not in stayed]
@@ -195,6 +270,7 @@ async def _settled(client: Client, first: _Reading, second: _Reading) -> Namespa
     leases = {lease.info.id: lease for lease in (*second.leases, *first.leases)}
     content = await client.content.all_labels()
     images = await client.images.list()
+    parts = await image_parts(client, images, content)
     state = NamespaceState(
         name=client.namespace,
         records={id: record for id, record in second.records.items() if id in stayed},
@@ -205,29 +281,71 @@ async def _settled(client: Client, first: _Reading, second: _Reading) -> Namespa
         passing_snapshots=frozenset(first.snapshots.keys() ^ second.snapshots.keys()),
         images=images,
         content=content,
-        top_snapshots=await top_snapshots(client, images, content),
+        top_snapshots={name: image.tops for name, image in parts.items()},
+        image_documents={name: image.documents for name, image in parts.items()},
     )
-    return replace(state, upper_directories=await _upper_directories(client, state))
+    mounts = await _mounts(client, state)
+    return replace(
+        state,
+        upper_directories={
+            id: directory
+            for id, listed in mounts.items()
+            if (directory := next((m.upper_directory for m in listed if m.upper_directory), None))
+        },
+        view_directories={
+            id: _shown(listed)
+            for id, listed in mounts.items()
+            if state.snapshots[id].kind is SnapshotKind.VIEW and listed
+        },
+        silent_tasks=await _silent_tasks(client, state, host),
+    )
 
 
-async def _upper_directories(client: Client, state: NamespaceState) -> dict[SnapshotId, str]:
-    """Where writes to the active snapshots go that nothing holds: what ties them to a mount."""
-    held = held_snapshots(state, now=datetime.now(UTC))
-    loose = [
+def _shown(mounts: Sequence[Mount]) -> tuple[str, ...]:
+    """What a view shows: a single parent is mounted as it is."""
+    return mounts[0].lower_directories or (mounts[0].source,)
+
+
+async def _mounts(client: Client, state: NamespaceState) -> dict[SnapshotId, tuple[Mount, ...]]:
+    """Of active snapshots and views that no record names, and of those whose task runs."""
+    named = named_snapshots(state)
+    running = {
+        SnapshotId(record.snapshotter, record.snapshot_key)
+        for id in state.tasks
+        if (record := state.records.get(id)) is not None
+    }
+    asked = [id for id in state.active() if id not in named or id in running]
+
+    async def look(snapshot: SnapshotId) -> tuple[Mount, ...]:
+        try:
+            return await client.snapshots(snapshot.snapshotter).mounts(snapshot.name)
+        except NotFound:
+            return ()
+
+    return dict(zip(asked, await _each(look, asked), strict=True))
+
+
+async def _silent_tasks(client: Client, state: NamespaceState, host: HostState) -> frozenset[str]:
+    """Tasks without a shim of their own to be seen, that do not answer for themselves either.
+
+    Their containers may share a shim, or have one whose command line says nothing: a task that
+    answers has one.
+    """
+    served = {shim.container_id for shim in host.shims or () if shim.namespace == state.name}
+    asked = [
         id
-        for id, info in state.snapshots.items()
-        if id not in held and info.kind is SnapshotKind.ACTIVE
+        for id, task in state.tasks.items()
+        if task.state is TaskState.RUNNING and host.shims is not None and id not in served
     ]
 
-    async def look(snapshot: SnapshotId) -> str | None:
+    async def is_silent(id: str) -> bool:
         try:
-            mounts = await client.snapshots(snapshot.snapshotter).mounts(snapshot.name)
-        except NotFound:
-            return None
-        return next((m.upper_directory for m in mounts if m.upper_directory), None)
+            return (await client.tasks.get(id)).state is TaskState.UNKNOWN
+        except (NotFound, DaemonFault, DeadlineExceeded):
+            return True
 
-    uppers = await _each(look, loose)
-    return {id: upper for id, upper in zip(loose, uppers, strict=True) if upper is not None}
+    answers = await _each(is_silent, asked)
+    return frozenset(id for id, silent in zip(asked, answers, strict=True) if silent)
 
 
 async def _each(ask: Callable[[T], Awaitable[R]], subjects: Sequence[T]) -> list[R]:

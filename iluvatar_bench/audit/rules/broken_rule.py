@@ -14,11 +14,23 @@ class Severity(StrEnum):
     """How bad it is. The order is that of reports."""
 
     HIGH = "high"
-    """Containers fail of it, or can at any moment."""
+    """Data or a container can be lost now."""
     MEDIUM = "medium"
-    """It fails once something else happens: a removal, an expiry, another version."""
+    """They can be lost under load, or once something else happens: a removal, an expiry."""
     LOW = "low"
-    """Something is left behind, or cannot be judged."""
+    """Something is untidy, or cannot be judged."""
+
+    @property
+    def meaning(self) -> str:
+        """The same in a few words, for people."""
+        return _MEANING[self]
+
+
+_MEANING = {
+    Severity.HIGH: "can lose data or a container now",
+    Severity.MEDIUM: "can lose them under load, or once something else happens",
+    Severity.LOW: "untidy",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,8 @@ class BrokenRule:
     objects: tuple[str, ...]
     details: tuple[str, ...] = ()
     bug_classes: tuple[BugClass, ...] = ()
+    clients: tuple[str, ...] = ()
+    """Whose these are, ``namespace: client``, where the objects tell."""
 
     @property
     def count(self) -> int:
@@ -68,6 +82,8 @@ class BrokenRule:
         return {
             "rule": self.rule.name,
             "severity": str(self.severity),
+            "meaning": self.severity.meaning,
+            "clients": list(self.clients),
             "count": self.count,
             "objects": list(self.objects),
             "what": self.rule.what,

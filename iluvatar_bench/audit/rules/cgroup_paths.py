@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from iluvatar_bench.audit.read.host import runtime_program
 from iluvatar_bench.audit.read.spec_view import cgroup_is_relative, cgroup_of
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
-from iluvatar_bench.audit.rules.context import Context, NamespaceView
+from iluvatar_bench.audit.rules.cgroup_groups import Member
+from iluvatar_bench.audit.rules.context import Context
 from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.host.kernel.cgroup_names import EXAMPLE_PATH
-
-Member = tuple[NamespaceView, ContainerRecord]
 
 CGROUP_SHARED = Rule(
     name="cgroup_shared",
@@ -71,51 +69,13 @@ def broken_by_cgroups(context: Context) -> list[BrokenRule]:
     ]
 
 
-def sharing(context: Context) -> dict[str, list[Member]]:
-    """The records of each cgroup that several name, whatever their containerd namespace."""
-    return {path: members for path, members in _by_path(context).items() if len(members) > 1}
-
-
-def nested(context: Context) -> dict[str, list[Member]]:
-    """The records of each cgroup that lies below another record's, whatever their namespace."""
-    by_path = _by_path(context)
-    return {
-        path: members
-        for path, members in by_path.items()
-        if not by_path.keys().isdisjoint(_above(path))
-    }
-
-
 def is_of_example(record: ContainerRecord) -> bool:
     """Whether a record's cgroup is that of the example that workers copied, wherever it lies."""
     return (cgroup_of(record) or "").endswith(f"/{EXAMPLE_PATH}")
 
 
-def lies_below(path: str, other: str | None) -> bool:
-    """Whether the first of two cgroups lies below the second."""
-    return other in _above(path)
-
-
-def _above(path: str) -> list[str]:
-    """The cgroups that this one lies in; none where it is a unit of systemd's, and no path."""
-    if not path.startswith("/"):
-        return []
-    parts = path.strip("/").split("/")
-    return ["/".join(("", *parts[:n])) or "/" for n in range(len(parts))] if parts[0] else []
-
-
-def _by_path(context: Context) -> dict[str, list[Member]]:
-    groups: dict[str, list[Member]] = defaultdict(list)
-    for view in context.views:
-        for record in view.state.records.values():
-            cgroup = cgroup_of(record)
-            if cgroup is not None:
-                groups[cgroup].append((view, record))
-    return groups
-
-
 def _shared(context: Context) -> list[BrokenRule]:
-    groups = sharing(context)
+    groups = context.cgroups.shared
     objects, details = [], []
     running_together = False
     for cgroup, members in groups.items():
@@ -126,6 +86,8 @@ def _shared(context: Context) -> list[BrokenRule]:
         details.append(f"{cgroup}{said}: {len(members)} containers, {running} running")
         if any(cgroup_is_relative(record) for _, record in members):
             details.append(f"{cgroup} is relative: it lies below containerd's own cgroup")
+        if all(cgroup_of(record) is None for _, record in members):
+            details.append(f"{cgroup} is what the runtime makes of their id: the specs name none")
     effects, classes = _effects(context, groups)
     return broken_rule(
         CGROUP_SHARED,
@@ -137,12 +99,11 @@ def _shared(context: Context) -> list[BrokenRule]:
 
 
 def _nested(context: Context) -> list[BrokenRule]:
-    groups = nested(context)
-    by_path = _by_path(context)
+    groups = context.cgroups.nested
     objects, details = [], []
     at_risk = False
     for path, members in sorted(groups.items()):
-        upper = [member for above in _above(path) for member in by_path.get(above, ())]
+        upper = context.cgroups.upper[path]
         objects += [view.title(record.id) for view, record in members]
         at_risk |= any(view.running(record.id) for view, record in members) and any(
             view.running(record.id) for view, record in upper
@@ -188,7 +149,9 @@ def _relative(context: Context) -> list[BrokenRule]:
 def _alone(context: Context, is_so: Callable[[ContainerRecord], bool]) -> list[str]:
     """The containers that share no cgroup, of which it is so."""
     told = {
-        view.title(record.id) for members in sharing(context).values() for view, record in members
+        view.title(record.id)
+        for members in context.cgroups.shared.values()
+        for view, record in members
     }
     return [
         name

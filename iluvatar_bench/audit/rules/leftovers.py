@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iluvatar_bench.audit.read.spec_view import namespaces, sandbox_of
+from iluvatar_bench.audit.read.spec_view import namespaces
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView
@@ -34,9 +34,10 @@ RECORD_WITHOUT_TASK = Rule(
 
 TASK_WITHOUT_SHIM = Rule(
     name="task_without_shim",
-    what="tasks that are reported as running, and no shim serves them",
+    what="tasks that are reported as running, and no shim answers for them",
     why="Every request for such a task fails, and its end is never reported.",
-    fix="Call Tasks.Delete and create the container again; find out what ended the shim.",
+    fix="Make sure that it stays silent (`ctr task ps ID` fails as well); then call Tasks.Delete "
+    "and create the container again, and find out what ended the shim.",
     source="https://github.com/containerd/containerd/blob/v1.6.20/runtime/v2/README.md",
     bug_classes=(BugClass.SHIM_LOST,),
 )
@@ -122,53 +123,21 @@ def _told_elsewhere(view: NamespaceView, record: ContainerRecord) -> bool:
 
 
 def _shims(context: Context) -> list[BrokenRule]:
-    shims = context.state.host.shims
-    if shims is None:
-        return []
-    known = context.known_records()
-    names = {view.state.name for view in context.views}
-    sandboxes = _sandboxes(context)
-    stray = [
-        f"{shim.namespace}/{shim.container_id}"
-        for shim in shims
-        if shim.namespace in names
-        and (shim.namespace, shim.container_id) not in known
-        and shim.container_id not in sandboxes
-    ]
-    served = {(shim.namespace, shim.container_id) for shim in shims}
-    served_sandboxes = {shim.container_id for shim in shims} & sandboxes
-    lost = [
-        view.title(id)
-        for view in context.views
-        for id in view.state.tasks
-        if view.running(id)
-        and (view.state.name, id) not in served
-        and _sandbox(view, id) not in served_sandboxes
-    ]
+    stray = [f"{shim.namespace}/{shim.container_id}" for shim in context.state.host.strays]
+    silent = [view.title(id) for view in context.views for id in view.state.silent_tasks]
     return [
         *broken_rule(SHIM_WITHOUT_RECORD, Severity.MEDIUM, stray),
-        *broken_rule(TASK_WITHOUT_SHIM, Severity.HIGH, lost),
+        *broken_rule(TASK_WITHOUT_SHIM, Severity.HIGH, silent),
     ]
-
-
-def _sandboxes(context: Context) -> set[str]:
-    """Pods: their containers share the shim of the pod's sandbox."""
-    found = {_sandbox(view, id) for view in context.views for id in view.state.records}
-    return {id for id in found if id}
-
-
-def _sandbox(view: NamespaceView, container_id: str) -> str:
-    return sandbox_of(view.state.records.get(container_id))
 
 
 def _mounts(context: Context) -> list[BrokenRule]:
     known = context.known_containers()
-    mounts = context.state.host.root_mounts or {}
     # A shim that is still there is the finding; its mount is only what comes of it.
     shims = {(s.namespace, s.container_id) for s in context.state.host.shims or ()}
     objects = [
-        mount.mount_point
-        for container, mount in mounts.items()
+        point
+        for container, point in context.state.host.bundle_mounts.items()
         if container not in known and container not in shims
     ]
     return broken_rule(MOUNT_WITHOUT_CONTAINER, Severity.LOW, objects)
@@ -184,7 +153,7 @@ def _networks(context: Context) -> list[BrokenRule]:
     objects = [
         str(namespace.path)
         for namespace in context.state.host.network_namespaces
-        if not namespace.in_use and str(namespace.path) not in named
+        if namespace.in_use is False and str(namespace.path) not in named
     ]
     return broken_rule(NETWORK_NAMESPACE_UNUSED, Severity.LOW, objects)
 

@@ -7,8 +7,13 @@ from iluvatar_bench.audit.read.spec_view import needs_snapshot
 from iluvatar_bench.audit.read.state import HeldLease, SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
+from iluvatar_bench.audit.rules.keepers import keeper_of_lease
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import SnapshotKind
+
+PRUNED_LABELS = frozenset({"moby/prune.images", "buildkit/lease.temporary"})
+"""Leases with these are deleted by `docker image prune` (moby v28.5.1, daemon/containerd/
+image_prune.go), and by BuildKit as it starts (moby v28.5.1, builder/builder-next/controller.go)."""
 
 SOON_SECONDS = 300.0
 """A lease that ends sooner than this is reported, if something depends on it alone."""
@@ -84,17 +89,24 @@ def broken_by_references(context: Context) -> list[BrokenRule]:
 def held_by_lease_alone(view: NamespaceView) -> dict[str, HeldLease]:
     """The records that name no snapshot, each with a lease that has its own, the longest one.
 
-    An expired lease counts: the record leaned on it. The snapshot is known by its name alone, that
-    of the container.
+    An expired lease counts: the record leaned on it. The snapshot is known by what is mounted; or
+    by its name, that of the container.
     """
-    by_name: dict[str, HeldLease] = {}
+    by_snapshot: dict[SnapshotId, HeldLease] = {}
     for lease in sorted(view.state.leases, key=_lasting):
-        by_name |= {snapshot.name: lease for snapshot in lease.snapshots()}
-    return {
-        record.id: by_name[record.id]
-        for record in view.state.records.values()
-        if needs_snapshot(record) and not list(record_roots(record)) and record.id in by_name
-    }
+        by_snapshot |= dict.fromkeys(lease.snapshots(), lease)
+    by_name = {snapshot.name: lease for snapshot, lease in by_snapshot.items()}
+    found = {}
+    for record in view.state.records.values():
+        if list(record_roots(record)):
+            continue
+        mounted = view.stands_on(record.id)
+        holding = by_snapshot.get(mounted) if mounted else None
+        if holding is None and needs_snapshot(record):
+            holding = by_name.get(record.id)
+        if holding is not None:
+            found[record.id] = holding
+    return found
 
 
 def _lasting(lease: HeldLease) -> tuple[bool, float]:
@@ -130,13 +142,34 @@ def on_unheld_parents(view: NamespaceView) -> set[str]:
 
 def _leased(context: Context) -> list[BrokenRule]:
     """Those whose lease ends within minutes, or has ended, are told there."""
-    objects = [
-        view.title(id)
-        for view in context.views
-        for id, lease in held_by_lease_alone(view).items()
-        if not lease_is_short(lease, view)
-    ]
-    return broken_rule(HELD_BY_LEASE_ALONE, Severity.MEDIUM, objects)
+    objects, details = [], []
+    for view in context.views:
+        for id, lease in held_by_lease_alone(view).items():
+            if lease_is_short(lease, view) or _kept_on_purpose(lease, view):
+                continue
+            objects.append(view.title(id))
+            if view.running(id):
+                details.append(f"{view.title(id)} runs on the lease {lease.info.id}{_end(lease)}")
+    return broken_rule(HELD_BY_LEASE_ALONE, Severity.MEDIUM, objects, details=sorted(details)[:3])
+
+
+def _kept_on_purpose(lease: HeldLease, view: NamespaceView) -> bool:
+    """Whether a known client keeps its layers so for ever: Docker's image store does."""
+    if lease.info.expires_at is not None or _is_pruned(lease):
+        return False
+    return keeper_of_lease(lease, view.state) is not None
+
+
+def _is_pruned(lease: HeldLease) -> bool:
+    return not PRUNED_LABELS.isdisjoint(lease.info.labels)
+
+
+def _end(lease: HeldLease) -> str:
+    """What will end a lease, where its form tells."""
+    if _is_pruned(lease):
+        return ", which its client deletes whenever it starts or prunes"
+    expiry = lease.info.expires_at
+    return f", until {expiry:%Y-%m-%d %H:%M:%S%z}" if expiry else ""
 
 
 def _parents(context: Context) -> list[BrokenRule]:
@@ -147,7 +180,7 @@ def _parents(context: Context) -> list[BrokenRule]:
 def _images(context: Context) -> list[BrokenRule]:
     objects, losing = [], 0
     for view in context.views:
-        by_images = held_by_images(view.state)
+        by_images = held_by_images(view.state, now=view.now)
         for image, tops in view.state.top_snapshots.items():
             unheld = [
                 id

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from iluvatar_bench.audit.read.held import ROOT_LABEL, named_snapshots
+from iluvatar_bench.audit.read.spec_view import needs_snapshot
 from iluvatar_bench.audit.read.state import SnapshotId
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.context import Context, NamespaceView, age_seconds, age_text
+from iluvatar_bench.audit.rules.keepers import keeper_of_lease, keeper_of_root
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.profiles.collector import Collector
 
@@ -62,14 +65,28 @@ UNREFERENCED = Rule(
 
 ORPHANED = Rule(
     name="snapshot_orphaned",
-    what="active snapshots that no container names and nothing mounts, and that no collection "
-    "will remove",
+    what="active snapshots that no container names, that are mounted nowhere, and that no "
+    "collection will remove",
     why="A lease without expiry or a gc.root label keeps them for ever; containerd has no command "
-    "to find such, and the disk fills.",
-    fix="Delete what holds them (Leases.Delete, or Snapshots.Update without the label "
-    "`containerd.io/gc.root`), and give leases the label `containerd.io/gc.expire`.",
+    "to find such, and the disk fills. It may also be what somebody keeps on purpose: data of a "
+    "container that is to be started again.",
+    fix="Ask first whose they are (the lease, its labels and its age are named here): what deletes "
+    "the holder destroys the data at the next collection. If nobody's: Leases.Delete, or "
+    "Snapshots.Update without the label `containerd.io/gc.root`. A client gives its leases the "
+    "label `containerd.io/gc.expire`.",
     source="https://github.com/containerd/containerd/issues/13416 (open)",
     bug_classes=(),
+)
+
+OTHER_MOUNTED = Rule(
+    name="snapshot_other_mounted",
+    what="running containers whose record names another snapshot than the one they stand on",
+    why="The record protects the snapshot that it names. The one that is mounted goes at the next "
+    "collection, or with whatever else holds it, under the running container.",
+    fix="Put the key that Snapshots.Prepare was called with into `snapshot_key` of "
+    "Containers.Create (Containers.Update for one that runs).",
+    source=_GC,
+    bug_classes=(BugClass.MISSING_PACKAGES,),
 )
 
 
@@ -79,6 +96,7 @@ def broken_by_snapshots(context: Context) -> list[BrokenRule]:
         *_not_named(context),
         *_missing(context),
         *_gone(context),
+        *_other_mounted(context),
         *_unreferenced(context),
         *_orphaned(context),
     ]
@@ -86,14 +104,29 @@ def broken_by_snapshots(context: Context) -> list[BrokenRule]:
 
 def _not_named(context: Context) -> list[BrokenRule]:
     objects, at_risk, in_use = [], 0, 0
+    by_root = []
     for view in context.views:
         unnamed = view.unnamed
         objects += [view.title(id) for id in unnamed]
         theirs = {snapshot for snapshot in unnamed.values() if snapshot is not None}
         at_risk += len(theirs)
         in_use += len(theirs & view.in_use)
-    details = [f"the next collection removes {at_risk} of their snapshots, {in_use} of them in use"]
-    return broken_rule(NOT_NAMED, Severity.HIGH, objects, details=[*details, _pace(context)])
+        by_root += [
+            f"{view.title(id)} has {snapshot} as its root by an absolute path, mounted by hand"
+            for id, snapshot in unnamed.items()
+            if not needs_snapshot(view.state.records[id])
+        ]
+    used = f"{in_use} of them in use{_unless_known(context)}"
+    details = [f"the next collection removes {at_risk} of their snapshots, {used}"]
+    return broken_rule(
+        NOT_NAMED, Severity.HIGH, objects, details=[*details, *sorted(by_root)[:3], _pace(context)]
+    )
+
+
+def _unless_known(context: Context) -> str:
+    """What a count of snapshots in use is worth."""
+    known = all(view.mounts_known for view in context.views)
+    return "" if known else " as far as could be seen (not every mount could be looked at)"
 
 
 def _missing(context: Context) -> list[BrokenRule]:
@@ -124,6 +157,21 @@ def _gone(context: Context) -> list[BrokenRule]:
     return broken_rule(GONE, Severity.HIGH, objects, details=details)
 
 
+def _other_mounted(context: Context) -> list[BrokenRule]:
+    objects, details, at_risk = [], [], False
+    for view in context.views:
+        for record in view.state.records.values():
+            snapshot = SnapshotId(record.snapshotter, record.snapshot_key)
+            mounted = view.stands_on(record.id) if view.running(record.id) else None
+            if not record.snapshot_key or mounted is None or mounted == snapshot:
+                continue
+            objects.append(view.title(record.id))
+            details.append(f"{view.title(record.id)} names {snapshot}, and stands on {mounted}")
+            at_risk |= mounted in view.loose
+    severity = Severity.HIGH if at_risk else Severity.MEDIUM
+    return broken_rule(OTHER_MOUNTED, severity, objects, details=sorted(details)[:3])
+
+
 def _unreferenced(context: Context) -> list[BrokenRule]:
     objects: list[str] = []
     ages: list[float] = []
@@ -132,6 +180,7 @@ def _unreferenced(context: Context) -> list[BrokenRule]:
         # Those of records that name none, of leases that have expired and of tasks whose record is
         # gone are told there.
         told = {*view.unnamed.values(), *_of_expired_leases(view), *view.of_stray_tasks()}
+        told |= {view.stands_on(id) for id in view.state.records if view.running(id)}
         for snapshot in view.loose - told:
             objects.append(view.title(snapshot))
             used += snapshot in view.in_use
@@ -139,7 +188,7 @@ def _unreferenced(context: Context) -> list[BrokenRule]:
             if created_at is not None:
                 ages.append(age_seconds(created_at, context.now))
     details = [
-        f"the next collection removes them; in use right now: {used}",
+        f"the next collection removes them; in use right now: {used}{_unless_known(context)}",
         f"the oldest is {age_text(max(ages))} old" if ages else "",
         _pace(context),
     ]
@@ -156,41 +205,62 @@ def _of_expired_leases(view: NamespaceView) -> set[SnapshotId]:
     }
 
 
-_DOCKERS_NAMESPACE = "moby"
-"""Docker deletes the record of a container that has stopped, and keeps its layer by a lease."""
-
-
 def _orphaned(context: Context) -> list[BrokenRule]:
-    objects = []
+    objects: list[str] = []
+    details: list[str] = []
     for view in context.views:
-        if view.state.name == _DOCKERS_NAMESPACE:
+        if not view.mounts_known:
+            # What is not looked at is not judged: it might be mounted.
             continue
-        named = {
-            SnapshotId(record.snapshotter, record.snapshot_key)
-            for record in (*view.state.records.values(), *view.state.passing_records)
-        }
-        for_ever, for_a_time = _leased(view)
-        for snapshot, info in view.state.active().items():
-            kept = snapshot in for_ever or "containerd.io/gc.root" in info.labels
-            # A container whose record names no snapshot has one that goes by its own name.
-            used = snapshot in named | for_a_time or snapshot.name in view.state.records
-            if kept and not used and context.older_than_grace(info.created_at):
+        for snapshot, holder in _kept_for_nobody(view).items():
+            if context.older_than_grace(view.state.snapshots[snapshot].created_at):
                 objects.append(view.title(snapshot))
-    return broken_rule(ORPHANED, Severity.LOW, objects)
+                details.append(f"{view.title(snapshot)}: {holder}")
+    return broken_rule(ORPHANED, Severity.LOW, objects, details=sorted(details)[:3])
 
 
-def _leased(view: NamespaceView) -> tuple[set[SnapshotId], set[SnapshotId]]:
-    """What leases without expiry hold, and what the others hold.
+def _kept_for_nobody(view: NamespaceView) -> dict[SnapshotId, str]:
+    """Kept for ever, in no use, and of no known client's form; each with what keeps it."""
+    named = named_snapshots(view.state)
+    mounted = {id for name, id in view.host.mounted or () if name == view.state.name}
+    for_a_time = {
+        snapshot
+        for lease in view.state.leases
+        if lease.info.expires_at is not None and not lease.expired(view.now)
+        for snapshot in lease.snapshots()
+    }
+    needed, active = named | for_a_time | mounted, view.state.active()
+    # A container whose record names no snapshot has one that goes by its own name.
+    return {
+        snapshot: holder
+        for snapshot, holder in _lasting_holders(view).items()
+        if snapshot not in needed and snapshot.name not in view.state.records and snapshot in active
+    }
 
-    Flat leases are left out: they are how BuildKit keeps its cache.
-    """
-    for_ever: set[SnapshotId] = set()
-    for_a_time: set[SnapshotId] = set()
+
+def _lasting_holders(view: NamespaceView) -> dict[SnapshotId, str]:
+    """What keeps an active snapshot for ever, in words; not those that a known client keeps."""
+    found: dict[SnapshotId, str] = {}
+    known: set[SnapshotId] = set()
     for lease in view.state.leases:
-        if lease.expired(view.now) or "containerd.io/gc.flat" in lease.info.labels:
+        if lease.info.expires_at is not None:
             continue
-        (for_a_time if lease.info.expires_at else for_ever).update(lease.snapshots())
-    return for_ever, for_a_time
+        if keeper_of_lease(lease, view.state) is not None:
+            known.update(lease.snapshots())
+            continue
+        made = lease.info.created_at
+        age = f", {age_text(age_seconds(made, view.now))} old" if made else ""
+        labels = f", labels {', '.join(sorted(lease.info.labels))}" if lease.info.labels else ""
+        for snapshot in lease.snapshots():
+            found[snapshot] = f"kept by the lease {lease.info.id}{age}{labels}"
+    for snapshot, info in view.state.active().items():
+        keeper = keeper_of_root(snapshot, info.labels)
+        if keeper is not None:
+            found[snapshot] = (
+                f"kept by its label {ROOT_LABEL}; whose it may be: {keeper.name}, which keeps "
+                f"{keeper.keeps}; to make sure: {keeper.ask}"
+            )
+    return {snapshot: holder for snapshot, holder in found.items() if snapshot not in known}
 
 
 def _pace(context: Context) -> str:

@@ -18,7 +18,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        rf"\b{_NAMES}\.service: (?:Main process exited, code=(?:killed|dumped|exited, status=[1-9])"
+        rf"\b{_NAMES}\.service: (?:Main process exited, code=(?:killed|dumped"
+        rf"|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly"
         r"|A process of this unit has been killed|Watchdog timeout)"
         r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b"
@@ -38,7 +39,7 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         rf"cannot access containerd socket {Q}"
-        r"|failed to connect to all addresses|Cannot connect to (?:the Docker daemon|Podman)"
+        r"|[Ff]ailed to connect to all addresses|Cannot connect to (?:the Docker daemon|Podman)"
         r"|rootless containerd not running|the [Dd]ocker daemon is not running"
         r"|connect to the [Dd]ocker (?:daemon|API)(?: socket)? "
         r"|trying to connect: (?:dial unix )?[^\s\"]{0,100}containerd\.sock",
@@ -47,15 +48,17 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
-        r"[Ee]rror while dialing|\bdial unix |failed to dial ",
+        r"[Ee]rror while dialing|\b(?:dial|read|write) unix |[Ff]ailed to dial ",
         "clients in Go",
         "grpc-go internal/transport; go net/dial.go",
-        near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s|buildkitd)\.sock\b",
+        near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s"
+        r"|buildkitd)(?:\.raw)?\.sock\b",
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         r"container runtime is down|[Cc]ontainer runtime sanity check failed"
-        r"|validate (?:CRI v1 )?(?:service connection|runtime API)|container runtime is not running"
+        r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
+        r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
         r"|list pod sandbox)[^\n]{0,200}code = Unavailable"
         r"|code = Unavailable desc = error reading from server: EOF",

@@ -56,7 +56,7 @@ LANGUAGES = (
     wording(
         BugClass.MISSING_PACKAGES,
         r"PackageNotFoundError: |DistributionNotFound: |LookupError: unknown encoding: "
-        r"|init_fs_encoding: failed to get the Python codec|ZoneInfoNotFoundError"
+        r"|init_fs_encoding: [Ff]ailed to get the Python codec|ZoneInfoNotFoundError"
         r"|Could not find platform (?:in)?dependent libraries|TemplateNotFound: "
         r"|Could not find a suitable TLS CA certificate bundle",
         "Python 3.7-3.14",
@@ -66,7 +66,8 @@ LANGUAGES = (
     wording(
         BugClass.MISSING_PACKAGES,
         r"Cannot find module ['\"\\]{1,8}(?:file:/|\.{0,2}/|[A-Z]:)"
-        r"|\bENOENT: no such file or directory, |\benoent Could not read |Module not found \"file:",
+        r"|\bENOENT: no such file or directory, |\benoent Could not read "
+        r"|Module not found \"file:",
         "Node 8-24, Deno, npm",
         "node lib/internal/modules/cjs/loader.js, lib/internal/fs/utils.js",
     ),
@@ -106,7 +107,7 @@ LANGUAGES = (
         BugClass.MISSING_PACKAGES,
         r"cannot load such file -- |\(LoadError\)|in locally installed gems|Gem(?:::MissingSpec"
         r"|::LoadError|NotFound)|Could not find gem '|Could not locate Gemfile"
-        r"|bundler: (?:command not found|failed to load command)|` ?was not loaded"
+        r"|bundler: (?:command not found|[Ff]ailed to load command)|` ?was not loaded"
         r"|' were not loaded"
         r"|' was not loaded",
         "Ruby 2.5-3.4, RubyGems, Bundler",
@@ -141,7 +142,7 @@ LANGUAGES = (
         r"|(?:panic|FATAL|fatal|error)\b[^\n]{0,40}: (?:open|stat"
         r"|lstat) [^\s:]{1,300}+: no such file"
         r"|Os \{ code: 2, kind: NotFound|unknown time zone |\(2: No such file or directory\)"
-        r"|x509: failed to load system roots",
+        r"|x509: [Ff]ailed to load system roots",
         "Go 1.18-1.25, Rust, nginx",
         "go plugin/plugin_dlopen.go, os/error.go; rust library/std/src/io; nginx ngx_files",
     ),
@@ -169,7 +170,10 @@ PROGRAMS = (
         r"(?:stat [^\s:]{1,300}+: no such file or directory|executable file not found)"
         r"|(?<!fork/)\bexec:? /[^\s:]{1,300}+: no such file or directory"
         r"|exec user process caused:? \\{0,7}+\"?no such file or directory"
-        r"|failed to load /[^\s:]{1,300}+: no such file or directory",
+        r"|[Ff]ailed to load /[^\s:]{1,300}+: no such file or directory"
+        r"|No such file or directory - [Ff]ailed to exec"
+        r"|[Cc]ontainer command (?:'[^'\n]{1,100}' )?not found or does not exist"
+        r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
         "runc 1.0-1.5, runsc, containerd 1.4-2.3",
         "go os/exec (lp_unix.go); runc libcontainer/standard_init_linux.go; containerd/nerdctl#236",
     ),

@@ -17,7 +17,7 @@ WORDINGS = (
         r"no IP addresses available in (?:range|network)|[Nn]o IP addresses available"
         r"|[Nn]o available IPv[46] addresses"
         r"|duplicate allocation is not allowed|[Rr]equested (?:ip )?(?:address|IP) \S{1,60}+ is "
-        r"already|failed to (?:assign|allocate|request)[^\n]{0,40} (?:IP|IPv[46]|ip) ?address"
+        r"already|[Ff]ailed to (?:assign|allocate|request)[^\n]{0,40} (?:IP|IPv[46]|ip) ?address"
         r"|IPAM error|IP pool exhausted|IPAM allocation|non-overlapping IPv[46] address pool"
         r"|overlaps with other one on this address space|already has an IP address different from",
         "CNI host-local 0.6-1.x, netavark, libnetwork, Calico, AWS VPC CNI",
@@ -25,33 +25,34 @@ WORDINGS = (
     ),
     wording(
         BugClass.NETWORK,
-        r"failed to (?:set ?up|destroy) network for (?:sandbox|task|container)"
-        r"|failed to set up sandbox container [^\n]{1,100} network"
-        r"|NetworkPlugin(?:NotReady)?\b|failed to call cni\.(?:Setup|Remove|Del)"
+        r"[Ff]ailed to (?:set ?up|destroy) network for (?:sandbox|task|container)"
+        r"|[Ff]ailed to set up sandbox container [^\n]{1,100} network"
+        r"|NetworkPlugin(?:NotReady)?\b|[Ff]ailed to call cni\.(?:Setup|Remove|Del)"
         r"|cni plugin not initialized|[Nn]etwork plugin is not ready|network is not ready: "
         rf"|plugin type={Q}[^\"\n]{{1,60}}+\" (?:name=\S{{1,80}}+ )?failed \("
         r"(?:add|ADD|delete|DEL|check|CHECK|gc|status)\)"
-        rf"|failed to find plugin {Q}|needs CNI plugin {Q}",
+        rf"|[Ff]ailed to find plugin {Q}|needs CNI plugin {Q}",
         "containerd CRI 1.4-2.3, kubelet (dockershim too), nerdctl 0.x-2.x",
         "containerd pkg/cri/server/sandbox_run.go; containerd/nerdctl#1318, #2718, #236",
     ),
     wording(
         BugClass.NETWORK,
-        r"incompatible CNI versions|does not support config version|CNI network|CNI failed to "
+        r"incompatible CNI versions|does not support config version|CNI network|CNI [Ff]ailed to "
         r"|cni config load failed|no networks? (?:conf|config)\w{0,8}+ found in "
-        r"|container veth name provided|failed to (?:create|add|delete|make)[^\n]{0,60} "
+        r"|container veth name provided|[Ff]ailed to (?:create|add|delete|make)[^\n]{0,60} "
         r"(?:veth|bridge|netns|network namespace|[Cc][Nn][Ii] network)"
-        r"|from network: |removing (?:pod|CNI network)|failed to delete network"
-        r"|failed to create network|Error adding pod [^\n]{1,200} to (?:CNI )?network",
+        r"|from network: |removing (?:pod|CNI network)|[Ff]ailed to delete network"
+        r"|[Ff]ailed to create network|Error adding pod [^\n]{1,200} to (?:CNI )?network",
         "CNI 0.3-1.1, faasd, CRI-O, podman",
         "containernetworking/cni libcni/api.go, pkg/version; openfaas/faasd pkg/cninetwork",
     ),
     wording(
         BugClass.NETWORK,
-        r"[Pp]rogramming external connectivity|port is already allocated|failed to bind host port"
+        r"[Pp]rogramming external connectivity|port is already allocated"
+        r"|[Ff]ailed to bind host port"
         r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns|slirp4netns"
         r"|[Pp]asta failed|[Pp]asta: failed|External interface not usable"
-        r"|setting up Pasta|failed to set up container networking"
+        r"|setting up Pasta|[Ff]ailed to set up container networking"
         r"|No chain/target/match by that name",
         "dockerd 20-29, podman 3-5, nerdctl",
         "moby libnetwork; containers/netavark src/firewall; rootless-containers/rootlesskit",
@@ -68,7 +69,7 @@ WORDINGS = (
         BugClass.NETWORK,
         r"Error response from daemon: [Aa]ddress already in use"
         r"|\bendpoint [^\n]{1,120} already exists in network|daemon: network \S{1,100}+ not found"
-        r"|[Ee]rror initializing network controller|failed to (?:start|register)[^\n]{0,60}"
+        r"|[Ee]rror initializing network controller|[Ff]ailed to (?:start|register)[^\n]{0,60}"
         r"(?:bridge\"? driver|network controller)|could not attach to network"
         r"|network sandbox [^\n]{0,80}(?:fail|not found)",
         "dockerd 20-29",

@@ -58,7 +58,8 @@ DEATHS = (
         r"|[Cc]ontainer \S{1,80}+ is not running|[Nn]o running task found"
         r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
         r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
-        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state",
+        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state"
+        r"|container is not created or running|container process not found",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
         "containerd pkg/process/init_state.go; moby daemon/exec.go; kubernetes pkg/kubelet",
     ),
@@ -80,8 +81,9 @@ DEATHS = (
     wording(
         BugClass.PROCESS_DIED,
         r"of signal 15 - using the force|State 'stop-sigterm' timed out\. Killing"
-        r"|did not (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of (?:signal"
-        r"|SIGTERM)",
+        r"|stopping timed out\. (?:Killing|Terminating)"
+        r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
+        r"(?:signal|SIGTERM|kill)",
         "dockerd, systemd",
         "moby daemon/stop.go; systemd src/core/service.c",
         "killed after its grace period",
@@ -101,7 +103,7 @@ ENDS_WITH_WORDS = (
     wording(
         BugClass.STARTUP_ERROR,
         rf"Traceback \(most recent call last\)|{B}(?:SyntaxError|IndentationError): "
-        r"|Worker failed to boot|Failed to find attribute '|Connection in use: \("
+        r"|Worker [Ff]ailed to boot|Failed to find attribute '|Connection in use: \("
         r"|Error loading ASGI app|Application startup failed",
         "Python 3.3-3.14, gunicorn 20-23, uvicorn",
         "python Lib/traceback.py; gunicorn gunicorn/arbiter.py, gunicorn/sock.py",
@@ -178,7 +180,8 @@ SHAPES = (
     wording(
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
-        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim",
+        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim"
+        r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)",
         "any orchestrator",
         "the shape of a start that nothing was heard of",
         certainty=Certainty.LIKELY,
@@ -206,9 +209,13 @@ UNCAUGHT = (
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
+)
+
+EXIT_STATUS = (
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit",
+        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
+        r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
         "any supervisor",
         "ended by itself with an error; whether it was ready by then is not in the text",
         certainty=Certainty.POSSIBLE,
@@ -241,6 +248,7 @@ SILENT = (
         "Fn, OpenWhisk, Knative",
         "fnproject/fn api/models/error.go; apache/openwhisk common/scala Messages.scala; "
         "knative/serving pkg/reconciler/revision; fnproject/fn#1333; apache/openwhisk#3203",
+        told_calmly=True,
     ),
     wording(
         BugClass.SILENT_STARTUP,
@@ -249,9 +257,9 @@ SILENT = (
         r"|start language worker process|language worker restart retry count"
         r"|initialized language workers|StartWorkerProcessAsync"
         r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
-        r"|failed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
+        r"|[Ff]ailed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
         r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
-        r"|failed to bind to \$PORT within|[Ww]ithin the allocated timeout",
+        r"|[Ff]ailed to bind to \$PORT within|[Ww]ithin the allocated timeout",
         "nuclio, Azure Functions and App Service, Cloud Run, AWS Lambda, Heroku",
         "nuclio pkg/platform/local; Azure/azure-functions-host#5233; nuclio/nuclio#1816",
     ),
@@ -270,7 +278,8 @@ SILENT = (
         r"|within the timeout",
         "Fission, OpenFaaS, faasd, nuclio, OpenLambda, Tekton, AWS App Runner",
         "the shape of a readiness deadline: whom, ready or started, and a time that ran out",
-        near=r"to be(?:come)? (?:ready|healthy|up|running)|to (?:start|come up|get ready)\b"
+        near=r"to be(?:come)? (?:ready|healthy|up|running)|(?<!ailed )to (?:start|come up"
+        r"|get ready)\b"
         r"|\bnever became|\bnot (?:become |be |get )?(?:ready|healthy|started)|\breadiness\b"
         r"|\bready\b|\bhealthy\b|did not (?:appear|come up)|create deployment",
         certainty=Certainty.LIKELY,
@@ -280,8 +289,8 @@ SILENT = (
         BugClass.SILENT_STARTUP,
         r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
         r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
-        r"|has timed out progressing|is unhealthy\b|min_healthy_time|failed to specialize pod"
-        r"|failed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
+        r"|has timed out progressing|is unhealthy\b|min_healthy_time|[Ff]ailed to specialize pod"
+        r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
         r"|waiting for available replicas",
         "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",
         "kubernetes pkg/kubelet/prober; apache/openwhisk Messages.scala",
@@ -296,7 +305,7 @@ AFTERMATH = (
     wording(
         BugClass.PROCESS_DIED,
         r"Task for container was missing when it was attempted to be (?:killed|delete)"
-        r"|unable to find task",
+        r"|[Uu]nable to find task",
         "Iluvatar worker, 2022 to today; faasd",
         "COS-IN/iluvatar-faas containermanager.rs, containerd/containerd.rs",
         "also what is met after a start that timed out: that came first",
@@ -339,7 +348,8 @@ UNANSWERED = (
         BugClass.INVOKE_FAILED,
         r"[Uu]pstream (?:HTTP )?request(?: error)?|upstream prematurely closed"
         r"|connecting to upstream"
-        r"|reading response header from upstream|Can't reach service for: |reverse proxying request"
+        r"|reading response header from upstream|Can't reach service for: "
+        r"|reverse proxying request"
         r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
         r"|error sending request to function",

@@ -18,11 +18,11 @@ REMOVALS = (
     ),
     wording(
         BugClass.REMOVAL_FAILED,
-        r"failed to remove (?:root filesystem|container|sandbox|cgroup|paths)"
-        r"|[Ff]ailed to [Rr]emove paths|unable to (?:destroy container"
+        r"[Ff]ailed to remove (?:root filesystem|container|sandbox|cgroup|paths)"
+        r"|[Ff]ailed to [Rr]emove paths|[Uu]nable to (?:destroy container"
         r"|remove (?:container's )?cgroup"
         r"|remove filesystem)|cannot (?:remove|delete) (?:the )?(?:container|cgroup|pod|a )"
-        r"|failed to (?:unmount|umount|delete|clean ?up) (?:rootfs|target|task|shim|container"
+        r"|[Ff]ailed to (?:unmount|umount|delete|clean ?up) (?:rootfs|target|task|shim|container"
         r"|cgroup"
         r"|sandbox|bundle|dead shim)|RemoveContainer for [^\n]{1,120} failed"
         r"|RemovePodSandbox [^\n]{1,120} failed|task must be stopped before deletion"
@@ -68,14 +68,15 @@ CGROUPS = (
         r"|(?:unable to|cannot) start unit |systemd error: |no cgroup mount found"
         r"|cgroup mountpoint does not exist|expected cgroupsPath to be of format"
         r"|cannot set up cgroup|configuring cgroup|top level QOS containers"
-        r"|cgroups exist and are correctly applied|root container \[[^\]\n]{1,60}+\] doesn't exist",
+        r"|cgroups exist and are correctly applied"
+        r"|root container \[[^\]\n]{1,60}+\] doesn't exist",
         "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
         "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
         "google/gvisor#8111, #13301",
     ),
     wording(
         BugClass.CGROUP_SETUP,
-        r"setting cgroup config|failed to (?:create|apply|join|set ?up|write)[^\n]{0,60} cgroup"
+        r"setting cgroup config|[Ff]ailed to (?:create|apply|join|set ?up|write)[^\n]{0,60} cgroup"
         r"|libcgroups?::[^\n]{1,60}(?:failed|error)|open cgroups? file",
         "runc 1.0-1.5, crun, youki, conmon, systemd",
         "runc libcontainer/cgroups/file.go; youki crates/libcgroups; conmon src/cgroup.c",
@@ -90,7 +91,7 @@ CGROUPS = (
     ),
     wording(
         BugClass.CGROUP_SETUP,
-        r"unable to apply cgroup configuration|applying cgroup configuration",
+        r"[Uu]nable to apply cgroup configuration|applying cgroup configuration",
         "runc 1.0-1.5",
         "runc libcontainer/process_linux.go",
         certainty=Certainty.LIKELY,
@@ -118,7 +119,7 @@ RUNTIMES = (
     ),
     wording(
         BugClass.CREATE_REJECTED,
-        r"failed to reserve (?:container|sandbox) name|(?:error )?reserving (?:ctr|pod) name"
+        r"[Ff]ailed to reserve (?:container|sandbox) name|(?:error )?reserving (?:ctr|pod) name"
         r"|container name [^\n]{1,120} is already in use|name is reserved for"
         r"|container with (?:given ID already|id) exists",
         "containerd CRI 1.4-2.3, CRI-O, docker, podman, runc",
@@ -150,7 +151,7 @@ SHIMS = (
     ),
     wording(
         BugClass.SHIM_LOST,
-        r"failed to (?:start|load|connect to|kill) (?:the )?shim|connecting to shim: dial"
+        r"[Ff]ailed to (?:start|load|connect to|kill) (?:the )?shim|connecting to shim: dial"
         rf"|exec: {Q}(?:[^\s\"]{{0,200}}/)?containerd-shim[\w-]{{0,40}}+\\{{0,7}}+\":"
         r"|dial(?:ing)? (?:unix )?[^\s\"]{0,200}(?:containerd-shim|/run/containerd/s/)"
         r"|cleaning up after shim dead|shim exited unexpectedly"

@@ -50,7 +50,7 @@ WORDINGS = (
     wording(
         BugClass.PIDS_LIMIT,
         r"fork rejected by pids controller|can't start new thread"
-        r"|unable to create (?:new )?native thread|failed to create new OS thread"
+        r"|[Uu]nable to create (?:new )?native thread|[Ff]ailed to create new OS thread"
         r"|spawn \S{1,100} EAGAIN|may need to increase max user processes",
         "linux pids controller; Python, JVM, Go, libuv",
         "linux kernel/cgroup/pids.c, kernel/fork.c; go runtime/os_linux.go",
@@ -91,7 +91,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.SECURITY_DENIED,
-        r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b"
+        r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b|relabel failed"
+        r"|error setting label on"
         r"|container has runAsNonRoot and image"
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
         r"|after relocation: Permission denied"

@@ -18,14 +18,14 @@ SNAPSHOTTERS = (
         rf"|snapshotter {Q}?\S{{1,60}} (?:is )?(?:not (?:available|running|supported)|unavailable)"
         r"|snapshotter cannot be enabled|error initializing graphdriver"
         r"|driver not supported: (?:overlay|devicemapper|btrfs|zfs|aufs|vfs|fuse)"
-        r"|(?:no|unknown) snapshotter |failed to (?:get|load|find) snapshotter"
-        r"|device mapper pool \S{1,60} not found|failed to initialize a thin-pool",
+        r"|(?:no|unknown) snapshotter |[Ff]ailed to (?:get|load|find) snapshotter"
+        r"|device mapper pool \S{1,60} not found|[Ff]ailed to initialize a thin-pool",
         "containerd 1.4-2.3, k3s, dockerd",
         "containerd snapshots/proxy, services/snapshots; k3s pkg/agent/containerd",
     ),
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
-        r"failed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\" "
+        r"[Ff]ailed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\" "
         r"error=\\{0,7}+\"(?!devmapper not configured)",
         "containerd 1.4-2.3",
         "containerd server/server.go",
@@ -51,7 +51,7 @@ SNAPSHOTTERS = (
 SNAPSHOTS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"failed to mount rootfs component|mount source: |creating overlay mount to ",
+        r"[Ff]ailed to mount rootfs component|mount source: |creating overlay mount to ",
         "containerd 1.4-2.3, dockerd 20-29, podman 3-5, CRI-O",
         "linux fs/namespace.c (EINVAL, ENODEV, EPERM); moby daemon/graphdriver/overlay2/overlay.go",
         "the directories are there, the kernel does not want to mount them so",
@@ -62,7 +62,7 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"failed to mount rootfs component"
+        r"[Ff]ailed to mount rootfs component"
         rf"|mount source: {Q}[^\"\\]{{1,200}}+\\{{0,7}}+\", target: {Q}[^\"\\]{{1,300}}/rootfs",
         "containerd 1.4-2.3; goes on with `&{type source [options]}` or `: mount source: ...`",
         "containerd runtime/v2/runc/container.go; gitpod-io/gitpod#4787; containerd/nerdbox#1",
@@ -70,16 +70,16 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.IMAGE,
-        r"failed to extract layer|mount callback failed on [^\n]{1,200}"
+        r"[Ff]ailed to extract layer|mount callback failed on [^\n]{1,200}"
         r"(?:archive/tar|unexpected EOF|invalid|gzip|zstd|failed to)"
-        r"|[Ff]ailed to unpack image|failed to register layer|processing tar file"
+        r"|[Ff]ailed to unpack image|[Ff]ailed to register layer|processing tar file"
         r"|mismatched image rootfs and manifest layers|adding layer with blob",
         "containerd 1.4-2.3, dockerd, podman",
         "containerd rootfs/apply.go, diff/apply; moby layer/layer_store.go; containers/storage",
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"failed to mount [^\s:]{0,200}containerd-mount\d{1,20}"
+        r"[Ff]ailed to mount [^\s:]{0,200}containerd-mount\d{1,20}"
         r"|mount callback failed on [^\s:]{0,200}containerd-mount\d{1,20}",
         "containerd 1.4-2.3, mounts made in the client",
         "containerd mount/temp.go; containerd/containerd#11849; pdtpartners/nix-snapshotter#101",
@@ -96,7 +96,8 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"/(?:overlay2|overlay|aufs|fuse-overlayfs)/|creating overlay mount to ",
+        r"/(?:overlay2|overlay|aufs|fuse-overlayfs)/|creating overlay mount to "
+        r"|/(?:buildkit|containerd)-mount\d",
         "dockerd 20-29, podman 3-5, CRI-O",
         "moby daemon/graphdriver/overlay2; containers/storage drivers/overlay/overlay.go",
         "the same loss under Docker's and podman's folders",
@@ -110,8 +111,8 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"overlayfs: (?:failed to resolve|missing|workdir and upperdir must|unrecognized)"
-        r"|failed to prepare remote snapshot|failed to rename[^\n]{0,200}/snapshots/new-",
+        r"overlayfs: (?:[Ff]ailed to resolve|missing|workdir and upperdir must|unrecognized)"
+        r"|[Ff]ailed to prepare remote snapshot|[Ff]ailed to rename[^\n]{0,200}/snapshots/new-",
         "linux 4.x-6.x, stargz, nydus, erofs snapshotters",
         "linux fs/overlayfs/params.c; containerd/stargz-snapshotter snapshot/snapshot.go",
         certainty=Certainty.LIKELY,
@@ -119,7 +120,7 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"failed to mount (?:snapshot|overlay|erofs)",
+        r"[Ff]ailed to mount (?:snapshot|overlay|erofs)",
         "stargz, nydus, erofs snapshotters",
         "containerd/stargz-snapshotter snapshot/snapshot.go; containerd mount/mount_linux.go",
         certainty=Certainty.LIKELY,
@@ -128,7 +129,7 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_NOT_FOUND,
-        rf"{B}snapshot (?:\S{{1,300}}+ )?(?:does not exist|(?:was )?not found)"
+        rf"{B}snapshot (?:\S{{1,300}}+ ){{0,2}}(?:does not exist|(?:was )?not found)"
         r"|already active mount",
         "containerd 1.4-2.3, Docker 29's image store",
         "containerd metadata/snapshot.go, snapshots/storage/bolt.go; containerd/containerd#751",
@@ -137,7 +138,7 @@ SNAPSHOTS = (
         BugClass.SNAPSHOT_NOT_FOUND,
         rf"missing parent {Q}[^\"\s]{{1,300}}+\" (?:bucket|of snapshot)"
         r"|(?:rw|read-write) layer (?:lease|snapshot)[^\n]{0,80}not (?:found|exist)"
-        r"|lease does not exist|failed to get rw layer"
+        r"|lease does not exist|[Ff]ailed to get rw layer"
         rf"|\blease {Q}[^\"\s]{{1,200}}+\": (?:lease does not exist|not found)",
         "containerd 1.4-2.3, Docker 29, BuildKit",
         "containerd snapshots/storage/bolt.go, metadata/leases.go; moby daemon/containerd; "
@@ -167,15 +168,15 @@ SNAPSHOTS = (
 IMAGES = (
     wording(
         BugClass.IMAGE,
-        r"failed to stat parent: stat [^\s:]{1,300}/snapshots/\d{1,12}/fs",
+        r"[Ff]ailed to stat parent: stat [^\s:]{1,300}/snapshots/\d{1,12}/fs",
         "containerd 1.2-2.3",
         "containerd snapshots/overlay/overlay.go; containerd/containerd#3369; rancher/rke2#4961",
         "the metadata still names a layer of the image whose directory is gone",
     ),
     wording(
         BugClass.IMAGE,
-        r"failed to pull (?:and unpack )?image|[Ff]ailed to pull (?:the )?image"
-        r"|failed to resolve (?:reference|image|source metadata)"
+        r"[Ff]ailed to pull (?:and unpack )?image|[Ff]ailed to pull (?:the )?image"
+        r"|[Ff]ailed to resolve (?:reference|image|source metadata)"
         r"|\bErrImage(?:Pull|NeverPull)\b|\bImagePullBackOff\b|\bInvalidImageName\b"
         rf"|\bimage {Q}[^\"\\\n]{{1,300}}+\\{{0,7}}+\": not found|invalid reference format"
         r"|PullImage [^\n]{1,200} failed|error pulling image|initializing source docker://"
@@ -187,7 +188,8 @@ IMAGES = (
         BugClass.IMAGE,
         r"manifest unknown|pull access denied for|No such image: "
         r"|: image not known|\bGet \\{0,7}\"https?://[^\s\"/]{1,200}/v2/|toomanyrequests: "
-        r"|pull rate limit|no such image|manifest for \S{1,200}+ not found|Error parsing image name"
+        r"|pull rate limit|no such image|manifest for \S{1,200}+ not found"
+        r"|Error parsing image name"
         r"|does not have a compatible (?:image|manifest)|unsupported manifest media type",
         "docker 20-29, podman 3-5, registries",
         "distribution registry/api/errcode; moby daemon/images; containers/image",

@@ -16,6 +16,7 @@ from iluvatar_bench.bugs.signatures import (
     processes,
     refusals,
     resources,
+    sentence_shapes,
     storage,
     wrappings,
 )
@@ -44,6 +45,10 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.SHAPES,
     *wrappings.WORDINGS,
+    *sentence_shapes.SHAPES,
     *processes.UNCAUGHT,
+    *sentence_shapes.CREATES,
+    *processes.EXIT_STATUS,
+    *sentence_shapes.CALLS,
 )
 """The one table. Earlier entries win."""

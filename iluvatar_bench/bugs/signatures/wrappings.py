@@ -6,7 +6,8 @@ from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _WHAT = (
-    r"[\w \"'-]{0,40}?(?:[Cc]ontainer|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker|[Aa]ction)"
+    r"[\w \"'-]{0,40}?(?:[Cc]ontainer(?!d)|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker"
+    r"|[Aa]ction)"
 )
 _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an already){_WHAT}"
 
@@ -29,16 +30,17 @@ WORDINGS = (
     wording(
         BugClass.CREATE_REJECTED,
         r"\b(?:runc|crun|youki|runsc) (?:create|run) failed|OCI runtime create failed"
-        r"|failed to create shim(?: task)?: |failed to create (?:containerd )?(?:task|container"
+        r"|[Ff]ailed to create shim(?: task)?: |[Ff]ailed to create (?:containerd )?(?:task"
+        r"|container"
         r"|VM)\b"
         r"|[Ff]ailed to create container: |starting container process caused"
-        r"|unable to start container|Create task failed with|read from the init process"
-        r"|Containerd failed to create container"
+        r"|[Uu]nable to start container|Create task failed with|read from the init process"
+        r"|Containerd [Ff]ailed to create container"
         r"|: OCI (?:runtime |permission |command )?(?:not found|error|denied|permission)"
         r"|OCI runtime attempted|container create failed|[Cc]ontainer creation error"
         r"|(?:can't|cannot) create (?:sandbox|gofer)|starting (?:sub-)?container\b"
         r"|error in executing command: |Failed to create pod sandbox|conmon bytes "
-        r"|failed to launch (?:qemu|cloud-hypervisor|firecracker)",
+        r"|[Ff]ailed to launch (?:qemu|cloud-hypervisor|firecracker)",
         "containerd 1.4-2.3, runc 1.0-1.5, crun, runsc, youki, kata, kubelet, docker, podman, "
         "conmon, CRI-O, the Iluvatar worker",
         "containerd pkg/process/init.go; runc libcontainer/container_linux.go; crun container.c",

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 
 import grpc
 
+from iluvatar_bench.clients.check import pod_calls
 from iluvatar_bench.clients.check.client_command import kill_group
 from iluvatar_bench.clients.check.client_run import ClientRun
-from iluvatar_bench.clients.check.made import Made, Thing
+from iluvatar_bench.clients.check.made import Made
 from iluvatar_bench.clients.check.needs import Needs
 from iluvatar_bench.clients.check.outcome import Fault
 from iluvatar_bench.clients.check.positions import CallKey, CallNames, Order
 from iluvatar_bench.clients.check.presence import live_tasks, missing, tasks
+from iluvatar_bench.clients.stored import Stored
 from iluvatar_bench.containerd.proxy.hook import PassingCall, Refusal
 from iluvatar_bench.containerd.proxy.methods import streams_answers
+from iluvatar_bench.containerd.services.pods import NAMESPACE as PODS_NAMESPACE
 from iluvatar_bench.containerd.values import TaskState
 
 DELAY_SECONDS = 2.0
@@ -57,7 +60,11 @@ class Neighbour:
 
 def removal_begins(order: Order) -> CallKey | None:
     """The call with which a client begins to remove a container; None where it never does."""
-    for methods in (("Tasks/Kill",), ("Tasks/Delete",), ("Snapshots/Remove", "Containers/Delete")):
+    for methods in (
+        ("Tasks/Kill", "RuntimeService/StopContainer"),
+        ("Tasks/Delete",),
+        ("Snapshots/Remove", "Containers/Delete"),
+    ):
         for position in order.positions:
             if position.key is not None and position.key.method.endswith(methods):
                 return position.key
@@ -71,7 +78,7 @@ class AtPosition:
         self.fault = fault
         self.position = position
         self.reached = False
-        self.lost: dict[Thing, str] = {}
+        self.lost: dict[Stored, str] = {}
         """What was gone though it was needed, with what can come of it: before it was mounted, or
         while a process ran on it."""
         self.died: dict[tuple[str, str], None] = {}
@@ -82,6 +89,11 @@ class AtPosition:
         self._signalled: set[tuple[str, str]] = set()
         """Containers that the client itself began to send a signal to: their end is its own."""
         self._restarting: asyncio.Task[None] | None = None
+        self.collections = 0
+        """Those that were forced while the call went on."""
+        self._collecting: asyncio.Task[None] | None = None
+        self._answered = asyncio.Event()
+        self._unlooked = False
         self._names: CallNames
         self._run: ClientRun
         self.neighbour: tuple[Neighbour, asyncio.Task[object]] | None = None
@@ -93,6 +105,10 @@ class AtPosition:
 
     async def before(self, call: PassingCall) -> Refusal | None:
         """Do the fault, if this is the call."""
+        if self._unlooked:
+            # What the call made that the collections fell into is known from its answer on.
+            self._unlooked = False
+            await self._look(self._run.made())
         key = self._names.name(call.method, call.namespace, call.request)
         refusal = None
         if not self.reached and self._numbers.get(key) == self.position:
@@ -102,12 +118,17 @@ class AtPosition:
         if call.method.endswith(".Tasks/Kill") and not call.request.get("exec_id"):
             container = str(call.request.get("container_id", ""))
             self._signalled.add((call.namespace or "", container))
+        elif pod_calls.is_pod_call(call.method):
+            ended = pod_calls.ended_by(call.method, call.request, self._run.made().things)
+            self._signalled |= {(PODS_NAMESPACE, name) for name in ended}
         return refusal
 
     async def _do(self, call: PassingCall) -> Refusal | None:
         match self.fault:
             case Fault.COLLECTION:
                 await self.collect()
+                if pod_calls.is_pod_call(call.method):
+                    self._collecting = asyncio.create_task(self._collect_on())
             case Fault.NEIGHBOUR:
                 await self._end_neighbour()
             case Fault.REFUSED:
@@ -136,15 +157,18 @@ class AtPosition:
 
     async def after(self, call: PassingCall, status: str) -> None:
         """Kill the client, if that is the fault and this the call."""
+        if call.number == self._call:
+            await self._stop_collecting()
         if self.fault is Fault.CLIENT_KILLED and call.number == self._call:
             self._kill_client()
 
     async def settled(self) -> None:
-        """Return when a restart that it began is over.
+        """Return when a restart that it began is over, and no collection goes on.
 
         Raises:
             DaemonStartFailed: the daemon did not come back.
         """
+        await self._stop_collecting()
         if self._restarting is not None:
             await self._restarting
 
@@ -153,6 +177,19 @@ class AtPosition:
         before = self._run.made()
         await self._run.bench.collect()
         await self._look(before)
+
+    async def _collect_on(self) -> None:
+        """Collect without a pause: no proxy stands between the calls that the CRI plugin makes."""
+        while not self._answered.is_set():
+            await self._run.bench.collect()
+            self.collections += 1
+
+    async def _stop_collecting(self) -> None:
+        self._answered.set()
+        if self._collecting is not None:
+            collecting, self._collecting = self._collecting, None
+            await collecting
+            self._unlooked = True
 
     async def _look(self, made: Made) -> None:
         client = self._run.bench.node.client

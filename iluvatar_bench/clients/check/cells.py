@@ -56,7 +56,7 @@ def cell_of(trial: FaultRun, undisturbed_left: tuple[str, ...]) -> Cell:
 
 def _lost(trial: FaultRun) -> tuple[str, ...]:
     run_id = trial.run.id
-    words = [f"{thing} was collected: {why}" for thing, why in trial.hook.lost.items()]
+    words = [f"{thing.short} was collected: {why}" for thing, why in trial.hook.lost.items()]
     words += [f"the process of {name} was ended" for _, name in trial.hook.died]
     words += [f"{name} is gone" for name in trial.gone]
     return tuple(dict.fromkeys(word.replace(run_id, "{id}") for word in words))
@@ -68,6 +68,8 @@ def _what(
     ended = trial.run.ended
     assert ended is not None
     what = list(lost)
+    if trial.hook.collections:
+        what.append(f"{trial.hook.collections} collections while the call went on")
     if left:
         what.append(f"left: {', '.join(left)}")
     if trial.fault is Fault.CLIENT_KILLED:

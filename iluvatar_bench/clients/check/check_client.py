@@ -6,17 +6,24 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.clients.check.cells import cell_of
 from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.client_run import Workbench
-from iluvatar_bench.clients.check.columns import Plan, positions_for, run_column
+from iluvatar_bench.clients.check.columns import (
+    Plan,
+    ended_before,
+    positions_for,
+    run_column,
+)
 from iluvatar_bench.clients.check.matrix import Matrix
 from iluvatar_bench.clients.check.outcome import Fault
-from iluvatar_bench.clients.check.undisturbed import record_undisturbed
+from iluvatar_bench.clients.check.pause_image import NAME as PAUSE_IMAGE
+from iluvatar_bench.clients.check.pause_image import write_pause_layout
+from iluvatar_bench.clients.check.undisturbed import Undisturbed, record_undisturbed
 from iluvatar_bench.containerd.daemon.place import require_root
 from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
@@ -30,6 +37,9 @@ from iluvatar_bench.records.call import Call
 log = logging.getLogger(__name__)
 
 SNAPSHOTTER = "overlayfs"
+REGISTRY = "docker.io/"
+"""In front of every image's name, as Docker and the CRI plugin put it before one that has none."""
+
 IMAGE = "hello"
 """The built-in function whose image is there for the client, unless it brings its own."""
 
@@ -42,6 +52,8 @@ class Checked:
     calls: tuple[tuple[str, Call], ...]
     version: str
     """The containerd's."""
+    stopped: bool = False
+    """Whether it was stopped before every position was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,9 @@ async def check_client(
     archive: Path | None = None,
     runs: int = 1,
     together: bool = True,
+    pods: bool = False,
     log_path: Path | None = None,
+    stop: asyncio.Event | None = None,
     on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> Checked:
     """Try the faults at every position of a client's order of calls, on a containerd of its own.
@@ -83,17 +97,21 @@ async def check_client(
     ``archive`` is an image for the client, as ``docker save`` or ``ctr image export`` make it;
     without one there is the image of a built-in function. ``together`` lets runs go on at the same
     time where the fault is felt by one of them only; a client whose containers end each other's
-    processes needs them one after the other.
+    processes needs them one after the other. A client of ``pods`` finds the CRI plugin behind the
+    socket, and an image whose process waits. Once ``stop`` is set no run begins, those under way
+    are given up, and the matrix has what was done by then.
 
     Raises:
         UsageError: the command cannot be started.
         ClientFails: the client fails without any fault.
         EnvironmentProblem, ImageError: no containerd or no image can be had here.
+        CancelledError: it was stopped before the client's order of calls was known.
     """
-    async with _workbench(command, archive, log_path) as bench:
+    stop = stop or asyncio.Event()
+    async with _workbench(command, _image(archive, pods=pods), log_path, pods=pods) as bench:
         await bench.setup_once()
         on_progress(CheckProgress(0, 0, "the undisturbed client"))
-        undisturbed = await record_undisturbed(bench)
+        undisturbed = await _undisturbed(bench, stop)
         calls = [
             (label, call) for label, _, recorded in undisturbed.recordings for call in recorded
         ]
@@ -103,6 +121,7 @@ async def check_client(
             needs=undisturbed.needs,
             runs=runs,
             together=together,
+            stop=stop,
         )
         total = sum(runs * len(positions_for(plan, fault)) for fault in faults)
         done, cells = 0, []
@@ -124,18 +143,41 @@ async def check_client(
         faults=tuple(faults),
         cells=tuple(sorted(cells, key=lambda c: (c.position, faults.index(c.fault), c.run))),
         leaves_undisturbed=undisturbed.left,
+        runs=runs,
     )
-    return Checked(matrix=matrix, calls=tuple(calls), version=version.version)
+    return Checked(
+        matrix=matrix,
+        calls=tuple(calls),
+        version=version.version,
+        stopped=any(matrix.not_tried(fault) for fault in faults),
+    )
+
+
+async def _undisturbed(bench: Workbench, stop: asyncio.Event) -> Undisturbed:
+    found: list[Undisturbed] = []
+
+    async def record() -> None:
+        found.append(await record_undisturbed(bench))
+
+    if not await ended_before(stop, record()):
+        raise asyncio.CancelledError("stopped before the client's order of calls was known")
+    return found[0]
 
 
 @asynccontextmanager
 async def _workbench(
-    command: ClientCommand, archive: Path | None, log_path: Path | None
+    command: ClientCommand,
+    image: AbstractAsyncContextManager[tuple[Path, str]],
+    log_path: Path | None,
+    *,
+    pods: bool,
 ) -> AsyncIterator[Workbench]:
     require_root("running containers")
     async with (
-        _image(archive) as (layout, name),
-        private_daemon(collector=QUIET_COLLECTOR, log_path=log_path) as node,
+        image as (layout, name),
+        private_daemon(
+            collector=QUIET_COLLECTOR, log_path=log_path, sandbox_image=name if pods else None
+        ) as node,
     ):
         client = node.client.under(command.namespace)
         await client.namespaces.ensure(command.namespace)
@@ -157,13 +199,16 @@ async def _workbench(
 
 
 @asynccontextmanager
-async def _image(archive: Path | None) -> AsyncIterator[tuple[Path, str]]:
+async def _image(archive: Path | None, *, pods: bool) -> AsyncIterator[tuple[Path, str]]:
     """The layout and the name of the client's image."""
-    if archive is None:
-        built = await asyncio.to_thread(build_image, load_function(IMAGE))
-        yield built.layout, built.name
-        return
     with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as folder:
         layout = Path(folder) / "layout"
-        image = await asyncio.to_thread(convert_archive, archive, layout)
-        yield layout, image.name
+        if archive is not None:
+            yield layout, (await asyncio.to_thread(convert_archive, archive, layout)).name
+            return
+        built = await asyncio.to_thread(build_image, load_function(IMAGE))
+        if pods:
+            await asyncio.to_thread(write_pause_layout, layout, built.layout)
+            yield layout, PAUSE_IMAGE
+        else:
+            yield built.layout, f"{REGISTRY}{built.name}"

@@ -18,8 +18,12 @@ from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.whole_files import whole_file, write_whole
 
 POSITIONS_TABLE = "positions.parquet"
-SCHEMA_VERSION = 1
-"""1: calls (those of a proxy, and ``run``), positions (``POSITION_SCHEMA``), manifest."""
+COMPLETE, STOPPED = "complete", "stopped"
+"""The ``status`` of a check: whether every position was tried."""
+
+SCHEMA_VERSION = 2
+"""1: calls (those of a proxy, and ``run``), positions (``POSITION_SCHEMA``), manifest.
+2: the manifest's ``status`` and ``not_tried``; a check of version 1 was complete."""
 
 POSITION_SCHEMA = pa.schema(
     [

@@ -4,10 +4,11 @@ each other."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from iluvatar_bench.clients.check.at_position import (
     DELAY_SECONDS,
@@ -20,7 +21,7 @@ from iluvatar_bench.clients.check.left_on_node import Left, left_by, remove_left
 from iluvatar_bench.clients.check.made import Made
 from iluvatar_bench.clients.check.needs import Needs
 from iluvatar_bench.clients.check.outcome import Fault
-from iluvatar_bench.clients.check.positions import Order, Position
+from iluvatar_bench.clients.check.positions import Order, Position, can_stand
 from iluvatar_bench.clients.check.presence import missing
 from iluvatar_bench.host.task_group import task_group
 
@@ -64,6 +65,8 @@ class FaultRun:
     again: ClientRun | None = None
     """Of a killed client: the run after it, under the same name."""
     problems: list[str] = field(default_factory=list)
+    given_up: bool = False
+    """The check was stopped before its end: nothing can be said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ class Plan:
     by themselves."""
     on_ended: Callable[[], None] = lambda: None
     """Called as each run ends."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Once it is set no run begins, and those under way are given up."""
 
     def telling(self, on_ended: Callable[[], None]) -> Plan:
         """The same, with somebody else to tell."""
@@ -86,14 +91,14 @@ class Plan:
 
 
 def positions_for(plan: Plan, fault: Fault) -> tuple[Position, ...]:
-    """Where the fault can be put: after the last call there is nothing but a collection."""
-    if fault is Fault.COLLECTION:
-        return plan.order.positions
-    return tuple(position for position in plan.order.positions if position.key is not None)
+    """Where the fault can be put."""
+    return tuple(position for position in plan.order.positions if can_stand(fault, position))
 
 
 async def run_column(plan: Plan, fault: Fault) -> list[FaultRun]:
     """Run the client with the fault at each position; nothing of it is left then.
+
+    Of a check that is stopped meanwhile, the runs that had ended.
 
     Raises:
         ContainerdError: the daemon does not answer.
@@ -116,20 +121,31 @@ async def run_column(plan: Plan, fault: Fault) -> list[FaultRun]:
 async def _batch(
     plan: Plan, fault: Fault, todo: Sequence[tuple[Position, int]], at_once: int
 ) -> list[FaultRun]:
-    """Run some at the same time, then look what they left, and remove it."""
+    """Run some at the same time, then look what they left, and remove it.
+
+    Runs that were given up are not among those that come back.
+    """
+    if plan.stop.is_set():
+        return []
     gate = asyncio.Semaphore(at_once)
     async with AsyncExitStack() as stack:
 
-        async def one(position: Position, repetition: int) -> FaultRun:
+        async def one(position: Position, repetition: int) -> FaultRun | None:
             async with gate:
+                if plan.stop.is_set():
+                    return None
                 trial = await _open(plan, fault, position, repetition, stack)
-                await _execute(plan, trial)
-                plan.on_ended()
+                trial.given_up = not await ended_before(plan.stop, _execute(plan, trial))
+                if trial.given_up:
+                    await trial.hook.settled()
+                    trial.made = trial.run.made()
+                else:
+                    plan.on_ended()
                 return trial
 
         async with task_group() as group:
             running = [group.create_task(one(*each)) for each in todo]
-        trials = [task.result() for task in running]
+        trials = [trial for task in running if (trial := task.result()) is not None]
         if fault is Fault.CLIENT_KILLED:
             await _lifelines(plan, trials)
             await _again(plan, trials, stack, gate)
@@ -139,7 +155,28 @@ async def _batch(
         client = plan.bench.node.client
         trial.problems += await remove_left(client, trial.made, trial.run.id)
     await plan.bench.collect()
-    return trials
+    return [trial for trial in trials if not trial.given_up]
+
+
+async def ended_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Await the work, or cancel it once ``stop`` is set: whether it came to its end.
+
+    Raises:
+        Exception: what the work raised, also on its way out.
+    """
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
+    finally:
+        stopping.cancel()
+        working.cancel()
+    if working.cancelled():
+        return False
+    working.result()
+    return True
 
 
 async def _open(
@@ -201,7 +238,7 @@ async def _look(plan: Plan, trials: Sequence[FaultRun]) -> None:
         trial.left = await left_by(client, address, trial.made, trial.run.id)
         if trial.run.ended is not None and trial.run.ended.status == 0:
             stays = plan.needs.for_good(trial.made)
-            trial.gone = [str(thing) for thing in await missing(client, stays)]
+            trial.gone = [thing.short for thing in await missing(client, stays)]
 
 
 async def _lifelines(plan: Plan, trials: Sequence[FaultRun]) -> None:
@@ -218,7 +255,7 @@ async def _lifelines(plan: Plan, trials: Sequence[FaultRun]) -> None:
             if not trial.left.names:
                 trial.clean_after_seconds = waited
         waiting = [trial for trial in waiting if trial.left.names]
-        if waited > LIFELINE_SECONDS:
+        if waited > LIFELINE_SECONDS or plan.stop.is_set():
             return
         await asyncio.sleep(0.5)
 
@@ -230,6 +267,9 @@ async def _again(
 
     async def one(trial: FaultRun) -> None:
         async with gate:
+            if plan.stop.is_set():
+                trial.given_up = True
+                return
             again = await stack.enter_async_context(
                 open_client_run(
                     plan.bench,
@@ -238,8 +278,8 @@ async def _again(
                     container_id=trial.run.id,
                 )
             )
-            await again.execute()
             trial.again = again
+            trial.given_up = not await ended_before(plan.stop, again.execute())
 
     async with task_group() as group:
         for trial in trials:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,12 +15,16 @@ from iluvatar_bench.clients.check.presence import is_there
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.daemon.tasks_end import end_container_task
 from iluvatar_bench.containerd.daemon.teardown import RUNC_HOME
-from iluvatar_bench.containerd.values import LeaseInfo
+from iluvatar_bench.containerd.values import ContainerRecord, LeaseInfo
 from iluvatar_bench.errors import ContainerdError, NotFound
 from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
 
 FIFO_HOME = Path("/run/containerd/fifo")
 """Where containerd's own client makes the pipes of a container (containerd, cio/io_unix.go)."""
+
+_RANDOM = re.compile("[0-9a-f]{64}(-init)?")
+"""A name that a client gave by chance, as the CRI plugin and Docker do; a digest has its algorithm
+in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Left:
         """Each in words, with the run's own name as ``{id}``, and without random names."""
         return tuple(
             kind
-            if kind in ("pipes", "lease") and container_id not in name
+            if (kind in ("pipes", "lease") and container_id not in name) or _RANDOM.fullmatch(name)
             else f"{kind} {name}".replace(container_id, ID)
             for kind, name in self.names
         )
@@ -49,7 +54,7 @@ async def left_by(client: Client, address: Path, made: Made, container_id: str) 
     for namespace in made.namespaces:
         under = client.under(namespace)
         records = {record.id: record for record in await under.containers.list()}
-        ids = {name for space, name in made.records if space == namespace} | {container_id}
+        ids = _ids(made, namespace, container_id, records.values())
         names += await _containers(under, address, frozenset(records), ids)
         leases = [
             lease for lease in await under.leases.details() if (namespace, lease.id) in made.leases
@@ -67,6 +72,17 @@ async def left_by(client: Client, address: Path, made: Made, container_id: str) 
             ("image", name) for space, name in made.images if space == namespace and name in images
         ]
     return Left(tuple(names), tuple(expiring))
+
+
+def _ids(
+    made: Made, namespace: str, container_id: str, records: Iterable[ContainerRecord]
+) -> set[str]:
+    """The names of a run's containers in a namespace; those too that carry its own in a label.
+
+    Of a pod whose making was not answered the client knows nothing else.
+    """
+    labelled = {record.id for record in records if container_id in record.labels.values()}
+    return {name for space, name in made.records if space == namespace} | {container_id} | labelled
 
 
 async def _containers(
@@ -106,9 +122,12 @@ async def remove_left(client: Client, made: Made, container_id: str) -> list[str
     """Remove by name whatever a run made or may have made.
 
     Returns what could not be removed, with the reason. Content goes at the next collection.
+
+    Raises:
+        ContainerdError: the daemon does not say what there is.
     """
     problems = []
-    for remove in _removals(client, made, container_id):
+    async for remove in _removals(client, made, container_id):
         try:
             await remove()
         except NotFound:
@@ -122,15 +141,19 @@ async def remove_left(client: Client, made: Made, container_id: str) -> list[str
     return problems
 
 
-def _removals(
+async def _removals(
     client: Client, made: Made, container_id: str
-) -> Iterator[Callable[[], Awaitable[None]]]:
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     for namespace in made.namespaces:
         under = client.under(namespace)
-        for name in {name for space, name in made.records if space == namespace} | {container_id}:
+        records = {record.id: record for record in await under.containers.list()}
+        for name in _ids(made, namespace, container_id, records.values()):
             # Never its whole cgroup: which one that is, the client chose.
             yield partial(end_container_task, under, name, all_processes=False)
             yield partial(under.containers.delete, name)
+            record = records.get(name)
+            if record is not None and record.snapshot_key:
+                yield partial(under.snapshots(record.snapshotter).remove, record.snapshot_key)
         for space, lease in made.leases:
             if space == namespace:
                 yield partial(under.leases.delete, lease)

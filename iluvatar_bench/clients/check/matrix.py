@@ -9,9 +9,10 @@ from typing import Any
 
 from iluvatar_bench.clients.check.advice import Advice
 from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault, is_unsafe
-from iluvatar_bench.clients.check.positions import Position
+from iluvatar_bench.clients.check.positions import Position, can_stand
 
 _SHORT = {ClientOutcome.SAFE: ".", ClientOutcome.NOT_MET: "-"}
+_NOT_TRIED = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class Matrix:
     cells: tuple[Cell, ...]
     leaves_undisturbed: tuple[str, ...] = ()
     """What the client leaves on the node without any fault."""
+    runs: int = 1
+    """How often each fault was to be tried at each position."""
 
     @property
     def unsafe(self) -> tuple[Cell, ...]:
@@ -85,6 +88,11 @@ class Matrix:
         found = [c for c in self.cells if (c.position, c.fault) == (position, fault)]
         return min(found, key=lambda cell: order.index(cell.outcome), default=None)
 
+    def not_tried(self, fault: Fault) -> int:
+        """How many runs of a fault a stopped check did not come to."""
+        planned = self.runs * sum(can_stand(fault, position) for position in self.positions)
+        return planned - sum(cell.fault is fault for cell in self.cells)
+
     def counts(self, fault: Fault) -> dict[str, int]:
         """How often each outcome, for one fault; the worst first."""
         found = Counter(cell.outcome for cell in self.cells if cell.fault is fault)
@@ -101,6 +109,7 @@ class Matrix:
                 {"number": p.number, "call": p.call, "always": p.always} for p in self.positions
             ],
             "faults": {str(fault): self.counts(fault) for fault in self.faults},
+            "not_tried": {str(f): left for f in self.faults if (left := self.not_tried(f))},
             "cells": [cell.as_row() for cell in self.cells],
         }
 
@@ -114,18 +123,26 @@ class Matrix:
         heads = "  ".join(str(f).ljust(w) for f, w in zip(self.faults, columns, strict=True))
         yield f"{'before the call':<{width}}  {heads}".rstrip()
         for position in self.positions:
-            cells = [self.worst(position.number, fault) for fault in self.faults]
             shown = "  ".join(
-                ("" if c is None else _SHORT.get(c.outcome, str(c.outcome))).ljust(w)
-                for c, w in zip(cells, columns, strict=True)
+                self._shown(position, fault).ljust(width_of_fault)
+                for fault, width_of_fault in zip(self.faults, columns, strict=True)
             )
             yield f"{f'{position.number:>2}  {position.call}':<{width}}  {shown}".rstrip()
 
+    def _shown(self, position: Position, fault: Fault) -> str:
+        cell = self.worst(position.number, fault)
+        if cell is None:
+            return _NOT_TRIED if can_stand(fault, position) else ""
+        return _SHORT.get(cell.outcome, str(cell.outcome))
+
     def _summary(self) -> Iterator[str]:
-        yield ". safe   - the run did not come there, or the fault means nothing there"
+        stopped = any(self.not_tried(fault) for fault in self.faults)
+        more = f"   {_NOT_TRIED} not tried: the check was stopped" if stopped else ""
+        yield f". safe   - the run did not come there, or the fault means nothing there{more}"
         for fault in self.faults:
-            counts = ", ".join(f"{count} {name}" for name, count in self.counts(fault).items())
-            yield f"{fault}: {counts}"
+            counts = [f"{count} {name}" for name, count in self.counts(fault).items()]
+            counts += [f"{left} not tried"] if (left := self.not_tried(fault)) else []
+            yield f"{fault}: {', '.join(counts)}"
         if self.leaves_undisturbed:
             yield f"undisturbed it leaves: {', '.join(self.leaves_undisturbed)}"
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from iluvatar_bench.clients.check.made import Made, Thing
+from iluvatar_bench.clients.check.made import Made
 from iluvatar_bench.clients.check.positions import CallKey, Order
+from iluvatar_bench.clients.stored import Stored
 
 FOR_GOOD = 10**9
 """The last position at which something is needed that the client leaves."""
@@ -23,18 +24,18 @@ class Needs:
 
     last: Mapping[CallKey, int]
 
-    def at(self, position: int, made: Made) -> tuple[Thing, ...]:
+    def at(self, position: int, made: Made) -> tuple[Stored, ...]:
         """Of what a run has made so far, what its next calls need."""
         return tuple(
             thing for thing, key in made.things.items() if self.last.get(key, 0) >= position
         )
 
-    def for_good(self, made: Made) -> tuple[Thing, ...]:
+    def for_good(self, made: Made) -> tuple[Stored, ...]:
         """Of what a run has made, what is to stay."""
         return self.at(FOR_GOOD, made)
 
 
-def needs_of(order: Order, made: Made, left: Iterable[Thing]) -> Needs:
+def needs_of(order: Order, made: Made, left: Iterable[Stored]) -> Needs:
     """The needs of an undisturbed run; ``left`` is what outlived a collection after it."""
     last: dict[CallKey, int] = {}
     kept = set(left)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from iluvatar_bench.clients.check.outcome import Fault
 from iluvatar_bench.records.call import Call
 
 ID = "{id}"
@@ -54,6 +55,11 @@ class Position:
         shown = "" if self.key.subject in ("", ANY) else f" {_short(self.key.subject)}"
         again = f" ({self.key.occurrence})" if self.key.occurrence > 1 else ""
         return f"{service.rpartition('.')[2]}.{method}{shown}{again}"
+
+
+def can_stand(fault: Fault, position: Position) -> bool:
+    """Whether a fault means something there: after the last call there is but a collection."""
+    return position.key is not None or fault is Fault.COLLECTION
 
 
 def subject_of(request: Mapping[str, Any], container_id: str) -> str:

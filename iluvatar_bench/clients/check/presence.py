@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iluvatar_bench.clients.check.made import Thing
+from iluvatar_bench.clients.stored import Stored
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import TaskInfo, TaskState
 from iluvatar_bench.errors import NotFound
@@ -12,12 +12,12 @@ from iluvatar_bench.errors import NotFound
 LIVE = (TaskState.CREATED, TaskState.RUNNING, TaskState.PAUSED, TaskState.PAUSING)
 
 
-async def missing(client: Client, things: Iterable[Thing]) -> tuple[Thing, ...]:
+async def missing(client: Client, things: Iterable[Stored]) -> tuple[Stored, ...]:
     """Those that the daemon does not know (any more)."""
     return tuple([thing for thing in things if not await is_there(client, thing)])
 
 
-async def is_there(client: Client, thing: Thing) -> bool:
+async def is_there(client: Client, thing: Stored) -> bool:
     """Whether the daemon knows the thing."""
     under = client.under(thing.namespace)
     if thing.kind == "snapshot":

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from iluvatar_bench.clients.check.client_run import ClientRun, Workbench, open_client_run
 from iluvatar_bench.clients.check.image_content import named_by_images
 from iluvatar_bench.clients.check.left_on_node import left_by, remove_left
-from iluvatar_bench.clients.check.made import Made, Thing, made_by
+from iluvatar_bench.clients.check.made import Made, made_by
 from iluvatar_bench.clients.check.needs import Needs, needs_of
 from iluvatar_bench.clients.check.positions import Order, align
 from iluvatar_bench.clients.check.presence import live_tasks, missing
+from iluvatar_bench.clients.stored import Stored
 from iluvatar_bench.errors import ClientFails
 from iluvatar_bench.records.call import Call
 
@@ -67,7 +68,7 @@ async def record_undisturbed(bench: Workbench) -> Undisturbed:
     )
 
 
-async def _content_of_images(bench: Workbench, made: Made) -> set[Thing]:
+async def _content_of_images(bench: Workbench, made: Made) -> set[Stored]:
     """What a client has stored that the images it leaves name, and so means to be there."""
     named = {
         (namespace, digest)

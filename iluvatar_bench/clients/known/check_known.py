@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +20,19 @@ async def check_known(
     *,
     faults: Sequence[str] = (),
     timeout_seconds: float = 30.0,
+    stop: asyncio.Event | None = None,
     on_progress: Callable[[CheckProgress], None] = lambda _: None,
 ) -> CheckResult:
     """Check a known client with some faults, or all of them, on a containerd of its own.
 
     ``folder`` is new or empty, and has the whole check then. A run that takes longer than
-    ``timeout_seconds`` counts as hung.
+    ``timeout_seconds`` counts as hung. Once ``stop`` is set it ends, and has what was done by then.
 
     Raises:
         UsageError: there is no such client or fault, or the client's program is not on this host.
         ClientFails: the client fails without any fault.
         EnvironmentProblem: no containerd can be had here, or no room.
+        CancelledError: it was stopped before there was anything to keep.
     """
     client = find_known(name)
     chosen = parse_faults(",".join(faults) or None)
@@ -38,7 +41,9 @@ async def check_known(
         make_folder(folder),
         faults=chosen,
         together=client.together,
+        pods=client.pods,
         more=client.as_manifest(),
+        stop=stop,
         on_progress=on_progress,
     )
     return open_check(folder)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iluvatar_bench.clients.check.client_command import ClientCommand
+from iluvatar_bench.clients.known.dockerd_program import dockerd_program
+from iluvatar_bench.containerd.services.pods import NAMESPACE as PODS_NAMESPACE
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.facts import host_facts, package_versions, program_version
 from iluvatar_bench.profiles import PRESETS
 
 NAMESPACE = "check"
+
+_SMALL_IMAGE = "{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar"
+"""Its content is each run's own."""
 
 _PYTHON = ("python3", "-S", "-E", "-c")
 
@@ -29,9 +34,12 @@ class KnownClient:
     assertion: str | None = None
     together: bool = True
     """Whether several runs of it may go on at the same time: not where they share a cgroup, whose
-    processes each run's Kill ends."""
-    program: str | None = None
-    """Whose version it has; None: it is ours."""
+    processes each run's Kill ends, or a name that one of them locks."""
+    pods: bool = False
+    """Whether it speaks to the CRI plugin."""
+    program: Callable[[], str] | None = None
+    """Whose version it has; None: it is ours. It raises UsageError where the host has not got it.
+    """
 
     @property
     def command(self) -> ClientCommand:
@@ -40,14 +48,20 @@ class KnownClient:
         Raises:
             UsageError: the program is not on this host.
         """
+        if self.program is not None:
+            self.program()
         return ClientCommand(
-            argv=self.argv, namespace=NAMESPACE, setup=self.setup, assertion=self.assertion
+            argv=self.argv,
+            namespace=PODS_NAMESPACE if self.pods else NAMESPACE,
+            setup=self.setup,
+            assertion=self.assertion,
         )
 
     def version(self) -> str:
         """Whose version it is, and which."""
         if self.program is not None:
-            return program_version(self.program, "--version") or f"{self.program}, not installed"
+            program = self.program()
+            return program_version(program, "--version") or f"{program}, not installed"
         return f"iluvatar-bench {package_versions()['iluvatar-bench']}"
 
     def as_manifest(self) -> dict[str, Any]:
@@ -62,11 +76,8 @@ def find_known(name: str) -> KnownClient:
     """The client of this name.
 
     Raises:
-        UsageError: there is none, or it is one that cannot be checked; the message says why, and
-            which there are.
+        UsageError: there is none; the message says which there are.
     """
-    if name in UNCHECKED:
-        raise UsageError(f"{name} is not among the known clients: {UNCHECKED[name]}")
     if name not in KNOWN:
         close = difflib.get_close_matches(name, KNOWN, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
@@ -80,7 +91,7 @@ def _of_ctr() -> Iterator[KnownClient]:
         about="ctr run --rm",
         argv=("ctr", "run", "--rm", "{image}", "{id}", *_PYTHON, "print('done')"),
         assertion="grep -q done {stdout}",
-        program="ctr",
+        program=lambda: "ctr",
     )
     yield KnownClient(
         name="ctr-run-detached",
@@ -93,15 +104,38 @@ def _of_ctr() -> Iterator[KnownClient]:
             "ctr task rm -f {id}\n"
             "ctr container rm {id}\n",
         ),
-        program="ctr",
+        program=lambda: "ctr",
     )
     yield KnownClient(
         name="ctr-image-import",
         about="ctr image import of two layers, unpacked",
         argv=("ctr", "image", "import", "{stdout}.tar"),
-        setup="{python} -m iluvatar_bench.clients.known.small_image check/{id}:1 {stdout}.tar",
+        setup=_SMALL_IMAGE,
         assertion="ctr image ls -q | grep -q check/{id}:1",
-        program="ctr",
+        # All write the archive's index as the one reference tar-index.json, which is locked
+        # meanwhile: where one is paused, the others wait.
+        together=False,
+        program=lambda: "ctr",
+    )
+
+
+def _of_pods() -> Iterator[KnownClient]:
+    yield KnownClient(
+        name="cri",
+        about="the CRI plugin through its own API: a pod's life in the kubelet's order",
+        argv=(*_module("pod_client"), "{id}", "{image}"),
+        pods=True,
+        program=lambda: "containerd",
+    )
+
+
+def _of_docker() -> Iterator[KnownClient]:
+    yield KnownClient(
+        name="dockerd",
+        about="dockerd with the containerd image store, from its start to its end, with one "
+        "container in between",
+        argv=(*_module("docker_client"), "{id}", "{image}", "{stdout}.docker"),
+        program=lambda: str(dockerd_program()),
     )
 
 
@@ -117,6 +151,7 @@ def _of_profiles() -> Iterator[KnownClient]:
 def _of_orders() -> Iterator[KnownClient]:
     for order, about in (
         ("worker_2022", "the order of the Ilúvatar worker of 2022, by raw requests"),
+        ("worker_2025", "the order of the Ilúvatar worker of 2025, by raw requests"),
         ("record_late", "Prepare without a lease, then the record with the key"),
         ("record_first", "the record with its key, then Prepare without a lease"),
     ):
@@ -126,6 +161,12 @@ def _of_orders() -> Iterator[KnownClient]:
             argv=(*_module("order_client"), order, "{id}", "{image}"),
             together=order != "worker_2022",
         )
+    yield KnownClient(
+        name="unpack-unheld",
+        about="each layer's Prepare and Commit without a lease or a label, then a container on it",
+        argv=(*_module("order_client"), "unpack_unheld", "{id}", "check/{id}:1"),
+        setup=f"{_SMALL_IMAGE} && ctr image import --no-unpack {{stdout}}.tar",
+    )
 
 
 def _module(name: str) -> tuple[str, ...]:
@@ -133,14 +174,7 @@ def _module(name: str) -> tuple[str, ...]:
 
 
 KNOWN: Mapping[str, KnownClient] = {
-    client.name: client for client in (*_of_ctr(), *_of_profiles(), *_of_orders())
+    client.name: client
+    for client in (*_of_ctr(), *_of_pods(), *_of_docker(), *_of_profiles(), *_of_orders())
 }
 """By name, those of containerd first."""
-
-UNCHECKED: Mapping[str, str] = {
-    "cri": "containerd's CRI plugin makes its calls inside the daemon, where no proxy stands "
-    "between them",
-    "dockerd": "Docker 20.10 of the distribution keeps its images outside of containerd, and asks "
-    "it for no snapshot: there is no order of them to check",
-}
-"""Clients that one would look for here, and why they are not."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from iluvatar_bench.clients.known.image_chain import chain_of
 from iluvatar_bench.clients.known.plain_container import PlainContainer
+from iluvatar_bench.clients.known.unheld_unpack import unpack_unheld
 from iluvatar_bench.containerd.channel import Channel
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.errors import DaemonFault, FailedPrecondition, IluvatarBenchError, NotFound
@@ -30,23 +31,33 @@ _POLLS = 2000
 
 
 async def worker_2022(container: PlainContainer) -> None:
-    """As the worker of COS-IN/iluvatar-faas in 2022 (containerd.rs): see its parts.
+    """As the worker of COS-IN/iluvatar-faas in 2022 (containerd.rs), with one cgroup for all."""
+    container.cgroup = f"/{container.client.namespace}/{SHARED_CGROUP}"
+    await _as_the_worker(container)
 
-    The record with an empty key, Prepare without a lease, one cgroup for all. Only an error of
-    Tasks.Create makes it remove anything. The snapshot is left to the collector.
+
+async def worker_2025(container: PlainContainer) -> None:
+    """The same worker as it is today (commit e47f175, 2025-09-17): a cgroup for each container."""
+    await _as_the_worker(container)
+
+
+async def _as_the_worker(container: PlainContainer) -> None:
+    """The record with an empty key, then Prepare without a lease.
+
+    Only an error of Tasks.Create makes it remove anything. The snapshot is left to the collector.
     """
     await container.record(key="")
     await container.prepare()
     try:
         await container.create_task()
     except IluvatarBenchError:
-        await _remove_2022(container)
+        await _remove_polling(container)
         raise
     await container.start()
-    await _remove_2022(container)
+    await _remove_polling(container)
 
 
-async def _remove_2022(container: PlainContainer) -> None:
+async def _remove_polling(container: PlainContainer) -> None:
     """Kill with all, Tasks.Delete tried every 5 ms for 10 s, then the record."""
     tasks = container.client.tasks
     try:
@@ -98,13 +109,12 @@ async def _with_client(order: str, container_id: str, image: str) -> None:
     async with Channel(address, namespace=os.environ["CONTAINERD_NAMESPACE"]) as channel:
         client = Client(channel)
         chain_id = await chain_of(client, image)
-        shared = order == worker_2022.__name__
-        path = f"/{client.namespace}/{SHARED_CGROUP if shared else container_id}"
-        await ORDERS[order](PlainContainer(client, container_id, chain_id, cgroup=path))
+        await ORDERS[order](PlainContainer(client, container_id, chain_id, image=image))
 
 
 ORDERS: Mapping[str, Callable[[PlainContainer], Awaitable[None]]] = {
-    order.__name__: order for order in (worker_2022, record_late, record_first)
+    order.__name__: order
+    for order in (worker_2022, worker_2025, record_late, record_first, unpack_unheld)
 }
 
 

@@ -22,13 +22,17 @@ _EXIT_SECONDS = 10.0
 class PlainContainer:
     """A container that a client makes call by call; the client removes it itself."""
 
-    def __init__(self, client: Client, container_id: str, chain_id: str, *, cgroup: str) -> None:
+    def __init__(
+        self, client: Client, container_id: str, chain_id: str, *, cgroup: str = "", image: str = ""
+    ) -> None:
         self.client = client
         self.id = container_id
-        self._chain_id = chain_id
-        self._cgroup = cgroup
-        self._mounts: tuple[Mount, ...] = ()
-        self._snapshots = client.snapshots(SNAPSHOTTER)
+        self.chain_id = chain_id
+        self.image = image
+        """The name of the image that ``chain_id`` is of; its record names none."""
+        self.cgroup = cgroup or f"/{client.namespace}/{container_id}"
+        self.mounts: tuple[Mount, ...] = ()
+        self.snapshots = client.snapshots(SNAPSHOTTER)
 
     async def record(self, *, key: str) -> None:
         """Containers.Create, with the snapshot's key or an empty one."""
@@ -37,7 +41,7 @@ class PlainContainer:
             env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
             cwd="/",
             hostname="c",
-            cgroups_path=self._cgroup,
+            cgroups_path=self.cgroup,
             cgroup_v2=cgroups.mode() == "v2",
         )
         await self.client.containers.create(
@@ -51,13 +55,13 @@ class PlainContainer:
             )
         )
 
-    async def prepare(self) -> None:
-        """Snapshots.Prepare, without a lease."""
-        self._mounts = await self._snapshots.prepare(self.id, parent=self._chain_id, lease=None)
+    async def prepare(self, *, lease: str | None = None) -> None:
+        """Snapshots.Prepare, without a lease unless one is named."""
+        self.mounts = await self.snapshots.prepare(self.id, parent=self.chain_id, lease=lease)
 
     async def create_task(self) -> None:
         """Tasks.Create on the mounts that Prepare gave."""
-        await self.client.tasks.create(self.id, rootfs=self._mounts, stdout=_NULL, stderr=_NULL)
+        await self.client.tasks.create(self.id, rootfs=self.mounts, stdout=_NULL, stderr=_NULL)
 
     async def start(self) -> None:
         """Tasks.Start."""
@@ -76,7 +80,7 @@ class PlainContainer:
             partial(tasks.kill, self.id, signal=signal.SIGKILL, all_processes=False),
             self._exit,
             partial(tasks.delete, self.id),
-            partial(self._snapshots.remove, self.id),
+            partial(self.snapshots.remove, self.id),
             partial(self.client.containers.delete, self.id),
         ):
             try:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iluvatar_bench.clients.check.check_folder import POSITIONS_TABLE
-from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.host.whole_files import replace_folder
+from iluvatar_bench.clients.check.check_folder import COMPLETE, POSITIONS_TABLE
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.whole_files import whole_folder
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
 if TYPE_CHECKING:
@@ -107,24 +107,19 @@ def record_check(folder: Path, name: str, *, home: Path | None = None) -> Path:
     kept. ``home`` is the folder of the recorded checks.
 
     Raises:
-        UsageError: the name is no plain file name, or without ``home`` this is no source checkout.
+        UsageError: the check was stopped, the name is no plain file name, or without ``home`` this
+            is no source checkout.
         UnusablePath: the folder cannot be written to.
     """
     require_checkout(home)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise UsageError(f"{name!r} cannot be a recorded check's name")
-    home = home or CHECKS_HOME
-    draft, target = home / f".{name}.new", home / name
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+    if folder.is_dir() and open_check(folder).manifest.get("status", COMPLETE) != COMPLETE:
+        raise UsageError(f"the check in {folder} was stopped: it is not recorded")
+    target = (home or CHECKS_HOME) / name
+    with whole_folder(target) as draft:
         for kept in (_MANIFEST, POSITIONS_TABLE):
             shutil.copyfile(folder / kept, draft / kept)
-        replace_folder(draft, target)
-    except OSError as error:
-        raise UnusablePath(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

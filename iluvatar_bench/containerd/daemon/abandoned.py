@@ -55,10 +55,21 @@ def remove_abandoned_traces() -> list[str]:
     return remove_abandoned_instances()
 
 
+def remove_killed_proxies() -> tuple[list[str], list[str]]:
+    """Remove what proxies of owners that are gone have left.
+
+    Returns:
+        their folders, and what could not be removed, with the reason.
+    """
+    from iluvatar_bench.containerd.proxy.own_folder import remove_abandoned_proxies
+
+    return remove_abandoned_proxies()
+
+
 async def remove_after_owner(
     place: Place, *, log_path: Path | None, lock_seconds: float, seconds: float
 ) -> list[str]:
-    """The same, and networks and traces of owners that are gone, when this place's owner just died.
+    """The same, and what else owners that are gone have left, when this place's owner just died.
 
     What does not go at once is tried again for so many ``seconds``. For ``lock_seconds`` whoever
     holds the place's lock is waited for; a child that the owner forked may hold it for ever.
@@ -74,6 +85,7 @@ async def remove_after_owner(
                 left = await remove_abandoned_place(place, log_path=log_path)
                 left += await remove_abandoned_networks()
                 left += remove_abandoned_traces()
+                left += remove_killed_proxies()[1]
                 if not left or time.monotonic() > deadline:
                     return left
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -31,11 +31,16 @@ REQUIRED_PLUGINS = (
 )
 """Named alike in every version."""
 
-DISABLED_PLUGINS = (
-    # Kubernetes' interface, under its names in 1.x and 2.x: not needed, and not to be shared.
+CRI_PLUGINS = (
     "io.containerd.grpc.v1.cri",
     "io.containerd.cri.v1.images",
     "io.containerd.cri.v1.runtime",
+)
+"""Kubernetes' interface, under its names in 1.x and 2.x."""
+
+DISABLED_PLUGINS = (
+    # Not needed, and not to be shared; a check of the CRI plugin has it.
+    *CRI_PLUGINS,
     # These would use fixed paths that a system containerd uses too.
     "io.containerd.internal.v1.opt",
     "io.containerd.internal.v1.restart",
@@ -106,6 +111,19 @@ def rests_between_collections(containerd: Release) -> bool:
     From 1.6.32 and 1.7.16 on; before, the next one may come within milliseconds.
     """
     return (1, 6, 32) <= containerd < (1, 7) or containerd >= (1, 7, 16)
+
+
+def includes_drop_ins(containerd: Release | None) -> bool:
+    """Whether ``/etc/containerd/conf.d`` is read without being asked for: from 2.2 on."""
+    return containerd is not None and containerd >= (2, 2)
+
+
+def merges_plugin_sections(containerd: Release | None) -> bool:
+    """Whether an imported file changes a plugin's settings one by one: from 2.0 on.
+
+    In 1.x it replaces the plugin's whole section (services/server/config/config.go, mergeConfig).
+    """
+    return containerd is not None and containerd >= (2, 0)
 
 
 def refuses_shared_cgroup(runc: Release) -> bool:

@@ -22,7 +22,8 @@ from typing import IO
 from iluvatar_bench.containerd.oci.documents import D, parse_document, read_bounded
 from iluvatar_bench.containerd.oci.media_types import GZIP_MAGIC, ZSTD_MAGIC
 from iluvatar_bench.containerd.oci.tar_stream import Kind, TarBounds, TarEntry, TarStream
-from iluvatar_bench.errors import ImageError
+from iluvatar_bench.containerd.oci.xz_reader import open_xz
+from iluvatar_bench.errors import ImageError, unreadable
 
 MOST_LINKS = 16
 
@@ -43,11 +44,7 @@ def _bzip2(path: Path) -> IO[bytes]:
     return bz2.BZ2File(path, "rb")
 
 
-def _xz(path: Path) -> IO[bytes]:
-    return lzma.LZMAFile(path, "rb")
-
-
-_OPENERS: dict[bytes, _Opener] = {GZIP_MAGIC: _gzip, b"BZh": _bzip2, b"\xfd7zXZ\x00": _xz}
+_OPENERS: dict[bytes, _Opener] = {GZIP_MAGIC: _gzip, b"BZh": _bzip2, b"\xfd7zXZ\x00": open_xz}
 """What ``docker load`` reads as well, by the first bytes."""
 
 
@@ -125,9 +122,17 @@ def unpack(archive: Path, folder: Path, *, limits: TarBounds = LIMITS) -> Spool:
                 _take(spool, members, entry, folder)
             members.finish()
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        what = "is cut off or damaged" if spool.members else "is no image archive"
-        raise ImageError(f"{archive} {what}: {error}") from error
+        if not spool.members:
+            raise ImageError(
+                f"{archive} is no image archive ({error}): one is a tar as docker save, ctr image "
+                "export or iluvatar-bench image export writes it"
+            ) from error
+        raise ImageError(f"{archive} is cut off or damaged: {error}") from error
     except OSError as error:
+        if not archive.exists():
+            raise unreadable(archive, error) from error
+        if archive.is_dir():
+            raise ImageError(f"{archive} is no image archive: it is a folder") from error
         raise ImageError(f"cannot unpack {archive}: {error}") from error
     return spool
 

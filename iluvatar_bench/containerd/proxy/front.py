@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from iluvatar_bench.containerd.proxy.own_folder import somebody_listens
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.kernel import processes
 
@@ -265,7 +266,7 @@ def _listener(listen: Path, like: Path) -> socket.socket:
 
 
 def _bind(listener: socket.socket, listen: Path) -> None:
-    if listen.is_socket() and not _somebody_listens(listen):
+    if listen.is_socket() and not somebody_listens(listen):
         listen.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
@@ -279,15 +280,3 @@ def _bind(listener: socket.socket, listen: Path) -> None:
         ) from error
     finally:
         os.umask(before)
-
-
-def _somebody_listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1.0)
-        try:
-            client.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        except OSError:
-            return True
-    return True

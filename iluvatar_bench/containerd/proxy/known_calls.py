@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     content_pb2,
+    cri_pb2,
     diff_pb2,
     images_pb2,
     leases_pb2,
@@ -71,6 +72,9 @@ _LEASES = "leases.v1.Leases"
 _NAMESPACES = "namespaces.v1.Namespaces"
 _SNAPSHOTS = "snapshots.v1.Snapshots"
 _TASKS = "tasks.v1.Tasks"
+
+_PODS = "runtime.v1.RuntimeService"
+"""The CRI plugin's service, of which containerd's own calls are not seen."""
 
 _REQUESTS = _table(
     (
@@ -135,7 +139,22 @@ _REQUESTS = _table(
             lambda r: {"name": r.name},
         ),
     )
-)
+) | {
+    f"{_PODS}/RunPodSandbox": (
+        cri_pb2.RunPodSandboxRequest,
+        lambda r: readers.set_fields(name=r.config.metadata.name),
+    ),
+    f"{_PODS}/StopPodSandbox": (cri_pb2.StopPodSandboxRequest, readers.pod),
+    f"{_PODS}/RemovePodSandbox": (cri_pb2.RemovePodSandboxRequest, readers.pod),
+    f"{_PODS}/CreateContainer": (
+        cri_pb2.CreateContainerRequest,
+        lambda r: {**readers.pod(r), **readers.set_fields(name=r.config.metadata.name)},
+    ),
+    f"{_PODS}/StartContainer": (cri_pb2.StartContainerRequest, readers.pod_container),
+    f"{_PODS}/StopContainer": (cri_pb2.StopContainerRequest, readers.pod_container),
+    f"{_PODS}/RemoveContainer": (cri_pb2.RemoveContainerRequest, readers.pod_container),
+    f"{_PODS}/ContainerStatus": (cri_pb2.ContainerStatusRequest, readers.pod_container),
+}
 
 _ANSWERS = _table(
     (
@@ -184,4 +203,7 @@ _ANSWERS = _table(
         (f"{_IMAGES}/Get", images_pb2.GetImageResponse, lambda r: readers.image(r.image)),
         ("diff.v1.Diff/Apply", diff_pb2.ApplyResponse, lambda r: {"digest": r.applied.digest}),
     )
-)
+) | {
+    f"{_PODS}/RunPodSandbox": (cri_pb2.RunPodSandboxResponse, readers.pod),
+    f"{_PODS}/CreateContainer": (cri_pb2.CreateContainerResponse, readers.pod_container),
+}

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     content_pb2,
+    cri_pb2,
     diff_pb2,
     images_pb2,
     leases_pb2,
@@ -267,3 +268,24 @@ def apply_layer(request: diff_pb2.ApplyRequest) -> Known:
         **set_fields(media_type=request.diff.media_type),
         "mounts": mounts(request.mounts),
     }
+
+
+def pod(
+    message: cri_pb2.StopPodSandboxRequest
+    | cri_pb2.RemovePodSandboxRequest
+    | cri_pb2.CreateContainerRequest
+    | cri_pb2.RunPodSandboxResponse,
+) -> Known:
+    """The sandbox that a request of the CRI, or the answer to its making, is about."""
+    return set_fields(pod_sandbox_id=message.pod_sandbox_id)
+
+
+def pod_container(
+    message: cri_pb2.StartContainerRequest
+    | cri_pb2.StopContainerRequest
+    | cri_pb2.RemoveContainerRequest
+    | cri_pb2.ContainerStatusRequest
+    | cri_pb2.CreateContainerResponse,
+) -> Known:
+    """The same, about a container."""
+    return set_fields(container_id=message.container_id)

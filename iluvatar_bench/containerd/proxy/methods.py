@@ -7,6 +7,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     content_pb2,
+    cri_pb2,
     diff_pb2,
     events_pb2,
     images_pb2,
@@ -21,6 +22,7 @@ from iluvatar_bench.containerd._api import (
 _FILES = (
     containers_pb2,
     content_pb2,
+    cri_pb2,
     diff_pb2,
     events_pb2,
     images_pb2,

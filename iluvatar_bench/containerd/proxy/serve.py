@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,15 +15,13 @@ from iluvatar_bench.containerd.client import NAMESPACE, connect_unchanged
 from iluvatar_bench.containerd.proxy.forward import Forwarder
 from iluvatar_bench.containerd.proxy.front import Front, open_front, require_short
 from iluvatar_bench.containerd.proxy.hook import CallHook
+from iluvatar_bench.containerd.proxy.own_folder import INNER_SOCKET, SOCKET_HOME, own_folder
 from iluvatar_bench.containerd.proxy.recorder import Recorder, Sink
 from iluvatar_bench.containerd.transport_words import target
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.full_disk import full_disk_told
 
 log = logging.getLogger(__name__)
-
-SOCKET_HOME = Path("/run")
-"""Where the server behind the front has its socket, in a folder of mode 0700."""
 
 _CLOSING_SECONDS = 0.5
 
@@ -98,16 +95,12 @@ async def open_proxy(
         async with connect_unchanged(upstream, namespace=NAMESPACE):
             pass
         with full_disk_told(SOCKET_HOME):
-            folder = Path(
-                stack.enter_context(
-                    tempfile.TemporaryDirectory(prefix="iluvatar-bench-proxy-", dir=SOCKET_HOME)
-                )
-            )
+            folder = stack.enter_context(own_folder(listen))
         channel = grpc.aio.insecure_channel(target(upstream), options=_CHANNEL_OPTIONS)
         stack.push_async_callback(channel.close)
         recorder = Recorder(sink)
         stack.callback(recorder.close)
-        inner = folder / "server.sock"
+        inner = folder / INNER_SOCKET
         server = grpc.aio.server(options=_SERVER_OPTIONS)
         front = await stack.enter_async_context(open_front(listen, server=inner, like=upstream))
         forwarder = Forwarder(channel, front=front, recorder=recorder, hook=hook)

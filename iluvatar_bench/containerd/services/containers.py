@@ -70,8 +70,12 @@ class Containers:
         )
         return _record(answer.container)
 
-    async def list(self, filters: Sequence[str] = ()) -> tuple[ContainerRecord, ...]:
+    async def list(
+        self, filters: Sequence[str] = (), *, known: Mapping[str, ContainerRecord] | None = None
+    ) -> tuple[ContainerRecord, ...]:
         """All records that one of the filters selects (containerd's filter syntax).
+
+        Of those in ``known``, by id, the ones that have not changed since are not read anew.
 
         One message a record: in a single answer containerd sends 16 MiB and not more, which
         8,500 records with usual specs exceed.
@@ -81,7 +85,8 @@ class Containers:
             containers_pb2.ListContainersRequest(filters=filters),
             operation="Containers.List",
         )
-        return tuple([_record(answer.container) async for answer in stream])
+        before = known or {}
+        return tuple([_unchanged(answer.container, before) async for answer in stream])
 
     async def delete(self, container_id: str) -> None:
         """Delete the record, and with it its hold on the snapshot.
@@ -97,6 +102,15 @@ class Containers:
         )
 
 
+def _unchanged(message: Any, known: Mapping[str, ContainerRecord]) -> ContainerRecord:
+    """The record that is known, where the message is the same."""
+    before = known.get(message.id)
+    changed_at = utc(message.updated_at)
+    if before is not None and changed_at is not None and before.updated_at == changed_at:
+        return before
+    return _record(message)
+
+
 def _record(message: Any) -> ContainerRecord:
     spec, problem = _spec(message.spec)
     return ContainerRecord(
@@ -109,6 +123,7 @@ def _record(message: Any) -> ContainerRecord:
         labels=dict(message.labels),
         runtime_binary=_runtime_binary(message.runtime.options),
         created_at=utc(message.created_at),
+        updated_at=utc(message.updated_at),
         spec_problem=problem,
     )
 

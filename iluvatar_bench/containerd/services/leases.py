@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,19 +24,27 @@ class Leases:
         self._channel = channel
         self._stub = leases_pb2_grpc.LeasesStub(channel.grpc_channel)
 
-    async def create(self, lease_id: str, *, expires_in_seconds: float | None = None) -> None:
+    async def create(
+        self,
+        lease_id: str,
+        *,
+        expires_in_seconds: float | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Create a lease; one that expires does not outlive a client that was killed.
 
         Raises:
             AlreadyExists: a lease of this id is there.
         """
-        labels = {}
+        all_labels = dict(labels or {})
         if expires_in_seconds is not None:
             expiry = datetime.now(UTC) + timedelta(seconds=expires_in_seconds)
-            labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            all_labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace(
+                "+00:00", "Z"
+            )
         await self._channel.call(
             self._stub.Create,
-            leases_pb2.CreateRequest(id=lease_id, labels=labels),
+            leases_pb2.CreateRequest(id=lease_id, labels=all_labels),
             operation="Leases.Create",
             subject=lease_id,
         )
@@ -84,7 +93,7 @@ class Leases:
             LeaseInfo(
                 id=lease.id,
                 created_at=utc(lease.created_at),
-                expires_at=_expiry(lease.labels.get(EXPIRY_LABEL, "")),
+                expires_at=rfc3339(lease.labels.get(EXPIRY_LABEL, "")),
                 labels=dict(lease.labels),
             )
             for lease in answer.leases
@@ -126,10 +135,15 @@ class Leases:
         await self.delete(lease_id, sync=True)
 
 
-def _expiry(text: str) -> datetime | None:
-    """The label's time. Containerd ignores one that it cannot parse: such a lease never expires."""
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+"""What Go takes for RFC 3339; Python's own reader takes other forms of ISO 8601 too."""
+
+
+def rfc3339(text: str) -> datetime | None:
+    """A label's time as containerd reads it; None where it would not, and ignores the label."""
+    if not _RFC_3339.fullmatch(text):
+        return None
     try:
-        expiry = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    return expiry if expiry.tzinfo else None

@@ -40,6 +40,16 @@ class MountEntry:
         return self.root.removesuffix("//deleted") if self.root != "/" else None
 
     @property
+    def lower_directories(self) -> tuple[str, ...]:
+        """An overlay's read-only directories, topmost first; empty for other file systems.
+
+        With many of them containerd gives their names below a common folder only (containerd
+        1.6.20, mount/mount_linux.go, compactLowerdirOption).
+        """
+        named = self.overlay_option("lowerdir")
+        return tuple(named.split(":")) if named else ()
+
+    @property
     def root_deleted(self) -> bool:
         """Whether the kernel itself says that the mounted directory was removed."""
         return self.root.endswith("//deleted")
@@ -73,6 +83,20 @@ def read_mountinfo(pid: int | str = "self") -> tuple[MountEntry, ...]:
     """
     try:
         text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ()
+    return tuple(parse_mountinfo(text))
+
+
+def readable_mountinfo(pid: int) -> tuple[MountEntry, ...] | None:
+    """The mounts that a process sees; None where they may not be looked at.
+
+    Empty for a process that has ended: unlike :func:`read_mountinfo`, that is told apart.
+    """
+    try:
+        text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
+    except PermissionError:
+        return None
     except OSError:
         return ()
     return tuple(parse_mountinfo(text))

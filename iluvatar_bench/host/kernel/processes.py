@@ -46,6 +46,27 @@ def parent_of(pid: int) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def cgroup_of_process(pid: int) -> str | None:
+    """The cgroup that a process is in (proc_pid_cgroup(5)); None where that is not known.
+
+    Of version 1 it is that of the hierarchies in which runc looks for a container's processes. The
+    root cgroup counts as not known: a container of no runtime is put there.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    by_controllers = {
+        fields[1]: fields[2] for line in lines if len(fields := line.split(":", 2)) == 3
+    }
+    looked_at = ("pids", "memory", "freezer")
+    for controllers, path in by_controllers.items():
+        if path != "/" and not set(controllers.split(",")).isdisjoint(looked_at):
+            return path
+    unified = by_controllers.get("", "/")
+    return None if unified == "/" else unified
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; one that has ended and waits to be reaped does not."""
     try:
@@ -64,6 +85,14 @@ def shares_our_mounts(pid: int) -> bool:
         return Path(f"/proc/{pid}/ns/mnt").samefile("/proc/self/ns/mnt")
     except OSError:
         return True
+
+
+def shares_our_pids(pid: int) -> bool | None:
+    """Whether the process counts processes as we do; None where that may not be seen."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").samefile("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def rooted_below(folder: Path) -> tuple[int, ...]:

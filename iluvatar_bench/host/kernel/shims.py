@@ -19,7 +19,8 @@ class Shim:
     """One shim, as its own arguments describe it.
 
     ``bundle`` is its working directory, None where that may not be read. A pod's containers share
-    the shim of the pod's sandbox.
+    the shim of the pod's sandbox, and those of one ``io.containerd.runc.v2.group`` that of the
+    first of them: ``container_id`` is the one it was started for.
     """
 
     pid: int
@@ -86,4 +87,8 @@ def _options(arguments: tuple[str, ...]) -> Mapping[str, str] | None:
     if not arguments or not Path(arguments[0]).name.startswith("containerd-shim"):
         return None
     options = dict(pairwise(arguments))
+    if "-workdir" in options:
+        # The shim of io.containerd.runtime.v1.linux has no -id: its folder's name is the id
+        # (containerd 1.6.20, runtime/v1/shim/client/client.go, newCommand).
+        options.setdefault("-id", Path(options["-workdir"]).name)
     return options if {"-address", "-namespace", "-id"} <= set(options) else None

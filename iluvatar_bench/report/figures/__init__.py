@@ -8,6 +8,7 @@ from iluvatar_bench.report.figures.arrivals import plot_arrivals, plot_start_lat
 from iluvatar_bench.report.figures.beside import side_by_side
 from iluvatar_bench.report.figures.dose import plot_dose_response
 from iluvatar_bench.report.figures.fault_matrix import plot_fault_matrix
+from iluvatar_bench.report.figures.field import plot_client_rates, plot_kills, plot_left_behind
 from iluvatar_bench.report.figures.forest import plot_differences, plot_effects
 from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
 from iluvatar_bench.report.figures.memory import plot_memory
@@ -29,12 +30,15 @@ __all__ = [
     "alt_text",
     "drawn_in",
     "plot_arrivals",
+    "plot_client_rates",
     "plot_differences",
     "plot_dose_response",
     "plot_effects",
     "plot_failures_by_function",
     "plot_failures_over_time",
     "plot_fault_matrix",
+    "plot_kills",
+    "plot_left_behind",
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",
