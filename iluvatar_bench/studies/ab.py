@@ -76,7 +76,8 @@ class AbQuestion:
         if self.better_by is not None and not 0 <= self.better_by < 1:
             raise UsageError(f"a difference of rates lies in 0 to 1, not {self.better_by}")
         if self.endpoint != NOT_OK and self.endpoint not in set(BugClass):
-            raise UsageError(f"no bug class {self.endpoint!r}; see `iluvatar-bench report`")
+            known = ", ".join(map(str, BugClass))
+            raise UsageError(f"no bug class {self.endpoint!r}; there are: {known}")
 
     def is_answered(self, found: BlockComparison) -> bool:
         """Whether the answer is sure, at any look."""

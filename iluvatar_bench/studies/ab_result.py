@@ -28,7 +28,6 @@ POWER = 0.9
 THROUGH_THE_DAEMON = (
     "snapshot_reference",
     "removal",
-    "kill",
     "snapshotter",
     "start_delay_ms",
     "memory_limit_mib",

@@ -27,8 +27,8 @@ def test_the_recorded_comparisons_raise_no_more_alarms_than_promised() -> None:
     table = pd.read_csv("data/false_alarms.csv")
     # There was something to be fooled by: failures on both sides, and differences between them.
     assert (table[["not_ok_a", "not_ok_b"]].sum(axis=1) > 0).all()
-    assert (table["not_ok_a"] != table["not_ok_b"]).mean() > 0.5
-    assert (table["p_value"] < 1).mean() > 0.5
+    assert (table["not_ok_a"] != table["not_ok_b"]).any()
+    assert (table["p_value"] < 1).any()
     for column in ALARMS:
         assert table[column].sum() <= most_alarms(len(table)), column
     assert (table["alarm_by_p"] == (table["p_value"] <= 0.05)).all()
