@@ -63,7 +63,8 @@ _UNITS = re.compile(
     r"(?:docker|containerd|crio|libpod|faasd|k3s|kubelet|podman|nerdctl|buildkit|openfaas|fn)"
     r"[^\n]{0,120}: (?:Failed with result|Main process exited, code=(?:killed|dumped"
     r"|exited, status="
-    r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])|\bActive: failed\b"
+    r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])"
+    r"|\bActive: failed\b"
 )
 _KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
@@ -84,7 +85,8 @@ _SAYS = re.compile(
     r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w|[Ff]ailed(?:[.!]?$|[:;,(] ?)"
     r"|[Ff]ailure\b"
     r"|\b(?:[Cc]annot|[Cc]an't|[Cc]ould(?: not|n't)|[Cc]ouldn't|[Dd]id(?: not|n't)|[Ww]ill not) \w"
-    r"|\b(?:does(?: not|n't) (?:exist|have|support)|[Nn]o such \w|not (?:found|permitted|allowed"
+    r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
+    r"|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|a (?:valid"
     r"|directory)))"
     r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
