@@ -94,7 +94,8 @@ _SAYS = re.compile(
     r"|[Cc]orrupt(?:ed)?"
     r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
-    r"|\b(?:[Ee]rrors?|ERROR)\b|[a-z]Error\b|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
+    r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
 )
