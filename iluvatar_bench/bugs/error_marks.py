@@ -63,7 +63,8 @@ _UNITS = re.compile(
     r"(?:docker|containerd|crio|libpod|faasd|k3s|kubelet|podman|nerdctl|buildkit|openfaas|fn)"
     r"[^\n]{0,120}: (?:Failed with result|Main process exited, code=(?:killed|dumped"
     r"|exited, status="
-    r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])|\bActive: failed\b"
+    r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])"
+    r"|\bActive: failed\b"
 )
 _KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
@@ -84,7 +85,8 @@ _SAYS = re.compile(
     r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w|[Ff]ailed(?:[.!]?$|[:;,(] ?)"
     r"|[Ff]ailure\b"
     r"|\b(?:[Cc]annot|[Cc]an't|[Cc]ould(?: not|n't)|[Cc]ouldn't|[Dd]id(?: not|n't)|[Ww]ill not) \w"
-    r"|\b(?:does(?: not|n't) (?:exist|have|support)|[Nn]o such \w|not (?:found|permitted|allowed"
+    r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
+    r"|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|a (?:valid"
     r"|directory)))"
     r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
@@ -92,7 +94,8 @@ _SAYS = re.compile(
     r"|[Cc]orrupt(?:ed)?"
     r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
-    r"|\b(?:[Ee]rrors?|ERROR)\b|[a-z]Error\b|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
+    r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
 )

@@ -114,7 +114,8 @@ _REPORTED = (
     "ill not ",
     "oes not ",
     "oesn't ",
-    "o such ",
+    "No such ",
+    ": no such ",
     *(
         f"not {what}"
         for what in (

@@ -275,6 +275,8 @@ HEALTHY = (
     "Timeout waiting for container start, but stderr was written to?",
     "overlay on / type overlay (rw,lowerdir=/a,upperdir=/b,workdir=/c)",
     "cat: /tmp/x: No such file or directory",
+    "2026-05-09 07:29:12 status installed libgpg-error-dev:amd64 1.46-1",
+    "2026-05-09T07:29:12.123Z\tinfo\tpool/pool.go:88\tfailed to find a warm one, starting another",
     "kill -9 4711",
 )
 

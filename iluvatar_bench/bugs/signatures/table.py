@@ -9,6 +9,7 @@ One module a kind. :mod:`.wording` says what a pattern must be like.
 """
 
 from iluvatar_bench.bugs.signatures import (
+    complaints,
     daemons,
     missing_files,
     network_words,
@@ -16,7 +17,6 @@ from iluvatar_bench.bugs.signatures import (
     processes,
     refusals,
     resources,
-    sentence_shapes,
     storage,
     wrappings,
 )
@@ -45,10 +45,10 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.SHAPES,
     *wrappings.WORDINGS,
-    *sentence_shapes.SHAPES,
+    *complaints.SHAPES,
     *processes.UNCAUGHT,
-    *sentence_shapes.CREATES,
+    *complaints.CREATES,
     *processes.EXIT_STATUS,
-    *sentence_shapes.CALLS,
+    *complaints.CALLS,
 )
 """The one table. Earlier entries win."""

@@ -16,6 +16,16 @@ _PLUGINS = (
     r"|host-local|portmap|ptp|macvlan|ipvlan|dnsname|whereabouts|netavark|libcni|libnetwork)"
 )
 
+_TAKING_AWAY = (
+    r"(?:stopping|killing|removing|deleting|unmounting|destroying|cleaning up|tearing down)\b"
+)
+
+_DOING = (
+    r"(?:[Uu]nmounting|[Rr]emoving|[Ss]topping|[Kk]illing|[Dd]eleting|[Cc]leaning up"
+    r"|[Tt]earing down) "
+)
+_SNAPSHOT = r"(?:get|prepare|commit|stat|create|find|use|resolve) (?:[\w-]{1,12} ){0,2}snapshots?\b"
+
 REMOVALS = (
     wording(
         BugClass.REMOVAL_FAILED,
@@ -29,9 +39,7 @@ REMOVALS = (
     ),
     wording(
         BugClass.REMOVAL_FAILED,
-        r"(?:ERRO\[\d{1,8}+\] |level=error msg=\\{0,7}+\"|Error: )(?:[Uu]nmounting|[Rr]emoving"
-        r"|[Ss]topping"
-        r"|[Kk]illing|[Dd]eleting|[Cc]leaning up|[Tt]earing down) ",
+        rf"ERRO\[\d{{1,8}}+\] {_DOING}|level=error msg=\\{{0,7}}+\"{_DOING}|Error: {_DOING}",
         "podman, buildah, CRI-O, kata",
         "containers/podman libpod: errors are wrapped in what was being done",
         certainty=Certainty.LIKELY,
@@ -40,8 +48,8 @@ REMOVALS = (
     ),
     wording(
         BugClass.REMOVAL_FAILED,
-        r"[Ee]rrors?(?: was encountered)?(?: while| when)? (?:stopping|killing|removing|deleting"
-        r"|unmounting|destroying|cleaning up|tearing down)\b"
+        rf"rror {_TAKING_AWAY}|rror was encountered while {_TAKING_AWAY}|rror while {_TAKING_AWAY}"
+        rf"|rror when {_TAKING_AWAY}"
         r"|(?:ailed|nable|ould not|annot|[Cc]an't|ouldn't) (?:to )?(?:stop|kill|delete|remove"
         r"|destroy"
         r"|unmount|umount|clean ?up|tear ?down|release|rmdir)\b",
@@ -102,7 +110,7 @@ NETWORKS = (
         BugClass.NETWORK,
         r"[Ff]ailed\b|[Ff]ailure\b|[Uu]nable to |[Cc]annot |[Cc]ould not |couldn't|[Ee]rror[: ]"
         r"|not found"
-        r"|no such file|denied\b|refused\b|unauthorized|already exists|invalid\b",
+        r"|: no such file|denied\b|refused\b|unauthorized|already exists|invalid\b",
         "CNI plugins, libnetwork, netavark, kubelet",
         "containernetworking/plugins; moby daemon/libnetwork",
         "what failed stands beside the name of a plugin, or of a part of a network",
@@ -204,9 +212,8 @@ INVOKES = (
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
         r"|[Ee]rror (?:calling|invoking|proxying|executing|forwarding)"
         r"|[Ff]ailed to (?:call|proxy|forward|execute|route|dispatch)\b|no response from"
-        r"|[Rr]ead timed out|context canceled while|(?:activation|invocation"
-        r"|request)\w{0,3}+ \S{0,80}+"
-        r" ?(?:failed|timed out)|No invokers available|[Ff]ailed to serve request"
+        r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
+        r"|No invokers available|[Ff]ailed to serve request"
         r"|unhealthy upstream",
         "gateways of OpenFaaS, Knative, OpenWhisk, Fission, nuclio, Fn; nginx",
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
@@ -253,13 +260,12 @@ DEATHS = (
 STORAGE = (
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"/var/lib/(?:docker|containers|containerd|rancher)/[^\s:\"]{0,200}|overlay2?\b|\brootfs\b"
-        r"|\b[Ss]napshot(?:s|ter)?\b|\bRWLayer\b",
+        r": no such file|No such file|unexpectedly nil|input/output error|Structure needs cleaning"
+        r"|[Ss]tale (?:NFS )?file handle|readlink /",
         "containerd, dockerd, podman, k3s",
         "moby daemon/graphdriver; containerd plugins/snapshots",
-        near=r"no such file|No such file|unexpectedly nil|input/output error"
-        r"|Structure needs cleaning"
-        r"|[Ss]tale (?:NFS )?file handle|readlink|missing",
+        near=r"/var/lib/(?:docker|containers|containerd|rancher)/|\boverlay2?\b|\brootfs\b"
+        r"|\b[Ss]napshot(?:s|ter)?\b|\bRWLayer\b",
         within=160,
         certainty=Certainty.LIKELY,
         can_be_handled=True,
@@ -267,8 +273,7 @@ STORAGE = (
     ),
     wording(
         BugClass.SNAPSHOT_NOT_FOUND,
-        r"(?:ailed to|unable to|cannot|could not) (?:get|prepare|commit|stat|create|find|use"
-        r"|resolve) (?:[\w-]{1,12} ){0,2}snapshots?\b",
+        rf"[Ff]ailed to {_SNAPSHOT}|nable to {_SNAPSHOT}|annot {_SNAPSHOT}|ould not {_SNAPSHOT}",
         "containerd, BuildKit, snapshotters",
         "containerd core/snapshots, internal/cri",
         certainty=Certainty.LIKELY,
