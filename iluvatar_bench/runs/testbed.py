@@ -51,8 +51,8 @@ MAX_SAMPLE_SECONDS = 3600.0
 SMALLEST_MEMORY_MIB = 28
 """Of a container of a function that is built here; an image that was imported may need less.
 
-Measured with ``hello`` under Flask, Python 3.11 and cgroup v1: of two containers each at 2, 4, 6, 8,
-12, 16, 20 and 24 MiB all were ended by the kernel before they were ready; at 28 MiB both became
+Measured with ``hello`` under Flask, Python 3.11 and cgroup v1: of two containers each at 2, 4, 6,
+8, 12, 16, 20 and 24 MiB all were ended by the kernel before they were ready; at 28 MiB both became
 ready.
 """
 
