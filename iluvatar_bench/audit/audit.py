@@ -170,6 +170,7 @@ class Audit:
                 "in_use": sum(one.in_use for one in losing),
             },
             "clients": [client.as_dict() for client in self.clients],
+            "connected": [asdict(peer) for peer in self.state.host.peers],
             "notes": list(self.notes),
             "version_notes": list(self.version_notes),
             "remarks": list(self.state.remarks),

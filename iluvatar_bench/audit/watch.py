@@ -14,8 +14,7 @@ from typing import Any
 
 from iluvatar_bench.audit.address import SYSTEM_SOCKET
 from iluvatar_bench.audit.clients import client_of
-from iluvatar_bench.audit.read.held import record_roots
-from iluvatar_bench.audit.read.spec_view import asked_cgroup, needs_snapshot
+from iluvatar_bench.audit.read.spec_view import asked_cgroup
 from iluvatar_bench.audit.read.state_reader import open_reader
 from iluvatar_bench.audit.rules.broken_rule import Rule
 from iluvatar_bench.audit.rules.cgroup_paths import (
@@ -25,8 +24,8 @@ from iluvatar_bench.audit.rules.cgroup_paths import (
     is_of_example,
 )
 from iluvatar_bench.audit.rules.processes import PID_NAMESPACE, SPEC_UNREADABLE, shares_pids
-from iluvatar_bench.audit.rules.snapshots import NOT_NAMED
 from iluvatar_bench.audit.watch_index import WatchIndex
+from iluvatar_bench.audit.watch_snapshots import SnapshotLooks
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ContainerRecord
@@ -38,6 +37,8 @@ from iluvatar_bench.errors import (
     UnusablePath,
     UsageError,
 )
+from iluvatar_bench.host.kernel.listener import listener_at
+from iluvatar_bench.host.kernel.processes import shares_our_pids
 
 _CREATED, _DELETED = "/containers/create", "/containers/delete"
 _STARTED = "/tasks/start"
@@ -161,8 +162,9 @@ class _Ready:
 
 
 async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm | _Ready]:
-    index = WatchIndex()
+    snapshots = SnapshotLooks()
     async with open_reader(address) as client:
+        index = WatchIndex(by_kernel=await asyncio.to_thread(_counts_as_we_do, address))
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
         # All namespaces: cgroups are the host's.
@@ -173,7 +175,7 @@ async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm |
                     yield _Ready(len(index))
                     continue
                 one = Client(client.channel.under(event.namespace))
-                alarm = await _followed(one, event, index)
+                alarm = await _followed(one, event, index, snapshots)
                 if alarm is not None and namespace in (None, event.namespace):
                     yield alarm
         raise Unavailable(
@@ -182,6 +184,15 @@ async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm |
             namespace=namespace or "",
             detail="the daemon ended the stream",
         )
+
+
+def _counts_as_we_do(address: Path) -> bool:
+    """Whether the daemon's PIDs are ours: it may run in a PID namespace of its own."""
+    try:
+        listener = listener_at(address)
+    except OSError:
+        return False
+    return listener is not None and bool(shares_our_pids(listener.pid))
 
 
 async def _begun(
@@ -213,7 +224,9 @@ async def _fill(client: Client, index: WatchIndex) -> None:
             index.started(name, task.container_id, task.pid)
 
 
-async def _followed(client: Client, event: DaemonEvent, index: WatchIndex) -> Alarm | None:
+async def _followed(
+    client: Client, event: DaemonEvent, index: WatchIndex, snapshots: SnapshotLooks
+) -> Alarm | None:
     """Keep the index, and judge what was created."""
     namespace, id = event.namespace, event.container_id
     if id is None:
@@ -231,37 +244,42 @@ async def _followed(client: Client, event: DaemonEvent, index: WatchIndex) -> Al
         return None
     # Not to be its own neighbour.
     index.drop(namespace, id)
-    alarm = await _look(client, record, index, event.timestamp) if event.topic == _CREATED else None
+    alarm = None
+    if event.topic == _CREATED:
+        broken = tuple([rule async for rule in _broken(client, record, index, snapshots)])
+        alarm = _alarm(client.namespace, record, broken, index, event.timestamp)
     index.put(namespace, record)
     return alarm
 
 
-async def _look(
-    client: Client, record: ContainerRecord, index: WatchIndex, at: datetime | None
+def _alarm(
+    namespace: str,
+    record: ContainerRecord,
+    broken: tuple[Rule, ...],
+    index: WatchIndex,
+    at: datetime | None,
 ) -> Alarm | None:
-    broken = tuple([rule async for rule in _broken(client, record, index)])
     if not broken:
         return None
     name = client_of(record)
     return Alarm(
         at=at,
-        namespace=client.namespace,
+        namespace=namespace,
         container_id=record.id,
         rules=broken,
         client=name,
-        others=index.others_of(client.namespace, name),
+        others=index.others_of(namespace, name),
     )
 
 
 async def _broken(
-    client: Client, record: ContainerRecord, index: WatchIndex
+    client: Client, record: ContainerRecord, index: WatchIndex, snapshots: SnapshotLooks
 ) -> AsyncIterator[Rule]:
     if record.spec_problem:
         yield SPEC_UNREADABLE
         return
-    unnamed = needs_snapshot(record) and not list(record_roots(record))
-    if unnamed and not await _leased(client, record.id):
-        yield NOT_NAMED
+    async for rule in snapshots.broken(client, record):
+        yield rule
     cgroup = asked_cgroup(record)
     shared = cgroup is not None and index.is_shared(cgroup)
     nested = cgroup is not None and index.is_nested(cgroup)

@@ -22,9 +22,13 @@ class _Known:
 
 
 class WatchIndex:
-    """The containers by their cgroups, as asked and as the kernel says, in all namespaces."""
+    """The containers by their cgroups, as asked and as the kernel says, in all namespaces.
 
-    def __init__(self) -> None:
+    Without ``by_kernel`` the PIDs of tasks are not ours to look up.
+    """
+
+    def __init__(self, *, by_kernel: bool) -> None:
+        self._by_kernel = by_kernel
         self._known: dict[Name, _Known] = {}
         self._in_cgroup: dict[str, set[Name]] = defaultdict(set)
         self._below: Counter[str] = Counter()
@@ -41,7 +45,7 @@ class WatchIndex:
     def started(self, namespace: str, container_id: str, pid: int) -> None:
         """Remember where the kernel has put a container that is known."""
         known = self._known.get((namespace, container_id))
-        cgroup = cgroup_of_process(pid) if pid else None
+        cgroup = cgroup_of_process(pid) if pid and self._by_kernel else None
         if known is not None and cgroup is not None:
             self._put((namespace, container_id), known.client, known.paths | {cgroup})
 

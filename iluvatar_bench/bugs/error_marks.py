@@ -31,6 +31,7 @@ _MARK = re.compile(
       | (?:[\w.-]{1,30}:\ )?(?:Error|ERROR|error|FATAL|[Ff]atal\ error|FATAL\ ERROR)
         (?:\ response\ from\ daemon)?:\ \S
       | (?:ctr|crictl|nerdctl|runc|crun|youki|runsc|podman|containerd):\ \S
+      | (?:lxc(?:-\w{2,20})?|lxd|incus):\ [^\n:]{1,80}:\ [\w/.]{1,60}\.c:\ \w
       | npm\ ERR!
         # Rust, env_logger, Python, nginx and others: a stamp, then the level
       | \[?\d{4}[/-]\d\d[/-]\d\d[\ T][\d:.,]{8,24}\S{0,7}\]?\ {1,3}(?:\[[^\]\n]{0,80}\]\ ){0,2}
@@ -93,6 +94,7 @@ _SAYS = re.compile(
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
     r"|\b(?:[Ee]rrors?|ERROR)\b|[a-z]Error\b|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
+    r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
 )
 _HARMLESS = re.compile(
     r"\w\"?[=:]{1,2} ?(?:false|0|null|None|nil|none|no|\"\")(?:\b|,|$)"

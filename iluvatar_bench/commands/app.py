@@ -57,7 +57,7 @@ Exit codes:
   0    done
   1    this host lacks something, or a run or a check failed
   2    the request was wrong; nothing was started
-  3    audit, check: it found something; ab, compare --fail-if-worse: the candidate is worse
+  3    audit (not LOW alone), check: it found something; ab, compare --fail-if-worse: it is worse
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 

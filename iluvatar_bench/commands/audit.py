@@ -191,6 +191,9 @@ def _show(audit: Audit, *, every: bool) -> None:
         )
     for client in audit.clients:
         _print(_client_line(client.as_dict()))
+    if audit.state.host.peers:
+        names = (f"{peer.program} (pid {peer.pid})" for peer in audit.state.host.peers)
+        _print(f"connected now: {', '.join(names)}")
     if audit.state.collector is not None:
         settings = ", ".join(f"{k} {v}" for k, v in asdict(audit.state.collector).items())
         _print(f"collector: {settings}")
@@ -269,6 +272,8 @@ def _show_plan(plan: FixPlan) -> None:
         _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
         for one in plan.exposed[:3]:
             _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
+        if len(plan.exposed) > 3:
+            _print(f"  and {len(plan.exposed) - 3} more, which --json names")
     for namespace, lease in plan.holds:
         _print(f"held since an earlier --apply: {hold_text(namespace, lease)}; --undo deletes it")
 

@@ -31,5 +31,9 @@ def write_matrix_page(folder: Path, matrix: Matrix, *, title: str) -> None:
     notes = [
         f"undisturbed it leaves {', '.join(left)}" for left in [matrix.leaves_undisturbed] if left
     ]
+    left = {fault: matrix.not_tried(fault) for fault in matrix.faults}
+    untried = ", ".join(f"{count} of {fault}" for fault, count in left.items() if count)
+    if untried:
+        notes.append(f"the check was stopped; runs that were not tried: {untried}")
     write_whole(folder / PAGE, fault_page(rows, title=title, notes=notes))
     save_figure(plot_fault_matrix(rows), folder / "matrix")

@@ -106,6 +106,7 @@ def _show(found: RootCause, as_json: bool) -> None:
         print_plain("")
     for verdict in found.verdicts:
         print_plain(verdict.sentence)
+    print_plain(f"note: {found.reading}")
     if found.caveat:
         print_plain(f"note: {found.caveat}")
     print_plain(f"kept in {found.run.folder}")

@@ -38,10 +38,7 @@ def bound_file(path: str, *, head_bytes: int, tail_bytes: int) -> bool:
         OSError: the file may not be changed.
     """
     try:
-        seen = os.lstat(path)
-        if not stat.S_ISREG(seen.st_mode):
-            return False
-        if seen.st_blocks * _STAT_BLOCK_BYTES <= 2 * (head_bytes + tail_bytes):
+        if not _is_too_large(path, 2 * (head_bytes + tail_bytes)):
             return False
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -54,15 +51,48 @@ def bound_file(path: str, *, head_bytes: int, tail_bytes: int) -> bool:
     return True
 
 
-def bound_files_below(folder: str, *, head_bytes: int, tail_bytes: int) -> None:
-    """The same for every regular file below a folder; links are not followed.
+def bound_output(folder: str, *, head_bytes: int, tail_bytes: int) -> None:
+    """The same for every regular file of a folder and of the folders directly in it.
+
+    Deeper ones are no output: what somebody keeps there, such as a daemon's data, would be damaged.
+    So would what is mounted there, a container's root say: mounts are passed over, and links.
 
     Raises:
         OSError: a file may not be changed.
     """
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            bound_file(f"{directory}/{name}", head_bytes=head_bytes, tail_bytes=tail_bytes)
+    folder, limit = os.path.realpath(folder), 2 * (head_bytes + tail_bytes)
+    large = [path for path in _files_in(folder, deeper=True) if _is_too_large(path, limit)]
+    mounts = _mounts_below(folder) if large else ()
+    for path in large:
+        if not any(path == mount or path.startswith(f"{mount}/") for mount in mounts):
+            bound_file(path, head_bytes=head_bytes, tail_bytes=tail_bytes)
+
+
+def _files_in(folder: str, *, deeper: bool) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    yield entry.path
+                elif deeper and entry.is_dir(follow_symlinks=False):
+                    yield from _files_in(entry.path, deeper=False)
+    except FileNotFoundError:
+        return
+
+
+def _is_too_large(path: str, limit: int) -> bool:
+    try:
+        seen = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(seen.st_mode) and seen.st_blocks * _STAT_BLOCK_BYTES > limit
+
+
+def _mounts_below(folder: str) -> tuple[str, ...]:
+    """Where something is mounted: the fifth field of each line (proc_pid_mountinfo(5))."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        points = [line.split(" ", 5)[4] for line in file]
+    return tuple(point for point in points if point.startswith(f"{folder}/"))
 
 
 def copy_kept(descriptor: int, target: str | os.PathLike[str]) -> None:

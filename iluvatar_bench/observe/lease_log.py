@@ -36,7 +36,7 @@ class LeaseLog:
     """The leases of the namespaces that are looked at; at most :data:`MOST_LEASES` are remembered.
 
     One that came and went between two looks is not seen. ``beyond`` counts those that were too
-    many in the last look.
+    many in the last look; a manifest has it.
     """
 
     under: Under

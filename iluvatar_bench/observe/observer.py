@@ -169,6 +169,7 @@ class _Observer:
                 "why": self.node.collections.why,
             },
             "counts": {**count_row(follower.counts), "under_way": len(follower.lives)},
+            "leases_beyond_limit": self.node.leases.beyond,
             "dropped_segments": follower.folder.dropped_segments,
             "observations_broken": follower.folder.broken,
         }

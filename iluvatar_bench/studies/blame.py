@@ -146,8 +146,9 @@ async def run_blame(
     chosen = _bug_class(bug_class)
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
-    if not 1 <= largest <= len(differing):
-        raise UsageError(f"the largest set has 1 to {len(differing)} factors here, not {largest}")
+    if largest < 1:
+        raise UsageError(f"the largest set has at least 1 factor, not {largest}")
+    largest = min(largest, len(differing))
     asked = how_many_sets(len(differing), largest)
     if asked > MAX_SETS:
         raise UsageError(

@@ -10,7 +10,7 @@ import logging
 import random
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,12 +50,10 @@ class FieldPlace:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once no container is to begin any more."""
 
-    def record(
-        self, name: str, *, owner: str, cgroup: str, named: bool, args: Sequence[str] = STARTING
-    ) -> ContainerRecord:
+    def record(self, name: str, *, owner: str, cgroup: str, named: bool) -> ContainerRecord:
         """A container's record; ``named``: with the snapshot that it is to hold."""
         spec = runtime_spec(
-            args=args,
+            args=STARTING,
             env=self.image.env,
             cwd=self.image.cwd,
             hostname=name[-63:].lstrip("-."),
@@ -123,11 +121,11 @@ async def worker_of_2022(place: FieldPlace, name: str) -> None:
 
 
 async def right_client(place: FieldPlace, name: str) -> None:
-    """A client that does everything right (:func:`right_life`), but for one of 25 containers.
+    """A client that does everything right (:func:`right_life`), but for one of 40 containers.
 
     That one is made and never started, for a while: somebody else's mistake.
     """
-    if place.chance.random() >= 1 / 25:
+    if place.chance.random() >= 1 / 40:
         await right_life(place, name, hold_seconds=place.hold_seconds())
         return
     client = place.node.client
@@ -194,23 +192,23 @@ async def _forget(place: FieldPlace, name: str) -> None:
 
 @asynccontextmanager
 async def field_clients(place: FieldPlace, *, workers: int = 2) -> AsyncIterator[None]:
-    """All of them at work for the length of the block: ``workers`` of 2022, one of each other.
+    """All at work for the length of the block: ``workers`` of 2022, two right clients, one ``ctr``.
 
     Each begins its next container as its last one is gone; at the block's end they finish theirs.
     """
 
-    async def work(client: object, prefix: str) -> None:
+    async def work(client: Callable[[FieldPlace, str], Awaitable[None]], prefix: str) -> None:
         while not place.stop.is_set():
             name = f"{prefix}-{uuid.UUID(int=place.chance.getrandbits(128), version=4)}"
             try:
-                await client(place, name)  # type: ignore[operator]
+                await client(place, name)
             except ContainerdError as error:
                 # A node goes on whatever becomes of one container.
                 log.warning("%s: %s", name, error)
                 await asyncio.sleep(1)
 
     jobs = [asyncio.create_task(work(worker_of_2022, "hello-0.0.1")) for _ in range(workers)]
-    jobs += [asyncio.create_task(work(right_client, "gateway"))]
+    jobs += [asyncio.create_task(work(right_client, "gateway")) for _ in range(2)]
     jobs += [asyncio.create_task(work(ctr_client, "batch"))]
     try:
         yield

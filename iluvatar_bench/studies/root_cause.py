@@ -136,6 +136,18 @@ class RootCause:
         return self.run.rates
 
     @property
+    def reading(self) -> str:
+        """How the rates of the cells are to be read."""
+        least = self.run.manifest["precision"].get("min_failures", 0)
+        stopped = (
+            f"the run went on until each class had come {least} times, which makes rates up to "
+            f"1/{least} too high; "
+            if least
+            else ""
+        )
+        return f"{stopped}intervals of rates and effects take trials as independent"
+
+    @property
     def caveat(self) -> str:
         """What weakens the verdicts; empty mostly."""
         return self.run.caveat and f"{self.run.caveat}: the verdicts rest on what there is"

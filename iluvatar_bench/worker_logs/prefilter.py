@@ -164,6 +164,11 @@ _REPORTED = (
     "xited",
     "illed",
     "ut of ",
+    " first",
+    "must be ",
+    "lxc-",
+    "incus: ",
+    "lxd: ",
     # Objects nested so deep that reading them may fail.
     "}" * 24,
     "]" * 24,

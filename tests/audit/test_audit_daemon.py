@@ -342,7 +342,7 @@ async def _plant(defect: str, node: Node, image: ImportedImage, folder: Path) ->
             await _stray_mount(node, "bad")
         case "address_unused":
             (folder / "cni" / "net").mkdir(parents=True)
-            (folder / "cni" / "net" / "10.99.0.2").write_text("bad\r\neth0")
+            (folder / "cni" / "net" / "10.99.0.2").write_text("gone-long-ago\r\neth0")
             (folder / "cni" / "net" / "10.99.0.3").write_text("good\r\neth0")
             (folder / "cni" / "net" / "last_reserved_ip.0").write_text("10.99.0.3")
         case "network_namespace_unused":

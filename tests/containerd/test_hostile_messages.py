@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from iluvatar_bench.audit import audit_daemon
-from iluvatar_bench.audit.read.host import HostPlaces
+from iluvatar_bench.audit import HostPlaces, audit_daemon
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     events_pb2,

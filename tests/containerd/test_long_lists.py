@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench import errors
-from iluvatar_bench.audit import audit_daemon, live_container
-from iluvatar_bench.audit.read.host import HostPlaces
+from iluvatar_bench.audit import HostPlaces, audit_daemon, live_container
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc, images_pb2
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node

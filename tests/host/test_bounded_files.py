@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.host.bounded_files import bound_file, bound_files_below, copy_kept
+from iluvatar_bench.host.bounded_files import bound_file, bound_output, copy_kept
 from iluvatar_bench.host.tails import read_tail
 from tests.support.networks import needs_root
 
@@ -66,12 +66,42 @@ def test_what_is_small_or_no_file_is_left_alone(tmp_path: Path) -> None:
     assert small.read_bytes() == numbered(2000)
 
 
-def test_every_file_below_a_folder_is_bounded(tmp_path: Path) -> None:
+def test_the_output_of_every_container_is_bounded(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "stdout").write_bytes(numbered(20_000))
-    bound_files_below(str(tmp_path), head_bytes=HEAD, tail_bytes=TAIL)
-    assert all(allocated(p) <= HEAD + TAIL + 4096 for p in tmp_path.glob("*/stdout"))
+    (tmp_path / "c.out").write_bytes(numbered(20_000))
+    bound_output(str(tmp_path), head_bytes=HEAD, tail_bytes=TAIL)
+    output = [*tmp_path.glob("*/stdout"), tmp_path / "c.out"]
+    assert len(output) == 3
+    assert all(allocated(path) <= HEAD + TAIL + 4096 for path in output)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    """A folder and a file of the same file system, mounted below the folder ``x``; their source."""
+    source, targets = tmp_path / "source", (tmp_path / "x" / "root", tmp_path / "x" / "file")
+    source.mkdir()
+    (source / "library").write_bytes(numbered(20_000))
+    targets[0].mkdir(parents=True)
+    targets[1].touch()
+    for what, target in zip((source, source / "library"), targets, strict=True):
+        subprocess.run(["mount", "--bind", str(what), str(target)], check=True)
+    yield source
+    for target in targets:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+@needs_root()[0]
+@needs_root()[1]
+def test_what_is_no_output_is_left_as_it_is(mounted: Path, tmp_path: Path) -> None:
+    """A root that is mounted there, a daemon's data: they had a hole in their libraries once."""
+    library = tmp_path / "x" / "client" / "data" / "library"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(numbered(20_000))
+    bound_output(str(tmp_path / "x"), head_bytes=HEAD, tail_bytes=TAIL)
+    assert library.read_bytes() == numbered(20_000)
+    assert (mounted / "library").read_bytes() == numbered(20_000)
 
 
 def test_a_copy_says_how_much_is_missing(tmp_path: Path) -> None:

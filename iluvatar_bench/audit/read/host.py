@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iluvatar_bench.audit.read.host_networks import CONVENTIONAL_PLACES, HostPlaces, NetworkReader
+from iluvatar_bench.audit.read.host_networks import HostPlaces, NetworkReader
 from iluvatar_bench.audit.read.root_mounts import ContainerName, root_reader
 from iluvatar_bench.audit.read.state import HostState
 from iluvatar_bench.containerd.daemon.config import DaemonConfig
@@ -19,8 +19,7 @@ from iluvatar_bench.host.facts import program_version
 from iluvatar_bench.host.kernel.listener import Listener
 from iluvatar_bench.host.kernel.processes import cgroup_of_process, environment, shares_our_pids
 from iluvatar_bench.host.kernel.shims import same_socket, visible_shims
-
-__all__ = ["CONVENTIONAL_PLACES", "HostPlaces", "HostSubject", "read_host", "runtime_program"]
+from iluvatar_bench.host.kernel.socket_peers import socket_peers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +53,7 @@ def read_host(subject: HostSubject, *, places: HostPlaces, remarks: list[str]) -
         foreign_shims=tuple(shim for shim in shims if shim not in ours),
         network_namespaces=networks.namespaces(),
         addresses=networks.addresses(),
+        peers=socket_peers(subject.address.resolve()),
         runtimes={p: _version(p, search_path) for p in sorted(programs)},
     )
     if listener is None:

@@ -65,9 +65,9 @@ class RootReader:
         if shares_our_mounts(pid):
             return None
         roots = [e for e in readable_mountinfo(pid) or () if e.mount_point == "/"]
-        return self._mount(roots[-1], of_process=True) if roots else None
+        return self._mount(roots[-1]) if roots else None
 
-    def _mount(self, entry: MountEntry, *, of_process: bool = False) -> RootMount:
+    def _mount(self, entry: MountEntry) -> RootMount:
         upper = entry.upper_directory
         exists: bool | None = None
         if entry.root_deleted:
@@ -81,7 +81,6 @@ class RootReader:
             mount_point=entry.mount_point,
             upper_directory=upper,
             upper_exists=exists,
-            of_process=of_process,
         )
 
 

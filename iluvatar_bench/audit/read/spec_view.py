@@ -17,8 +17,9 @@ def section(spec: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     """The object below these names; empty where there is none."""
     found: Any = spec
     for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        # A spec comes from JSON: asking for a dict is ten times as fast as for any mapping.
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def text(spec: Mapping[str, Any], *path: str) -> str:
@@ -37,7 +38,7 @@ def namespaces(spec: Mapping[str, Any], kind: str) -> tuple[Mapping[str, Any], .
     """The entries of ``linux.namespaces`` of one type."""
     listed = section(spec, "linux").get("namespaces")
     entries = listed if isinstance(listed, list) else []
-    return tuple(e for e in entries if isinstance(e, Mapping) and e.get("type") == kind)
+    return tuple(e for e in entries if isinstance(e, dict) and e.get("type") == kind)
 
 
 def needs_snapshot(record: ContainerRecord) -> bool:

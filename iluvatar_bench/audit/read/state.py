@@ -18,6 +18,7 @@ from iluvatar_bench.containerd.values import (
     TaskInfo,
 )
 from iluvatar_bench.host.kernel.shims import Shim
+from iluvatar_bench.host.kernel.socket_peers import SocketPeer
 from iluvatar_bench.profiles.collector import Collector
 
 
@@ -96,14 +97,12 @@ class NamespaceState:
 class RootMount:
     """The root file system of a container, as the kernel has it mounted.
 
-    ``upper_exists`` is None where that could not be looked at. ``of_process`` tells that it was
-    seen from the container's own first process, not where a shim mounts it.
+    ``upper_exists`` is None where that could not be looked at.
     """
 
     mount_point: str
     upper_directory: str | None
     upper_exists: bool | None
-    of_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +150,8 @@ class HostState:
     """The cgroup that the kernel names for the first process of a task that runs."""
     network_namespaces: tuple[HostNetworkNamespace, ...] = ()
     addresses: tuple[AddressLease, ...] = ()
+    peers: tuple[SocketPeer, ...] = ()
+    """The processes that are connected to the daemon, as far as they can be seen."""
     runtimes: Mapping[str, str] = field(default_factory=dict)
     """What each OCI runtime that a record names prints as its version, by program."""
 

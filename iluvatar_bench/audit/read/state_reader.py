@@ -239,14 +239,16 @@ async def _read_once(
         for name in snapshotters
         for info in await client.snapshots(name).list()
     }
-    leases = await _leases(client)
+    leases = await read_leases(client)
     known = before.records if before is not None else None
     records = {record.id: record for record in await client.containers.list(known=known)}
     tasks = {task.container_id: task for task in await client.tasks.list()}
     return _Reading(snapshots=snapshots, leases=leases, records=records, tasks=tasks)
 
 
-async def _leases(client: Client) -> tuple[HeldLease, ...]:
+async def read_leases(client: Client) -> tuple[HeldLease, ...]:
+    """The leases of the client's namespace, with what each holds."""
+
     async def look(lease: LeaseInfo) -> HeldLease | None:
         try:
             return HeldLease(info=lease, resources=await client.leases.resources(lease.id))

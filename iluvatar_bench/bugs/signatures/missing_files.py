@@ -171,6 +171,7 @@ PROGRAMS = (
         r"|(?<!fork/)\bexec:? /[^\s:]{1,300}+: no such file or directory"
         r"|exec user process caused:? \\{0,7}+\"?no such file or directory"
         r"|[Ff]ailed to load /[^\s:]{1,300}+: no such file or directory"
+        r"|No such file or directory - [Ff]ailed to exec"
         r"|[Cc]ontainer command (?:'[^'\n]{1,100}' )?not found or does not exist"
         r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
         "runc 1.0-1.5, runsc, containerd 1.4-2.3",

@@ -248,6 +248,7 @@ SILENT = (
         "Fn, OpenWhisk, Knative",
         "fnproject/fn api/models/error.go; apache/openwhisk common/scala Messages.scala; "
         "knative/serving pkg/reconciler/revision; fnproject/fn#1333; apache/openwhisk#3203",
+        told_calmly=True,
     ),
     wording(
         BugClass.SILENT_STARTUP,

@@ -24,6 +24,7 @@ REMOVALS = (
         "containerd CRI 1.4-2.3, kubelet 1.12-1.34",
         "containerd internal/cri/instrument; kubernetes pkg/kubelet/kuberuntime",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.PROCESS_DIED, BugClass.DEADLINE),
     ),
     wording(
@@ -34,6 +35,7 @@ REMOVALS = (
         "podman, buildah, CRI-O, kata",
         "containers/podman libpod: errors are wrapped in what was being done",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.PROCESS_DIED,),
     ),
     wording(
@@ -49,6 +51,7 @@ REMOVALS = (
         near=r"[Cc]ontainer|[Ss]andbox|\b[Pp]od|[Tt]ask|[Mm]ount|cgroup|rootfs|snapshot|volume",
         within=80,
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.PROCESS_DIED, BugClass.DEADLINE),
     ),
 )
@@ -68,6 +71,7 @@ IMAGES = (
         r"|(?<![/\w])[Ii]mages?\b|manifests?\b|/v2/|\bblobs?\b"
         r"|docker\.io|gcr\.io",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.NETWORK,),
     ),
     wording(
@@ -88,6 +92,7 @@ IMAGES = (
         "containerd, dockerd, podman, CRI-O, BuildKit",
         "containerd core/content, core/remotes; moby distribution; containers/image",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.SNAPSHOT_NOT_FOUND,),
     ),
 )
@@ -105,6 +110,7 @@ NETWORKS = (
         r"|\b[Ss]andbox id\b|\bnetns\b|network namespace|\bbridge\b|\biptables\b",
         within=200,
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.CREATE_REJECTED,),
     ),
     wording(
@@ -115,12 +121,13 @@ NETWORKS = (
         r"|[Tt]emporary failure in name resolution|\bEAI_AGAIN\b|getaddrinfo (?:ENOTFOUND|failed)"
         r"|[Cc]annot assign requested address|[Nn]etwork is unreachable|[Nn]o route to host"
         r"|\bEHOSTUNREACH\b|\bENETUNREACH\b"
-        r"|dial tcp [^\n]{1,120}(?:i/o timeout|connection timed out)|server misbehaving"
+        r"|dial tcp:? [^\n]{1,120}(?:i/o timeout|connection timed out)|server misbehaving"
         r"|[Nn]ame or service not known|no such host\b"
         r"|[Cc]ould not resolve host|error adding (?:host|interface|route)|RTNETLINK answers: ",
         "libnetwork, glibc, Go, Node, curl",
         "moby daemon/libnetwork; glibc resolv/herror.c; go net/dnsclient_unix.go",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
     ),
 )
@@ -138,6 +145,7 @@ DAEMONS = (
         "dockerd, containerd, kubelet",
         "moby daemon/command; containerd cmd/containerd; kubernetes cmd/kubelet",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.DAEMON_UNAVAILABLE,),
     ),
 )
@@ -157,6 +165,7 @@ CREATES = (
         r"|\bexec user process caused"
         r"|(?:ailed|nable) to (?:provision|allocate|acquire|deploy|instantiate|bootstrap|prepare) "
         r"(?:the )?(?:resources|container|function|action|worker|environment|sandbox|runtime|pod)"
+        r"|Mounts denied|[Ff]ailed to set ?up container|lxc_start - [^\n]{1,60}[Ff]ailed to spawn"
         r"|CannotStartContainer|CannotCreateContainer|ResourceInitializationError"
         r"|(?:while|when|during) (?:creating|starting|launching|creation of) (?:the |a )?"
         r"(?:container|sandbox|pod|task|function|worker|microVM)|DockerTimeoutError"
@@ -165,6 +174,7 @@ CREATES = (
         "runc libcontainer; moby daemon/create.go, daemon/start.go; kubernetes kuberuntime",
         "the shape: what only a runtime says",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
 )
@@ -179,6 +189,7 @@ CALLS = (
         "containerd internal/cri/instrument; kubernetes pkg/kubelet/kuberuntime",
         "the call that failed, around a reason that no line knows",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
 )
@@ -200,6 +211,7 @@ INVOKES = (
         "gateways of OpenFaaS, Knative, OpenWhisk, Fission, nuclio, Fn; nginx",
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
     ),
 )
@@ -218,6 +230,7 @@ DEATHS = (
         "any supervisor; containerd",
         "go os/exec_posix.go; containerd cmd/containerd-shim-runc-v2/process",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.OOM_KILLED, BugClass.REMOVAL_FAILED),
     ),
     wording(
@@ -232,6 +245,7 @@ DEATHS = (
         near=r"\b(?:[Cc]ontainer|[Ss]andbox|[Pp]od|[Tt]ask|ctr|PodSandbox)s?\b",
         within=100,
         certainty=Certainty.POSSIBLE,
+        can_be_handled=True,
         alternatives=(BugClass.REMOVAL_FAILED,),
     ),
 )
@@ -248,6 +262,7 @@ STORAGE = (
         r"|[Ss]tale (?:NFS )?file handle|readlink|missing",
         within=160,
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.IMAGE, BugClass.REMOVAL_FAILED),
     ),
     wording(
@@ -257,6 +272,7 @@ STORAGE = (
         "containerd, BuildKit, snapshotters",
         "containerd core/snapshots, internal/cri",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.IMAGE, BugClass.SNAPSHOT_OVERLAY),
     ),
 )
@@ -264,12 +280,15 @@ STORAGE = (
 CGROUPS = (
     wording(
         BugClass.CGROUP_SETUP,
-        r"[Ff]ailed\b|[Uu]nable to |[Cc]annot |[Cc]ould not |not found|missing",
+        r"[Ff]ailed\b|[Uu]nable to |[Cc]annot |[Cc]ould not |not found|missing|not available"
+        r"|not supported"
+        r"|not enabled|not mounted",
         "any runtime or orchestrator",
         "the shape: a cgroup, and what could not be done",
         near=r"\bcgroups?\b",
         within=60,
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.CREATE_REJECTED, BugClass.REMOVAL_FAILED),
     ),
 )
@@ -284,6 +303,7 @@ SILENT = (
         "whoever asked for the health of a container got no answer",
         near=r"/(?:health|healthz|ready|readyz|readiness|livez|live|startup)\b|\bprobe\b",
         certainty=Certainty.LIKELY,
+        can_be_handled=True,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
 )

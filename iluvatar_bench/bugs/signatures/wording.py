@@ -89,8 +89,12 @@ def wording(
     near: str | None = None,
     within: int = 300,
     told_calmly: bool = False,
+    can_be_handled: bool = False,
 ) -> Signature:
-    """A signature from the text of its pattern."""
+    """A signature from the text of its pattern.
+
+    Files that are missing and start-up errors ``can_be_handled`` always.
+    """
     compiled = re.compile(pattern)
     return Signature(
         bug_class,
@@ -103,6 +107,6 @@ def wording(
         re.compile(near) if near is not None else None,
         within,
         told_calmly,
-        bug_class in (BugClass.MISSING_PACKAGES, BugClass.STARTUP_ERROR),
+        can_be_handled or bug_class in (BugClass.MISSING_PACKAGES, BugClass.STARTUP_ERROR),
         tuple(sorted(required_literals(compiled))),
     )

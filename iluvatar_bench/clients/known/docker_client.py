@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -33,8 +32,6 @@ _START_SECONDS = 20.0
 _CALL_SECONDS = 60.0
 _END_SECONDS = 20.0
 _LOOK_SECONDS = 0.02
-_STARTS = 6
-_SEGMENTATION_FAULT = 128 + signal.SIGSEGV
 
 
 def run_container_once(docker: httpx.Client, name: str, image: str) -> None:
@@ -65,24 +62,14 @@ def run_container_once(docker: httpx.Client, name: str, image: str) -> None:
 
 
 def _start(docker: httpx.Client, name: str) -> None:
-    """Start the container; again where its process ended at once by SIGSEGV.
-
-    That is no work of containerd's or the client's: on the host that this was written on (Linux
-    6.18 under Firecracker) about every fifth process of Docker's ends so as it is loaded, also
-    without a check, and the kernel's log has the fault in libc.
-    """
-    for _ in range(_STARTS):
-        _ask(docker, "POST", f"/containers/{name}/start", name)
-        state = _ask(docker, "GET", f"/containers/{name}/json", name).json()["State"]
-        if state["Running"]:
-            return
-        if state["ExitCode"] != _SEGMENTATION_FAULT:
-            break
-    raise LifecycleError(
-        f"its process does not run after its start: {state['Status']}, status "
-        f"{state['ExitCode']} {state['Error']}",
-        container_id=name,
-    )
+    _ask(docker, "POST", f"/containers/{name}/start", name)
+    state = _ask(docker, "GET", f"/containers/{name}/json", name).json()["State"]
+    if not state["Running"]:
+        raise LifecycleError(
+            f"its process does not run after its start: {state['Status']}, status "
+            f"{state['ExitCode']} {state['Error']}",
+            container_id=name,
+        )
 
 
 def _ask(

@@ -54,10 +54,10 @@ def _owner_says_farewell(farewell: int, owner: int, bounds: Bounds) -> bool:
 
 
 def _bound(bounds: Bounds) -> None:
-    from iluvatar_bench.host.bounded_files import bound_file, bound_files_below
+    from iluvatar_bench.host.bounded_files import bound_file, bound_output
 
     for path, head, tail in bounds:
-        act = bound_files_below if os.path.isdir(path) else bound_file  # noqa: PTH112
+        act = bound_output if os.path.isdir(path) else bound_file  # noqa: PTH112
         try:
             act(path, head_bytes=int(head), tail_bytes=int(tail))
         except OSError:

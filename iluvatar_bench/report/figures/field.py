@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from iluvatar_bench.report.figures.style import (
     DASHES,
@@ -14,7 +15,7 @@ from iluvatar_bench.report.figures.style import (
     theme,
 )
 
-_MOST_KILLS = 60
+_MOST_KILLS = 40
 """Lines that can be told apart; the last ones are shown."""
 
 
@@ -66,7 +67,7 @@ def plot_kills(kills: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     several lines.
 
     Args:
-        kills: rows of ``report.kills``; of more than 60 the last are drawn.
+        kills: rows of ``report.kills``; of more than 40 the last are drawn.
         axes: where to draw; a new figure by default.
     """
     shown = kills.tail(_MOST_KILLS)
@@ -96,7 +97,7 @@ def plot_kills(kills: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     axes.plot([], [], color=theme().others[1], label="another container's runtime")
     axes.plot([], [], color=theme().right, ls="--", label="somebody else")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
     of = f", the last {len(shown)} of {len(kills)}" if len(shown) < len(kills) else ""
     axes.set_title(f"Who ended whom (n = {len(shown)}{of})")
     describe(
@@ -136,6 +137,7 @@ def plot_left_behind(health: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     _time_axis(axes)
     axes.set_ylabel("left behind (count)")
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"Left behind, after a minute (n = {len(health)} looks)")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     describe(axes, "Stepped lines: containers, snapshots and leases that nobody came for.")
