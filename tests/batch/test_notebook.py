@@ -45,11 +45,11 @@ def test_parameters_are_converted_to_their_declared_types() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("cold_strat", {}, r"no notebook 'cold_strat'; there are: .*cold_start"),
+        ("cold_strat", {}, r"no notebook 'cold_strat' \(did you mean cold_start\?\); there are: "),
         (
             "cold_start",
             {"trails": 1},
-            r"no parameter 'trails'; there are: source, profile, settings",
+            r"no parameter 'trails' \(did you mean trials\?\); there are: source, profile",
         ),
         ("cold_start", {"trials": "many"}, r"parameter trials must be int, not 'many'"),
         ("cold_start", {"trials": 2.5}, r"parameter trials must be int"),

@@ -112,6 +112,15 @@ def test_a_seed_is_not_negative(words: list[str], tmp_path: Path) -> None:
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("workload", ["cold-start", "churn"])
+def test_a_memory_limit_that_nothing_starts_in_is_refused(workload: str, tmp_path: Path) -> None:
+    out = tmp_path / "r"
+    done = command("run", workload, "--set", "memory_limit_mib=8", "--out", str(out))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "memory_limit_mib=8: function hello cannot start in it" in done.stderr
+    assert not out.exists()
+
+
 def test_a_header_that_is_cut_short_names_the_line_and_where_it_ends(tmp_path: Path) -> None:
     (tmp_path / "azure.csv").write_text("HashOwner,HashApp,HashFunction,Trigger,1,2,3\n")
     done = command("run", "trace", str(tmp_path / "azure.csv"))
