@@ -58,7 +58,10 @@ async def test_an_address_that_is_no_containerd(short_folder: Path) -> None:
 async def test_a_server_of_another_kind(short_folder: Path) -> None:
     """As when the address is that of Docker, which speaks HTTP."""
 
+    writers = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         await reader.read(10)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         writer.close()
@@ -66,6 +69,9 @@ async def test_a_server_of_another_kind(short_folder: Path) -> None:
     server = await asyncio.start_unix_server(answer, short_folder / "docker")
     async with server:
         await one_line(Unreachable, "what listens at .* is no containerd", short_folder / "docker")
+        # What is open yet when the loop ends would be told in another test.
+        for writer in writers:
+            await writer.wait_closed()
 
 
 async def test_a_server_that_says_nothing(short_folder: Path) -> None:
