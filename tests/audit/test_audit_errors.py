@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,24 +57,26 @@ async def test_an_address_that_is_no_containerd(short_folder: Path) -> None:
     await one_line(Unreachable, "no containerd answers", short_folder / "stale")
 
 
+class Web(socketserver.StreamRequestHandler):
+    """As Docker, which speaks HTTP."""
+
+    def handle(self) -> None:
+        self.request.recv(10)
+        # The client may have gone by then.
+        with suppress(BrokenPipeError):
+            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
 async def test_a_server_of_another_kind(short_folder: Path) -> None:
-    """As when the address is that of Docker, which speaks HTTP."""
-
-    writers = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        await reader.read(10)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-
-    server = await asyncio.start_unix_server(answer, short_folder / "docker")
-    async with server:
-        await one_line(Unreachable, "what listens at .* is no containerd", short_folder / "docker")
-        # What is open yet when the loop ends would be told in another test.
-        for writer in writers:
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+    with socketserver.UnixStreamServer(str(short_folder / "docker"), Web) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            words = "what listens at .* is no containerd"
+            await one_line(Unreachable, words, short_folder / "docker")
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            thread.join()
 
 
 async def test_a_server_that_says_nothing(short_folder: Path) -> None:
