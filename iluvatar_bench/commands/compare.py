@@ -67,6 +67,8 @@ def compare_command(
         [open_run(find_run(name)) for name in names.split(",") if name]
         for names in (baseline, candidate)
     ]
+    if not all(sides):
+        raise UsageError("a side has 1 to 10 runs, not 0")
     observed = all(run.workload == OBSERVED for runs in sides for run in runs)
     if observed or blocks is not None or client:
         (before, *more), (after, *others) = sides

@@ -86,6 +86,7 @@ def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
         (["guarded", "guarded", "--alpha", "5"], "alpha must lie between 0 and 1"),
         (["guarded"], "holds no comparison in blocks"),
         ([",", "guarded"], "a side has 1 to 10 runs, not 0"),
+        ([",", ","], "a side has 1 to 10 runs, not 0"),
     ],
 )
 def test_bad_input_exits_2_with_one_line(
