@@ -8,10 +8,10 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_classify import CASES
 
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
 from iluvatar_bench.worker_logs.required_words import failure_words, required_literals
+from tests.bugs.test_classify import CASES
 
 
 @pytest.mark.parametrize(
