@@ -65,11 +65,12 @@ def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
     if not directories:
         return None
     pids: set[int] = set()
-    for directory in directories:
-        pattern = "**/cgroup.procs" if recursive else "cgroup.procs"
-        for file in directory.glob(pattern):
+    for top in directories:
+        # Unlike Path.glob, os.walk passes over directories that go away while they are listed.
+        for directory in (name for name, _, _ in os.walk(top)) if recursive else (top,):
             try:
-                pids.update(int(line) for line in file.read_text().split())
+                text = (Path(directory) / "cgroup.procs").read_text()
+                pids.update(int(line) for line in text.split())
             except OSError:
                 # The cgroup went away between the listing and the read, or is threaded.
                 continue
