@@ -11,7 +11,6 @@ from re import _parser as regex_parser  # type: ignore[attr-defined]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelled_texts import LabelledText, is_right, labelled_texts, public_reports
 
 from iluvatar_bench.bugs.classify import MATCHED_LIMIT, NO_FAILURE, classify_text, is_calm
 from iluvatar_bench.bugs.python_modules import STANDARD_LIBRARY
@@ -19,6 +18,7 @@ from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Certainty
 from iluvatar_bench.worker_logs import scan
 from iluvatar_bench.worker_logs.prefilter import Prefilter
+from tests.bugs.labelled_texts import LabelledText, is_right, labelled_texts, public_reports
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs import find_run, open_run, record_run, recorded_names
 from iluvatar_bench.runs.recorded import RECORDED_HOME
 from tests.support.run_folders import make_run
@@ -28,6 +29,10 @@ def test_every_recorded_run_opens_and_was_finished() -> None:
         assert run.caveat == ""
         # What the plan counts: arrivals where it has any, else trials.
         lived = len(run.trials if run.arrivals is None else run.arrivals)
+        if run.workload == OBSERVED:
+            # Nobody planned what a node's clients did.
+            assert lived > 100
+            continue
         # A root-cause experiment plans the most that a cell may need, and stops when it is sure.
         assert lived < run.planned if "design" in run.manifest else lived == run.planned
 

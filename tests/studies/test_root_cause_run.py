@@ -140,7 +140,7 @@ def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["root-cause", "--factors", "nope"], "no factor 'nope'"),
-        (["root-cause", "--factors", "cgroup=own,mine"], "factor cgroup:"),
+        (["root-cause", "--factors", "cgroup=own,mine"], "factor cgroup has no level 'mine'"),
         (["root-cause", "--factors", "open_files"], "open_files takes a number"),
         (["root-cause", "--alpha", "2"], "alpha must lie between 0 and 1, not 2"),
         (["root-cause", "--half-width", "0.9"], "half_width must lie between"),

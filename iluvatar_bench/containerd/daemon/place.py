@@ -187,6 +187,9 @@ def abandoned_places() -> Iterator[Place]:
         if not home.is_dir():
             continue
         for directory in sorted(home.iterdir()):
+            if directory.name.startswith("."):
+                # No place's: `bench test` keeps the folder with it, for what is mounted there.
+                continue
             place = Place(directory.name)
             if home is DATA_HOME and place.state.exists():
                 continue
