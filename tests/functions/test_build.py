@@ -79,9 +79,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_unknown_functions_and_folders_without_main(tmp_path: Path) -> None:
     assert "hello" in builtin_names()
-    with pytest.raises(
-        UsageError, match="no function 'helo' .did you mean hello.*neither built in"
-    ):
+    with pytest.raises(UsageError, match=r"no function 'helo' \(did you mean hello\?\)"):
         load_function("helo")
     with pytest.raises(UsageError, match=r"has no main\.py"):
         load_function(str(tmp_path))
