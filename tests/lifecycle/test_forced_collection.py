@@ -102,7 +102,7 @@ async def test_a_reference_survives_the_same_collections(
     assert not any(trial.evidence for trial in done)
 
 
-@trials_each(3, 8)
+@trials_each(2, 8)
 @pytest.mark.parametrize("step", ["before_start", "after_ready"])
 async def test_there_are_collections_that_nobody_notices(
     quiet_node: Node, image: ImportedImage, step: str, trials: int
@@ -119,7 +119,7 @@ async def test_there_are_collections_that_nobody_notices(
     assert [trial.evidence for trial in done] == [{"latent": "snapshot_collected"}] * trials
 
 
-@trials_each(6, 30)
+@trials_each(3, 30)
 async def test_without_a_collection_the_unreferenced_snapshot_is_harmless(
     quiet_node: Node, image: ImportedImage, trials: int
 ) -> None:
