@@ -169,7 +169,7 @@ def test_every_mechanism_has_a_condition() -> None:
     assert set(HOLDS) == set(Mechanism)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(symptom=symptoms, evidence=any_evidence)
 def test_a_verdict_rests_on_facts_that_hold(symptom: BugClass, evidence: Evidence) -> None:
     verdict = attribute(symptom, evidence)

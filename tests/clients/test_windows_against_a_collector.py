@@ -257,7 +257,7 @@ def lost_by_windows(calls: list[Call]) -> set[tuple[int, tuple[str, str]]]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stories())
 def test_windows_are_the_positions_at_which_a_collection_takes_something(
     story: Story,

@@ -89,7 +89,7 @@ class Host:
         self.carry_out([])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_history_keeps_the_budget_the_order_and_every_arrival(data: st.DataObject) -> None:
     host = Host()

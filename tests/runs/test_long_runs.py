@@ -78,13 +78,13 @@ def lifecycles(count: int, results: Path, *, concurrency: int = 8) -> tuple[RunR
     return run, seen
 
 
-def test_60_lifecycles_leave_no_descriptor_and_no_thread(tmp_path: Path) -> None:
+def test_40_lifecycles_leave_no_descriptor_and_no_thread(tmp_path: Path) -> None:
     # What a process has from its first run on: the threads of gRPC, say.
     lifecycles(4, tmp_path)
     before = held(collect=True)
-    run, seen = lifecycles(60, tmp_path)
+    run, seen = lifecycles(40, tmp_path)
     after = held(collect=True)
-    check_clean(run, 60)
+    check_clean(run, 40)
     assert (after.descriptors, after.threads) == (before.descriptors, before.threads)
     first, last = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     assert max(h.descriptors for h in last) <= max(h.descriptors for h in first) + 8

@@ -27,12 +27,12 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
         seed=2,
         results=tmp_path,
         concurrency=4,
-        precision=Precision(half_width=0.4, min_trials=6, max_trials=6),
+        precision=Precision(half_width=0.4, min_trials=4, max_trials=4),
         hold_ms=(200, 600),
     )
     trials = found.run.trials
     assert trials["profile"].value_counts().to_dict() == dict.fromkeys(
-        (cell.name for cell in found.design.cells), 6
+        (cell.name for cell in found.design.cells), 4
     )
     assert (trials.groupby(["block", "profile"]).size() == 2).all()
     by_mechanism = dict(iter(trials.groupby("mechanism")))

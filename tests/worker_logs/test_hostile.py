@@ -169,7 +169,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=60).map(b"".join))
 def test_any_bytes_give_a_report(data: bytes) -> None:
     report = scan_bytes(data)
