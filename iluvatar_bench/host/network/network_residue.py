@@ -102,7 +102,9 @@ async def _give_addresses_back(owner: Owner, home: Path, homes: Sequence[Path]) 
             try:
                 await _delete(place, owner, container_id, plugin_homes(homes))
             except (IluvatarBenchError, OSError) as error:
-                problems.append(f"address of {container_id}: {error}")
+                # Without it somebody else has removed the bridge meanwhile, and its addresses.
+                if place.config.exists():
+                    problems.append(f"address of {container_id}: {error}")
     return problems
 
 

@@ -23,7 +23,7 @@ from iluvatar_bench.host.facts import CNI_HOMES
 from iluvatar_bench.host.kernel import netns
 from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
-from iluvatar_bench.host.network.bridge_use import gateway
+from iluvatar_bench.host.network.bridge_use import BridgePlace, gateway
 from iluvatar_bench.host.network.network_residue import holdings, remove_abandoned
 from iluvatar_bench.host.network.networks import open_network
 from tests.support.networks import in_namespace, needs_root, own_settings
@@ -270,6 +270,17 @@ async def test_what_could_not_be_removed_is_said_and_found_again(short_folder: P
         assert await remove_abandoned(settings.home) == ()
         assert holdings(settings.home).addresses == ()
     assert not settings.home.exists()
+
+
+async def test_a_bridge_that_somebody_else_is_removing_is_no_problem(short_folder: Path) -> None:
+    """Its configuration goes first, and its addresses with it."""
+    settings = bridged(short_folder)
+    process, _names = await asyncio.to_thread(holder_of_three, settings)
+    kill(process)
+    BridgePlace.of(settings).config.unlink()
+    assert await remove_abandoned(settings.home) == ()
+    assert not settings.home.exists()
+    bridge.remove_bridge(settings.bridge)
 
 
 async def test_the_next_user_is_not_disturbed_by_what_a_killed_one_left(short_folder: Path) -> None:
