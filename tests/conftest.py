@@ -77,11 +77,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @cache
-def _makes_bridges(module: Path) -> bool:
+def _needs_host(module: Path) -> bool:
+    """Whether its tests make bridges, or remove what killed owners anywhere on the host left."""
     text = module.read_text()
-    return any(
-        word in text for word in ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
-    )
+    bridges = ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
+    cleaning = ('own_process("clean")', 'command("clean")', "remove_abandoned")
+    return any(word in text for word in bridges + cleaning)
 
 
 @cache
@@ -92,10 +93,11 @@ def _shares_fixtures(module: Path) -> bool:
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # The host's addresses are one space: what makes bridges runs on one worker. So does a
+        # The host's addresses are one space, and whoever cleans takes another test's leftovers
+        # along before that one has looked at them: such tests run on one worker. So does a
         # module whose tests share a daemon or a page: every other worker would make it again.
-        if _makes_bridges(item.path):
-            item.add_marker(pytest.mark.xdist_group("bridges"))
+        if _needs_host(item.path):
+            item.add_marker(pytest.mark.xdist_group("host"))
         elif _shares_fixtures(item.path):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     lacking = _lacking()

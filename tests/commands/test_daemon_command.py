@@ -24,8 +24,9 @@ from tests.support.watchdogs import only_watchdog
 
 pytestmark = pytest.mark.daemon
 
-OTHER = "ilbt-somebody"
-"""A namespace that no other client on this host would use."""
+OTHER = f"ilbt-somebody-{os.getpid()}"
+"""A namespace that no other client on this host uses, another run of these tests included: runc
+keeps its state by namespace and name for all containerds of a host."""
 
 
 def start(*options: str) -> dict[str, Any]:
