@@ -17,7 +17,7 @@ from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs import open_run
 from tests.audit.clients import RawWorker, ctr, ctr_run, everything
-from tests.observe.observing import observing
+from tests.observe.observing import observing, values
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.daemon
@@ -133,7 +133,7 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
     image = await import_layout(
         node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
     )
-    async with observing(node.address, out) as watching:
+    async with observing(node.address, out, "--metrics", "0") as watching:
         await ctr_run(node, image, "good-0")
         await lose_before_the_mount(node, image, "hello-0")
         await kill_beside_one_that_is_made(node, image, "hello-1")
@@ -141,6 +141,7 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
         await lose_before_the_import(node, image, "hello-3")
         await remove_with_ctr(node, "good-0")
         await watching.wait_for("trial", 7)
+        scraped = await watching.scrape()
         end = await watching.end()
     told = {name: verdict(trial) for name, trial in watching.trials.items()}
     assert told == {
@@ -153,6 +154,15 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
         "hello-3": ("failed", "missing_packages", "snapshot_collected"),
     }
     assert end["outcomes"] == {"ok": 3, "failed": 4, "unknown": 0}
+    worker = "iluvatar_worker"
+    assert values(scraped, "iluvatar_containers_ended_total") == {
+        ("good-*", "ok"): 1,
+        (worker, "ok"): 2,
+        (worker, "failed"): 4,
+    }
+    assert values(scraped, "iluvatar_container_failures_total") == {
+        (kind, worker, cause): 1 for outcome, kind, cause in told.values() if outcome == "failed"
+    }
     run = open_run(out)
     assert run.caveat == ""
     assert run.remarks == ()
