@@ -22,8 +22,9 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import explain_trial
 from iluvatar_bench.observe.health import NodeHealth, Orphan
-from iluvatar_bench.observe.metrics import MOST_CLIENTS, OTHERS, ObserverMetrics
+from iluvatar_bench.observe.metrics import ObserverMetrics
 from iluvatar_bench.observe.metrics_address import metrics_address
+from iluvatar_bench.observe.settings import MOST_CLIENTS, OTHERS
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs import open_run
 from iluvatar_bench.worker_logs import logs_of_trials

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -296,16 +298,28 @@ async def test_a_daemon_that_is_restarted_leaves_gaps_and_nothing_else(
     assert await client.containers.list() == ()
 
 
+async def kill_from_outside(node: Node, container_id: str) -> None:
+    """End its process as a stranger, and have it removed as by a worker that finds it dead."""
+    ended = asyncio.ensure_future(node.client.tasks.wait_exit(container_id))
+    os.kill((await node.client.tasks.get(container_id)).pid, signal.SIGKILL)
+    await ended
+    await forget(node, container_id)
+
+
 async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:
+    """Nor has a failure its command twice."""
     node, out = quiet_node, tmp_path / "observed"
+    told = tmp_path / "told"
+    on_failure = ("--on-failure", f"tee -a {told}")
     worker = RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
-    async with observing(node.address, out) as first:
+    async with observing(node.address, out, *on_failure) as first:
         for name in ("early", "meanwhile", "late"):
             await worker.create(name)
-        await worker.remove("early")
+        await kill_from_outside(node, "early")
         await first.wait_for("trial")
+        await asyncio.to_thread(wait_for, lambda: told.exists() and told.read_text(), seconds=20)
         readers = psutil.Process(first.process.pid).children()
         assert len(readers) == 1
         await first.kill()
@@ -317,19 +331,21 @@ async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
     cut_off = open_run(out)
     assert cut_off.caveat
     assert list(cut_off.trials["container_id"]) == ["iluvatar-bench/early"]
-    async with observing(node.address, out) as second:
+    async with observing(node.address, out, *on_failure) as second:
         await worker.remove("late")
-        await worker.remove("between")
+        await kill_from_outside(node, "between")
         await second.wait_for("trial", 3)
         await second.end()
     run = open_run(out)
-    told = dict(zip(run.trials["container_id"], run.trials["outcome"], strict=True))
-    assert told == {
-        "iluvatar-bench/early": "ok",
+    outcomes = dict(zip(run.trials["container_id"], run.trials["outcome"], strict=True))
+    assert outcomes == {
+        "iluvatar-bench/early": "failed",
         "iluvatar-bench/meanwhile": "unknown",
         "iluvatar-bench/late": "ok",
-        "iluvatar-bench/between": "ok",
+        "iluvatar-bench/between": "failed",
     }
+    commands = [json.loads(line)["container"] for line in told.read_text().splitlines()]
+    assert commands == ["iluvatar-bench/early", "iluvatar-bench/between"]
     assert list(run.trials["trial"]) == [0, 1, 2, 3]
     assert len(run.trials) == 4
     assert "begun 2 times" in str(run)
