@@ -217,7 +217,6 @@ async def _assembled(
     collections = await stack.enter_async_context(
         watched_collections(root, lambda seen: folder.seen("collections", seen.as_row()))
     )
-    next_trial = 1 + max((int(row["trial"]) for row in folder.trials()), default=-1)
     before = folder.left_open()
     tasks = AllTasks(under, lambda: {namespace for namespace, _ in lives})
     follower: Follower
@@ -258,7 +257,7 @@ async def _assembled(
             removal_seen=snapshots.removal_seen,
         ),
         lives=lives,
-        next_trial=next_trial,
+        next_trial=1 + folder.last_trial(),
         on_trial=listeners.trial,
         daemon=daemon,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,9 +87,15 @@ class Observing:
 
 
 @asynccontextmanager
-async def observing(address: Path, out: Path, *options: str) -> AsyncIterator[Observing]:
-    """``observe`` for the length of the block, which begins once it watches."""
+async def observing(
+    address: Path, out: Path, *options: str, by: Sequence[str] = ()
+) -> AsyncIterator[Observing]:
+    """``observe`` for the length of the block, which begins once it watches.
+
+    ``by`` is a program, with its arguments, that is to run it in its own place.
+    """
     process = await asyncio.create_subprocess_exec(
+        *by,
         *PROGRAM,
         "observe",
         *("--address", str(address), "--out", str(out), "--json", *options),
