@@ -87,9 +87,12 @@ async def kill_beside_one_that_is_made(node: Node, image: ImportedImage, contain
     await forget(node, container_id)
 
 
-async def kill_beside_one_that_runs(node: Node, image: ImportedImage, container_id: str) -> None:
+async def kill_beside_one_that_runs(
+    node: Node, image: ImportedImage, container_id: str, *, named_snapshot: bool = False
+) -> None:
     """A neighbour's Kill(all) while the container runs."""
-    worker, client = RawWorker(node=node, image=image, args=TALKING), node.client
+    client = node.client
+    worker = RawWorker(node=node, image=image, args=TALKING, named_snapshot=named_snapshot)
     neighbour = f"{container_id}-neighbour"
     await worker.create(neighbour)
     await worker.create(container_id)

@@ -1,4 +1,4 @@
-"""Kubernetes, Docker and ``ctr`` at work on one containerd: watched, and no failure told of any."""
+"""Kubernetes, Docker and ``ctr`` beside a worker of 2022: only its failures are told."""
 
 from __future__ import annotations
 
@@ -27,14 +27,21 @@ from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs import open_run
 from tests.audit.clients import ctr, ctr_run
 from tests.observe.observing import Observing, observing
-from tests.observe.test_observe_daemon import remove_with_ctr
+from tests.observe.test_observe_daemon import (
+    kill_beside_one_that_runs,
+    lose_before_the_mount,
+    remove_with_ctr,
+)
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
 ROUNDS = 4
 DOCKER = "observed-moby"
-TOLD = {"kubernetes": 2 * ROUNDS, "docker": ROUNDS, "ctr-*": 2 * ROUNDS}
+WELL = {"kubernetes": 2 * ROUNDS, "docker": ROUNDS, "ctr-*": 2 * ROUNDS}
 """A pod is two containers: its sandbox has one of its own."""
+
+WORKER = "iluvatar_worker"
+CONTAINERS = sum(WELL.values()) + 3 * ROUNDS
 
 
 @asynccontextmanager
@@ -86,6 +93,14 @@ async def containers_of_ctr(node: Node, image: ImportedImage, mark: str) -> None
         await ctr(node, "run", "--rm", *cgroup, image.name, name, "python3", "-c", "print('done')")
 
 
+async def containers_of_2022(node: Node, image: ImportedImage, mark: str) -> None:
+    """A snapshot is collected before its mount; a neighbour's Kill ends one that runs."""
+    for number in range(ROUNDS):
+        await lose_before_the_mount(node, image, f"lost-{mark}-{number}")
+        name = f"killed-{mark}-{number}"
+        await kill_beside_one_that_runs(node, image, name, named_snapshot=True)
+
+
 async def test_no_failure_is_told_of_clients_that_do_it_right(
     hello: BuiltImage, tmp_path: Path
 ) -> None:
@@ -94,24 +109,32 @@ async def test_no_failure_is_told_of_clients_that_do_it_right(
         dockerd_program()
     except UsageError as error:
         pytest.skip(str(error))
-    mark = secrets.token_hex(3)
+    # Digits, so that the names of one client are taken for alike.
+    mark = f"{secrets.randbelow(10**6):06d}"
     async with (
         node_for_all(tmp_path / "layout", hello) as (node, image),
         observing(node.address, tmp_path / "seen") as seen,
         observing(node.address, tmp_path / "unseen", "--no-witness") as unseen,
     ):
         await asyncio.gather(
-            pods(node, mark), docker_containers(node, mark), containers_of_ctr(node, image, mark)
+            pods(node, mark),
+            docker_containers(node, mark),
+            containers_of_ctr(node, image, mark),
+            containers_of_2022(node, image, mark),
         )
         for watching in (seen, unseen):
-            await watching.wait_for("trial", sum(TOLD.values()))
+            await watching.wait_for("trial", CONTAINERS)
             await watching.end()
-    assert by_client(seen) == {(client, "ok"): count for client, count in TOLD.items()}
-    assert {outcome for _, outcome in by_client(unseen)} <= {"ok", "unknown"}
+    assert by_client(seen) == {
+        **{(client, "ok"): count for client, count in WELL.items()},
+        (WORKER, "failed"): 2 * ROUNDS,
+        (WORKER, "ok"): ROUNDS,
+    }
+    assert {client for client, outcome in by_client(unseen) if outcome == "failed"} == {WORKER}
+    assert by_client(unseen).total() == CONTAINERS
     run = open_run(tmp_path / "seen")
     assert run.caveat == ""
-    assert run.manifest["counts"]["followed"] == sum(TOLD.values())
-    assert run.seen["alarms"].empty
+    assert run.manifest["counts"]["followed"] == CONTAINERS
 
 
 def by_client(watching: Observing) -> Counter[tuple[str, str]]:
