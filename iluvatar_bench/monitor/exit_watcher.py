@@ -179,7 +179,9 @@ class ExitWatcher:
         self._leaving[waiter] = None
         waiter.add_done_callback(lambda done: self._leaving.pop(done, None))
         if len(self._leaving) > MOST_LEAVING:
-            next(iter(self._leaving)).cancel()
+            oldest = next(iter(self._leaving))
+            del self._leaving[oldest]
+            oldest.cancel()
 
     def _forget_after(self, watched: _Watched) -> None:
         """Let go of one that has been closed for long: no event of it will come any more."""
