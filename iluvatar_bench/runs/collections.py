@@ -15,6 +15,8 @@ TABLE = "collections"
 def load_collections(folder: Path) -> pd.DataFrame | None:
     """One row a collection of a run: ``ended_at`` (UTC) and ``pause_ms``; None if nobody logged.
 
+    Of a run that was resumed the log tells of the last session only: that is None too.
+
     Raises:
         UsageError: it is no run folder.
         UnusablePath: the log grew too long to be kept whole, so it lacks some.
@@ -23,8 +25,9 @@ def load_collections(folder: Path) -> pd.DataFrame | None:
     if table.exists():
         return pd.read_parquet(table)
     log = folder / "containerd.log"
-    asked = (read_manifest(folder).get("request") or {}).get("log_collections")
-    if not asked or not log.exists():
+    manifest = read_manifest(folder)
+    asked = (manifest.get("request") or {}).get("log_collections")
+    if not asked or manifest.get("sessions") or not log.exists():
         return None
     found = [(one.ended_at, one.pause_ms) for one in read_collections(log)]
     frame = pd.DataFrame(found, columns=["ended_at", "pause_ms"])

@@ -21,6 +21,7 @@ from iluvatar_bench.profiles.intervention import Intervention, intervention_on
 from iluvatar_bench.profiles.profile import factor_names
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.collections import load_collections
 from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.stats import Preceded, Verdict, preceding
@@ -165,12 +166,17 @@ def mine(run: RunResult, *, bug_class: str | None = None, alpha: float = 0.05) -
     Without ``bug_class`` it is the one that came most often.
 
     Raises:
-        UsageError: alpha is out of its range.
+        UsageError: alpha is out of its range, or the run is an observation or kept no steps.
         NothingToBlame: nothing failed so; the message says what did.
         UnusablePath: containerd's log was too long to be kept whole.
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, not {alpha}")
+    if run.workload == OBSERVED or "spans" not in run.trials:
+        raise UsageError(
+            f"{run.folder.name} does not say when its containers' steps began: of an observation "
+            "nobody knows them, nor of runs of the first version"
+        )
     counts = run.trials["bug_class"].dropna().value_counts()
     if bug_class is None and counts.empty:
         raise NothingToBlame(f"nothing failed in {run.folder.name}: there is nothing to explain")

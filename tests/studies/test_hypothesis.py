@@ -77,6 +77,8 @@ async def test_what_is_not_shown_is_not_tested(tmp_path: Path) -> None:
         mine(run, bug_class="oom_killed")
     with pytest.raises(NothingToBlame, match="nothing failed in guarded"):
         mine(open_run(Path("data/runs/guarded")))
+    with pytest.raises(UsageError, match="does not say when its containers' steps began"):
+        mine(open_run(Path("data/runs/observed")))
     with pytest.raises(UsageError, match="alpha must lie"):
         mine(run, alpha=1)
     with pytest.raises(UsageError, match="at least 1 hypothesis"):
