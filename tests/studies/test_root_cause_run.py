@@ -13,7 +13,7 @@ import pytest
 from iluvatar_bench.errors import NothingToBlame, UsageError
 from iluvatar_bench.profiles import PRESETS, design, resolve_profile
 from iluvatar_bench.studies import open_root_cause, run_blame, run_root_cause
-from iluvatar_bench.studies.root_cause import Precision
+from iluvatar_bench.studies.cell_allocation import Precision
 from tests.runs.test_cold_start_run import wait_for
 from tests.support.command import PROGRAM, command
 from tests.support.quick_profiles import quick
