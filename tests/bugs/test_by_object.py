@@ -25,6 +25,7 @@ TEXTS = [
     (BugClass.NETWORK, f'{_ERROR}"could not find the default route: odd"'),
     (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: odd"'),
     (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: odd"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /tmp/web-1: odd"'),
     (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: odd"'),
     (BugClass.DEADLINE, f'{_ERROR}"container web-1: max retries reached"'),
     (BugClass.INVOKE_FAILED, f'{_ERROR}"activation 4711 at container web-1 returned an error"'),

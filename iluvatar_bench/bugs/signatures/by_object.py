@@ -38,7 +38,8 @@ _RUNNABLE = (
     r"|[Ss]hims?\b|exec\b)"
 )
 _NETWORKS = (
-    r"\b[Nn]etworks?\b|\bnetns\b|\binterface \S|[Gg]ateway\b|\b(?:default )?routes?\b|\b[Ss]ubnet"
+    r"\b[Nn]etworks?\b|\bnetns\b|\binterface \S|(?:[Dd]efault|IPv[46]|allocate) [Gg]ateway\b"
+    r"|\b(?:default )?routes?\b|\b[Ss]ubnet"
     r"|\bIP(?:v[46])?\b|\b[Vv]eth|\b[Bb]ridge\b|[Pp]ort (?:binding|mapping|forward)|\bhost ?[Pp]ort"
     r"|[Uu]serland proxy|\b[Ll]oopback\b|\bDNS\b|resolv\.conf|\b[Nn]ame ?server|\bIPAM\b|\bipam\b"
     r"|[Aa]ddress pool|[Ff]irewall|[Cc]onntrack|\b[Ee]ndpoint\b|\bMAC address|[Nn]eighbou?r"
@@ -50,7 +51,7 @@ ASIDE = re.compile(
     r"\b(?:stats?|[Mm]etrics?|[Uu]sage|logs?|logging|resize|garbage collect\w{0,5}"
     r"|existing container"
     r"|tracing|telemetry|[Ee]vents? (?:stream|handler|monitor)|health state)\b|\b[Ll]ist(?:ing)? \w"
-    r"|\binfo of\b"
+    r"|\binfo of\b|\bstream copy\b"
 )
 """What is done around containers: where it fails, no container has failed by that."""
 
@@ -120,7 +121,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.REMOVAL_FAILED,
-        rf"{_FAILED}{_TAKE_AWAY}|[Tt]ear ?down failed|[Cc]lean-?up failed|[Rr]emoval failed",
+        rf"{_FAILED}{_TAKE_AWAY}|[Tt]ear ?down failed|[Cc]lean-?up failed|[Rr]emoval failed"
+        r"|not cleaned up",
         "any program that keeps containers",
         "containerd internal/cri/server; moby daemon; cri-o server; podman libpod",
         near=rf"{_RUNNABLE}|{_NETWORKS}|[Mm]ount|[Rr]ootfs|[Ss]napshot|[Ll]ayer|[Ii]mage|[Vv]olume"
@@ -165,6 +167,15 @@ WORDINGS = (
         alternatives=(BugClass.CREATE_REJECTED, BugClass.SNAPSHOT_NOT_FOUND),
     ),
     wording(
+        BugClass.CREATE_REJECTED,
+        rf"{_FAILED}[Mm]ount|[Mm]ount(?:ing)? (?:of )?\S{{1,200}} failed",
+        "BuildKit, dockerd, kubelet, runtimes",
+        "moby/buildkit snapshot/localmounter.go; containerd core/mount/mount_linux.go",
+        "a mount of which the object is not said",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SNAPSHOT_OVERLAY, BugClass.SECURITY_DENIED),
+    ),
+    wording(
         BugClass.CGROUP_SETUP,
         _FAILED,
         "runc, crun, CRI-O, kubelet",
@@ -177,12 +188,11 @@ WORDINGS = (
     ),
     wording(
         BugClass.DEADLINE,
-        r"[Tt]imed[ -]?out|[Tt]imeout|[Dd]eadline|took (?:too long|longer than)|max retries reached"
+        r"[Tt]imed[ -]?out|[Tt]imeout(?!=)|[Dd]eadline|took (?:too long|longer than)"
+        r"|max retries reached"
         r"|gave up|giving up|[Rr]etries (?:exhausted|exceeded)|no progress in",
         "any program",
         "the shape: a step, and that its time ran out",
-        near=rf"{_RUNNABLE}|[Rr]equest|[Oo]peration|[Ii]mage|[Mm]ount|[Vv]olume|[Ss]tate\b|lock\b",
-        within=100,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.SILENT_STARTUP, BugClass.INVOKE_FAILED),
     ),
