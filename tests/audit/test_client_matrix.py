@@ -60,10 +60,13 @@ CTR_FORMS: dict[str, tuple[str, ...]] = {
 }
 
 
-async def test_ctr_in_its_forms(containerd: str, hello: BuiltImage) -> None:
+async def test_ctr_in_its_forms(containerd: str, quick_hello: BuiltImage) -> None:
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+            node.client,
+            quick_hello.layout,
+            name=quick_hello.name,
+            snapshotters=["overlayfs", "native"],
         )
         for number, (form, options) in enumerate(CTR_FORMS.items()):
             if form == "host's processes" and not os.access("/proc/1/ns/pid", os.R_OK):
@@ -245,12 +248,12 @@ async def test_pods_of_the_cri_plugin(
 
 
 async def test_500_audits_of_a_churning_daemon_with_right_clients(
-    containerd: str, hello: BuiltImage
+    containerd: str, quick_hello: BuiltImage
 ) -> None:
     """Three workers that make and remove containers as fast as they can: nothing above LOW."""
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+            node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )
         worker = RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
         done = asyncio.Event()

@@ -127,6 +127,8 @@ async def test_a_namesake_under_another_shim_is_somebody_elses(tmp_path: Path) -
     async with open_witness() as witness:
         since = time.time()
         shims = [shim_with_child(program) for _ in range(2)]
+        # Whom a shim serves is read while it lives: it ends with its child here.
+        assert (await heard(witness, os.getpid(), since)).signals == ()
         for _, child in shims:
             os.kill(child, signal.SIGKILL)
         for shim, child in shims:
