@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import grpc
 import pytest
@@ -96,6 +97,45 @@ async def test_a_wait_that_broke_is_made_again(short_folder: Path) -> None:
         await w.told(Way.WAIT)
         (death,) = w.exits.deaths("run")
         assert (death.first_way, death.exit_status, w.reported) == (Way.WAIT, 137, ["c"])
+
+
+class Ending(asyncio.Event):
+    """A task's end, as the daemon's Tasks.Wait awaits it; it keeps how each wait ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[str] = []
+
+    async def wait(self) -> Literal[True]:
+        try:
+            await super().wait()
+        except asyncio.CancelledError:
+            self.waits.append("cancelled")
+            raise
+        self.waits.append("answered")
+        return True
+
+
+async def test_the_wait_of_one_that_is_watched_no_more_is_answered(short_folder: Path) -> None:
+    """And tells nothing then. At the end those that are still open are cancelled."""
+    async with watching(short_folder) as w:
+        ending, staying = Ending(), Ending()
+        w.fake.tasks = {"c": FakeTask(7, ending), "d": FakeTask(8, staying)}
+        for name, pid in (("c", 7), ("d", 8)):
+            w.exits.watch(name, pid=pid, process=None)
+        await until(lambda: calls(w.fake, "Tasks.Wait") == 2)
+        w.exits.unwatch("c")
+        w.exits.unwatch("d")
+        # Whatever was cancelled has come to the daemon by then.
+        await w.exits.reconcile()
+        assert ending.waits == []
+        ending.set()
+        await until(lambda: ending.waits == ["answered"])
+        await w.exits.reconcile()
+        assert w.exits.deaths("run") == []
+        assert w.reported == []
+        w.exits.close()
+        await until(lambda: staying.waits == ["cancelled"])
 
 
 async def test_a_task_that_the_list_leaves_out_is_asked_for_before_it_is_called_dead(

@@ -9,21 +9,20 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.clients.check.pause_image import NAME, write_pause_layout
 from iluvatar_bench.clients.known import docker_client
 from iluvatar_bench.clients.known.dockerd_program import dockerd_program
 from iluvatar_bench.clients.known.pod_client import run_pod_once
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.client import NAMESPACE
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
-from iluvatar_bench.containerd.services.pods import NAMESPACE as PODS
 from iluvatar_bench.containerd.services.pods import Pods
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs import open_run
 from tests.audit.clients import ctr, ctr_run
 from tests.observe.observing import Observing, observing
@@ -32,6 +31,7 @@ from tests.observe.test_observe_daemon import (
     lose_before_the_mount,
     remove_with_ctr,
 )
+from tests.support.pod_nodes import POD_IMAGE, pod_node
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
@@ -45,21 +45,20 @@ CONTAINERS = sum(WELL.values()) + 3 * ROUNDS
 
 
 @asynccontextmanager
-async def node_for_all(
-    layout: Path, built: BuiltImage
-) -> AsyncIterator[tuple[Node, ImportedImage]]:
-    """A containerd with the CRI plugin, and the image in the namespaces of all three clients."""
-    await asyncio.to_thread(write_pause_layout, layout, built.layout)
-    async with private_daemon(sandbox_image=NAME) as node:
-        for namespace in (PODS, DOCKER, node.client.namespace):
-            client = node.client.under(namespace)
+async def node_for_all(folder: Path) -> AsyncIterator[tuple[Node, ImportedImage]]:
+    """A containerd with the CRI plugin, and the image in the namespaces of all clients."""
+    async with pod_node(folder) as kubernetes:
+        for namespace in (DOCKER, NAMESPACE):
+            client = kubernetes.client.under(namespace)
             await client.namespaces.ensure(namespace)
-            image = await import_layout(client, layout, name=NAME, snapshotters=["overlayfs"])
+            image = await import_layout(
+                client, folder / "layout", name=POD_IMAGE, snapshotters=["overlayfs"]
+            )
         try:
-            yield node, image
+            yield replace(kubernetes, client=client), image
         finally:
             # What dockerd and ctr share with all of the host, by the namespace's name.
-            for namespace in await node.client.namespaces.list():
+            for namespace in await client.namespaces.list():
                 remove_empty_homes(namespace)
 
 
@@ -69,7 +68,7 @@ async def docker_containers(node: Node, mark: str) -> None:
     for number in range(ROUNDS):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", docker_client.__name__),
-            *(f"docker-{mark}-{number}", NAME, str(node.scratch / "docker")),
+            *(f"docker-{mark}-{number}", POD_IMAGE, str(node.scratch / "docker")),
             env={**os.environ, **places},
             stderr=asyncio.subprocess.PIPE,
         )
@@ -80,7 +79,7 @@ async def docker_containers(node: Node, mark: str) -> None:
 async def pods(node: Node, mark: str) -> None:
     """One pod after the other, as the kubelet makes and removes them."""
     for number in range(ROUNDS):
-        await run_pod_once(Pods(node.client.channel), f"pod-{mark}-{number}", NAME)
+        await run_pod_once(Pods(node.client.channel), f"pod-{mark}-{number}", POD_IMAGE)
 
 
 async def containers_of_ctr(node: Node, image: ImportedImage, mark: str) -> None:
@@ -101,9 +100,7 @@ async def containers_of_2022(node: Node, image: ImportedImage, mark: str) -> Non
         await kill_beside_one_that_runs(node, image, name, named_snapshot=True)
 
 
-async def test_no_failure_is_told_of_clients_that_do_it_right(
-    hello: BuiltImage, tmp_path: Path
-) -> None:
+async def test_no_failure_is_told_of_clients_that_do_it_right(tmp_path: Path) -> None:
     """With the kernel's record and without it, side by side on the same containers."""
     try:
         dockerd_program()
@@ -112,7 +109,7 @@ async def test_no_failure_is_told_of_clients_that_do_it_right(
     # Digits, so that the names of one client are taken for alike.
     mark = f"{secrets.randbelow(10**6):06d}"
     async with (
-        node_for_all(tmp_path / "layout", hello) as (node, image),
+        node_for_all(tmp_path) as (node, image),
         observing(node.address, tmp_path / "seen") as seen,
         observing(node.address, tmp_path / "unseen", "--no-witness") as unseen,
     ):
