@@ -81,7 +81,7 @@ def _needs_host(module: Path) -> bool:
     """Whether its tests make bridges, or remove what killed owners anywhere on the host left."""
     text = module.read_text()
     bridges = ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
-    cleaning = ('own_process("clean")', 'command("clean")', "remove_abandoned")
+    cleaning = ('own_process("clean")', 'command("clean")', "remove_abandoned", "abandoned_places")
     return any(word in text for word in bridges + cleaning)
 
 

@@ -87,7 +87,7 @@ _SAYS = re.compile(
     r"|\b(?:[Cc]annot|[Cc]an't|[Cc]ould(?: not|n't)|[Cc]ouldn't|[Dd]id(?: not|n't)|[Ww]ill not) \w"
     r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
     r"|permitted|allowed"
-    r"|supported|implemented|running|available|installed|registered|mounted|a (?:valid"
+    r"|supported|implemented|running|available|installed|registered|mounted|defined|a (?:valid"
     r"|directory)))"
     r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
     r"|\b(?:[Ee]xception|[Ff]atal|[Pp]anic(?:ked)?|[Aa]borted|[Aa]borting|[Cc]rashed"
@@ -110,6 +110,7 @@ _HARMLESS = re.compile(
     r"|\" [1-5]\d\d (?:\d|-)|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log"
     r"|code:? 0)"
     r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[ =:]{1,3}\d|with a? ?timeout of"
+    r"|\bon-failure\b"
     r"|\?\s{0,4}\Z|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|mkdir|touch|head|tail|sed|ln): "
     r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
 )

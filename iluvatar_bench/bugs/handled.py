@@ -9,7 +9,7 @@ import re
 
 _WARNING = re.compile(
     r"(?:^|[^\w.])(?:WARN|WARNING|Warning|warning|[A-Z]\w{0,40}Warning)\b"
-    r"|^W\d{4} \d\d:|level=warn|\"level\"\s?:\s?\"warn|: W [a-z]\w{1,30}/|\(W\)"
+    r"|(?:^|\]: )W\d{4} \d\d:|level=warn|\"level\"\s?:\s?\"warn|: W [a-z]\w{1,30}/|\(W\)"
 )
 _OPTIONAL = re.compile(
     r"\b(?:[Oo]ptional|[Ff]all(?:ing|s)? ?back|[Ff]allback|[Ss]kipp(?:ing|ed)|[Ii]gnor(?:ing|ed)"
@@ -24,6 +24,11 @@ _EVENT = re.compile(
 _FATAL_WARNING = re.compile(r"\b(?:require|include)(?:_once)?\(|was not loaded")
 _ERROR_HEAD = re.compile(
     r"\s{0,8}(?:ERROR|FATAL|CRITICAL|Error|Fatal|E\d{4} |\S{0,60}level=(?:error|fatal))"
+)
+_SPEAKS_OF_TROUBLE = re.compile(
+    r"[Ff]ail|[Cc]ould not|[Cc]ouldn't|[Cc]annot|[Cc]an't|[Uu]nable|[Ee]rror|[Ee]xception"
+    r"|[Mm]issing|not (?:found|available|installed|supported)|[Uu]navailable|[Oo]ptional"
+    r"|[Ff]all(?:ing|s)? ?back|[Ff]allback|[Ss]kipp|[Ii]gnor|[Dd]isabl|[Ww]ithout"
 )
 _TRACEBACK = "Traceback (most recent call last)"
 _NAME = re.compile(r"'([\w./-]{2,200})'|named (\w{2,100})")
@@ -58,6 +63,25 @@ def without_handled(text: str) -> str:
             kept.append(line)
             at += 1
     return "\n".join(kept)
+
+
+def is_got_over(above: str, trace: list[str], following: str) -> bool:
+    """Whether the line above a traceback says that the program goes on without what it names.
+
+    ``trace`` are its lines, the exception last; ``following`` is the next line that is not empty.
+    In a whole log the line above may be of something else, and the one below of the next start: so
+    the one above must name what is missing, or say that something did not work.
+    """
+    if not _gets_over(above) or (
+        _SPEAKS_OF_TROUBLE.search(above) is None and not _names(above, trace)
+    ):
+        return False
+    return _is_over(above, [*trace, following], len(trace))
+
+
+def _names(above: str, trace: list[str]) -> bool:
+    named = _NAME.search(trace[-1])
+    return named is not None and (named.group(1) or named.group(2)) in above
 
 
 def _may_hold(text: str) -> bool:

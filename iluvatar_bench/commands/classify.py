@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from iluvatar_bench.commands.output import out, print_json, print_plain, print_t
 if TYPE_CHECKING:
     from iluvatar_bench.bugs.signatures import Signature
     from iluvatar_bench.worker_logs import LogReport
+    from iluvatar_bench.worker_logs.failure import LogFailure
+    from iluvatar_bench.worker_logs.span import TimeSpan
 
 _GROUPS_SHOWN = 10
 _EXAMPLE_CHARACTERS = 160
@@ -38,29 +41,37 @@ def classify_command(
         bool, typer.Option("--teach", help="print a draft signature for each unknown error")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="read on, and print failures as they come")
+        bool,
+        typer.Option(
+            "--follow",
+            help="read on, and print failures and unknown errors as they come; with --since, "
+            "beginning with those since then",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead")] = False,
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
+    from iluvatar_bench.errors import UsageError
     from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.worker_logs import scan
     from iluvatar_bench.worker_logs.class_table import save_failures
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
-    from iluvatar_bench.worker_logs.span import time_of
+    from iluvatar_bench.worker_logs.span import TimeSpan, time_of
 
     require_writable(csv, parquet)
     own = read_signatures(signatures) if signatures is not None else ()
-    if follow:
-        _follow(files, zone=zone, signatures=own)
-        return
-    report = scan(
-        files,
-        zone=zone,
-        signatures=own,
+    span = TimeSpan(
         since=time_of(since, zone=zone) if since else None,
         until=time_of(until, zone=zone) if until else None,
     )
+    if follow:
+        if csv or parquet or teach:
+            raise UsageError(
+                "--follow prints failures as they come: --csv, --parquet and --teach need the end"
+            )
+        _follow(files, zone=zone, signatures=own, span=span, as_json=as_json)
+        return
+    report = scan(files, zone=zone, signatures=own, since=span.since, until=span.until)
     if teach:
         print_plain(drafts(report.unclassified))
     elif as_json:
@@ -107,10 +118,34 @@ def _document(report: LogReport) -> dict[str, object]:
     return as_document(report)
 
 
-def _follow(files: list[str], *, zone: str, signatures: tuple[Signature, ...]) -> None:
+def _follow(
+    files: list[str],
+    *,
+    zone: str,
+    signatures: tuple[Signature, ...],
+    span: TimeSpan,
+    as_json: bool,
+) -> None:
     from iluvatar_bench.worker_logs.follow import follow
 
-    for found in follow(files, zone=zone, signatures=signatures):
+    from_start = span.since is not None
+    found_ones = follow(files, zone=zone, signatures=signatures, from_start=from_start, span=span)
+    for found in found_ones:
+        if as_json:
+            print_plain(json.dumps(_reported(found)))
+            continue
         when = f"{found.time:%Y-%m-%d %H:%M:%S}" if found.time else "-"
         first = found.text.strip().split("\n", 1)[0][:_EXAMPLE_CHARACTERS]
         print_plain(f"{when}  {found.bug_class}  {found.container_id or '-'}  {first}")
+
+
+def _reported(found: LogFailure) -> dict[str, str | int | None]:
+    return {
+        "time": found.time.isoformat() if found.time else None,
+        "class": found.bug_class.value,
+        "certainty": found.certainty.value,
+        "container": found.container_id,
+        "file": found.file,
+        "line": found.line,
+        "text": found.text,
+    }

@@ -39,7 +39,7 @@ def root_cause_command(
     profile: Annotated[str, typer.Option(help="all other factors")] = "iluvatar-2022-07",
     settings: Sets = None,
     seed: Seed = 1,
-    concurrency: Concurrency = 12,
+    concurrency: Concurrency = 8,
     half_width: Annotated[
         float, typer.Option(help="a cell stops when its rates are this precise")
     ] = 0.1,

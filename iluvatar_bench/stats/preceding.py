@@ -126,7 +126,8 @@ def preceding(
     """Every predicate on the failures of a class, the one that explains most first.
 
     They are ranked by ``explained_at_least``, then by p. Holm's correction is over all of them, so
-    the chance that any with ``p_holm`` up to alpha makes no difference is at most alpha.
+    the chance that any with ``p_holm`` up to alpha makes no difference is at most alpha. Predicates
+    that are true of all members of each set, or of none, are left out.
 
     Args:
         trials: one row a trial of one run, with ``container_id``, ``profile``, ``bug_class``,
@@ -147,14 +148,18 @@ def preceding(
     if not sets:
         return ()
     past = _Past(all_lives, events, collections)
-    asked = list(past.predicates())
-    effects = [_effect(past, predicate, sets) for predicate in asked]
-    corrected = holm([effect.p_value for effect in effects])
+    # What is alike in all of every set was no question, and that takes no look at who failed.
+    asked = [
+        (one, effect)
+        for one in past.predicates()
+        if (effect := _effect(past, one, sets)) is not None
+    ]
+    corrected = holm([effect.p_value for _, effect in asked])
     steps = [one.step for one in sets]
     step = max(dict.fromkeys(steps), key=steps.count)
     found = [
         Preceded(predicate, effect, float(p), step)
-        for predicate, effect, p in zip(asked, effects, corrected, strict=True)
+        for (predicate, effect), p in zip(asked, corrected, strict=True)
     ]
     return tuple(
         sorted(found, key=lambda one: (-one.effect.explained_at_least, one.effect.p_value))
@@ -196,8 +201,11 @@ def _risk_set(case: int, all_lives: tuple[TrialLife, ...]) -> _Set:
     )
 
 
-def _effect(past: _Past, predicate: Predicate, sets: list[_Set]) -> MatchedEffect:
+def _effect(past: _Past, predicate: Predicate, sets: list[_Set]) -> MatchedEffect | None:
+    """What the sets say of it; None where it is true of all members of each, or of none."""
     answers = [past.holds(predicate, one) for one in sets]
+    if all(answer.all() or not answer.any() for answer in answers):
+        return None
     return matched_effect(
         [bool(answer[0]) for answer in answers],
         [int(answer.sum()) for answer in answers],

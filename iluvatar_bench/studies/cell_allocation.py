@@ -4,14 +4,15 @@ Rates of all cells are measured first. A class that has come too rarely by then 
 cells, which differ in one factor: those between which its rate differs most, for the time that
 their trials take. Which two is decided by blocks that are over, and the two run equally often in
 the next one: on which of them an event falls is as it would have been, whatever was chosen. So
-tests and bounds, which are conditional on the number of events, hold as if nobody had chosen.
+tests and bounds, which are conditional on the number of events, hold as if nobody had chosen. Only
+events on those two count for when it ends: others may have had nothing to be compared with.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -64,7 +65,8 @@ class Precision:
 class Tally:
     """Counts per cell so far.
 
-    ``events`` are of each class over all cells: containers that one Kill took count once.
+    ``events`` are of each class over the cells in which it was watched (:class:`NextBlock`);
+    containers that one Kill took count once.
     ``seconds`` is how long a cell's trials took, one after the other.
     """
 
@@ -76,17 +78,26 @@ class Tally:
     _known: set[tuple[str, Hashable]] = field(default_factory=set)
 
     def add(
-        self, cell: str, bug_class: str | None, event: Hashable = None, *, seconds: float = 1.0
+        self,
+        cell: str,
+        bug_class: str | None,
+        event: Hashable = None,
+        *,
+        seconds: float = 1.0,
+        watched: bool = True,
     ) -> None:
-        """Count one trial; ``event`` is what others that it took have too (None: alone)."""
+        """Count one trial; ``event`` is what others that it took have too (None: alone).
+
+        ``watched`` is whether its class was watched in its cell and block.
+        """
         self.trials[cell] += 1
         self.seconds[cell] = self.seconds.get(cell, 0.0) + seconds
         if bug_class is None:
             return
         self.failures.setdefault(cell, Counter())[bug_class] += 1
-        if event is None or (bug_class, event) not in self._known:
+        if watched and (event is None or (bug_class, event) not in self._known):
             self.events[bug_class] += 1
-        self._known.add((bug_class, event))
+            self._known.add((bug_class, event))
 
     def is_full(self, cell: str) -> bool:
         """Whether the cell may have no more trials."""
@@ -120,13 +131,30 @@ class Tally:
         return abs(counts[0] - counts[1]) / seconds if seconds else 0.0
 
 
-def needed_cells(cells: Sequence[Profile], tally: Tally) -> frozenset[int]:
-    """The cells of the next block, by their numbers; empty when there is nothing to wait for.
+@dataclass(frozen=True, slots=True)
+class NextBlock:
+    """Which cells the next block holds, by their numbers; none: there is nothing to wait for.
+
+    ``pairs`` are the two cells of each class that is too rare.
+    """
+
+    cells: frozenset[int]
+    pairs: Mapping[str, tuple[int, int]]
+
+    def watches(self, bug_class: str | None, cell: int) -> bool:
+        """Whether an event of the class in this cell is one that the experiment waits for."""
+        waited_for = None if bug_class is None else self.pairs.get(bug_class)
+        return waited_for is None or cell in waited_for
+
+
+def next_block(cells: Sequence[Profile], tally: Tally) -> NextBlock:
+    """The cells of the next block.
 
     Those whose rates are not precise, and the cells that differ from one of these in one factor
     only: trials are compared within their block, and a cell whose partners have all left tells its
     rate and nothing about a factor. And for each class that is too rare two such cells that may
-    still have trials, between which it differs most for the time that they take.
+    still have trials, between which it differs most for the time that they take; while all cells
+    run each class is watched in all of them.
     """
     pairs = _pairs(tuple(cells))
     wanting = {n for n, cell in enumerate(cells) if not tally.is_precise(cell.name)}
@@ -134,13 +162,17 @@ def needed_cells(cells: Sequence[Profile], tally: Tally) -> frozenset[int]:
     for pair in pairs:
         if wanting.intersection(pair):
             needed.update(pair)
+    if len(needed) == len(cells):
+        return NextBlock(frozenset(needed), {})
     left = [pair for pair in pairs if not any(tally.is_full(cells[n].name) for n in pair)]
+    chosen = {}
     for name in tally.rare_classes() if left else ():
         differences = [
             tally.difference(name, cells[one].name, cells[other].name) for one, other in left
         ]
-        needed.update(left[differences.index(max(differences))])
-    return frozenset(needed)
+        chosen[name] = left[differences.index(max(differences))]
+        needed.update(chosen[name])
+    return NextBlock(frozenset(needed), chosen)
 
 
 @lru_cache(maxsize=4)

@@ -29,7 +29,13 @@ from iluvatar_bench.runs.testbed import Testbed, TestbedSettings, open_testbed
 from iluvatar_bench.runs.trial import Setting
 from iluvatar_bench.stats import ClassVerdict, class_effects, class_verdicts
 from iluvatar_bench.stats.failure_events import event_key
-from iluvatar_bench.studies.cell_allocation import REPEATS, Precision, Tally, needed_cells
+from iluvatar_bench.studies.cell_allocation import (
+    REPEATS,
+    NextBlock,
+    Precision,
+    Tally,
+    next_block,
+)
 
 READY_SECONDS = 60.0
 """A start-up that is merely slow must not pass for a silent one: on a host with other work to do,
@@ -92,10 +98,10 @@ async def run_root_cause(
     *,
     seed: int,
     results: Path,
-    concurrency: int = 12,
+    concurrency: int = 8,
     precision: Precision | None = None,
     function: str = "hello",
-    hold_ms: tuple[int, int] = (500, 3000),
+    hold_ms: tuple[int, int] = (200, 1500),
     ready_seconds: float = READY_SECONDS,
     alpha: float = 0.05,
     address: Path | None = None,
@@ -196,18 +202,22 @@ def _workload(
     function = plan.trials[0].planned.function
     settings = [testbed.setting(cell, function) for cell in design.cells]
     tally = Tally(precision)
+    blocks: dict[int, NextBlock] = {}
+    places = {one.planned.index: one for one in plan.trials}
 
     def count(trial: Trial) -> None:
+        place = places[trial.trial]
         tally.add(
             trial.profile,
             trial.bug_class,
             event_key(trial.mechanism, trial.evidence),
             seconds=(trial.total_ms or 0.0) / 1000,
+            watched=blocks[place.block].watches(trial.bug_class, place.cell),
         )
 
     async def run(sinks: tuple[Sink, ...]) -> None:
         await run_trials(
-            _interleaved(plan, settings, tally),
+            _interleaved(plan, settings, tally, blocks),
             concurrency=plan.concurrency,
             sinks=(*sinks, count),
             stop=stop,
@@ -217,16 +227,19 @@ def _workload(
 
 
 def _interleaved(
-    plan: BlockedPlan, settings: Sequence[Setting], tally: Tally
+    plan: BlockedPlan, settings: Sequence[Setting], tally: Tally, blocks: dict[int, NextBlock]
 ) -> Iterator[tuple[Setting, PlannedTrial]]:
-    """The trials in their order; a block leaves out the cells that nobody needs any more."""
+    """The trials in their order; a block leaves out the cells that nobody needs any more.
+
+    Notes in ``blocks`` what each block was for.
+    """
     cells = [setting.profile for setting in settings]
-    for _, block in itertools.groupby(plan.trials, key=lambda trial: trial.block):
-        needed = needed_cells(cells, tally)
-        if not needed:
+    for number, block in itertools.groupby(plan.trials, key=lambda trial: trial.block):
+        blocks[number] = chosen = next_block(cells, tally)
+        if not chosen.cells:
             return
         for trial in block:
-            if trial.cell in needed:
+            if trial.cell in chosen.cells:
                 yield settings[trial.cell], trial.planned
 
 

@@ -14,6 +14,7 @@ from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.lines import MAX_LINE_BYTES, Block
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.scan import BlockScanner
+from iluvatar_bench.worker_logs.span import TimeSpan
 from iluvatar_bench.worker_logs.times import Clock
 
 _CHUNK_BYTES = 1024 * 1024
@@ -28,22 +29,26 @@ def follow(
     zone: str = "UTC",
     signatures: Sequence[Signature] = (),
     from_start: bool = False,
+    span: TimeSpan | None = None,
     goes_on: Callable[[], bool] = lambda: True,
 ) -> Iterator[LogFailure]:
-    """Yield each report of a failure that is written to the files from now on.
+    """Yield each report of a failure, and each unknown error, that is written from now on.
 
     A file that is rotated (replaced, or cut to nothing) is read from its new beginning. Reports are
     not gathered by container, as :func:`.scan.scan` does: what comes later is not known yet.
 
     Args:
         from_start: also what is in the files already.
+        span: only entries of this time, and those without one.
         goes_on: asked between two looks; False ends it.
 
     Raises:
         NoSuchFile, UnusablePath: a file is not there, or cannot be read.
         UsageError: standard input or a folder was named.
     """
-    tails = [_Tail(Path(path), zone, signatures, from_start=from_start) for path in paths]
+    tails = [
+        _Tail(Path(path), zone, signatures, from_start=from_start, span=span) for path in paths
+    ]
     try:
         while True:
             last = not goes_on()
@@ -61,12 +66,18 @@ class _Tail:
     """One file, read as it grows."""
 
     def __init__(
-        self, path: Path, zone: str, signatures: Sequence[Signature], *, from_start: bool
+        self,
+        path: Path,
+        zone: str,
+        signatures: Sequence[Signature],
+        *,
+        from_start: bool,
+        span: TimeSpan | None,
     ) -> None:
         if str(path) == "-" or path.is_dir():
             raise UsageError(f"only files can be followed, not {path}")
         self._path = path
-        self._scanner = BlockScanner(zone=zone, signatures=signatures)
+        self._scanner = BlockScanner(zone=zone, signatures=signatures, span=span, every_error=True)
         self._clock = Clock(zone=zone)
         self._file = self._opened()
         if not from_start:

@@ -17,6 +17,7 @@ _HEX_CONTAINER = re.compile(
 _SCOPE = re.compile(
     r"(?:cri-containerd|docker|libpod|crio|nerdctl)-([0-9a-f]{64})(?:\.scope\b|(?![0-9a-f]))"
 )
+_CONMON = re.compile(r"\bconmon ([0-9a-f]{12,64}) <")
 # Kubernetes events and kubelet name pods, not containers.
 _POD = re.compile(r"(?:\bpod/|\bpod=\\{0,3}\"[a-z0-9.-]{1,63}/)([a-z0-9][a-z0-9.-]{1,200})")
 _NAMED_CONTAINER = re.compile(
@@ -39,7 +40,7 @@ def container_in(text: str) -> str | None:
         if before:
             name = before.group(1)[::-1].lstrip(".-")
             return f"{name}-{guid.group()}"
-    for pattern in (_HEX_CONTAINER, _SCOPE, _NAMED_CONTAINER, _POD):
+    for pattern in (_HEX_CONTAINER, _SCOPE, _CONMON, _NAMED_CONTAINER, _POD):
         found = pattern.search(text)
         if found:
             return found.group(1)

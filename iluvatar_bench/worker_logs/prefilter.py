@@ -129,6 +129,7 @@ _REPORTED = (
             "installed",
             "registered",
             "mounted",
+            "defined",
             "a valid",
             "a directory",
         )

@@ -18,6 +18,7 @@ from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.failures import Failures
 from iluvatar_bench.worker_logs.formats import parse_entry
+from iluvatar_bench.worker_logs.handled_traces import end_of_handled
 from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.log_report import LogReport, report_of
@@ -105,11 +106,19 @@ class BlockScanner:
     """Looks through blocks of log lines and gathers what they hold."""
 
     def __init__(
-        self, *, zone: str, signatures: Sequence[Signature] = (), span: TimeSpan | None = None
+        self,
+        *,
+        zone: str,
+        signatures: Sequence[Signature] = (),
+        span: TimeSpan | None = None,
+        every_error: bool = False,
     ) -> None:
+        """``every_error``: also one that no signature knows and that is no container's failure is
+        among the failures, as ``unclassified``."""
         self._zone = zone
         self._signatures = signatures
         self._span = span or TimeSpan()
+        self._every_error = every_error
         self._prefilter = Prefilter(signatures)
         self.failures = Failures()
         self.samples = Samples()
@@ -158,7 +167,10 @@ class BlockScanner:
                     # Another word of the same line may count at a calm level.
                     calm = end
                     continue
-                floor = end
+                handled = end_of_handled(data, start, end)
+                floor = handled or end
+                if handled:
+                    continue
                 entry = data[start:floor]
                 if len(entry) > MOST_JUDGED_BYTES:
                     near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
@@ -209,7 +221,7 @@ class BlockScanner:
             fails = _is_failure(entry)
             marked = found.matched or text
             self.unclassified.add(marked, time=entry.time, file=file, line=line, is_failure=fails)
-            if not fails:
+            if not fails and not self._every_error:
                 # An error that names nobody: no container failed.
                 self.other_errors += entry.from_worker
                 return

@@ -62,6 +62,14 @@ _CHAINED = re.compile(
 )
 _CHAIN_ABOVE = re.compile(rb"(?:During handling of|The above exception was)[^\n]*\s*\Z")
 _CHAIN_BYTES = 120
+# Also the empty line above "goroutine 1 [running]:".
+_GO_FRAME = re.compile(
+    rb"\n?goroutine \d|[\w./()*{},-]{1,200}\)\r?\n|created by |\[signal |exit status \d"
+)
+# kubectl's and compose's name of the container, then the trace; Go's stands alone too.
+_OPENS_TRACE = re.compile(
+    rb"[^\n]{1,200}?Traceback \(most recent call last\)|[^\n]{0,200}?(?:panic: |fatal error: )"
+)
 _FATAL = b"Fatal Python error: "
 # Up to the next empty line.
 _FATAL_PYTHON = re.compile(rb"Fatal Python error: [^\n]*(?:\n(?!\r?\n)[^\n]+)*\n?")
@@ -71,8 +79,20 @@ _PARAGRAPH_BYTES = 4096
 def last_boundary(data: bytes) -> int:
     """Where the last entry of ``data`` begins, at least as far as can be told.
 
-    Everything before can be read now; the rest may go on in the next block.
+    Everything before can be read now; the rest may go on in the next block. A traceback just above
+    it stays with it, and so does the line above that: what stands around says whether the program
+    got over it, see :mod:`.handled_traces`.
     """
+    cut = _last_entry(data)
+    if cut == 0:
+        return 0
+    start, end = entry_around(data, cut - 1, 0)
+    if end != cut or start == 0 or _TRACEBACK not in data[start : data.find(b"\n", start) + 1]:
+        return cut
+    return data.rfind(b"\n", 0, start - 1) + 1
+
+
+def _last_entry(data: bytes) -> int:
     at = data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1
     plain = -1
     for _ in range(_MOST_LINES_BACK):
@@ -136,7 +156,7 @@ def _head(data: bytes, line: int, floor: int) -> tuple[int, str] | None:
 def _end_of(data: bytes, start: int, kind: str) -> int:
     first_line = data.find(b"\n", start) + 1 or len(data)
     if kind == "line":
-        return first_line
+        return _behind_trace(data, start, first_line)
     if kind == "document":
         closed = _document_end(data, start)
         if closed:
@@ -144,6 +164,26 @@ def _end_of(data: bytes, start: int, kind: str) -> int:
     # A worker's entry, or a document that was cut off: up to the next header.
     following = _NEXT_HEADER.search(data, first_line)
     return following.start() if following else len(data)
+
+
+def _behind_trace(data: bytes, start: int, end: int) -> int:
+    """Behind the lines without a head of their own that go on with the headed line before ``end``.
+
+    Of a trace in which only the first line has a head, see :mod:`.repeated_heads`.
+    """
+    head = data[start:end]
+    is_go = b"panic: " in head or b"fatal error: " in head
+    while end < len(data) and not _HEADER.match(data, end):
+        if not _CONTINUATION.match(data, end) and not (is_go and _GO_FRAME.match(data, end)):
+            break
+        end = data.find(b"\n", end + 1) + 1 or len(data)
+    if _TRACEBACK in head and end < len(data) and not _HEADER.match(data, end):
+        # The exception itself, and the tracebacks chained to it.
+        end = data.find(b"\n", end) + 1 or len(data)
+        while chained := _CHAINED.match(data, end):
+            body = _TRACEBACK_BODY.match(data, chained.end())
+            end = body.end() if body else chained.end()
+    return end
 
 
 def _document_end(data: bytes, start: int) -> int:
@@ -170,6 +210,10 @@ def _plain(data: bytes, line: int, floor: int) -> tuple[int, int]:
         if _HEADER.match(data, above):
             break
         start = above
+    if _OPENS_TRACE.match(data, start):
+        end = _behind_trace(data, start, data.find(b"\n", start) + 1 or len(data))
+        if end > line:
+            return start, end
     fatal = _FATAL_PYTHON.match(data, start)
     if fatal:
         return start, fatal.end()

@@ -14,6 +14,8 @@ _ISO = re.compile(
 )
 _KLOG = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)")
+# Seconds since 1970 (zap), milliseconds (pino), microseconds (journald): the whole stamp.
+_EPOCH = re.compile(r"(\d{10})(?:\.(\d{1,9})\d{0,9}|(\d{3}|\d{6}|\d{9}))?\Z")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOUR = re.compile(rb"(\d{4}-\d\d-\d\d[T ]\d\d):(\d\d):\d\d(?:[.,]\d{1,9})?\s?(Z|[+-]\d\d:?\d\d)?")
 
@@ -52,6 +54,10 @@ class Clock:
         if syslog and syslog.group(1) in _MONTHS:
             month_number = _MONTHS.index(syslog.group(1)) + 1
             return self._yearless(month_number, f"{syslog.group(2).strip():0>2} {syslog.group(3)}")
+        epoch = _EPOCH.match(text)
+        if epoch:
+            when = datetime.fromtimestamp(int(epoch.group(1)), UTC)
+            return self._utc(f"{when:%Y-%m-%d %H:%M:%S}", epoch.group(2) or epoch.group(3), "Z")
         return None, ""
 
     def hour(self, line: bytes) -> str:

@@ -1,4 +1,5 @@
-"""Lines that wrap another program's: Docker's json-file, the CRI's log files, journald's JSON.
+"""Lines that wrap another program's: Docker's json-file, the CRI's log files, journald's JSON,
+and the heads of syslog before each line of a trace.
 
 A block of such lines becomes the lines that the program itself wrote, one for one, so that a
 traceback stays whole and a level stands at the head of its line; the outer time stamps are kept
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from iluvatar_bench.worker_logs.lines import Block
+from iluvatar_bench.worker_logs.repeated_heads import holds_trace, without_repeated_heads
 
 _CRI = re.compile(rb"(\d{4}-\d\d-\d\dT\S{8,30}) (stdout|stderr) ([FP])(?:[:\w]{0,20}) ?")
 _DOCKER = re.compile(rb'\{\s?"log"\s?:\s?"')
@@ -34,13 +36,15 @@ _Reader = Callable[[bytes], "_Line | None"]
 
 
 def unwrapped(block: Block) -> Block:
-    """The block without its wrapping; the same block if it has none.
+    """The block without its wrapping; the same block if it has none, and no trace.
 
     A line that cannot be read in the wrapping of the first one stays as it is.
     """
     read = _reader(block.data)
     if read is None:
-        return block
+        if not holds_trace(block.data):
+            return block
+        return replace(block, data=b"\n".join(without_repeated_heads(block.data.split(b"\n"))))
     lines = block.data.split(b"\n")
     inner: list[bytes] = []
     stamps: list[str] = []
@@ -63,6 +67,8 @@ def unwrapped(block: Block) -> Block:
             if not line.is_part:
                 del begun[line.stream]
         stamps.append(line.stamp)
+    if read is _read_journald:
+        inner = without_repeated_heads(inner)
     return replace(block, data=b"\n".join(inner), stamps=tuple(stamps))
 
 

@@ -80,3 +80,9 @@ def test_a_path_that_cannot_be_written_is_an_error_before_the_work(log: Path) ->
 def test_a_span_leaves_out_the_rest(log: Path) -> None:
     said = command("classify", str(log), "--since", "2025-01-09").stdout
     assert said.startswith("no failure found")
+
+
+def test_what_needs_the_end_does_not_go_with_following(log: Path) -> None:
+    done = command("classify", "--follow", "--teach", str(log))
+    assert done.returncode == 2
+    assert "--follow prints failures as they come" in done.stderr

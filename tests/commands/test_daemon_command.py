@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon.place import Place, try_lock_place
 from iluvatar_bench.containerd.daemon.teardown import RUNC_HOME
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuiltImage
@@ -150,6 +151,9 @@ def test_without_its_watchdog_it_is_left_behind_and_stop_removes_it(
     watchdog, watched = only_watchdog(daemon["pid"])
     assert watched == daemon["id"]
     assert processes.end(lambda: [watchdog, daemon["pid"]]) == ()
+    with try_lock_place(Place(daemon["id"])) as held:
+        assert held
+        assert status_of(daemon)["state"] == "being removed"
     assert status_of(daemon)["state"] == "left behind"
     assert command("daemon", "stop", daemon["id"]).returncode == 0
     nothing_is_left(daemon, pid)

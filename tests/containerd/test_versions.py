@@ -58,9 +58,9 @@ async def node(
 
 
 @pytest.fixture
-async def image(node: Node, hello: BuiltImage) -> ImportedImage:
+async def image(node: Node, quick_hello: BuiltImage) -> ImportedImage:
     return await import_layout(
-        node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+        node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
     )
 
 
@@ -103,8 +103,11 @@ async def test_guarded_lives_end_well_and_leave_nothing(
 @pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
 @pytest.mark.parametrize("step", ["before_mount", "during_startup"])
 async def test_an_unreferenced_snapshot_is_collected(
-    step: str, snapshotter: str, node: Node, image: ImportedImage
+    step: str, snapshotter: str, node: Node, hello: BuiltImage
 ) -> None:
+    image = await import_layout(
+        node.client, hello.layout, name=hello.name, snapshotters=[snapshotter]
+    )
     for reference, found in (("none", "snapshot_collected"), ("lease", None)):
         profile = resolve_profile(
             "iluvatar-2022-08",

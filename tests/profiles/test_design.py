@@ -14,7 +14,7 @@ from iluvatar_bench.plans import blocked
 from iluvatar_bench.profiles import PRESETS, resolve_profile
 from iluvatar_bench.profiles.design import Design, changed_factors, design
 from iluvatar_bench.stats import removed_share_bound
-from iluvatar_bench.studies.cell_allocation import Precision, Tally, needed_cells
+from iluvatar_bench.studies.cell_allocation import Precision, Tally, next_block
 
 JULY = PRESETS["iluvatar-2022-07"]
 
@@ -153,11 +153,11 @@ def tally_of(done: Sequence[bool], **precision: float) -> Tally:
 
 def test_a_cell_that_is_done_goes_on_while_a_partner_needs_it() -> None:
     cells = design(JULY).cells  # lease own, lease shared, none own, none shared
-    assert needed_cells(cells, tally_of([True] * 4)) == set()
-    assert needed_cells(cells, tally_of([False] * 4)) == {0, 1, 2, 3}
+    assert next_block(cells, tally_of([True] * 4)).cells == set()
+    assert next_block(cells, tally_of([False] * 4)).cells == {0, 1, 2, 3}
     # Only "none shared" is open: its partners differ in one factor; "lease own" differs in two.
-    assert needed_cells(cells, tally_of([True, True, True, False])) == {1, 2, 3}
-    assert needed_cells(cells, tally_of([True, False, True, False])) == {0, 1, 2, 3}
+    assert next_block(cells, tally_of([True, True, True, False])).cells == {1, 2, 3}
+    assert next_block(cells, tally_of([True, False, True, False])).cells == {0, 1, 2, 3}
 
 
 def test_a_class_that_is_too_rare_keeps_the_two_cells_that_show_it_fastest() -> None:
@@ -167,19 +167,24 @@ def test_a_class_that_is_too_rare_keeps_the_two_cells_that_show_it_fastest() -> 
     for cell, seconds in ((2, 3.0), (3, 1.0)):
         tally.add(cells[cell].name, "snapshot_overlay", seconds=seconds)
     assert tally.rare_classes() == ("snapshot_overlay",)
-    assert needed_cells(cells, tally) == {1, 3}
+    assert next_block(cells, tally).cells == {1, 3}
     # One that the cgroup makes needs the two that differ in it.
     tally.add(cells[3].name, "process_died", seconds=1.0)
-    assert needed_cells(cells, tally) == {1, 3}
+    assert next_block(cells, tally).cells == {1, 3}
+    # Events elsewhere in such blocks had nothing to be compared with, and are not waited for.
+    block = next_block(cells, tally)
+    assert [block.watches("snapshot_overlay", cell) for cell in range(4)] == [False, True] * 2
+    tally.add(cells[2].name, "snapshot_overlay", watched=False)
+    assert tally.events["snapshot_overlay"] == 2
     # It is the sum over the cells that is waited for, wherever the failures fall.
     for _ in range(4):
         tally.add(cells[0].name, "process_died")
         tally.add(cells[3].name, "snapshot_overlay")
     assert tally.rare_classes() == ()
-    assert needed_cells(cells, tally) == set()
+    assert next_block(cells, tally).cells == set()
     # Classes beyond those of 2022 are not waited for.
     tally.add(cells[0].name, "create_rejected")
-    assert needed_cells(cells, tally) == set()
+    assert next_block(cells, tally).cells == set()
 
 
 def test_containers_of_one_kill_are_one_event() -> None:
@@ -197,10 +202,10 @@ def test_the_largest_number_of_trials_ends_it_whatever_is_missing() -> None:
     tally.add(cells[3].name, "silent_startup")
     assert tally.is_full(cells[3].name)
     # The cell that showed it is full: what is left can still be compared.
-    assert needed_cells(cells, tally) <= {0, 1, 2}
+    assert next_block(cells, tally).cells <= {0, 1, 2}
     for cell in cells[:3]:
         tally.add(cell.name, None)
-    assert needed_cells(cells, tally) == set()
+    assert next_block(cells, tally).cells == set()
 
 
 def test_which_cells_run_next_does_not_bend_the_bound() -> None:
@@ -215,11 +220,12 @@ def test_which_cells_run_next_does_not_bend_the_bound() -> None:
     for _ in range(200):
         tally = Tally(Precision(half_width=0.49, min_failures=20, min_trials=2, max_trials=10_000))
         on = Counter[str]()
-        while needed := needed_cells(cells, tally):
-            ran = Counter(levels[n][1] for n in needed)
-            for number in (n for n in needed for _ in range(2)):
+        while (block := next_block(cells, tally)).cells:
+            ran = Counter(levels[n][1] for n in block.cells)
+            for number in (n for n in block.cells for _ in range(2)):
                 failed = bool(rng.random() < 0.15)
-                tally.add(cells[number].name, "snapshot_overlay" if failed else None)
+                found = "snapshot_overlay" if failed else None
+                tally.add(cells[number].name, found, watched=block.watches(found, number))
                 reference, cgroup = levels[number]
                 # Only where both levels ran are they compared.
                 if ran[cgroup] == 2:

@@ -15,6 +15,7 @@ from iluvatar_bench.commands.app import app
 
 # ./bench itself knows these words and does not hand them on.
 OF_THE_SCRIPT = {"test": {"--all"}}
+IN_MEMORY = "--in-memory"
 SHELL = {"|", "<", ">", ">>", "&&", "||", ";"}
 
 
@@ -35,6 +36,8 @@ def mistakes(line: str) -> list[str]:
     """What is wrong with a line that begins with ``./bench`` or ``iluvatar-bench``."""
     words = shlex.split(line, comments=True)[1:]
     words = words[: next((at for at, word in enumerate(words) if word in SHELL), len(words))]
+    if words[:1] == [IN_MEMORY] and line.startswith("./bench"):
+        words = words[1:]
     if words and words[0] in OF_THE_SCRIPT:
         return [f"no option {w}" for w in words[1:] if w not in OF_THE_SCRIPT[words[0]]]
     command: Any = typer.main.get_command(app)

@@ -163,3 +163,14 @@ def test_the_hour_of_a_line(line: bytes, hour: str) -> None:
 
 def test_an_entry_is_a_plain_value() -> None:
     assert parse_entry("", CLOCK) == LogEntry(format="plain", text="")
+
+
+@pytest.mark.parametrize("stamp", ["1740996012.5", "1740996012500", "1740996012500000"])
+def test_seconds_since_1970_are_a_time(stamp: str) -> None:
+    """zap, pino and journald."""
+    assert Clock().read(stamp) == (datetime(2025, 3, 3, 10, 0, 12, 500_000, UTC), "Z")
+
+
+def test_conmon_names_its_container() -> None:
+    line = "Mar 01 10:00:00 n1 conmon[77]: conmon 3f513f513f51 <error>: Failed to create container"
+    assert container_in(line) == "3f513f513f51"

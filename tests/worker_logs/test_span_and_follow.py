@@ -10,7 +10,7 @@ import pytest
 from iluvatar_bench.errors import NoSuchFile, UsageError
 from iluvatar_bench.worker_logs import scan
 from iluvatar_bench.worker_logs.follow import follow
-from iluvatar_bench.worker_logs.span import time_of
+from iluvatar_bench.worker_logs.span import TimeSpan, time_of
 
 GUID = "19293B05-F0B7-8235-B4FC-C24D533300"
 
@@ -78,6 +78,26 @@ def test_what_is_in_the_file_can_be_read_too(tmp_path: Path) -> None:
     path.write_text(lost(10))
     found = list(follow([path], from_start=True, goes_on=lambda: False))
     assert [str(failure.bug_class) for failure in found] == ["shim_lost"]
+
+
+def test_an_unknown_error_is_told_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text('time="2025-03-03T10:00:12Z" level=error msg="frob is odd"\n')
+    found = list(follow([path], from_start=True, goes_on=lambda: False))
+    assert [str(failure.bug_class) for failure in found] == ["unclassified"]
+
+
+def test_what_is_followed_can_begin_in_the_past(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        "".join(
+            f'time="2025-03-03T{hour}:00:12Z" level=error msg="x" error="ttrpc: closed"\n'
+            for hour in ("09", "10", "11")
+        )
+    )
+    span = TimeSpan(since=time_of("2025-03-03T10:00"), until=time_of("2025-03-03T11:00"))
+    found = list(follow([path], from_start=True, span=span, goes_on=lambda: False))
+    assert [f"{failure.time:%H}" for failure in found] == ["10"]
 
 
 def test_only_files_are_followed(tmp_path: Path) -> None:

@@ -145,23 +145,92 @@ def test_the_container_of_an_inspection_is_found(tmp_path: Path) -> None:
     ]
 
 
+def test_a_healthy_container_with_a_restart_policy_is_no_failure(tmp_path: Path) -> None:
+    document = json.dumps(
+        [
+            {
+                "Id": ID,
+                "State": {"Status": "running", "OOMKilled": False, "ExitCode": 0, "Error": ""},
+                "HostConfig": {"RestartPolicy": {"Name": "on-failure"}},
+            }
+        ],
+        indent=4,
+    )
+    report = scan_lines(tmp_path, "inspect.json", *document.split("\n"))
+    assert report.failures.empty
+    assert report.unclassified.empty
+
+
+def test_columns_of_states_are_read(tmp_path: Path) -> None:
+    pods = [
+        "NAME   READY   STATUS      RESTARTS   AGE",
+        "web-1  0/1     Evicted     0          3m",
+        "web-2  1/1     Running     0          3m",
+        "3f51aa  img  2 days ago  Up 2 days (unhealthy)       web-3",
+        "3f51ab  img  2 days ago  Restarting (1) 5 seconds ago  web-4",
+        "3f51ac  img  2 days ago  Up 2 days (healthy)         web-5",
+    ]
+    failures = scan_lines(tmp_path, "ps.txt", *pods).failures
+    assert failures["bug_class"].tolist() == ["evicted", "silent_startup", "startup_error"]
+
+
+TRACES = {
+    "java": (
+        'Exception in thread "main" java.lang.NoClassDefFoundError: org/slf4j/LoggerFactory',
+        "\tat com.example.Main.<clinit>(Main.java:9)",
+        "Caused by: java.lang.ClassNotFoundException: org.slf4j.LoggerFactory",
+        "\tat java.base/jdk.internal.loader.BuiltinClassLoader.loadClass(x.java:641)",
+        "\t... 1 more",
+    ),
+    "go": (
+        "panic: no port",
+        "",
+        "goroutine 1 [running]:",
+        "main.main()",
+        "\t/src/main.go:11 +0x1d",
+        "exit status 2",
+    ),
+    "net": (
+        "Unhandled exception. System.IO.FileNotFoundException: Could not load file or assembly",
+        "   at Fn.Program.Main(String[] args) in /src/Program.cs:line 14",
+        " ---> System.NullReferenceException: x",
+        "   --- End of inner exception stack trace ---",
+    ),
+    "python": TRACEBACK,
+}
+
+
+def plain(line: str) -> str:
+    return line
+
+
+def short_iso(line: str) -> str:
+    return f"2025-03-03T10:00:12+0000 node-4 web[711]: {line}"
+
+
+def kubectl(line: str) -> str:
+    return f"[pod/web-1/app] {line}"
+
+
+def compose(line: str) -> str:
+    return f"web_1  | {line}"
+
+
+@pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES)
 @pytest.mark.parametrize(
-    "trace",
-    [
-        (
-            'Exception in thread "main" java.lang.NoClassDefFoundError: org/slf4j/LoggerFactory',
-            "\tat com.example.Main.<clinit>(Main.java:9)",
-            "Caused by: java.lang.ClassNotFoundException: org.slf4j.LoggerFactory",
-            "\tat java.base/jdk.internal.loader.BuiltinClassLoader.loadClass(x.java:641)",
-            "\t... 1 more",
-        ),
-        ("panic: no port", "", "goroutine 1 [running]:", "main.main()", "\t/src/main.go:11 +0x1d"),
-        (
-            "Unhandled exception. System.IO.FileNotFoundException: Could not load file or assembly",
-            "   at Fn.Program.Main(String[] args) in /src/Program.cs:line 14",
-        ),
-    ],
-    ids=["java", "go", "net"],
+    "wrap", [plain, docker, cri, journald, rfc3164, rfc5424, short_iso, kubectl, compose]
 )
-def test_a_trace_is_one_failure(tmp_path: Path, trace: tuple[str, ...]) -> None:
-    assert len(scan_lines(tmp_path, "a.log", "started", *trace, "stopped").failures) == 1
+def test_a_trace_is_one_failure(
+    tmp_path: Path, trace: tuple[str, ...], wrap: Callable[[str], str]
+) -> None:
+    """Also where each of its lines carries a head of its own."""
+    report = scan_lines(tmp_path, "a.log", *map(wrap, ("started", *trace, "stopped")))
+    assert len(report.failures) == 1
+    assert report.failures["line"].tolist() == [2]
+    assert report.unclassified.empty
+
+
+def test_the_traces_of_two_programs_are_two_failures(tmp_path: Path) -> None:
+    other = [rfc3164(line).replace("containerd[711]", "other[9]") for line in TRACES["java"]]
+    lines = [rfc3164(line) for line in TRACES["python"]]
+    assert len(scan_lines(tmp_path, "a.log", *lines, *other).failures) == 2

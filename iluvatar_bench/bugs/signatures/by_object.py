@@ -1,11 +1,11 @@
 """What could not be done, and to what: for lines that are an error and that no wording knows.
 
 Programs wrap each step in a sentence of their own, so no list of sentences is ever whole; but the
-sentence names an action and its object, and of those there are few. The rows were drawn from the
-error strings of containerd, runc, crun, moby, podman, CRI-O, faasd, fission, nuclio, Knative and
-OpenWhisk (some 14,000, by the folder that they stand in). They are tried only on lines that their
-program marks as an error, or that say by themselves that something failed, so they never make a
-failure of a line that was none.
+sentence names an action and its object, and of those there are few. The rows were drawn from some
+18,000 error strings of containerd, runc, crun, conmon, moby, podman, CRI-O, kata, faasd, OpenFaaS,
+Fn, fission, nuclio, Knative, OpenWhisk and Azure's host, by the folder that they stand in. They are
+tried only on lines that their program marks as an error, or that say by themselves that something
+failed, so they never make a failure of a line that was none.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _NETWORKS = (
 )
 
 ASIDE = re.compile(
-    r"\b(?:stats?|[Mm]etrics?|[Uu]sage|logs?|logging|resize|garbage collect\w{0,5}"
+    r"\b(?:stats?|[Mm]etrics?|[Uu]sage|logs?|logging|logger|resize|garbage collect\w{0,5}"
     r"|existing container"
-    r"|tracing|telemetry|[Ee]vents? (?:stream|handler|monitor)|health state)\b|\b[Ll]ist(?:ing)? \w"
-    r"|\binfo of\b|\bstream copy\b"
+    r"|tracing|telemetry|[Ee]vents? (?:stream|handler|monitor)|health state)\b"
+    r"|\b[Ll]ist(?:ing)? (?!of )\w|\binfo of\b|\bstream copy\b"
 )
 """What is done around containers: where it fails, no container has failed by that."""
 
@@ -255,7 +255,8 @@ WORDINGS = (
     wording(
         BugClass.PROCESS_DIED,
         rf"{_FAILED}(?:find|get|load|locate|wait for|wait|retrieve|fetch) (?:the )?"
-        r"(?:\w{1,12} )?(?:[Cc]ontainer|[Ss]andbox|[Pp]od|[Tt]ask|[Pp]rocess|init)\b",
+        r"(?:\w{1,12} )?(?:[Cc]ontainer|[Ss]andbox|[Pp]od|[Tt]ask|[Pp]rocess|init)\b"
+        r"(?! (?:mounts?|spec|ip|IP|metadata|extensions|info|image|config|runtime|labels)\b)",
         "containerd CRI, CRI-O, podman, dockerd",
         "containerd internal/cri/server; cri-o server; moby daemon",
         "what was there before is asked for, and cannot be had",

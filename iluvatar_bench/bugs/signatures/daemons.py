@@ -24,6 +24,8 @@ WORDINGS = (
         r"|A process of this unit has been killed|Watchdog timeout)"
         rf"|\b{_NAMES}\.service (?:failed|entered failed state|holdoff time over)"
         rf"|Job for {_NAMES}\.service failed"
+        r"|systemctl (?:re)?start (?:docker|containerd|crio|cri-docker|cri-dockerd)\b[^\n]{0,40}: "
+        r"(?:Process )?exit"
         r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b"
         r"|Failed to start (?:Docker Application Container Engine|containerd container runtime"
         r"|Container Runtime Interface for OCI|Lightweight Kubernetes)",
@@ -58,7 +60,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
-        r"container runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"waiting for (?:the )?(?:containerd|docker|dockerd|crio|container runtime|CRI)\b"
+        r"|container runtime is down|[Cc]ontainer runtime sanity check failed"
         r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
         r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"

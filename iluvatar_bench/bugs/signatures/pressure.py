@@ -12,8 +12,10 @@ WORDINGS = (
         r"|[Rr]eason\\{0,7}+\"?[:=]\s{0,12}\\{0,7}+\"?OOMKilled\b"
         r"|\bOOMKilled\b(?!\\{0,7}+[\"']?\s{0,2}[:=])"
         r"|container init was OOM-killed|OOM: the memory limit could be too low"
-        r"|[Mm]emory cgroup out of memory|oom-kill:constraint=CONSTRAINT_MEMCG|invoked oom-killer"
-        r"|[Oo]ut of memory: Kill(?:ed)? process|oom_reaper: reaped process"
+        r"|[Mm]emory cgroup out of memory|oom-kill:constraint=|invoked oom-killer"
+        r"|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?OOM Killed\b"
+        r"|[Oo]ut of memory: Kill(?:ed)? process|(?:\]|kernel:) Killed process \d"
+        r"|oom_reaper: reaped process"
         r"|killed by the OOM killer|Failed with result 'oom-kill'"
         r"|Runtime\.OutOfMemory|OutOfMemoryError: Container killed|OutOfMemory: Container",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
@@ -40,7 +42,8 @@ WORDINGS = (
     wording(
         BugClass.EVICTED,
         r"The node was low on resource|(?:\bReason:\s{1,20}|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?)"
-        r"Evicted\b|(?<=Warning  )\s{0,8}+Evicted\b|[Ee]viction manager: (?:must evict|pod)"
+        r"Evicted\b|\d/\d{1,3}\s{1,12}+Evicted\b|(?<=Warning  )\s{0,8}+Evicted\b"
+        r"|[Ee]viction manager: (?:must evict|pod)"
         r"|pod is evicted|local storage usage exceeds|EvictionThresholdMet"
         r"|[Pp]reempted by (?:a )?pod"
         r"|Preempted\s{1,8}|ExceededGracePeriod|[Ee]xceeded its (?:local )?ephemeral"

@@ -67,7 +67,8 @@ DEATHS = (
         BugClass.PROCESS_DIED,
         rf"[Ee]xit ?[Cc]ode\\{{0,7}}+\"?\s{{0,2}}[:=]\s{{0,12}}{_SIGNALLED}\b"
         rf"|\b[Ee]xit[_ ]?(?:code|status)\\{{0,7}}+\"?[:= ]{{1,3}}{_SIGNALLED}\b"
-        rf"|[Ee]xited with (?:code |status |non-zero exit (?:code|status):? ?)?{_SIGNALLED}\b"
+        rf"|\bExit Code {_SIGNALLED}\b"
+        rf"|[Ee]xited with (?:code |status |non-zero (?:exit )?(?:code|status):? ?)?{_SIGNALLED}\b"
         rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
         r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: Main process exited, "
         r"code=(?:killed|dumped)",
@@ -215,6 +216,7 @@ EXIT_STATUS = (
     wording(
         BugClass.STARTUP_ERROR,
         r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
+        r"|[Ee]ssential container in task exited"
         r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
         "any supervisor",
         "ended by itself with an error; whether it was ready by then is not in the text",
@@ -289,6 +291,7 @@ SILENT = (
         BugClass.SILENT_STARTUP,
         r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
         r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
+        r"|\bUp [^\n]{1,40} \(unhealthy\)"
         r"|has timed out progressing|is unhealthy\b|min_healthy_time|[Ff]ailed to specialize pod"
         r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
         r"|waiting for available replicas",
@@ -323,7 +326,8 @@ AFTERMATH = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bExit Code:\s{1,12}[1-9]\d?\b(?!\d)|Exited \([1-9]\d?\)|exitCode=[1-9]\d?\b(?!\d)"
+        r"\bExit Code:\s{1,12}[1-9]\d?\b(?!\d)|Exited \([1-9]\d?\)"
+        r"|Restarting \([1-9]\d{0,2}\)|exitCode=[1-9]\d?\b(?!\d)"
         r"|ExitCode\\{0,7}+\": ?[1-9]\d?\b(?!\d)|exited with (?:code|status) [1-9]\d?\b(?!\d)",
         "Docker, containerd, kubectl, compose",
         "moby daemon/monitor.go; kubernetes core/v1 types.go",

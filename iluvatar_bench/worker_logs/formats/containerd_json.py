@@ -16,7 +16,7 @@ NAME = "containerd-json"
 HEADER = rb"\{\s{0,4}\"(?!Error\"|timestamp\")\w"
 
 _MESSAGES = ("msg", "message", "log")
-_TIMES = ("time", "ts", "timestamp")
+_TIMES = ("time", "ts", "timestamp", "datetime", "@timestamp")
 _CONTAINERS = ("container_id", "containerID", "container", "id")
 _START = re.compile(r'\{\s*"\w')
 
