@@ -43,13 +43,17 @@ def classify_command(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead")] = False,
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
-    from iluvatar_bench.host.writable import require_writable
+    from iluvatar_bench.host.writable import require_readable, require_writable
+
+    require_writable(csv, parquet)
+    if not follow:
+        # Before the patterns are compiled, which takes a while.
+        require_readable(*(file for file in files if file != "-"))
     from iluvatar_bench.worker_logs import scan
     from iluvatar_bench.worker_logs.class_table import save_failures
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
     from iluvatar_bench.worker_logs.span import time_of
 
-    require_writable(csv, parquet)
     own = read_signatures(signatures) if signatures is not None else ()
     if follow:
         _follow(files, zone=zone, signatures=own)
