@@ -33,6 +33,7 @@ SAME_SUBJECT = {
     "false_alarms": "studies, commands: a profile against itself, many times",
     "ground_truth": "studies, commands: mechanisms caused on purpose",
     "host": "audit.read, monitor.evidence: what the host tells, now and at a failure",
+    "hypothesis": "studies, commands: what preceded a failure, tested by intervention",
     "images": "containerd.services, functions, audit.read: container images",
     "live": "audit, explain: one container that exists now",
     "memory": "monitor, report.figures: the memory of containers",

@@ -22,7 +22,9 @@ class StoppableClient(PapermillNotebookClient):  # type: ignore[misc]
     def __init__(
         self, notebook: Any, *, manager: PrivateKernelManager, stopper: CellStopper
     ) -> None:
-        super().__init__(notebook, km=manager, kernel_name="python3", startup_timeout=60)
+        super().__init__(
+            notebook, km=manager, kernel_name="python3", startup_timeout=60, iopub_timeout=60
+        )
         # Not ours to keep, for nbclient: it shuts the kernel down at the end.
         self.owns_km = True
         self._stopper = stopper

@@ -16,12 +16,16 @@ from iluvatar_bench.bugs.handled import without_handled
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
 from iluvatar_bench.bugs.python_modules import Whose, whose_module
-from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
+from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES, Signature
+from iluvatar_bench.bugs.signatures.by_object import ASIDE
+from iluvatar_bench.bugs.signatures.candidates import Candidates
 from iluvatar_bench.bugs.signatures.missing_files import PYTHON_MODULES
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 MATCHED_LIMIT = 300
 """Most characters of a match that a classification keeps."""
+
+_READ_OF_A_LINE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,15 @@ class Classification:
     @property
     def symptom(self) -> BugClass | None:
         """The class for a reader who has evidence: whether a missing module was lost is judged from
-        it (:mod:`iluvatar_bench.bugs.attribute`), so the module's being missing is the symptom."""
+        it (:mod:`iluvatar_bench.bugs.attribute`), so the module's being missing is the symptom. A
+        class by the object alone says less than what was seen: it is None here."""
         if self.alternatives[:1] == (BugClass.MISSING_PACKAGES,):
             return BugClass.MISSING_PACKAGES
-        return self.known
+        return None if self.signature in BY_OBJECT else self.known
 
 
 NO_FAILURE = Classification(None)
+_CANDIDATES = Candidates(SIGNATURES)
 
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]{0,12}m")
 
@@ -138,19 +144,29 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         return NO_FAILURE
     judged = "\n".join(line for line in loud if not is_noise(line))
     whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
-    unhandled = without_handled(judged)
-    for signature in (*first, *SIGNATURES):
+    unhandled: str | None = None
+    for signature in (*first, *_CANDIDATES.of(text)):
         if signature.told_calmly:
             where = whole
+        elif signature.can_be_handled:
+            unhandled = where = without_handled(judged) if unhandled is None else unhandled
         else:
-            where = unhandled if signature.can_be_handled else judged
+            where = judged
         found = signature.find(where) if where else None
         if found is not None:
             return _decided(signature, found[:MATCHED_LIMIT], where)
-    line = (error_line(judged) or failing_line(unhandled)) if judged else None
-    if line is not None:
-        return Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
-    return NO_FAILURE
+    line = (error_line(judged) or failing_line(without_handled(judged))) if judged else None
+    return _of_object(line) if line is not None else NO_FAILURE
+
+
+def _of_object(line: str) -> Classification:
+    """The class of an error that no wording knows, by what could not be done to what."""
+    head = line[:_READ_OF_A_LINE]
+    for signature in BY_OBJECT if ASIDE.search(head) is None else ():
+        found = signature.find(head)
+        if found is not None:
+            return _decided(signature, found[:MATCHED_LIMIT], line)
+    return Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
 
 
 def _decided(signature: Signature, matched: str, text: str) -> Classification:

@@ -97,6 +97,9 @@ _SAYS = re.compile(
     r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
     r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
+    # the columns and conditions of kubectl and crictl
+    r"|\bNotReady\b|NotReady$|\bunready\b|\b(?:Failed|Err)[A-Z]\w{3,30}\b"
+    r"|\b[A-Z]\w{3,30}(?:Failed|Failure)\b"
     r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
 )
 _HARMLESS = re.compile(
@@ -110,7 +113,12 @@ _HARMLESS = re.compile(
     r"|\?\s{0,4}\Z|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|mkdir|touch|head|tail|sed|ln): "
     r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
 )
-_EXPIRED = re.compile(r"[Tt]imeout of \S{1,20} (?:passed|elapsed|expired|exceeded|reached)")
+# "timeout of 40s passed", "did not complete successfully", "could not be resolved"
+_IN_SPITE = re.compile(
+    r"[Tt]imeout of \S{1,20} (?:passed|elapsed|expired|exceeded|reached)"
+    r"|(?:\bnot|n't|[Cc]annot|[Uu]nable to|[Ff]ailed to|[Nn]ever) (?:be |been )?(?:\w{1,12} )?"
+    r"(?:success|succeed|recover|pass|resolve|restore)"
+)
 _RANGE = 400
 
 
@@ -129,20 +137,21 @@ def failing_line(text: str) -> str | None:
 
 def _says_failure(line: str) -> bool:
     head = line[:_RANGE]
-    harmless = _HARMLESS.search(head) is not None and _EXPIRED.search(head) is None
+    harmless = _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
     if harmless or _SAYS.search(head) is None:
         return False
     return level_of(line) is None
 
 
 def _is_marked(line: str) -> bool:
-    if _MARK.match(line) or level_of(line) is Level.ERROR:
+    level = level_of(line)
+    if level is Level.ERROR or _MARK.match(line):
         return True
     if '{"' in line or line.lstrip().startswith("{"):
         return bool(_JSON_MARK.search(line) or _PRIORITY.search(line))
     syslog = _RFC5424.match(line)
     if syslog and int(syslog.group(1)) % 8 <= 3:
         return True
-    return bool(_COULD_NOT.match(line)) or any(
-        p.search(line) for p in (_UNITS, _KERNEL, _STATUS, _PROBE)
-    )
+    if level is None and _COULD_NOT.match(line):
+        return True
+    return any(p.search(line) for p in (_UNITS, _KERNEL, _STATUS, _PROBE))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from iluvatar_bench.bugs.signatures.literals import required_literals
+
 _NOISE = re.compile(
     r"""
     # the usage scan of a snapshot that has just gone (containerd pkg/cri/store/snapshot,
@@ -28,6 +30,10 @@ _NOISE = re.compile(
   | (?:stream|event|exec)[^\n]{0,60}context\ canceled
     # glibc's preload of a library that this image has not
   | from\ LD_PRELOAD\ cannot\ be\ preloaded
+    # every stop by SIGKILL, the client's own too (internal/cri/server/events.go)
+  | level=info\ msg=\\{0,7}"received\ (?:\w{1,12}\ ){0,2}exit\ event
+    # docker run, before it pulls: "Unable to find image 'x' locally"
+  | [Uu]nable\ to\ find\ image\ '[^'\n]{1,300}'\ locally
     # a library that says itself what it does without
   | SLF4J:\ (?:Failed\ to\ load\ class|Defaulting\ to)
     # the shim's watch over memory events, when the shim ends (runtime/v2/runc/manager, cgroups)
@@ -39,6 +45,10 @@ _NOISE = re.compile(
 )
 
 
+# Of these one is in every such line: told at a tenth of the cost of the search.
+_WORDS = tuple(sorted(required_literals(_NOISE)))
+
+
 def is_noise(line: str) -> bool:
     """Whether a line is known to harm nobody, whatever its level."""
-    return _NOISE.search(line) is not None
+    return any(map(line.__contains__, _WORDS)) and _NOISE.search(line) is not None

@@ -24,7 +24,8 @@ class SignalFact:
     """One signal as the kernel recorded it, and what was found out about its sender.
 
     ``at`` is in seconds since the epoch, ``pid`` the process that got it, ``container_id`` the
-    container whose shim that one descends from. ``delivered`` is False where the kernel ignored it,
+    container whose shim that one descends from, ``shim`` this shim's PID: other containerds of the
+    host may have a container of the same name. ``delivered`` is False where the kernel ignored it,
     or the same one was pending.
 
     Of the sender: ``sender_container`` is the container whose shim it descends from, with the
@@ -46,6 +47,7 @@ class SignalFact:
     sender_parent_pid: int | None = None
     sender_parent_command: str | None = None
     container_id: str | None = None
+    shim: int | None = None
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> SignalFact:

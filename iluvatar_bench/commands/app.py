@@ -29,6 +29,7 @@ from iluvatar_bench.commands.figure import FigureHelp, figure_command
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
+from iluvatar_bench.commands.hypothesis import hypothesis_command
 from iluvatar_bench.commands.image import image_app
 from iluvatar_bench.commands.interrupt import (
     INTERRUPTED_STATUS,
@@ -158,6 +159,14 @@ app.command(
     short_help="every small set of choices whose change removes a class",
     epilog=example("blame iluvatar-2022-07 guarded --bug-class process_died"),
 )(blame_command)
+app.command(
+    "test-hypothesis",
+    short_help="what preceded a failure, tested by keeping it away",
+    epilog=example(
+        "test-hypothesis @latest --bug-class missing_packages",
+        "test-hypothesis data/tables/mechanism-hidden --mine-only",
+    ),
+)(hypothesis_command)
 app.command(
     "dose",
     cls=NegativeNumbers,

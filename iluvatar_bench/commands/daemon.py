@@ -107,7 +107,7 @@ def daemon_status(as_json: AsJson = False) -> None:
             for daemon, health in found
         ]
         print_rows(("id", "state", "age", "running containers", "pid", "socket"), rows)
-        if any(not health.owned for _, health in found):
+        if any(not health.supervised for _, health in found):
             print_plain("iluvatar-bench clean removes what was left behind")
     if any(health.state != "healthy" for _, health in found):
         raise typer.Exit(1)

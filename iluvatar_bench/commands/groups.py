@@ -20,7 +20,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "check",
         "proxy",
     ),
-    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "dose"),
+    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "test-hypothesis", "dose"),
     "Compare and publish": (
         "ab",
         "runs",

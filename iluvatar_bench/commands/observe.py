@@ -194,6 +194,7 @@ class _Told:
         self._as_json = as_json
         self._outcomes: Counter[str] = Counter()
         self._failures: Counter[tuple[str, str, str]] = Counter()
+        self._clients: set[str] = set()
         self._latent = 0
 
     def ready(
@@ -214,6 +215,11 @@ class _Told:
         client = str(trial.factors["client"])
         self._outcomes[str(trial.outcome)] += 1
         if trial.bug_class is not None:
+            from iluvatar_bench.observe.settings import MOST_CLIENTS, OTHERS
+
+            if client not in self._clients and len(self._clients) >= MOST_CLIENTS:
+                client = OTHERS
+            self._clients.add(client)
             self._failures[client, trial.bug_class, trial.mechanism or "unknown"] += 1
         if self._as_json:
             self._line({"kind": "trial", **trial_row(trial)})

@@ -63,6 +63,11 @@ WithWitness = Annotated[
     typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
 ]
 
+LogCollections = Annotated[
+    bool,
+    typer.Option("--log-collections", help="have the private containerd log when it collects"),
+]
+
 
 def network_settings(
     subnet: str | None, bridge: str | None, plugins: list[Path] | None

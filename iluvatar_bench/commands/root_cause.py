@@ -40,15 +40,15 @@ def root_cause_command(
     profile: Annotated[str, typer.Option(help="all other factors")] = "iluvatar-2022-07",
     settings: Sets = None,
     seed: Seed = 1,
-    concurrency: Concurrency = 8,
+    concurrency: Concurrency = 12,
     half_width: Annotated[
         float, typer.Option(help="a cell stops when its rates are this precise")
-    ] = 0.08,
+    ] = 0.1,
     min_failures: Annotated[
         int, typer.Option(help="go on until each bug class of 2022 that comes has so many events")
     ] = 34,
     min_trials: Annotated[int, typer.Option(help="at least so many trials a cell")] = 40,
-    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 600,
+    max_trials: Annotated[int, typer.Option(help="at most so many trials a cell")] = 1200,
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
@@ -64,7 +64,8 @@ def root_cause_command(
     from iluvatar_bench.profiles import resolve_profile
     from iluvatar_bench.profiles.design import DEFAULT_FACTORS, design
     from iluvatar_bench.report.progress_bars import progress_bar
-    from iluvatar_bench.studies.root_cause import Precision, run_root_cause
+    from iluvatar_bench.studies.cell_allocation import Precision
+    from iluvatar_bench.studies.root_cause import run_root_cause
 
     chosen = design(resolve_profile(profile, settings or ()), factors or DEFAULT_FACTORS)
     precision = Precision(

@@ -15,6 +15,7 @@ from iluvatar_bench.commands.options import (
     Bridge,
     Concurrency,
     Function,
+    LogCollections,
     Plugins,
     PoolSize,
     ProfileName,
@@ -70,6 +71,7 @@ def cold_start_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
+    log_collections: LogCollections = False,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -94,6 +96,7 @@ def cold_start_command(
                 pool_size=pool_size,
                 ready_seconds=ready_seconds,
                 witness=witness,
+                log_collections=log_collections,
                 network=network,
                 on_trial=on_trial,
                 stop=stop,

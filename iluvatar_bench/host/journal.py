@@ -108,13 +108,17 @@ class Journal:
         """
         return list(self.each_row())
 
-    def each_row(self) -> Iterator[dict[str, Any]]:
-        """The same, one after the other: no more than one segment is in memory at a time.
+    def each_row(self, *, newest: int | None = None) -> Iterator[dict[str, Any]]:
+        """The same, one after the other: no more than a line is in memory at a time.
+
+        With ``newest`` only those of the last so many parts that have any: a journal of months is
+        not read from its beginning for what was written last.
 
         Raises:
             UsageError: as :meth:`rows`.
         """
-        for path in (*segments_of(self.path), self.path):
+        parts = [part for part in (*segments_of(self.path), self.path) if _holds_any(part)]
+        for path in parts if newest is None else parts[-newest:]:
             yield from _rows_of(path)
 
     def _open(self) -> FileIO:
@@ -139,20 +143,33 @@ def segment_number(segment: Path) -> int:
     return int(segment.name.split(".")[-2])
 
 
+def _holds_any(part: Path) -> bool:
+    """Whether there is a whole line: a torn one is none."""
+    try:
+        with part.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except FileNotFoundError:
+        return False
+
+
 def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        file = path.open("rb")
     except FileNotFoundError:
+        # The oldest part of one that is bounded goes at any time.
         return
     torn: int | None = None
-    for number, line in enumerate(lines, start=1):
-        document = _document(line)
-        if document is None:
-            torn = torn or number
-        elif torn is not None:
-            raise UsageError(f"{path} is damaged: line {torn} cannot be read")
-        else:
-            yield document
+    with file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            document = _document(line)
+            if document is None:
+                torn = torn or number
+            elif torn is not None:
+                raise UsageError(f"{path} is damaged: line {torn} cannot be read")
+            else:
+                yield document
 
 
 def _document(line: bytes) -> dict[str, Any] | None:

@@ -90,7 +90,8 @@ class Witness:
     ) -> Testimony | None:
         """What it says of a container whose life began at ``since``; None where it does not see.
 
-        Signals of before are another process's that had the same number.
+        Signals of before are another process's that had the same number, and those to a container
+        of the same name under another shim are another containerd's.
         """
         answer = await self._sync(shim_pid)
         if answer is None or since < self.opened_at:
@@ -101,7 +102,11 @@ class Witness:
             signals=tuple(
                 fact
                 for fact in self.signals
-                if fact.at >= since and (fact.pid in numbers or fact.container_id == container_id)
+                if fact.at >= since
+                and (
+                    fact.pid in numbers
+                    or (fact.container_id == container_id and fact.shim in numbers)
+                )
             ),
             victims=tuple(victim for victim in self.victims if victim.at >= since),
             lost=self.lost,

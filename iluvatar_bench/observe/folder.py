@@ -148,11 +148,16 @@ class ObservedFolder:
 
     def last_round(self) -> int:
         """The number of the last round that an earlier session has kept; -1 for none."""
-        return max((row["round"] for row in self._seen["samples"].each_row()), default=-1)
+        late = self._seen["samples"].each_row(newest=1)
+        return max((row["round"] for row in late), default=-1)
 
-    def trials(self) -> Iterable[dict[str, Any]]:
-        """Every trial so far, one after the other."""
-        return self._trials.each_row()
+    def last_trial(self) -> int:
+        """The number of the last trial that an earlier session has kept; -1 for none.
+
+        Raises:
+            UsageError: the journal is damaged.
+        """
+        return max((int(row["trial"]) for row in self._trials.each_row(newest=1)), default=-1)
 
     def left_open(self) -> list[Mapping[str, Any]]:
         """Those that were followed when this program ended, and have no trial.
@@ -168,8 +173,9 @@ class ObservedFolder:
             else:
                 open_.pop(_text(key), None)
         if open_:
-            # Killed between the trial and its leaving the list.
-            for row in self.trials():
+            # Killed between the trial and its leaving the list, or what left it was not yet on the
+            # disk when the host went: the trials of some seconds.
+            for row in self._trials.each_row(newest=2):
                 open_.pop(_text((row.get("evidence") or {}).get("key") or {}), None)
         return list(open_.values())
 

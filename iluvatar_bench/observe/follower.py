@@ -177,6 +177,9 @@ class Follower:
     def forget(self, life: ObservedLife) -> None:
         """It is not to be followed after all."""
         self.lives.pop((life.namespace, life.container_id), None)
+        # What has an id() must not outlive its life: another one may get the same.
+        for look in self._ends.pop(id(life), ()):
+            look.cancel()
         self.watch.release(life)
         self.folder.leave(life.key())
         self.counts.followed -= 1

@@ -11,13 +11,8 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.observe.health import NodeHealth
 from iluvatar_bench.observe.latent import LatentDamage
 from iluvatar_bench.observe.metrics_address import MetricsAddress
+from iluvatar_bench.observe.settings import MOST_CLIENTS, OTHERS
 from iluvatar_bench.records import Trial
-
-MOST_CLIENTS = 50
-"""Clients that have series of their own: names come from labels that anybody may set."""
-
-OTHERS = "others"
-"""In the place of the names of all further clients."""
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LIVES = (1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.errors import ContainerdError
+from iluvatar_bench.host.freed_memory import give_back_freed
 from iluvatar_bench.monitor import EventLog
 from iluvatar_bench.observe.collection_watch import CollectionWatch
 from iluvatar_bench.observe.follower import Follower
@@ -62,6 +63,7 @@ class NodeWatch:
         health = self._health(now)
         if self._looks % LOOKS_PER_ROW == 0:
             follower.folder.seen("health", health.as_row())
+            give_back_freed()
         self._looks += 1
         self.on_look(health)
 

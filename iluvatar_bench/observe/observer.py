@@ -15,11 +15,10 @@ from typing import Any
 from iluvatar_bench.audit.read.state_reader import open_reader
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import Client
-from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
+from iluvatar_bench.containerd.daemon.config import DaemonConfig, config_of_daemon
 from iluvatar_bench.errors import ContainerdError, UnusablePath
 from iluvatar_bench.host.facts import host_facts
 from iluvatar_bench.host.journal import kept_synced
-from iluvatar_bench.host.kernel.processes import command_line
 from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.monitor import (
     EventLog,
@@ -212,13 +211,12 @@ async def _assembled(
     witness = await stack.enter_async_context(
         open_witness(wanted=settings.witness, most_signals=MOST_SIGNALS)
     )
-    places = _places(daemon)
+    places = _places(daemon, version)
     state, root = (places.state, places.root) if places is not None else (None, None)
     bundles = await stack.enter_async_context(watched_bundles(state))
     collections = await stack.enter_async_context(
         watched_collections(root, lambda seen: folder.seen("collections", seen.as_row()))
     )
-    next_trial = 1 + max((int(row["trial"]) for row in folder.trials()), default=-1)
     before = folder.left_open()
     tasks = AllTasks(under, lambda: {namespace for namespace, _ in lives})
     follower: Follower
@@ -259,7 +257,7 @@ async def _assembled(
             removal_seen=snapshots.removal_seen,
         ),
         lives=lives,
-        next_trial=next_trial,
+        next_trial=1 + folder.last_trial(),
         on_trial=listeners.trial,
         daemon=daemon,
     )
@@ -341,13 +339,12 @@ async def _listener(address: Path) -> DaemonFact | None:
         return None
 
 
-def _places(daemon: DaemonFact | None) -> DaemonConfig | None:
+def _places(daemon: DaemonFact | None, version: str) -> DaemonConfig | None:
     """What a daemon's configuration says of its folders; None where it cannot be read."""
-    arguments = command_line(daemon.pid) if daemon is not None else ()
-    if not arguments:
+    if daemon is None:
         return None
     try:
-        return read_config(arguments)
+        return config_of_daemon(daemon.pid, version=version)
     except UnusablePath as error:
         log.warning("%s", error)
         return None

@@ -24,6 +24,12 @@ minutes of a workload that kills twenty times a second."""
 MOST_LEASES = 2000
 """Leases that are remembered, to see which of them have gone."""
 
+MOST_CLIENTS = 50
+"""Clients that are counted each by itself: names come from labels that anybody may set."""
+
+OTHERS = "others"
+"""In the place of the names of all further clients."""
+
 MOST_EVENTS_EACH = 40
 """Events of one container that are remembered while it lives."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from iluvatar_bench.host.kernel.trace_instance import TRACE_HOME
 from iluvatar_bench.observe.metrics_address import MetricsAddress
 
 _UNIT = """\
@@ -24,14 +25,27 @@ CPUQuota=20%
 Nice=5
 
 # Read-only but for its folder. /tmp is the host's: workers keep there what containers print.
-# The kernel's witness mounts tracefs for itself.
+# The kernel's witness mounts tracefs for itself, and holds a lock beside those of other witnesses.
 ProtectSystem=strict
 ReadWritePaths={folder} -/sys/kernel/tracing
+RuntimeDirectory={locks}
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+UMask=0077
 ProtectHome=read-only
+ProtectControlGroups=true
+ProtectKernelModules=true
+ProtectClock=true
+ProtectHostname=true
 {network}
 NoNewPrivileges=true
 LockPersonality=true
+RestrictNamespaces=true
 RestrictRealtime=true
+RestrictSUIDSGID=true
+SystemCallArchitectures=native
+DevicePolicy=closed
+DeviceAllow=/dev/kmsg r
 # SYS_ADMIN: tracefs. SYS_PTRACE, DAC_READ_SEARCH: other users' /proc, and what containers wrote.
 # SYS_NICE: the witness goes ahead of the load that it watches. SYSLOG: the kernel's log.
 CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_SYS_NICE CAP_SYSLOG
@@ -73,7 +87,10 @@ def systemd_unit(
     if metrics is not None:
         network = _LOOPBACK_ONLY if metrics.is_loopback else _METRICS_FOR_ALL
     return _UNIT.format(
-        command=" ".join(map(_quoted, words)), folder=_quoted(str(folder)), network=network
+        command=" ".join(map(_quoted, words)),
+        folder=_quoted(str(folder)),
+        locks=TRACE_HOME.relative_to("/run"),
+        network=network,
     )
 
 

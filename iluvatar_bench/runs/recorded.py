@@ -91,7 +91,8 @@ def is_live(source: str) -> bool:
 def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | None = None) -> Path:
     """Keep a finished run as the recorded run ``name``; gives its new folder.
 
-    Its manifest, tables and CSV files are copied. The journal is not (the tables have all of it),
+    Its manifest, tables and CSV files are copied, and the collections that its log tells of become
+    a table. The journal is not (the tables have all of it),
     nor are containerd's log, figures and executed notebooks. ``home`` is the folder of the
     recorded runs.
 
@@ -100,7 +101,9 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
             ``replace`` is not set, or without ``home`` there is no source checkout.
         UnusablePath: the folder cannot be written to.
     """
-    from iluvatar_bench.runs.result import open_run  # pandas: to find a run takes none
+    # pandas: to find a run takes none.
+    from iluvatar_bench.runs.collections import TABLE, load_collections
+    from iluvatar_bench.runs.result import open_run
 
     if home is None and not IN_CHECKOUT:
         raise UsageError("recorded runs are kept in a source checkout, and this is none")
@@ -119,6 +122,10 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
     with whole_folder(target) as draft:
         for source in [run.folder / "manifest.json", *_tables(run.folder)]:
             shutil.copyfile(source, draft / source.name)
+        collections = load_collections(run.folder)
+        if collections is not None:
+            # Containerd's log, which tells of them, is not kept.
+            collections.to_parquet(draft / f"{TABLE}.parquet", index=False)
         # It has no journal to fall back on.
         open_run(draft)
     return target

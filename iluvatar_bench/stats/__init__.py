@@ -11,7 +11,7 @@ which is worse             :func:`judge_blocks`, :func:`block_classes` (randomis
 at any look                :func:`sign_flip_evidence`, :func:`mean_bounds`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
                            :func:`class_effects`, :func:`class_verdicts`,
-                           :func:`removed_share_bound`
+                           :func:`removed_share_bound`, :func:`preceding`
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
                            :func:`visible_difference`, :func:`blocks_to_see`,
                            :class:`UntilPrecise`, :class:`Sprt`
@@ -66,6 +66,7 @@ from iluvatar_bench.stats.power import (
     trials_to_exclude_rate,
     trials_to_see_difference,
 )
+from iluvatar_bench.stats.preceding import Preceded, Predicate, preceding
 from iluvatar_bench.stats.rates import (
     FAILURE_RATE_COLUMNS,
     IntervalMethod,
@@ -77,6 +78,7 @@ from iluvatar_bench.stats.rates import (
 )
 from iluvatar_bench.stats.removed_share import events_to_bound, removed_share_bound
 from iluvatar_bench.stats.replicates import RunPermutation, permute_runs
+from iluvatar_bench.stats.risk_sets import MatchedEffect, matched_effect
 from iluvatar_bench.stats.run_comparison import RunComparison, compare_runs
 from iluvatar_bench.stats.sign_flips import SignFlipTest, sign_flip_evidence, sign_flip_test
 from iluvatar_bench.stats.sprt import Sprt, SprtCharacteristics
@@ -110,6 +112,9 @@ __all__ = [
     "Decision",
     "EffectVerdict",
     "IntervalMethod",
+    "MatchedEffect",
+    "Preceded",
+    "Predicate",
     "Rate",
     "RateDifference",
     "RunComparison",
@@ -145,9 +150,11 @@ __all__ = [
     "holm",
     "judge_blocks",
     "latency_quantiles",
+    "matched_effect",
     "mean_bounds",
     "mean_evidence",
     "permute_runs",
+    "preceding",
     "rate",
     "rate_difference",
     "removed_share_bound",

@@ -16,6 +16,7 @@ from scipy import stats
 
 from iluvatar_bench.records import Outcome
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
+from iluvatar_bench.stats.design_effect import design_effect, widened_wilson
 from iluvatar_bench.stats.multiplicity import holm
 
 BLOCK = "block"
@@ -112,20 +113,6 @@ def _per_block(side: pd.DataFrame, happened: pd.Series[bool]) -> Counts:
     return np.asarray(happened.astype("float64").groupby(side[BLOCK]).sum(), dtype=np.float64)
 
 
-def design_effect(counts: Counts, sizes: Counts) -> float:
-    """How many times as large the variance of a rate is as with independent trials.
-
-    ``counts`` and ``sizes`` have shape (blocks,). NaN where nothing or everything happened, or
-    there is one block.
-    """
-    blocks, trials = len(counts), sizes.sum()
-    estimate = counts.sum() / trials
-    if blocks < 2 or not 0 < estimate < 1:
-        return math.nan
-    spread = blocks / (blocks - 1) * ((counts - estimate * sizes) ** 2).sum() / trials**2
-    return float(spread / (estimate * (1 - estimate) / trials))
-
-
 def block_interval(
     counts: Sequence[Counts], sizes: Sequence[Counts], *, confidence: float = 0.95
 ) -> tuple[float, float]:
@@ -146,22 +133,13 @@ def block_interval(
         inflation = max(1.0, known if math.isnan(effect) else effect)
         quantile = float(stats.t.ppf((1 + confidence) / 2, len(mine) - 1))
         rates.append(mine.sum() / size.sum())
-        bounds.append(_wilson(rates[-1], size.sum() / inflation, quantile))
+        bounds.append(widened_wilson(float(mine.sum()), float(size.sum()), inflation, quantile))
     (before, after), ((low_0, high_0), (low_1, high_1)) = rates, bounds
     difference = after - before
     return (
         difference - math.hypot(after - low_1, high_0 - before),
         difference + math.hypot(high_1 - after, before - low_0),
     )
-
-
-def _wilson(estimate: float, trials: float, quantile: float) -> tuple[float, float]:
-    """Wilson's interval for a number of trials that need not be whole."""
-    square = quantile**2
-    middle = (estimate + square / (2 * trials)) / (1 + square / trials)
-    spread = estimate * (1 - estimate) / trials + square / (4 * trials**2)
-    half = quantile * math.sqrt(spread) / (1 + square / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _p_value(counts: Sequence[Counts], sizes: Sequence[Counts]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
@@ -54,7 +54,7 @@ def visible_difference(
     free = planned - 1
     quantiles = scipy.stats.t.isf(alpha / 2, free) + scipy.stats.t.ppf(power, free)
     difference = max(
-        float(quantiles) * spread / math.sqrt(planned), _rarest(planned, needed, repeats, power)
+        float(quantiles) * spread / math.sqrt(planned), rarest_rate(planned, needed, repeats, power)
     )
     return difference if difference <= 1 else math.inf
 
@@ -82,20 +82,32 @@ def blocks_to_see(
         seen = visible_difference(shares, repeats=repeats, blocks=blocks, power=power, alpha=alpha)
         return seen <= difference
 
-    most = 1
-    while not enough(most):
-        most *= 2
-        if most > _MOST_BLOCKS:
-            raise ValueError(f"more than {_MOST_BLOCKS} blocks would be needed")
-    least = most // 2
-    while most - least > 1:
-        middle = (least + most) // 2
-        least, most = (least, middle) if enough(middle) else (middle, most)
-    return most
+    return smallest_number(enough, most=_MOST_BLOCKS, what="blocks")
 
 
-def _rarest(blocks: int, needed: int, repeats: int, power: float) -> float:
-    """The rate at which ``needed`` of the blocks hold a failure, with probability ``power``."""
+def smallest_number(enough: Callable[[int], bool], *, most: int, what: str) -> int:
+    """The smallest number from 1 on that is enough, where every larger one is too.
+
+    Raises:
+        ValueError: none up to ``most`` is; the message says of ``what``.
+    """
+    high = 1
+    while not enough(high):
+        high *= 2
+        if high > most:
+            raise ValueError(f"more than {most} {what} would be needed")
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def rarest_rate(blocks: int, needed: int, trials: int, power: float) -> float:
+    """The rate at which ``needed`` of the blocks hold a failure, with probability ``power``.
+
+    A block has so many independent ``trials``.
+    """
     # P(Binomial(blocks, q) >= needed) = power, by the beta distribution that it is.
     in_a_block = float(scipy.special.betaincinv(needed, blocks - needed + 1, power))
-    return -math.expm1(math.log1p(-in_a_block) / repeats)
+    return -math.expm1(math.log1p(-in_a_block) / trials)

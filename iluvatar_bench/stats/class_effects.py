@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+from iluvatar_bench.records import Outcome
 from iluvatar_bench.stats._checks import require_columns
 from iluvatar_bench.stats.effects import (
     EFFECT_COLUMNS,
@@ -30,7 +31,11 @@ from iluvatar_bench.stats.effects import (
 from iluvatar_bench.stats.failure_events import event_key
 from iluvatar_bench.stats.multiplicity import holm
 from iluvatar_bench.stats.rates import check_accounting, zero_failure_upper_bound
-from iluvatar_bench.stats.removed_share import removed_share_bound
+from iluvatar_bench.stats.removed_share import (
+    events_to_see,
+    removed_share_bound,
+    visible_share,
+)
 
 ENTERED_BY: Mapping[BugClass, str] = {
     BugClass.MISSING_PACKAGES: "task_create_ms",
@@ -75,20 +80,19 @@ def class_effects(
 ) -> pd.DataFrame:
     """The effect of each factor on each class that came, among the trials at risk of it.
 
-    The rows and arguments are those of :func:`factor_effects`; Holm's correction runs over all
-    rows together. Empty, with its columns, where nothing failed.
+    The rows and arguments are those of :func:`factor_effects`, counts are of containers. p is of
+    events: of the containers that one Kill took the first counts as failed and the others as not,
+    for they are no independent trials (``evidence`` says who belongs together; without it each is
+    an event). Holm's correction runs over all rows together. Empty, with its columns, where nothing
+    failed.
 
     Raises:
         ValueError: as :func:`factor_effects`.
     """
     check_accounting(trials)
     tables = [
-        factor_effects(
-            at_risk(trials, name),
-            factors=factors,
-            blocks=blocks,
-            classes=(name,),
-            confidence=confidence,
+        _class_effects(
+            at_risk(trials, name), name, factors=factors, blocks=blocks, confidence=confidence
         )
         for name in _classes_that_came(trials)
     ]
@@ -103,6 +107,36 @@ def class_effects(
         for p, difference in zip(table["p_holm"], table["difference"], strict=True)
     ]
     return table
+
+
+def _class_effects(
+    trials: pd.DataFrame,
+    name: BugClass,
+    *,
+    factors: Mapping[str, tuple[str | int, str | int]],
+    blocks: Sequence[str],
+    confidence: float,
+) -> pd.DataFrame:
+    def table_of(counted: pd.DataFrame) -> pd.DataFrame:
+        return factor_effects(
+            counted, factors=factors, blocks=blocks, classes=(name,), confidence=confidence
+        )
+
+    table = table_of(trials)
+    again = _taken_by_the_same(trials, name)
+    if not again.any():
+        return table
+    once = trials.copy()
+    once.loc[again, "outcome"] = str(Outcome.OK)
+    once.loc[again, "bug_class"] = None
+    return table.assign(p_value=table_of(once)["p_value"])
+
+
+def _taken_by_the_same(trials: pd.DataFrame, name: BugClass) -> pd.Series[bool]:
+    """Whether a failure of the class is of an event that took another one before it."""
+    keys = _event_keys(trials, name)
+    again = keys.notna() & keys.duplicated()
+    return again.reindex(trials.index, fill_value=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +186,8 @@ class ClassVerdict:
     """The verdict on one bug class.
 
     ``causes`` are shown to take away nearly all of it (:data:`CAUSED_SHARE`), ``contributions`` are
-    shown to raise it;
-    ``mechanisms`` counts the mechanisms found in the evidence of its failures.
+    shown to raise it; ``mechanisms`` counts the mechanisms found in the evidence of its failures.
+    ``events`` is how many events took them, ``asked`` at which alpha each question was asked.
     """
 
     bug_class: BugClass
@@ -162,6 +196,8 @@ class ClassVerdict:
     causes: tuple[Cause, ...]
     contributions: tuple[Cause, ...]
     mechanisms: Mapping[str, int]
+    events: int
+    asked: float
 
     @property
     def sentence(self) -> str:
@@ -179,31 +215,52 @@ class ClassVerdict:
         else:
             verdict = (
                 f"came {self.count} times in {self.trials_at_risk} trials at risk; no factor of "
-                "this experiment was shown to raise it"
+                f"this experiment was shown to raise it ({self._power})"
             )
         also = self.contributions if self.causes else ()
         more = f"; raised too by {' and by '.join(map(str, also))}" if also else ""
         return f"{self.bug_class} {verdict}{more}; evidence: {found}"
 
+    @property
+    def _power(self) -> str:
+        """What so many events show, and how many a factor takes that makes nearly all of them."""
+        seen = visible_share(self.events, alpha=self.asked)
+        needed = events_to_see(CAUSED_SHARE, alpha=self.asked)
+        told = (
+            f"{self.events} events show none with 90 %"
+            if math.isinf(seen)
+            else f"{self.events} events show one that makes {math.ceil(100 * seen)} % with 90 %"
+        )
+        return f"{told}; one that makes {100 * CAUSED_SHARE:.0f} % of them takes {needed}"
+
 
 def class_verdicts(
-    trials: pd.DataFrame, effects: pd.DataFrame, *, classes: Sequence[BugClass]
+    trials: pd.DataFrame,
+    effects: pd.DataFrame,
+    *,
+    classes: Sequence[BugClass],
+    alpha: float = 0.05,
 ) -> tuple[ClassVerdict, ...]:
     """One verdict for each of ``classes``, then for every other class that came.
 
     Args:
         trials: as for :func:`class_effects`, with ``mechanism``.
         effects: rows of :func:`class_effects` on the same trials.
+        classes: those to speak of in any case.
+        alpha: that of the effects.
 
     Raises:
         ValueError: a column of the trials is missing.
     """
     require_columns(trials, ["bug_class", "mechanism"])
     names = [*classes, *(c for c in _classes_that_came(trials) if c not in classes)]
-    return tuple(_finding(trials, effects, name) for name in names)
+    asked = alpha / max(1, int(effects["p_holm"].notna().sum()))
+    return tuple(_finding(trials, effects, name, asked) for name in names)
 
 
-def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> ClassVerdict:
+def _finding(
+    trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass, asked: float
+) -> ClassVerdict:
     failed = trials[trials["bug_class"] == name]
     raising = effects[
         (effects["bug_class"] == name) & (effects["verdict"] == EffectVerdict.RAISES)
@@ -235,6 +292,8 @@ def _finding(trials: pd.DataFrame, effects: pd.DataFrame, name: BugClass) -> Cla
             .value_counts()
             .items()
         },
+        events=_events(trials, name),
+        asked=asked,
     )
 
 
@@ -267,18 +326,23 @@ def _events(trials: pd.DataFrame, name: BugClass) -> int:
     A collection meets every level at once, and which container it takes is decided by that
     container's own level, which was drawn: each is an observation.
     """
+    keys = _event_keys(trials, name)
+    return int(keys.isna().sum()) + keys.nunique()
+
+
+def _event_keys(trials: pd.DataFrame, name: BugClass) -> pd.Series[Any]:
+    """Of each failure of the class the event that took it (``event_key``); None where it is alone.
+
+    Shape and index are those of the class's failures.
+    """
     failed = trials[trials["bug_class"] == name]
-    if "evidence" not in failed.columns:
-        return len(failed)
-    known = set()
-    alone = 0
-    for mechanism, evidence in zip(failed["mechanism"], failed["evidence"], strict=True):
-        key = event_key(mechanism, json.loads(evidence))
-        if key is None:
-            alone += 1
-        else:
-            known.add(key)
-    return len(known) + alone
+    keys: list[tuple[Any, ...] | None] = [None] * len(failed)
+    if "evidence" in failed.columns:
+        keys = [
+            event_key(mechanism, json.loads(evidence))
+            for mechanism, evidence in zip(failed["mechanism"], failed["evidence"], strict=True)
+        ]
+    return pd.Series(keys, index=failed.index, dtype=object)
 
 
 def _classes_that_came(trials: pd.DataFrame) -> list[BugClass]:

@@ -18,6 +18,7 @@ import scipy
 
 from iluvatar_bench.bugs.taxonomy import Mechanism
 from iluvatar_bench.stats._checks import check_confidence, check_counts, require_columns
+from iluvatar_bench.stats.design_effect import design_effect, widened_wilson
 
 KILL_SLACK_SECONDS = 0.05
 """An exit may be stamped so long before the Kill that caused it began, by rounding of clocks."""
@@ -63,21 +64,6 @@ def clustered_rate(sizes: Sequence[int], total: int, *, confidence: float = 0.95
     return ClusteredRate(
         count=count, total=total, events=len(sizes), design_effect=effect, low=low, high=high
     )
-
-
-def widened_wilson(
-    count: float, total: float, effect: float, quantile: float
-) -> tuple[float, float]:
-    """Wilson's interval of count/effect in total/effect; 0..1 without trials."""
-    if total == 0:
-        return 0.0, 1.0
-    n, p = total / effect, count / total
-    middle = p + quantile**2 / (2 * n)
-    reach = quantile * math.sqrt(p * (1 - p) / n + quantile**2 / (4 * n**2))
-    scale = 1 + quantile**2 / n
-    low = 0.0 if count == 0 else (middle - reach) / scale
-    high = 1.0 if count == total else (middle + reach) / scale
-    return low, high
 
 
 def event_sizes(trials: pd.DataFrame) -> list[int]:
@@ -187,10 +173,8 @@ def between_runs_rate(
 ) -> tuple[float, float, float]:
     """A rate over replicates: its design effect and its bounds, the run being the unit.
 
-    The variance of the ratio sum(x)/sum(n) is estimated from the runs (Cochran, Sampling
-    Techniques, 1977, section 6.3): R/(R - 1) sum (x - p n)² / (sum n)². The design effect is that
-    over p(1 - p)/sum(n), at least 1; the bounds are Wilson's with it and Student's quantile of
-    R - 1 degrees of freedom (Rao and Scott, 1992).
+    The design effect is that of :func:`design_effect`, at least 1; the bounds are Wilson's with it
+    and Student's quantile of R - 1 degrees of freedom (Rao and Scott, 1992).
 
     Edges: a single run has no variance between runs: its effect is NaN and its bounds are 0 and 1.
 
@@ -209,8 +193,7 @@ def between_runs_rate(
     runs, total = len(x), float(n.sum())
     if runs == 1:
         return math.nan, 0.0, 1.0
-    p = float(x.sum()) / total
-    variance = runs / (runs - 1) * float(((x - p * n) ** 2).sum()) / total**2
-    effect = max(1.0, variance * total / (p * (1 - p))) if 0 < p < 1 else 1.0
+    measured = design_effect(x, n)
+    effect = 1.0 if math.isnan(measured) else max(1.0, measured)
     quantile = float(scipy.stats.t.isf((1 - confidence) / 2, runs - 1))
     return (effect, *widened_wilson(float(x.sum()), total, effect, quantile))

@@ -9,10 +9,12 @@ from enum import StrEnum
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records import Outcome
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.stats.block_comparison import BLOCK, compare_blocks, overall_verdict
 from iluvatar_bench.stats.comparison import Verdict
+from iluvatar_bench.stats.group_power import group_power
 from iluvatar_bench.stats.run_comparison import RunComparison, mismatches_of, remarks_on
 
 FEWEST_BLOCKS = 4
@@ -43,10 +45,27 @@ class ObservedSide:
         """How many blocks it has."""
         return int(self.trials[BLOCK].nunique())
 
+    @property
+    def rates(self) -> list[float]:
+        """The share of trials that failed, in each block."""
+        failed = self.trials["outcome"] == Outcome.FAILED
+        return [float(rate) for rate in failed.groupby(self.trials[BLOCK]).mean()]
+
+    @property
+    def smallest(self) -> int:
+        """How many trials its smallest block has."""
+        return int(self.trials[BLOCK].value_counts().min())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedComparison(RunComparison):
-    """Two observations; the verdict is that of the table, whose rows are judged by blocks."""
+    """Two observations; the verdict is that of the table, whose rows are judged by blocks.
+
+    ``sides`` are their trials with the blocks, and ``unit`` what a block is.
+    """
+
+    sides: tuple[ObservedSide, ObservedSide]
+    unit: Blocks
 
     @property
     def verdict(self) -> Verdict:
@@ -58,8 +77,22 @@ class ObservedComparison(RunComparison):
         """The verdict as a sentence."""
         baseline, candidate = self.names
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
-            return f"no difference shown between {baseline} and {candidate}"
+            return f"no difference shown between {baseline} and {candidate} ({self._seen})"
         return f"{candidate} is {self.verdict} than {baseline}"
+
+    @property
+    def _seen(self) -> str:
+        """What these blocks could have shown of all failures, and how many more would do.
+
+        Holm leaves the row of all failures its share of alpha: what came is what was asked.
+        """
+        asked = max(1, int(self.table["p_holm"].notna().sum()))
+        return group_power(
+            *(side.rates for side in self.sides),
+            trials=min(side.smallest for side in self.sides),
+            alpha=self.alpha / asked,
+            what=str(self.unit),
+        )
 
 
 def compare_observed(
@@ -104,6 +137,8 @@ def compare_observed(
         alpha=alpha,
         mismatches=mismatches,
         remarks=(*remarks_on(baseline, candidate), _units(sides, blocks)),
+        sides=(sides[0], sides[1]),
+        unit=blocks,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import scipy
@@ -67,3 +68,46 @@ def events_to_bound(share: float, *, confidence: float = 0.95) -> int:
     # u/(1 - u) <= 1 - share  <=>  (1 - confidence)^(1/n) >= 1/(2 - share)
     exact = math.log1p(-confidence) / -math.log(2 - share)
     return math.ceil(exact * (1 - 1e-12))
+
+
+def visible_share(events: int, *, alpha: float = 0.05, power: float = 0.9) -> float:
+    """The smallest removed share that so many events show with probability ``power``.
+
+    Of equally many trials at both levels an event falls on the suspect one with the probability
+    1/(2 - s), if the reference removes the share s. The exact two-sided sign test sees it where at
+    least c events do, c being the first number with 2 P(Binomial(events, 1/2) >= c) <= alpha.
+
+    Returns:
+        A share above 0; inf where so few events can show none, and NaN without an event.
+
+    Raises:
+        ValueError: a negative number, or alpha or power not in (0, 1).
+    """
+    if events < 0:
+        raise ValueError(f"events must not be negative, not {events}")
+    if not (0 < alpha < 1 and 0 < power < 1):
+        raise ValueError(f"power and alpha must lie between 0 and 1, not {power} and {alpha}")
+    if events == 0:
+        return math.nan
+    critical = int(scipy.stats.binom.isf(alpha / 2, events, 0.5)) + 1
+    if critical > events:
+        return math.inf
+    on_level = float(scipy.special.betaincinv(critical, events - critical + 1, power))
+    return 2 - 1 / on_level
+
+
+def events_to_see(share: float, *, alpha: float = 0.05, power: float = 0.9) -> int:
+    """How many events show that the reference removes ``share``, with probability ``power``.
+
+    The first number at which :func:`visible_share` has come down to it.
+
+    Raises:
+        ValueError: a share not in (0, 1), or as :func:`visible_share`.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must lie between 0 and 1, not {share}")
+    return next(
+        events
+        for events in itertools.count(1)
+        if visible_share(events, alpha=alpha, power=power) <= share
+    )

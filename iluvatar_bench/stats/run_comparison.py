@@ -23,6 +23,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import COUNTED_ALIKE, Outcome
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
+from iluvatar_bench.stats.group_power import fewest_groups, group_power
 from iluvatar_bench.stats.replicates import MAX_RUNS, RunPermutation, permute_runs
 
 HOST_FACTS = ("containerd", "shim", "runc", "kernel", "machine", "cgroup_mode", "cpus")
@@ -92,8 +93,19 @@ class RunComparison:
         runs = f"{len(self.baselines)} against {len(self.candidates)} runs"
         p = f"{runs}, exact p = {self.judged.p_value:.3f}"
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
-            return f"no difference shown between {baseline} and {candidate} ({p})"
+            return f"no difference shown between {baseline} and {candidate} ({p}; {self._power})"
         return f"{candidate} is {self.verdict} than {baseline} ({p})"
+
+    @property
+    def _power(self) -> str:
+        """What these runs could have shown, and how many more would do."""
+        sides = (self.baselines, self.candidates)
+        return group_power(
+            *(run_rates(runs) for runs in sides),
+            trials=min(len(run.trials) for runs in sides for run in runs),
+            alpha=self.alpha,
+            what="run",
+        )
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
@@ -102,6 +114,7 @@ class RunComparison:
             "baseline": [run.manifest["run_id"] for run in self.baselines],
             "candidate": [run.manifest["run_id"] for run in self.candidates],
             "verdict": str(self.verdict),
+            "sentence": self.sentence,
             "p_value": None if self.judged is None else self.judged.p_value,
             "unjudged": self.unjudged or None,
             "alpha": self.alpha,
@@ -148,12 +161,11 @@ def compare_runs(
             "(--force, or force=True, compares them anyway)"
         )
     unjudged = _why_not(baselines, candidates, alpha)
-    rates = [[not_ok((run,)) / len(run.trials) for run in runs] for runs in sides]
     return RunComparison(
         baselines=baselines,
         candidates=candidates,
         table=describe_sides(*([run.trials for run in runs] for runs in sides)),
-        judged=None if unjudged else permute_runs(*rates),
+        judged=None if unjudged else permute_runs(*map(run_rates, sides)),
         unjudged=unjudged,
         alpha=alpha,
         mismatches=mismatches,
@@ -166,6 +178,11 @@ def compare_runs(
 def not_ok(runs: Sequence[RunResult]) -> int:
     """How many trials of these runs failed or are unknown."""
     return sum(int((run.trials["outcome"] != Outcome.OK).sum()) for run in runs)
+
+
+def run_rates(runs: Sequence[RunResult]) -> list[float]:
+    """The share of trials that were not ok, in each run."""
+    return [not_ok((run,)) / len(run.trials) for run in runs]
 
 
 def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
@@ -182,11 +199,15 @@ def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
 def _why_not(baselines: Sequence[RunResult], candidates: Sequence[RunResult], alpha: float) -> str:
     """Why the two sides may not be judged; empty if they may."""
     n, m = len(baselines), len(candidates)
+    least = fewest_groups(alpha)
     if min(n, m) == 1:
-        return "single runs at two times are not randomised; iluvatar-bench ab judges"
+        return (
+            "single runs at two times are not randomised; iluvatar-bench ab judges, "
+            f"and {least} runs a side that alternate are judged"
+        )
     smallest = 2 / math.comb(n + m, n)
     if smallest > alpha:
-        return f"{n} against {m} runs can reach no p below {smallest:.2g}"
+        return f"{n} against {m} runs can reach no p below {smallest:.2g}; {least} a side can"
     ids = [run.manifest["run_id"] for run in (*baselines, *candidates)]
     if len(set(ids)) < len(ids):
         return "a run is there twice"

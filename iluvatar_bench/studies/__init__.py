@@ -3,6 +3,7 @@
 from iluvatar_bench.studies.ab import AbQuestion, open_ab, run_ab
 from iluvatar_bench.studies.ab_result import AbResult
 from iluvatar_bench.studies.blame import Blame, run_blame
+from iluvatar_bench.studies.cell_allocation import Precision
 from iluvatar_bench.studies.detection import Detection, measure_detection, open_detection
 from iluvatar_bench.studies.dose import (
     DoseResponse,
@@ -10,12 +11,8 @@ from iluvatar_bench.studies.dose import (
     scheduled_interval_ms,
     with_model,
 )
-from iluvatar_bench.studies.root_cause import (
-    Precision,
-    RootCause,
-    open_root_cause,
-    run_root_cause,
-)
+from iluvatar_bench.studies.hypothesis import HypothesisAnswer, Mined, mine, run_hypotheses
+from iluvatar_bench.studies.root_cause import RootCause, open_root_cause, run_root_cause
 from iluvatar_bench.studies.sample_node import observe_node, observe_sample_node
 from iluvatar_bench.studies.upstream_12029 import (
     RUNS_A_SNAPSHOTTER,
@@ -30,9 +27,12 @@ __all__ = [
     "Blame",
     "Detection",
     "DoseResponse",
+    "HypothesisAnswer",
+    "Mined",
     "Precision",
     "RootCause",
     "measure_detection",
+    "mine",
     "observe_node",
     "observe_sample_node",
     "open_ab",
@@ -43,6 +43,7 @@ __all__ = [
     "run_blame",
     "run_doses",
     "run_forced_steps",
+    "run_hypotheses",
     "run_root_cause",
     "scheduled_interval_ms",
     "with_model",

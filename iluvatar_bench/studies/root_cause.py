@@ -8,9 +8,8 @@ containers of that cell only; a Kill(all) of one cell cannot reach another's.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pandas as pd
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
-from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
@@ -29,91 +27,13 @@ from iluvatar_bench.runs.runner import Sink, Stop, run_trials
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Testbed, TestbedSettings, open_testbed
 from iluvatar_bench.runs.trial import Setting
-from iluvatar_bench.stats import ClassVerdict, Decision, UntilPrecise, class_effects, class_verdicts
+from iluvatar_bench.stats import ClassVerdict, class_effects, class_verdicts
 from iluvatar_bench.stats.failure_events import event_key
-
-REPEATS = 2
-"""Trials of each cell in a block: neighbours of one shared cgroup live beside each other."""
-
+from iluvatar_bench.studies.cell_allocation import REPEATS, Precision, Tally, needed_cells
 
 READY_SECONDS = 60.0
 """A start-up that is merely slow must not pass for a silent one: on a host with other work to do,
 eight Pythons that start at once were seen to need more than 20 s."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Precision:
-    """When a cell has had enough trials: see :class:`Tally`.
-
-    ``min_failures`` is for each bug class of 2022 that comes at all, over all cells together;
-    containers that one Kill took count once. 32 against none bound the share that the reference
-    removes at 0.9 (``stats.events_to_bound``), two more are for levels with unequally many trials.
-    As the rule looks at their sum, and not at how they fall on the levels, it leaves tests and
-    bounds, which are conditional on the sum, as they are.
-
-    Raises:
-        UsageError: a number is out of its range.
-    """
-
-    half_width: float = 0.08
-    min_failures: int = 34
-    min_trials: int = 40
-    max_trials: int = 600
-
-    def __post_init__(self) -> None:
-        if not 0 < self.half_width < 0.5:
-            raise UsageError(f"half_width must lie between 0 and 0.5, not {self.half_width}")
-        if not REPEATS <= self.min_trials <= self.max_trials:
-            raise UsageError(
-                f"min_trials must be at least {REPEATS} and at most max_trials, "
-                f"not {self.min_trials} and {self.max_trials}"
-            )
-        if self.min_failures < 0:
-            raise UsageError(f"min_failures must be at least 0, not {self.min_failures}")
-
-    @property
-    def rule(self) -> UntilPrecise:
-        """The rule for the rate of one class."""
-        return UntilPrecise(half_width=self.half_width, max_trials=self.max_trials)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts per cell so far. A cell is done when every class that came in it has a rate of the
-    wanted precision, ``min_trials`` are over, and no class of 2022 is short of failures; see
-    :func:`needed_cells` for when it ends.
-    """
-
-    precision: Precision
-    trials: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, Counter[str]] = field(default_factory=dict)
-    events: Counter[str] = field(default_factory=Counter)
-    _known: set[tuple[str, Hashable]] = field(default_factory=set)
-
-    def add(self, cell: str, bug_class: str | None, event: Hashable = None) -> None:
-        """Count one trial; ``event`` is what others that it took have too (None: alone)."""
-        self.trials[cell] += 1
-        if bug_class is None:
-            return
-        self.failures.setdefault(cell, Counter())[bug_class] += 1
-        if event is None or (bug_class, event) not in self._known:
-            self.events[bug_class] += 1
-        self._known.add((bug_class, event))
-
-    def is_done(self, cell: str) -> bool:
-        """Whether the cell needs no further block."""
-        trials = self.trials[cell]
-        if trials >= self.precision.max_trials:
-            return True
-        if trials < self.precision.min_trials or self.is_short_of_failures():
-            return False
-        counts = [0, *self.failures.get(cell, {}).values()]
-        rule = self.precision.rule
-        return all(rule.decide(count, trials) is not Decision.GO_ON for count in counts)
-
-    def is_short_of_failures(self) -> bool:
-        """Whether a class of 2022 came, but too rarely in all for a verdict."""
-        return any(0 < self.events[name] < self.precision.min_failures for name in CLASSES_OF_2022)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,17 +92,20 @@ async def run_root_cause(
     *,
     seed: int,
     results: Path,
-    concurrency: int = 8,
+    concurrency: int = 12,
     precision: Precision | None = None,
     function: str = "hello",
-    hold_ms: tuple[int, int] = (200, 1500),
+    hold_ms: tuple[int, int] = (500, 3000),
     ready_seconds: float = READY_SECONDS,
     alpha: float = 0.05,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> RootCause:
-    """Run the cells of the design side by side until each rate is precise, and judge.
+    """Run the cells of the design side by side until rates and bounds are precise, and judge.
+
+    Once all rates are, blocks hold only the cells that a class still needs which has come too
+    rarely (``cell_allocation``).
 
     ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
     ``address`` and ``ready_seconds`` are those of a
@@ -257,7 +180,7 @@ def root_cause_of(run: RunResult, *, alpha: float) -> RootCause:
         run=replace(run, trials=trials),
         design=chosen,
         effects=effects,
-        verdicts=class_verdicts(trials, effects, classes=CLASSES_OF_2022),
+        verdicts=class_verdicts(trials, effects, classes=CLASSES_OF_2022, alpha=alpha),
         alpha=alpha,
     )
 
@@ -274,7 +197,12 @@ def _workload(
     tally = Tally(precision)
 
     def count(trial: Trial) -> None:
-        tally.add(trial.profile, trial.bug_class, event_key(trial.mechanism, trial.evidence))
+        tally.add(
+            trial.profile,
+            trial.bug_class,
+            event_key(trial.mechanism, trial.evidence),
+            seconds=(trial.total_ms or 0.0) / 1000,
+        )
 
     async def run(sinks: tuple[Sink, ...]) -> None:
         await run_trials(
@@ -293,29 +221,12 @@ def _interleaved(
     """The trials in their order; a block leaves out the cells that nobody needs any more."""
     cells = [setting.profile for setting in settings]
     for _, block in itertools.groupby(plan.trials, key=lambda trial: trial.block):
-        needed = needed_cells(cells, [tally.is_done(cell.name) for cell in cells])
+        needed = needed_cells(cells, tally)
         if not needed:
             return
         for trial in block:
             if trial.cell in needed:
                 yield settings[trial.cell], trial.planned
-
-
-def needed_cells(cells: Sequence[Profile], done: Sequence[bool]) -> frozenset[int]:
-    """The cells that are not done, and those that differ from one of these in one factor only.
-
-    Trials are compared within their block: those of a cell whose partners have all left tell its
-    rate, and nothing about a factor.
-    """
-    return frozenset(
-        number
-        for number, cell in enumerate(cells)
-        if any(
-            not done[other]
-            and sum(cell.factors[name] != partner.factors[name] for name in cell.factors) <= 1
-            for other, partner in enumerate(cells)
-        )
-    )
 
 
 def _check_alpha(alpha: float) -> None:

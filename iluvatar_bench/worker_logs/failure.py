@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from iluvatar_bench.bugs.classify import Classification
-from iluvatar_bench.bugs.signatures import SIGNATURES
+from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.names import function_of, is_transaction
@@ -14,8 +14,8 @@ from iluvatar_bench.worker_logs.names import function_of, is_transaction
 TEXT_LIMIT = 2000
 """Most characters of a failure's text: the head, and the tail, where a traceback says what."""
 
-_RANKS = {id(signature): rank for rank, signature in enumerate(SIGNATURES)}
-_UNCLASSIFIED_RANK = len(SIGNATURES)
+_RANKS = {id(signature): rank for rank, signature in enumerate((*SIGNATURES, *BY_OBJECT))}
+_UNCLASSIFIED_RANK = len(_RANKS)
 
 
 @dataclass(slots=True, kw_only=True)

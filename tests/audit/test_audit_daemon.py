@@ -38,11 +38,11 @@ from tests.audit.clients import NOWHERE, RawWorker, audited, ctr, ctr_run, every
 pytestmark = pytest.mark.daemon
 
 
-async def test_a_client_that_does_it_right_has_no_finding(hello: BuiltImage) -> None:
+async def test_a_client_that_does_it_right_has_no_finding(quick_hello: BuiltImage) -> None:
     """Containerd's own command line, on a collector with containerd's own settings."""
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+            node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )
         assert named(await audited(node)) == {}
         for number in range(3):

@@ -58,11 +58,11 @@ async def test_500_containers_are_audited_in_two_seconds(
     assert min(seconds) < AUDIT_SECONDS, seconds
 
 
-async def test_after_the_fix_100_cold_starts_do_not_fail(hello: BuiltImage) -> None:
+async def test_after_the_fix_100_cold_starts_do_not_fail(quick_hello: BuiltImage) -> None:
     """The worker of the test, changed in the two fields that the audit names; natural collector."""
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+            node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )
         fixed = RawWorker(
             node=node, image=image, named_snapshot=True, own_cgroup=True, args=image.args

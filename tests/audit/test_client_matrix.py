@@ -22,9 +22,11 @@ import pytest
 from iluvatar_bench.audit import Severity, audit_daemon
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
+from iluvatar_bench.containerd.services.pods import Pods, Processes
 from iluvatar_bench.errors import Unreachable, UnusablePath
 from iluvatar_bench.functions import BuiltImage
 from tests.audit.clients import RawWorker, audited, ctr, ctr_run, named
+from tests.support.pod_nodes import POD_IMAGE, pod_node
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
@@ -58,10 +60,13 @@ CTR_FORMS: dict[str, tuple[str, ...]] = {
 }
 
 
-async def test_ctr_in_its_forms(containerd: str, hello: BuiltImage) -> None:
+async def test_ctr_in_its_forms(containerd: str, quick_hello: BuiltImage) -> None:
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+            node.client,
+            quick_hello.layout,
+            name=quick_hello.name,
+            snapshotters=["overlayfs", "native"],
         )
         for number, (form, options) in enumerate(CTR_FORMS.items()):
             if form == "host's processes" and not os.access("/proc/1/ns/pid", os.R_OK):
@@ -211,13 +216,44 @@ async def test_docker_with_either_store(
         assert named(await audited(node, grace_seconds=0)) == {}
 
 
+@pytest.mark.parametrize("processes", ["container", "pod", "host"])
+async def test_pods_of_the_cri_plugin(
+    containerd: str, processes: Processes, tmp_path: Path
+) -> None:
+    """Three pods: one runs, the container of one has ended, one is stopped and not yet removed."""
+    async with pod_node(tmp_path) as node:
+        pods = Pods(node.client.channel, processes=processes)
+        made: dict[str, tuple[str, str]] = {}
+        for name in ("runs", "ends", "stops"):
+            pod = await pods.run(name)
+            command = ("python3", "-S", "-c", "import time; time.sleep(600)")
+            container = await pods.create_container(pod, name, image=POD_IMAGE, command=command)
+            await pods.start_container(container)
+            made[name] = (pod, container)
+        await pods.stop_container(made["ends"][1])
+        await pods.stop(made["stops"][0])
+        assert [await pods.is_running(made[name][1]) for name in made] == [True, False, False]
+        audit = await audited(node, grace_seconds=0)
+        assert named(audit) == {}, [found.details for found in audit.findings]
+        assert len(await node.client.containers.list()) == 2 * len(made)
+        assert {client.name for client in audit.clients} == {"kubernetes"}
+        profile = audit.clients[0].profile()
+        assert profile is None or profile.snapshot_reference == "lease"
+        await node.client.leases.force_collection()
+        assert await pods.is_running(made["runs"][1])
+        for pod, _ in made.values():
+            await pods.stop(pod)
+            await pods.remove(pod)
+        assert named(await audited(node, grace_seconds=0)) == {}
+
+
 async def test_500_audits_of_a_churning_daemon_with_right_clients(
-    containerd: str, hello: BuiltImage
+    containerd: str, quick_hello: BuiltImage
 ) -> None:
     """Three workers that make and remove containers as fast as they can: nothing above LOW."""
     async with private_daemon() as node:
         image = await import_layout(
-            node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+            node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )
         worker = RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
         done = asyncio.Event()

@@ -24,11 +24,17 @@ from tests.bugs.evidence_strategies import any_evidence
 symptoms = st.sampled_from(BugClass)
 
 
+SURELY_OVER_SECONDS = 1.0
+"""So long after its answer a Kill ends nobody. Of 291 exits whose signal the kernel recorded, at a
+load of 10 to 13 on 2 processors, the latest came 0.36 s after it (the rules are stricter yet)."""
+
+
 def fits(kill: KillFact, evidence: Evidence) -> bool:
     at = evidence.exited_at
     if at is None:
         return False
-    return kill.started_at <= at and (kill.ended_at is None or at <= kill.ended_at + 0.5)
+    over = None if kill.ended_at is None else kill.ended_at + SURELY_OVER_SECONDS
+    return kill.started_at <= at and (over is None or at <= over)
 
 
 def own(evidence: Evidence) -> list[KillFact]:

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from iluvatar_bench.clients import check_known
-from iluvatar_bench.clients.check.pause_image import NAME, write_pause_layout
 from iluvatar_bench.clients.known.pod_client import run_pod_once
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.daemon.private import private_daemon
-from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.services.pods import NAMESPACE, Pods
-from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.errors import DaemonFault
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
+from tests.support.pod_nodes import POD_IMAGE, pod_node
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
 PODS = 20
 PREPARED, RECORDED = "/snapshot/prepare", "/containers/create"
-
-
-@asynccontextmanager
-async def node_for_pods(folder: Path) -> AsyncIterator[Client]:
-    layout = folder / "layout"
-    await asyncio.to_thread(write_pause_layout, layout, build_image(load_function("hello")).layout)
-    async with private_daemon(collector=QUIET_COLLECTOR, sandbox_image=NAME) as node:
-        client = node.client.under(NAMESPACE)
-        await client.namespaces.ensure(NAMESPACE)
-        await import_layout(client, layout, name=NAME, snapshotters=["overlayfs"])
-        yield client
 
 
 async def test_every_position_of_a_pods_life_outlasts_collections(tmp_path: Path) -> None:
@@ -84,7 +70,8 @@ class Collecting:
 
 async def test_collections_fall_between_the_plugins_own_calls(tmp_path: Path) -> None:
     """Nothing is lost: the plugin's lease holds the snapshot until the record does."""
-    async with node_for_pods(tmp_path) as client:
+    async with pod_node(tmp_path) as node:
+        client = node.client
         pods = Pods(client.channel)
         collecting = Collecting(client)
         following = asyncio.create_task(collecting.follow())
@@ -92,11 +79,20 @@ async def test_collections_fall_between_the_plugins_own_calls(tmp_path: Path) ->
             async with asyncio.timeout(60):
                 # Nothing tells when containerd has accepted the subscription.
                 while not collecting.subscribed.is_set():
-                    await run_pod_once(pods, f"first-{secrets.token_hex(3)}", NAME)
+                    await run_pod_once(pods, f"first-{secrets.token_hex(3)}", POD_IMAGE)
             for number in range(PODS):
-                await run_pod_once(pods, f"pod-{number}", NAME)
+                await run_pod_once(pods, f"pod-{number}", POD_IMAGE)
         finally:
             following.cancel()
         assert len(collecting.windows) >= 2 * PODS - 1
         assert collecting.overlapped() > PODS
         assert await client.containers.list() == ()
+
+
+async def test_an_image_that_is_not_there_is_not_pulled() -> None:
+    """The plugin would ask the name's registry for it, and the host's resolver for that."""
+    missing = "registry.invalid/nothing/here:1"
+    async with private_daemon(collector=QUIET_COLLECTOR, sandbox_image=missing) as node:
+        await node.client.namespaces.ensure(NAMESPACE)
+        with pytest.raises(DaemonFault, match=r"dial tcp 127\.0\.0\.1:1: .*connection refused"):
+            await Pods(node.client.under(NAMESPACE).channel).run("any")

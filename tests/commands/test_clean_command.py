@@ -66,7 +66,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.parametrize(("by", "containers"), [("clean", 20), ("watchdog", 5)])
 async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
-    quiet_node: Node, hello: BuiltImage, by: str, containers: int
+    quiet_node: Node, quick_hello: BuiltImage, by: str, containers: int
 ) -> None:
     """The node of the test plays somebody's containerd; the bystander is in another namespace.
 
@@ -77,7 +77,7 @@ async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
     async with connect(quiet_node.address, namespace="somebody-else") as other:
         theirs = replace(quiet_node, id="somebody", client=other)
         image: ImportedImage = await import_layout(
-            other, hello.layout, name=hello.name, snapshotters=["overlayfs"]
+            other, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )
         bystander = Container(
             f"bystander-{bridge_name}",
@@ -89,7 +89,7 @@ async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
         await bystander.create()
         await bystander.start()
         child, place_id = await asyncio.to_thread(
-            _hold, quiet_node.address, hello.layout, bridge_name, containers
+            _hold, quiet_node.address, quick_hello.layout, bridge_name, containers
         )
         held = await quiet_node.client.tasks.list()
         assert len(held) == containers

@@ -21,7 +21,8 @@ def test_recorded_runs_are_described_by_name() -> None:
     assert "p (Holm)" not in lines[0]
     assert lines[-1] == (
         "verdict: iluvatar-2022-07 36/40 not ok, guarded 0/40 not ok: described, not judged "
-        "(single runs at two times are not randomised; iluvatar-bench ab judges)"
+        "(single runs at two times are not randomised; iluvatar-bench ab judges, "
+        "and 4 runs a side that alternate are judged)"
     )
     # A pipe: one line a class, no colour, no box.
     assert [line.split()[0] for line in lines[-3:-1]] == ["failed", "unknown"]

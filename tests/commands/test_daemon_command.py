@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from iluvatar_bench.containerd.client import connect
+from iluvatar_bench.containerd.daemon.place import Place, try_lock_place
 from iluvatar_bench.containerd.daemon.teardown import RUNC_HOME
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuiltImage
@@ -108,7 +109,14 @@ def test_it_lives_on_and_says_how_to_use_it() -> None:
 def test_run_and_audit_use_it(daemon: dict[str, Any], tmp_path: Path) -> None:
     at = ("--address", daemon["address"])
     run = command(
-        "run", "cold-start", "--profile=guarded", "--trials=3", *at, "--out", str(tmp_path)
+        "run",
+        "cold-start",
+        "--profile=guarded",
+        "--set=byte_code=shipped",
+        "--trials=3",
+        *at,
+        "--out",
+        str(tmp_path),
     )
     assert run.returncode == 0, run.stderr
     assert "3 trials: 3 ok, 0 failed" in run.stdout
@@ -118,29 +126,34 @@ def test_run_and_audit_use_it(daemon: dict[str, Any], tmp_path: Path) -> None:
     assert status_of(daemon)["state"] == "healthy"
 
 
-def test_a_stop_ends_what_other_clients_run(daemon: dict[str, Any], hello: BuiltImage) -> None:
-    pid = by_hand(daemon, hello.layout)
+def test_a_stop_ends_what_other_clients_run(
+    daemon: dict[str, Any], quick_hello: BuiltImage
+) -> None:
+    pid = by_hand(daemon, quick_hello.layout)
     assert status_of(daemon)["containers_running"] == 1
     assert command("daemon", "stop", daemon["id"]).returncode == 0
     nothing_is_left(daemon, pid)
 
 
 def test_a_killed_supervisor_takes_all_of_it_along(
-    daemon: dict[str, Any], hello: BuiltImage
+    daemon: dict[str, Any], quick_hello: BuiltImage
 ) -> None:
-    pid = by_hand(daemon, hello.layout)
+    pid = by_hand(daemon, quick_hello.layout)
     assert processes.end(lambda: [daemon["pid"]]) == ()
     nothing_is_left(daemon, pid)
     assert command("daemon", "stop", daemon["id"]).returncode == 2
 
 
 def test_without_its_watchdog_it_is_left_behind_and_stop_removes_it(
-    daemon: dict[str, Any], hello: BuiltImage
+    daemon: dict[str, Any], quick_hello: BuiltImage
 ) -> None:
-    pid = by_hand(daemon, hello.layout)
+    pid = by_hand(daemon, quick_hello.layout)
     watchdog, watched = only_watchdog(daemon["pid"])
     assert watched == daemon["id"]
     assert processes.end(lambda: [watchdog, daemon["pid"]]) == ()
+    with try_lock_place(Place(daemon["id"])) as held:
+        assert held
+        assert status_of(daemon)["state"] == "being removed"
     assert status_of(daemon)["state"] == "left behind"
     assert command("daemon", "stop", daemon["id"]).returncode == 0
     nothing_is_left(daemon, pid)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
 import pytest
 
+from iluvatar_bench.monitor.witness import NOT_WANTED
+from iluvatar_bench.runs import open_run
 from tests.support.command import command
 
 HEADER = "func_name,invoke_time_ms\n"
@@ -83,7 +86,7 @@ def test_a_trace_is_replayed_and_its_accounts_printed(tmp_path: Path) -> None:
     files = [str(tmp_path / "trace.csv"), "--metadata", str(tmp_path / "meta.csv")]
     done = command(
         *("run", "trace", *files, "--function", "hello", "--profile", "guarded"),
-        *("--budget", "200", "--out", str(tmp_path / "r"), "--json"),
+        *("--budget", "200", "--out", str(tmp_path / "r"), "--json", "--no-witness"),
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
@@ -93,3 +96,32 @@ def test_a_trace_is_replayed_and_its_accounts_printed(tmp_path: Path) -> None:
     assert done.stderr == ""
     (folder,) = (tmp_path / "r").iterdir()
     assert folder.name.startswith("trace-guarded-")
+    witness = json.loads((folder / "manifest.json").read_text())["witness"]
+    assert (witness["sees"], witness["remark"]) == (False, NOT_WANTED)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--witness", "--no-witness"])
+def test_what_is_proven_of_kills_rests_on_the_kernels_record(tmp_path: Path, option: str) -> None:
+    """Neighbours kill each other; without the record that is nowhere said to be proven."""
+    done = command(
+        *("run", "cold-start", "--profile", "iluvatar-2022-07", "--trials", "40"),
+        *("--concurrency", "4", "--out", str(tmp_path), "--json", option),
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.iterdir()
+    run = open_run(folder)
+    failed = run.trials[run.trials["outcome"] == "failed"]
+    evidence = [json.loads(text) for text in failed["evidence"]]
+    collateral = failed["mechanism"] == "collateral_kill"
+    proven = {bool(one["proven"]) for one, kill in zip(evidence, collateral, strict=True) if kill}
+    seen = option == "--witness"
+    assert run.manifest["witness"]["sees"] is seen
+    assert {one.get("signals") is not None for one in evidence} == {seen}
+    assert proven == {True} if seen else proven <= {False}
+    page = command("report", str(folder), "--out", str(tmp_path / "page.html"))
+    assert page.returncode == 0, page.stderr
+    text = html.unescape((tmp_path / "page.html").read_text())
+    assert ("proven by the kernel's record" in text) is seen
+    assert ("consistent with the times, not proven" in text) is not seen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon.config import DEFAULT_STATE, read_config
+from iluvatar_bench.containerd.daemon.config import DEFAULT_STATE, config_of_daemon, read_config
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.daemon.versions import Release, release
 from iluvatar_bench.errors import UnusablePath
@@ -120,3 +120,20 @@ async def test_the_process_behind_a_socket_and_its_settings(quiet_node: Node) ->
     assert environment(listener.pid)["PATH"]
     config = read_config(arguments)
     assert (config.collector, config.state) == (QUIET_COLLECTOR, quiet_node.address.parent / "s")
+
+
+def test_the_settings_of_a_daemon_that_was_started_in_its_own_folder(tmp_path: Path) -> None:
+    """Its file is named as it is seen from there; one that has ended has none."""
+    (tmp_path / "wait").write_text("read told\n")
+    (tmp_path / "config.toml").write_text('root = "/srv/own"\n')
+    with subprocess.Popen(
+        ["containerd", "wait", "--config", "config.toml"],
+        executable="/bin/sh",
+        stdin=subprocess.PIPE,
+        cwd=tmp_path,
+    ) as daemon:
+        config = config_of_daemon(daemon.pid, version="v1.6.20")
+        daemon.kill()
+    assert config is not None
+    assert config.root == Path("/srv/own")
+    assert config_of_daemon(daemon.pid, version="v1.6.20") is None

@@ -51,11 +51,11 @@ async def test_without_its_name_the_image_is_collected_whole(
 
 @pytest.mark.daemon
 async def test_importing_again_and_for_another_snapshotter(
-    quiet_node: Node, hello: BuiltImage
+    quiet_node: Node, quick_hello: BuiltImage
 ) -> None:
     image, again = [
         await import_layout(
-            quiet_node.client, hello.layout, name=hello.name, snapshotters=snapshotters
+            quiet_node.client, quick_hello.layout, name=quick_hello.name, snapshotters=snapshotters
         )
         for snapshotters in (["overlayfs"], ["overlayfs", "native"])
     ]
@@ -67,11 +67,11 @@ async def test_importing_again_and_for_another_snapshotter(
 
 @pytest.mark.daemon
 async def test_a_damaged_layer_is_refused_and_nothing_of_it_stays(
-    quiet_node: Node, hello: BuiltImage, tmp_path: Path
+    quiet_node: Node, quick_hello: BuiltImage, tmp_path: Path
 ) -> None:
     layout = tmp_path / "layout"
-    shutil.copytree(hello.layout, layout)
-    manifest = json.loads((layout / "blobs" / hello.digest.replace(":", "/")).read_bytes())
+    shutil.copytree(quick_hello.layout, layout)
+    manifest = json.loads((layout / "blobs" / quick_hello.digest.replace(":", "/")).read_bytes())
     smallest = min(manifest["layers"], key=lambda layer: layer["size"])
     blob = layout / "blobs" / smallest["digest"].replace(":", "/")
     blob.write_bytes(b"\0" * len(blob.read_bytes()))

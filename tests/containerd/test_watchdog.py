@@ -73,8 +73,8 @@ def owner_process(layout: Path, *more: str, containers: int = CONTAINERS) -> Ite
             process.kill()
 
 
-def test_five_running_containers_of_a_killed_owner_go(hello: BuiltImage) -> None:
-    with owner_process(hello.layout) as owner, own_place() as living:
+def test_five_running_containers_of_a_killed_owner_go(quick_hello: BuiltImage) -> None:
+    with owner_process(quick_hello.layout) as owner, own_place() as living:
         place_id = owner.until("place")
         owner.until("ready")
         assert len(owner.pids) == CONTAINERS
@@ -94,9 +94,11 @@ def test_five_running_containers_of_a_killed_owner_go(hello: BuiltImage) -> None
         for n in range(1, CONTAINERS + 1)
     ],
 )
-def test_an_owner_that_is_killed_as_it_creates_containers(hello: BuiltImage, arrivals: int) -> None:
+def test_an_owner_that_is_killed_as_it_creates_containers(
+    quick_hello: BuiltImage, arrivals: int
+) -> None:
     """So many creations are under way or done."""
-    with owner_process(hello.layout) as owner:
+    with owner_process(quick_hello.layout) as owner:
         place_id = owner.until("place")
         for _ in range(arrivals):
             owner.until("creating")
@@ -104,8 +106,8 @@ def test_an_owner_that_is_killed_as_it_creates_containers(hello: BuiltImage, arr
         assert traces_after(place_id, PROMISED_SECONDS) == []
 
 
-def test_an_owner_that_is_killed_as_its_containers_start(hello: BuiltImage) -> None:
-    with owner_process(hello.layout) as owner:
+def test_an_owner_that_is_killed_as_its_containers_start(quick_hello: BuiltImage) -> None:
+    with owner_process(quick_hello.layout) as owner:
         place_id = owner.until("place")
         owner.until("running")
         owner.kill()
@@ -113,8 +115,8 @@ def test_an_owner_that_is_killed_as_its_containers_start(hello: BuiltImage) -> N
 
 
 @pytest.mark.parametrize("moment", ["watched", "folder", "data", "config", "socket"])
-def test_an_owner_that_is_killed_as_its_daemon_starts(hello: BuiltImage, moment: str) -> None:
-    with owner_process(hello.layout) as owner:
+def test_an_owner_that_is_killed_as_its_daemon_starts(quick_hello: BuiltImage, moment: str) -> None:
+    with owner_process(quick_hello.layout) as owner:
         _, place_id = only_watchdog(owner.process.pid)
         place = Place(place_id)
         awaited = {
@@ -132,10 +134,10 @@ def test_an_owner_that_is_killed_as_its_daemon_starts(hello: BuiltImage, moment:
 
 
 @needs_root(bridge=True)[0]
-def test_the_networks_of_a_killed_owner_go_too(hello: BuiltImage) -> None:
+def test_the_networks_of_a_killed_owner_go_too(quick_hello: BuiltImage) -> None:
     name = f"ilbt{secrets.token_hex(3)}"
     files = BridgePlace(name, NETWORK_HOME / "bridges" / name)
-    with owner_process(hello.layout, name) as owner:
+    with owner_process(quick_hello.layout, name) as owner:
         place_id = owner.until("place")
         owner.until("ready")
         reservations = files.reservations()
@@ -151,8 +153,8 @@ def test_the_networks_of_a_killed_owner_go_too(hello: BuiltImage) -> None:
     assert not [n for n in holdings().namespaces if theirs.owns(n)]
 
 
-def test_what_asks_a_process_to_end_does_not_end_the_watchdog(hello: BuiltImage) -> None:
-    with owner_process(hello.layout, containers=1) as owner:
+def test_what_asks_a_process_to_end_does_not_end_the_watchdog(quick_hello: BuiltImage) -> None:
+    with owner_process(quick_hello.layout, containers=1) as owner:
         watchdog, place_id = only_watchdog(owner.process.pid)
         # From its first moment on.
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
@@ -213,8 +215,8 @@ def test_a_daemon_in_a_notebooks_kernel_goes_with_the_command_or_the_kernel(
         process.kill()
 
 
-def test_without_its_watchdog_clean_still_finds_the_place(hello: BuiltImage) -> None:
-    with owner_process(hello.layout, containers=1) as owner, own_place() as living:
+def test_without_its_watchdog_clean_still_finds_the_place(quick_hello: BuiltImage) -> None:
+    with owner_process(quick_hello.layout, containers=1) as owner, own_place() as living:
         watchdog, place_id = only_watchdog(owner.process.pid)
         owner.until("ready")
         assert processes.end(lambda: [watchdog]) == ()

@@ -36,6 +36,29 @@ def test_it_goes_on_behind_the_last_segment_of_an_earlier_process(tmp_path: Path
     assert [row["number"] for row in Journal(path).rows()] == list(range(40))
 
 
+def test_the_newest_parts_are_read_alone_and_a_torn_line_is_none_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = SegmentedJournal(path, segment_bytes=100)
+    for number in range(20):
+        journal.append({"number": number})
+    journal.close()
+    parts = [
+        [int(line[11:-1]) for line in part.read_text().splitlines()]
+        for part in (*segments_of(path), path)
+        if part.exists()
+    ]
+    # All that the last part has is what a kill has left of its first line.
+    path.with_name("journal.000099.jsonl").write_text('{"number": 2')
+
+    def newest(count: int) -> list[int]:
+        return [row["number"] for row in Journal(path).each_row(newest=count)]
+
+    assert newest(1) == parts[-1]
+    assert newest(2) == [*parts[-2], *parts[-1]]
+    assert newest(99) == list(range(20))
+    assert list(Journal(tmp_path / "none.jsonl").each_row(newest=1)) == []
+
+
 def test_the_oldest_segments_go_and_are_counted(tmp_path: Path) -> None:
     journal = SegmentedJournal(tmp_path / "events.jsonl", segment_bytes=50, most_segments=2)
     for number in range(40):

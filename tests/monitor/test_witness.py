@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,35 @@ async def test_a_stranger_that_is_gone_is_named_with_its_parent_and_ours_as_ours
         later = await heard(witness, first.pid, time.time() + 1)
         assert later.signals == ()
         assert (witness.heard >= 2, witness.lost) == (True, 0)
+
+
+def shim_with_child(program: Path) -> tuple[subprocess.Popen[str], int]:
+    """A process with a shim's name and arguments, and what it has started."""
+    shim = subprocess.Popen(
+        [program, "-c", "sh -c 'echo $$; exec sleep 1000' & wait", "-id", "namesake"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shim.stdout is not None
+    return shim, int(shim.stdout.readline())
+
+
+async def test_a_namesake_under_another_shim_is_somebody_elses(tmp_path: Path) -> None:
+    """Two containerds of one host, each with a container of this name."""
+    program = Path(shutil.copy("/bin/sh", tmp_path / "containerd-shim-test"))
+    async with open_witness() as witness:
+        since = time.time()
+        shims = [shim_with_child(program) for _ in range(2)]
+        # Whom a shim serves is read while it lives: it ends with its child here.
+        assert (await heard(witness, os.getpid(), since)).signals == ()
+        for _, child in shims:
+            os.kill(child, signal.SIGKILL)
+        for shim, child in shims:
+            shim.communicate()
+            said = await witness.testimony("namesake", pid=None, shim_pid=shim.pid, since=since)
+            assert said is not None
+            (fact,) = said.signals
+            assert (fact.pid, fact.shim, fact.container_id) == (child, shim.pid, "namesake")
 
 
 async def test_signals_that_are_ignored_are_marked_and_those_lost_are_counted() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
 from tests.support.command import PROGRAM
+
+OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 READY_SECONDS = 60.0
 END_SECONDS = 60.0
@@ -47,6 +52,12 @@ class Observing:
                 self.news.clear()
                 await self.news.wait()
 
+    async def scrape(self) -> str:
+        """What a Prometheus gets of it now."""
+        (ready,) = self.of_kind("ready")
+        async with httpx.AsyncClient() as scraper:
+            return (await scraper.get(ready["metrics"], headers=OPEN_METRICS)).text
+
     async def end(self) -> dict[str, Any]:
         """Ask it to end, as Ctrl-C does; its last document."""
         self.process.send_signal(signal.SIGINT)
@@ -76,9 +87,15 @@ class Observing:
 
 
 @asynccontextmanager
-async def observing(address: Path, out: Path, *options: str) -> AsyncIterator[Observing]:
-    """``observe`` for the length of the block, which begins once it watches."""
+async def observing(
+    address: Path, out: Path, *options: str, by: Sequence[str] = ()
+) -> AsyncIterator[Observing]:
+    """``observe`` for the length of the block, which begins once it watches.
+
+    ``by`` is a program, with its arguments, that is to run it in its own place.
+    """
     process = await asyncio.create_subprocess_exec(
+        *by,
         *PROGRAM,
         "observe",
         *("--address", str(address), "--out", str(out), "--json", *options),
@@ -97,3 +114,13 @@ async def observing(address: Path, out: Path, *options: str) -> AsyncIterator[Ob
             process.kill()
             await process.wait()
         await asyncio.wait(readers)
+
+
+def values(scraped: str, name: str) -> dict[tuple[str, ...], float]:
+    """The samples of one series, by the values of their labels in the order of their names."""
+    return {
+        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(scraped)
+        for sample in family.samples
+        if sample.name == name
+    }

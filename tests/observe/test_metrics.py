@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from prometheus_client.openmetrics.exposition import generate_latest
@@ -23,19 +22,18 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import explain_trial
 from iluvatar_bench.observe.health import NodeHealth, Orphan
-from iluvatar_bench.observe.metrics import MOST_CLIENTS, OTHERS, ObserverMetrics
+from iluvatar_bench.observe.metrics import ObserverMetrics
 from iluvatar_bench.observe.metrics_address import metrics_address
+from iluvatar_bench.observe.settings import MOST_CLIENTS, OTHERS
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs import open_run
 from iluvatar_bench.worker_logs import logs_of_trials
 from tests.audit.clients import RawWorker
-from tests.observe.observing import observing
+from tests.observe.observing import observing, values
 from tests.support.command import command
 from tests.support.waiting import wait_for
 
 TALKING = ("python3", "-uc", "print('up'); import time; time.sleep(600)")
-
-OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 _SUFFIXES = {
     "counter": ("_total",),
@@ -43,17 +41,6 @@ _SUFFIXES = {
     "info": ("_info",),
     "gauge": ("",),
 }
-
-
-def value(text: str, name: str, **labels: str) -> float:
-    """The value of one sample."""
-    (found,) = (
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name and sample.labels == labels
-    )
-    return found
 
 
 def names(text: str) -> tuple[set[str], set[str]]:
@@ -92,7 +79,6 @@ async def test_a_failure_as_a_scrape_its_log_and_its_story_tell_it(
     worker = RawWorker(node=quiet_node, image=image, own_cgroup=True, args=TALKING)
     options = ("--metrics", "0", "--logs", str(log))
     async with observing(quiet_node.address, tmp_path / "observed", *options) as watching:
-        (ready,) = watching.of_kind("ready")
         await worker.create("hello-0")
         await worker.create("hello-1")
         for name in ("hello-0", "hello-1"):
@@ -110,21 +96,21 @@ async def test_a_failure_as_a_scrape_its_log_and_its_story_tell_it(
         await client.containers.delete("hello-0")
         await watching.wait_for("trial")
         await watching.wait_for("log")
-        async with httpx.AsyncClient() as scraper:
-            answer = await scraper.get(ready["metrics"], headers=OPEN_METRICS)
+        scraped = await watching.scrape()
         await watching.end()
-    assert ready["metrics"].startswith("http://127.0.0.1:")
-    client_name = "iluvatar_worker"
-    failure = {"client": client_name, "bug_class": "process_died", "mechanism": "foreign_kill"}
+    assert watching.of_kind("ready")[0]["metrics"].startswith("http://127.0.0.1:")
+    name = "iluvatar_worker"
     counted = {
-        "iluvatar_container_failures_total": (failure, 1),
-        "iluvatar_containers_ended_total": ({"client": client_name, "outcome": "failed"}, 1),
-        "iluvatar_snapshots_lost_total": ({"client": client_name}, 2),
-        "iluvatar_container_start_seconds_count": ({"client": client_name}, 1),
+        "iluvatar_container_failures_total": {("process_died", name, "foreign_kill"): 1},
+        "iluvatar_containers_ended_total": {(name, "failed"): 1},
+        "iluvatar_snapshots_lost_total": {(name,): 2},
+        "iluvatar_container_start_seconds_count": {(name,): 1},
+        "iluvatar_observer_connected": {(): 1},
+        "iluvatar_observer_witness": {(): 1},
+        "iluvatar_observer_gaps_total": {(): 0},
     }
-    for name, (labels, count) in counted.items():
-        assert value(answer.text, name, **labels) == count, name
-    series, _ = names(answer.text)
+    assert {series: values(scraped, series) for series in counted} == counted
+    series, _ = names(scraped)
     asked = {name for text in expressions() for name in re.findall(r"\biluvatar_\w+", text)}
     assert asked - series == set()
     assert len(asked) >= 15
@@ -157,9 +143,101 @@ def test_what_is_found_no_more_is_shown_as_none() -> None:
     metrics.look(health(latent={"a": 2}, cpu_seconds=5.0))
     metrics.look(health(latent={"b": 1}, cpu_seconds=3.0))
     text = generate_latest(metrics.registry).decode()
-    assert [value(text, "iluvatar_latent_snapshots", client=name) for name in "ab"] == [0, 1]
+    assert values(text, "iluvatar_latent_snapshots") == {("a",): 0, ("b",): 1}
     # A reader that has ended took its processor time along.
-    assert value(text, "iluvatar_observer_cpu_seconds_total") == 5.0
+    assert values(text, "iluvatar_observer_cpu_seconds_total") == {(): 5.0}
+
+
+def test_each_series_is_of_what_it_is_called() -> None:
+    """Every number is another one, so that no two can be mistaken for each other."""
+    metrics = ObserverMetrics()
+    metrics.look(
+        health(
+            at=2.0,
+            containers=3,
+            running=5,
+            snapshots_left=7,
+            leases=11,
+            leases_expired=13,
+            collections=17,
+            gaps=19,
+            signals_lost=23,
+            not_followed=29,
+            dropped_segments=31,
+            rss_bytes=37,
+            cpu_seconds=41.0,
+            connected=False,
+            witness_sees=True,
+            writable=False,
+            latent={"a": 43},
+            orphans={("a", Orphan.ENDED): 47, ("a", Orphan.NEVER_STARTED): 53},
+        )
+    )
+    text = generate_latest(metrics.registry).decode()
+    shown = {
+        "observer_look_timestamp_seconds": {(): 2},
+        "containers": {(): 3},
+        "containers_running": {(): 5},
+        "snapshots_left": {(): 7},
+        "leases": {(): 11},
+        "leases_expired": {(): 13},
+        "collections_total": {(): 17},
+        "observer_gaps_total": {(): 19},
+        "observer_signals_lost_total": {(): 23},
+        "observer_not_followed_total": {(): 29},
+        "observer_dropped_segments_total": {(): 31},
+        "observer_resident_bytes": {(): 37},
+        "observer_cpu_seconds_total": {(): 41},
+        "observer_connected": {(): 0},
+        "observer_witness": {(): 1},
+        "observer_writable": {(): 0},
+        "latent_snapshots": {("a",): 43},
+        "orphans": {("a", "ended"): 47, ("a", "never_started"): 53},
+    }
+    assert {series: values(text, f"iluvatar_{series}") for series in shown} == shown
+
+
+def test_times_are_counted_in_seconds_in_the_bucket_that_they_belong_to() -> None:
+    metrics = ObserverMetrics()
+    for _ in range(3):
+        # 120 ms until it started, a second of life, 50 ms until it was removed.
+        metrics.trial(trial("a"))
+    text = generate_latest(metrics.registry).decode()
+    for series, total, below, within in (
+        ("start", 0.36, "0.1", "0.25"),
+        ("life", 3.0, None, "1.0"),
+        ("removal", 0.15, None, "0.05"),
+    ):
+        name = f"iluvatar_container_{series}_seconds"
+        assert values(text, f"{name}_sum") == {("a",): pytest.approx(total)}
+        buckets = values(text, f"{name}_bucket")
+        assert buckets["a", within] == 3
+        assert below is None or buckets["a", below] == 0
+
+
+def test_failures_are_counted_by_class_mechanism_and_client() -> None:
+    metrics = ObserverMetrics()
+    for client, bug_class, mechanism, count in (
+        ("a", "process_died", "oom", 2),
+        ("a", "process_died", "foreign_kill", 3),
+        ("b", "process_died", "oom", 5),
+        ("b", "missing_packages", None, 7),
+    ):
+        for _ in range(count):
+            metrics.trial(trial(client, bug_class=bug_class, mechanism=mechanism))
+    metrics.trial(trial("b"))
+    text = generate_latest(metrics.registry).decode()
+    assert values(text, "iluvatar_container_failures_total") == {
+        ("process_died", "a", "oom"): 2,
+        ("process_died", "a", "foreign_kill"): 3,
+        ("process_died", "b", "oom"): 5,
+        ("missing_packages", "b", "unknown"): 7,
+    }
+    assert values(text, "iluvatar_containers_ended_total") == {
+        ("a", "failed"): 5,
+        ("b", "failed"): 12,
+        ("b", "ok"): 1,
+    }
 
 
 def test_names_that_anybody_may_choose_do_not_make_series_without_end() -> None:
@@ -168,7 +246,7 @@ def test_names_that_anybody_may_choose_do_not_make_series_without_end() -> None:
         metrics.trial(trial(f"client-{number}"))
     text = generate_latest(metrics.registry).decode()
     assert text.count("iluvatar_containers_ended_total{") == MOST_CLIENTS + 1
-    assert value(text, "iluvatar_containers_ended_total", client=OTHERS, outcome="ok") == 20
+    assert values(text, "iluvatar_containers_ended_total")[OTHERS, "ok"] == 20
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +19,7 @@ from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs import open_run
 from tests.audit.clients import RawWorker, ctr, ctr_run, everything
-from tests.observe.observing import observing
+from tests.observe.observing import observing, values
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.daemon
@@ -85,9 +87,12 @@ async def kill_beside_one_that_is_made(node: Node, image: ImportedImage, contain
     await forget(node, container_id)
 
 
-async def kill_beside_one_that_runs(node: Node, image: ImportedImage, container_id: str) -> None:
+async def kill_beside_one_that_runs(
+    node: Node, image: ImportedImage, container_id: str, *, named_snapshot: bool = False
+) -> None:
     """A neighbour's Kill(all) while the container runs."""
-    worker, client = RawWorker(node=node, image=image, args=TALKING), node.client
+    client = node.client
+    worker = RawWorker(node=node, image=image, args=TALKING, named_snapshot=named_snapshot)
     neighbour = f"{container_id}-neighbour"
     await worker.create(neighbour)
     await worker.create(container_id)
@@ -133,7 +138,7 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
     image = await import_layout(
         node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
     )
-    async with observing(node.address, out) as watching:
+    async with observing(node.address, out, "--metrics", "0") as watching:
         await ctr_run(node, image, "good-0")
         await lose_before_the_mount(node, image, "hello-0")
         await kill_beside_one_that_is_made(node, image, "hello-1")
@@ -141,6 +146,7 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
         await lose_before_the_import(node, image, "hello-3")
         await remove_with_ctr(node, "good-0")
         await watching.wait_for("trial", 7)
+        scraped = await watching.scrape()
         end = await watching.end()
     told = {name: verdict(trial) for name, trial in watching.trials.items()}
     assert told == {
@@ -153,6 +159,15 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
         "hello-3": ("failed", "missing_packages", "snapshot_collected"),
     }
     assert end["outcomes"] == {"ok": 3, "failed": 4, "unknown": 0}
+    worker = "iluvatar_worker"
+    assert values(scraped, "iluvatar_containers_ended_total") == {
+        ("good-*", "ok"): 1,
+        (worker, "ok"): 2,
+        (worker, "failed"): 4,
+    }
+    assert values(scraped, "iluvatar_container_failures_total") == {
+        (kind, worker, cause): 1 for outcome, kind, cause in told.values() if outcome == "failed"
+    }
     run = open_run(out)
     assert run.caveat == ""
     assert run.remarks == ()
@@ -286,16 +301,28 @@ async def test_a_daemon_that_is_restarted_leaves_gaps_and_nothing_else(
     assert await client.containers.list() == ()
 
 
+async def kill_from_outside(node: Node, container_id: str) -> None:
+    """End its process as a stranger, and have it removed as by a worker that finds it dead."""
+    ended = asyncio.ensure_future(node.client.tasks.wait_exit(container_id))
+    os.kill((await node.client.tasks.get(container_id)).pid, signal.SIGKILL)
+    await ended
+    await forget(node, container_id)
+
+
 async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:
+    """Nor has a failure its command twice."""
     node, out = quiet_node, tmp_path / "observed"
+    told = tmp_path / "told"
+    on_failure = ("--on-failure", f"tee -a {told}")
     worker = RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
-    async with observing(node.address, out) as first:
+    async with observing(node.address, out, *on_failure) as first:
         for name in ("early", "meanwhile", "late"):
             await worker.create(name)
-        await worker.remove("early")
+        await kill_from_outside(node, "early")
         await first.wait_for("trial")
+        await asyncio.to_thread(wait_for, lambda: told.exists() and told.read_text(), seconds=20)
         readers = psutil.Process(first.process.pid).children()
         assert len(readers) == 1
         await first.kill()
@@ -307,19 +334,21 @@ async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
     cut_off = open_run(out)
     assert cut_off.caveat
     assert list(cut_off.trials["container_id"]) == ["iluvatar-bench/early"]
-    async with observing(node.address, out) as second:
+    async with observing(node.address, out, *on_failure) as second:
         await worker.remove("late")
-        await worker.remove("between")
+        await kill_from_outside(node, "between")
         await second.wait_for("trial", 3)
         await second.end()
     run = open_run(out)
-    told = dict(zip(run.trials["container_id"], run.trials["outcome"], strict=True))
-    assert told == {
-        "iluvatar-bench/early": "ok",
+    outcomes = dict(zip(run.trials["container_id"], run.trials["outcome"], strict=True))
+    assert outcomes == {
+        "iluvatar-bench/early": "failed",
         "iluvatar-bench/meanwhile": "unknown",
         "iluvatar-bench/late": "ok",
-        "iluvatar-bench/between": "ok",
+        "iluvatar-bench/between": "failed",
     }
+    commands = [json.loads(line)["container"] for line in told.read_text().splitlines()]
+    assert commands == ["iluvatar-bench/early", "iluvatar-bench/between"]
     assert list(run.trials["trial"]) == [0, 1, 2, 3]
     assert len(run.trials) == 4
     assert "begun 2 times" in str(run)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.daemon, *needs_root(bridge=True)]
 
 
 def test_a_full_bridge_is_a_network_failure_and_works_again_with_a_free_port(
-    hello: BuiltImage, short_folder: Path
+    quick_hello: BuiltImage, short_folder: Path
 ) -> None:
     namespace = short_folder / "ns"
     home = short_folder / "net"
@@ -29,7 +29,7 @@ def test_a_full_bridge_is_a_network_failure_and_works_again_with_a_free_port(
     try:
         child = partial(
             subprocess.run,
-            [sys.executable, "-m", "tests.support.full_bridge", str(hello.layout), str(home)],
+            [sys.executable, "-m", "tests.support.full_bridge", str(quick_hello.layout), str(home)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -18,8 +18,8 @@ from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import HostNetwork, open_network
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import PlannedTrial
-from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.runs.trial import Setting, run_trial
+from tests.support.quick_profiles import quick
 
 pytestmark = pytest.mark.daemon
 
@@ -54,7 +54,7 @@ async def test_a_busy_port_is_named_in_one_line_and_is_not_the_functions_fault(
     image = await import_layout(
         quiet_node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
     )
-    profile = resolve_profile("guarded", ["network=host", "collection=quiet", f"server={server}"])
+    profile = quick("guarded", ["network=host", "collection=quiet", f"server={server}"])
     async with robbed_pool() as pool:
         setting = Setting("test-port", quiet_node, image, profile, KillLog(), pool)
         trial = await run_trial(setting, PlannedTrial(index=0, function="hello", hold_ms=0))
@@ -71,7 +71,7 @@ async def test_a_port_of_ones_own_is_free(quiet_node: Node) -> None:
     image = await import_layout(
         quiet_node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
     )
-    profile = resolve_profile("guarded", ["network=host", "collection=quiet"])
+    profile = quick("guarded", ["network=host", "collection=quiet"])
     async with (
         open_network(NetworkSettings(mode=NetworkMode.HOST)) as network,
         open_pool(network, size=0) as pool,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iluvatar_bench import RunResult, open_run, resolve_profile, run_churn
+from iluvatar_bench import RunResult, open_run, run_churn
 from iluvatar_bench.batch.demo import CHURN_BUDGET_MIB, CHURN_CLIENTS
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.errors import UsageError
@@ -25,8 +25,10 @@ from iluvatar_bench.plans import (
     PooledFunction,
     churn,
 )
+from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.runs import resume_run
+from tests.support.quick_profiles import quick
 
 HELLO = PooledFunction("hello", "hello", 128)
 THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))
@@ -92,7 +94,7 @@ async def test_a_guarded_pool_reuses_evicts_and_fails_nobody(tmp_path: Path) -> 
         seed=3,
         process=ArrivalProcess(pattern="closed", clients=2),
     )
-    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    result = await run_churn(quick("guarded"), plan, results=tmp_path)
     arrivals, pool = check_accounts(result, plan)
     assert set(arrivals["outcome"]) == set(result.trials["outcome"]) == {"ok"}
     assert (pool["event"] == "evict").sum() > 0
@@ -122,7 +124,7 @@ async def test_an_open_loop_keeps_its_schedule_while_the_pool_is_full(tmp_path: 
         keep_alive_ms=None,
         seed=0,
     )
-    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    result = await run_churn(quick("guarded"), plan, results=tmp_path)
     arrivals, pool = check_accounts(result, plan)
     assert list(arrivals["start"]) == ["cold"] + ["warm"] * 7
     assert (arrivals["lateness_ms"] >= 0).all()
@@ -149,7 +151,7 @@ async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arriva
 
     # The death is noticed while the other function starts.
     plan = one_by_one("hello", "float_operation", "hello")
-    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, on_arrival=kill)
+    result = await run_churn(quick("guarded"), plan, results=tmp_path, on_arrival=kill)
     arrivals, pool = check_accounts(result, plan)
     assert list(result.trials["bug_class"].fillna("")) == ["process_died", "", ""]
     assert list(arrivals["outcome"]) == ["ok"] * 3
@@ -160,7 +162,7 @@ async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arriva
 @pytest.mark.daemon
 async def test_idle_containers_go_after_their_keep_alive(tmp_path: Path) -> None:
     plan = one_by_one("hello", "float_operation", keep_alive_ms=50)
-    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    result = await run_churn(quick("guarded"), plan, results=tmp_path)
     _, pool = check_accounts(result, plan)
     assert (pool["event"] == "expire").sum() >= 1
     assert set(result.trials["outcome"]) == {"ok"}
@@ -177,9 +179,7 @@ async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_pa
         keep_alive_ms=None,
         seed=0,
     )
-    run = asyncio.create_task(
-        run_churn(resolve_profile("guarded"), plan, results=tmp_path, stop=stop)
-    )
+    run = asyncio.create_task(run_churn(quick("guarded"), plan, results=tmp_path, stop=stop))
     async with asyncio.timeout(60):
         # The first five are submitted at once; stopped while the only container starts. Before
         # that there is nothing to finish: a stop that comes earlier has a test of its own.
@@ -212,7 +212,7 @@ async def test_a_run_stopped_before_its_first_arrival_is_kept_and_can_be_resumed
     stop = asyncio.Event()
     stop.set()
     plan = one_by_one("hello", "float_operation")
-    result = await run_churn(resolve_profile("guarded"), plan, results=tmp_path, stop=stop)
+    result = await run_churn(quick("guarded"), plan, results=tmp_path, stop=stop)
     assert result.trials.empty
     assert result.arrivals is not None
     assert result.arrivals.empty
@@ -230,9 +230,7 @@ async def test_an_interrupted_run_keeps_the_arrivals_that_had_ended(tmp_path: Pa
     plan = closed(200, clients=2)
     first = asyncio.Event()
     run = asyncio.create_task(
-        run_churn(
-            resolve_profile("guarded"), plan, results=tmp_path, on_trial=lambda _: first.set()
-        )
+        run_churn(quick("guarded"), plan, results=tmp_path, on_trial=lambda _: first.set())
     )
     async with asyncio.timeout(120):
         await first.wait()
@@ -259,10 +257,10 @@ async def test_one_plan_shows_every_class_of_2022_and_none_when_guarded(tmp_path
         seed=1,
         process=ArrivalProcess(pattern="closed", clients=CHURN_CLIENTS),
     )
-    old = await run_churn(resolve_profile("iluvatar-2022-07"), plan, results=tmp_path)
+    old = await run_churn(PRESETS["iluvatar-2022-07"], plan, results=tmp_path)
     check_accounts(old, plan)
     assert {str(name) for name in CLASSES_OF_2022} <= set(old.trials["bug_class"].dropna())
-    guarded = await run_churn(resolve_profile("guarded"), plan, results=tmp_path)
+    guarded = await run_churn(PRESETS["guarded"], plan, results=tmp_path)
     arrivals, pool = check_accounts(guarded, plan)
     assert set(guarded.trials["outcome"]) == set(arrivals["outcome"]) == {"ok"}
     assert guarded.leaked == {}
@@ -271,7 +269,7 @@ async def test_one_plan_shows_every_class_of_2022_and_none_when_guarded(tmp_path
 
 
 async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:
-    profile = resolve_profile("guarded")
+    profile = quick("guarded")
     for name, source, message in (
         ("hello", "nope", "no function 'nope'"),
         ("not/a name", "hello", "cannot be named after function 'not/a name'"),

@@ -15,18 +15,19 @@ from typing import TypeVar
 import pandas as pd
 import pytest
 
-from iluvatar_bench import open_run, resolve_profile, run_cold_start
+from iluvatar_bench import open_run, run_cold_start
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.store import RunFolder
 from tests.containerd.test_daemon import traces_of
+from tests.support.quick_profiles import quick
 
 
 @pytest.mark.daemon
 async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> None:
     seen: list[Trial] = []
     result = await run_cold_start(
-        resolve_profile("guarded"),
+        quick("guarded"),
         trials=6,
         concurrency=3,
         seed=5,
@@ -94,7 +95,7 @@ async def test_an_interrupted_run_keeps_what_it_lived_through(tmp_path: Path) ->
     first = asyncio.Event()
     run = asyncio.create_task(
         run_cold_start(
-            resolve_profile("guarded"),
+            quick("guarded"),
             trials=50,
             concurrency=2,
             seed=1,
@@ -169,7 +170,7 @@ def test_a_signal_finishes_the_trials_in_flight_and_writes_everything(
 
 
 async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:
-    profile = resolve_profile("guarded")
+    profile = quick("guarded")
     for numbers in ({"trials": 0, "concurrency": 1}, {"trials": 1, "concurrency": 0}):
         with pytest.raises(UsageError, match="must be between 1 and"):
             await run_cold_start(profile, seed=1, results=tmp_path, **numbers)
@@ -177,7 +178,7 @@ async def test_wrong_requests_start_nothing(tmp_path: Path) -> None:
         await run_cold_start(
             profile, trials=1, concurrency=1, seed=1, results=tmp_path, function="nope"
         )
-    quiet = resolve_profile("guarded", ["collection=quiet"])
+    quiet = quick("guarded", ["collection=quiet"])
     with pytest.raises(UsageError, match="needs a private containerd"):
         await run_cold_start(
             quiet,

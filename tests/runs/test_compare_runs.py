@@ -47,7 +47,8 @@ def test_two_single_runs_are_described_and_not_judged(tmp_path: Path) -> None:
     assert (found.verdict, found.mismatches, found.remarks) == (Verdict.DESCRIBED, (), ())
     assert found.sentence == (
         "guarded 21/40 not ok, fixed 0/40 not ok: described, not judged "
-        "(single runs at two times are not randomised; iluvatar-bench ab judges)"
+        "(single runs at two times are not randomised; iluvatar-bench ab judges, "
+        "and 4 runs a side that alternate are judged)"
     )
     assert set(found.table["verdict"]) == {Verdict.DESCRIBED}
 

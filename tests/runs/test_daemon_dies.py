@@ -18,7 +18,6 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import AnswerLost, Unreachable, UsageError
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import ArrivalProcess, PlannedTrial, PooledFunction, churn, cold_start
-from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.run_result import RunResult
@@ -30,9 +29,10 @@ from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from iluvatar_bench.stats import compare_runs
 from tests.support.fake_containerd import fake_containerd
+from tests.support.quick_profiles import quick
 
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
-GUARDED = resolve_profile("guarded", ["byte_code=shipped"])
+GUARDED = quick("guarded")
 """With byte code Python starts in a third of the time."""
 
 

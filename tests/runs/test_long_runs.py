@@ -18,17 +18,17 @@ from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import Container, KillLog
 from iluvatar_bench.monitor import open_monitor
-from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs import RunResult, open_run, run_cold_start
 from iluvatar_bench.runs.trial import Setting, live_trial
 from tests.support.own_resources import Held, held, slope
+from tests.support.quick_profiles import quick
 from tests.support.residue import place_of
 from tests.support.traces import traces_of
 
 pytestmark = pytest.mark.daemon
 
-GUARDED = resolve_profile("guarded", ["byte_code=shipped"])
+GUARDED = quick("guarded")
 """With byte code Python starts in a third of the time."""
 
 ALIVE = 200

@@ -24,17 +24,17 @@ from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.invocation import open_invoker
 from iluvatar_bench.plans import PlannedTrial, cold_start
-from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.testbed import TestbedSettings
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.support.networks import own_settings
+from tests.support.quick_profiles import quick
 
 pytestmark = pytest.mark.daemon
 
-PROFILE = resolve_profile("guarded", ["collection=quiet", "network=bridge"])
+PROFILE = quick("guarded", ["collection=quiet", "network=bridge"])
 
 
 @pytest.mark.parametrize("trials", [8, pytest.param(50, marks=pytest.mark.slow)])
@@ -131,7 +131,7 @@ async def test_an_address_that_was_not_given_back_stands_in_the_ledger(
 
 async def test_a_run_shows_what_it_left_and_which_network_it_had(tmp_path: Path) -> None:
     result = await run_cold_start(
-        resolve_profile("guarded", ["network=bridge"]),
+        quick("guarded", ["network=bridge"]),
         trials=4,
         concurrency=2,
         seed=1,
@@ -153,9 +153,7 @@ async def test_a_run_shows_what_it_left_and_which_network_it_had(tmp_path: Path)
 
 def test_a_network_that_no_container_would_have_is_refused() -> None:
     with pytest.raises(UsageError, match="choose network=bridge, or leave them away"):
-        TestbedSettings(
-            profiles=(resolve_profile("guarded"),), network=NetworkSettings(bridge="ilbtrun")
-        )
+        TestbedSettings(profiles=(quick("guarded"),), network=NetworkSettings(bridge="ilbtrun"))
 
 
 @pytest.mark.parametrize("server", ["flask", "gunicorn"])

@@ -9,6 +9,7 @@ import pytest
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs import find_run, open_run, record_run, recorded_names
+from iluvatar_bench.runs.collections import load_collections
 from iluvatar_bench.runs.recorded import RECORDED_HOME
 from tests.support.run_folders import make_run
 
@@ -50,6 +51,26 @@ def test_a_run_is_kept_with_its_tables_only(tmp_path: Path) -> None:
     record_run(other.folder, "mine", replace=True, home=tmp_path / "home")
     assert len(open_run(kept).trials) == 5
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["mine"]
+
+
+def test_the_collections_that_a_run_logged_are_kept_as_a_table(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"request": {"log_collections": True}}, ok=2)
+    assert load_collections(run.folder) is None  # there is no log
+    (run.folder / "containerd.log").write_text(
+        'time="2026-01-01T00:00:02.5Z" level=debug msg="garbage collected" d=2ms\n'
+        'time="2026-01-01T00:00:03Z" level=debug msg="another line"\n'
+    )
+    kept = record_run(run.folder, "mine", home=tmp_path / "home")
+    assert not (kept / "containerd.log").exists()
+    for folder in (run.folder, kept):
+        table = load_collections(folder)
+        assert table is not None
+        (row,) = table.to_dict(orient="records")
+        assert (row["ended_at"].timestamp() % 60, row["pause_ms"]) == (2.5, 2.0)
+    # A log of another level tells of none, and that is not the same as that there was none.
+    silent = make_run(tmp_path / "silent", {"request": {"log_collections": False}}, ok=2)
+    (silent.folder / "containerd.log").touch()
+    assert load_collections(silent.folder) is None
 
 
 def test_what_cannot_be_a_recorded_run_is_refused(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench import resolve_profile, run_cold_start
+from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.profiles.limits import Limits
+from tests.support.quick_profiles import quick
 
 
 def spec_with(limits: Limits) -> dict[str, object]:
@@ -45,7 +46,7 @@ def test_the_process_has_no_capability_and_gains_no_privilege() -> None:
 @pytest.mark.daemon
 async def test_a_death_at_the_memory_limit_is_told_by_the_cgroups_counter(tmp_path: Path) -> None:
     result = await run_cold_start(
-        resolve_profile("guarded", ["memory_limit_mib=64"]),
+        quick("guarded", ["memory_limit_mib=64"]),
         trials=3,
         concurrency=1,
         seed=1,
@@ -64,7 +65,7 @@ async def test_a_function_works_under_limits_on_a_read_only_root_and_leaks_nothi
 ) -> None:
     settings = ["memory_limit_mib=128", "cpus=1.5", "open_files=256", "read_only_root=yes"]
     result = await run_cold_start(
-        resolve_profile("guarded", settings),
+        quick("guarded", settings),
         trials=3,
         concurrency=2,
         seed=1,
@@ -80,7 +81,7 @@ async def test_a_function_works_under_limits_on_a_read_only_root_and_leaks_nothi
 @pytest.mark.daemon
 async def test_snapshots_that_wait_for_the_collector_stand_in_the_ledger(tmp_path: Path) -> None:
     result = await run_cold_start(
-        resolve_profile("iluvatar-2022-08", ["collection=quiet"]),
+        quick("iluvatar-2022-08", ["collection=quiet"]),
         trials=2,
         concurrency=1,
         seed=1,

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from iluvatar_bench.stats.block_comparison import block_interval, compare_blocks, design_effect
+from iluvatar_bench.stats.block_comparison import block_interval, compare_blocks
+from iluvatar_bench.stats.design_effect import design_effect
 
 
 def side(blocks: Sequence[tuple[int, int]], *, name: str = "day") -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.profiles import PRESETS, resolve_profile
+from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.runs import RunResult
 from iluvatar_bench.studies.dose import (
     DOSE_COLUMNS,
@@ -21,6 +21,7 @@ from iluvatar_bench.studies.dose import (
     scheduled_interval_ms,
     with_model,
 )
+from tests.support.quick_profiles import quick
 
 
 def test_the_model_by_hand() -> None:
@@ -125,7 +126,7 @@ async def test_wrong_doses_start_nothing(tmp_path: Path) -> None:
 @pytest.mark.daemon
 async def test_a_quiet_collector_takes_nothing_and_each_dose_is_a_run(tmp_path: Path) -> None:
     found = await run_doses(
-        resolve_profile("guarded", ["snapshot_reference=none", "collection=quiet"]),
+        quick("guarded", ["snapshot_reference=none", "collection=quiet"]),
         quantity="concurrency",
         doses=[1, 2],
         trials=3,
@@ -143,7 +144,7 @@ async def test_a_quiet_collector_takes_nothing_and_each_dose_is_a_run(tmp_path: 
 @pytest.mark.daemon
 async def test_the_log_tells_of_every_forced_collection(tmp_path: Path) -> None:
     found = await run_doses(
-        resolve_profile("guarded", ["snapshot_reference=none", "collection=before_start"]),
+        quick("guarded", ["snapshot_reference=none", "collection=before_start"]),
         quantity="concurrency",
         doses=[1],
         trials=4,

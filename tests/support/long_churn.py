@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from iluvatar_bench.plans import ArrivalProcess, PooledFunction, churn
-from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs import run_churn
 from tests.support.own_resources import held
+from tests.support.quick_profiles import quick
 
 FUNCTIONS = tuple(PooledFunction(n, n, 128) for n in ("hello", "float_operation", "chameleon"))
 PERIOD_SECONDS = 1.0
@@ -52,7 +52,7 @@ async def main(seconds: float, results: Path) -> None:
         seed=7,
         process=ArrivalProcess(pattern="closed", clients=4),
     )
-    profile = resolve_profile("guarded", ["byte_code=shipped"])
+    profile = quick("guarded")
     watching = asyncio.create_task(watch())
     run = await run_churn(profile, plan, results=results, on_trial=count, stop=stop)
     await watching

@@ -1,18 +1,22 @@
 """An observation of a stand-in daemon, a month in minutes: what it holds after so many containers.
 
-``python -m tests.support.observed_soak CONTAINERS FOLDER`` prints a JSON document a line: how many
-containers had ended, and the bytes that ``observe`` and all that it runs had resident.
+``python -m tests.support.observed_soak CONTAINERS FOLDER [SECONDS]`` prints a JSON document a line:
+how many containers had ended, and the bytes that ``observe`` and the reader beside it had resident.
+The last line is the growth a container since :data:`FULL` of them, with its 95 % interval. It ends
+before its time after SECONDS.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from iluvatar_bench.containerd._api import containers_pb2, event_payloads_pb2, types_pb2
 from tests.observe.observing import Observing, observing
 from tests.support.fake_containerd import FakeContainerd, FakeTask, fake_containerd
+from tests.support.own_resources import Slope, slope
 
 AT_A_TIME = 20
 FAILS = 10
 """One of so many ends by itself with status 1."""
+
+FULL = 20_000
+"""By then all that is remembered of the last ones (forks, signals, snapshots, ends) is full."""
 
 
 class Stand:
@@ -87,7 +95,7 @@ def _end(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-async def soak(containers: int, folder: Path, *, every: int) -> AsyncIterator[dict[str, float]]:
+async def soak(containers: int, folder: Path, *, every: int) -> AsyncGenerator[dict[str, float]]:
     """Observe so many containers; what is held after each ``every`` of them.
 
     No more than :data:`AT_A_TIME` are ahead of what has been told of them.
@@ -108,21 +116,37 @@ async def soak(containers: int, folder: Path, *, every: int) -> AsyncIterator[di
             watching.errors.clear()
             if told % every < AT_A_TIME:
                 seconds = time.monotonic() - began
-                yield {"containers": told, "seconds": seconds, "bytes": resident(watching)}
+                yield {"containers": told, "seconds": seconds, **resident(watching)}
         await watching.end()
 
 
-def resident(watching: Observing) -> int:
-    """What the observer and its children hold."""
+def resident(watching: Observing) -> dict[str, float]:
+    """What the observer holds, the reader beside it, and both."""
     own = psutil.Process(watching.process.pid)
-    return sum(one.memory_info().rss for one in (own, *own.children(recursive=True)))
+    observer = own.memory_info().rss
+    reader = sum(one.memory_info().rss for one in own.children(recursive=True))
+    return {"observer": observer, "reader": reader, "bytes": observer + reader}
 
 
-async def _main(containers: int, folder: Path) -> None:
-    async for held in soak(containers, folder, every=max(AT_A_TIME, containers // 60)):
-        sys.stdout.write(json.dumps(held) + "\n")
-        sys.stdout.flush()
+def growth(held: Sequence[Mapping[str, float]], *, after: int = FULL) -> Slope:
+    """Bytes a container, from so many containers on."""
+    late = [row for row in held if row["containers"] > after]
+    return slope([row["containers"] for row in late], [row["bytes"] for row in late], blocks=10)
+
+
+async def _main(containers: int, folder: Path, most_seconds: float) -> None:
+    held = []
+    async with aclosing(soak(containers, folder, every=max(AT_A_TIME, containers // 200))) as rows:
+        async for row in rows:
+            held.append(row)
+            sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+            if row["seconds"] > most_seconds:
+                break
+    load = psutil.getloadavg()[0]
+    sys.stdout.write(f"{growth(held)} bytes a container; load {load:.1f} at the end\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), Path(sys.argv[2])))
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else math.inf
+    asyncio.run(_main(int(sys.argv[1]), Path(sys.argv[2]), seconds))

@@ -23,7 +23,7 @@ def make_run(folder: Path, manifest: dict[str, Any] | None = None, **counts: int
     folder.mkdir(parents=True)
     document = deepcopy(MANIFEST)
     for key, value in (manifest or {}).items():
-        merged = {**document[key], **value} if isinstance(value, dict) else value
+        merged = {**document.get(key, {}), **value} if isinstance(value, dict) else value
         document[key] = merged
     total = sum(counts.values())
     planned = document["plan"]["trials"][0]

@@ -31,7 +31,7 @@ from iluvatar_bench.audit.read.state import (
 )
 from iluvatar_bench.containerd.channel import CONNECT_SECONDS
 from iluvatar_bench.containerd.client import Client, connect_unchanged
-from iluvatar_bench.containerd.daemon.config import DaemonConfig, read_config
+from iluvatar_bench.containerd.daemon.config import DaemonConfig, config_of_daemon
 from iluvatar_bench.containerd.daemon.versions import release
 from iluvatar_bench.containerd.values import (
     ContainerRecord,
@@ -53,7 +53,6 @@ from iluvatar_bench.errors import (
     UsageError,
 )
 from iluvatar_bench.host.kernel.listener import Listener, listener_at
-from iluvatar_bench.host.kernel.processes import command_line
 from iluvatar_bench.host.kernel.shims import visible_shims
 
 T = TypeVar("T")
@@ -201,24 +200,14 @@ def _listener(address: Path) -> Listener | None:
 
 
 def _config(listener: Listener | None, version: str, remarks: list[str]) -> DaemonConfig | None:
-    arguments = command_line(listener.pid) if listener else ()
-    if listener is None or not arguments:
-        remarks.append("the daemon's process is not visible: its settings are not known")
-        return None
     try:
-        folder = Path(f"/proc/{listener.pid}/cwd").readlink()
-    except OSError:
-        folder = None
-    try:
-        return read_config(
-            arguments,
-            release=release(version),
-            folder=folder,
-            root=Path(f"/proc/{listener.pid}/root") if folder else Path("/"),
-        )
+        config = config_of_daemon(listener.pid, version=version) if listener else None
     except UnusablePath as error:
         remarks.append(f"the daemon's settings are not known: {error}")
         return None
+    if config is None:
+        remarks.append("the daemon's process is not visible: its settings are not known")
+    return config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ WORDINGS = (
         rf"|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly"
         r"|A process of this unit has been killed|Watchdog timeout)"
+        rf"|\b{_NAMES}\.service (?:failed|entered failed state|holdoff time over)"
+        rf"|Job for {_NAMES}\.service failed"
         r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b"
         r"|Failed to start (?:Docker Application Container Engine|containerd container runtime"
         r"|Container Runtime Interface for OCI|Lightweight Kubernetes)",

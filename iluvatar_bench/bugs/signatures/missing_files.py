@@ -167,10 +167,11 @@ PROGRAMS = (
     wording(
         BugClass.MISSING_PACKAGES,
         rf"exec: {Q}[^\"\\\n]{{1,300}}+\\{{0,7}}+\": "
-        r"(?:stat [^\s:]{1,300}+: no such file or directory|executable file not found)"
+        r"(?:stat [^\n:]{1,300}+: no such file or directory|executable file not found)"
         r"|(?<!fork/)\bexec:? /[^\s:]{1,300}+: no such file or directory"
         r"|exec user process caused:? \\{0,7}+\"?no such file or directory"
         r"|[Ff]ailed to load /[^\s:]{1,300}+: no such file or directory"
+        r"|fork/exec /[^\s:]{1,300}+: no such file or directory"
         r"|No such file or directory - [Ff]ailed to exec"
         r"|[Cc]ontainer command (?:'[^'\n]{1,100}' )?not found or does not exist"
         r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
@@ -187,6 +188,16 @@ PROGRAMS = (
         r"|ContainerCannotRun[^\n]{0,200}no such file",
         "crun 0.15-1.x, youki, tini, dumb-init, busybox",
         "crun src/libcrun/container.c, src/libcrun/utils.c; youki libcontainer/src/workload",
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"No such file or directory: OCI (?:runtime (?:command )?)?not found"
+        r"|OCI runtime attempted to invoke a command that was not found",
+        "podman 2-5",
+        "containers/podman libpod/define/errors.go (ErrOCIRuntimeNotFound); pull request 10436",
+        "what is missing is the command, not the runtime",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
     ),
     wording(
         BugClass.MISSING_PACKAGES,

@@ -18,6 +18,7 @@ WORDINGS = (
         r"|[Nn]o available IPv[46] addresses"
         r"|duplicate allocation is not allowed|[Rr]equested (?:ip )?(?:address|IP) \S{1,60}+ is "
         r"already|[Ff]ailed to (?:assign|allocate|request)[^\n]{0,40} (?:IP|IPv[46]|ip) ?address"
+        r"|(?:IPAM|[Gg]ateway|IP for task|[Nn]etwork)[^\n]{0,80}: [Aa]ddress already in use"
         r"|IPAM error|IP pool exhausted|IPAM allocation|non-overlapping IPv[46] address pool"
         r"|overlaps with other one on this address space|already has an IP address different from",
         "CNI host-local 0.6-1.x, netavark, libnetwork, Calico, AWS VPC CNI",

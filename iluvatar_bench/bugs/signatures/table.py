@@ -9,6 +9,7 @@ One module a kind. :mod:`.wording` says what a pattern must be like.
 """
 
 from iluvatar_bench.bugs.signatures import (
+    by_object,
     complaints,
     daemons,
     missing_files,
@@ -52,3 +53,6 @@ SIGNATURES: tuple[Signature, ...] = (
     *complaints.CALLS,
 )
 """The one table. Earlier entries win."""
+
+BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
+"""For a line that is an error and that the table does not know."""

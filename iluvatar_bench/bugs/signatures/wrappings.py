@@ -37,7 +37,8 @@ WORDINGS = (
         r"|[Uu]nable to start container|Create task failed with|read from the init process"
         r"|Containerd [Ff]ailed to create container"
         r"|: OCI (?:runtime |permission |command )?(?:not found|error|denied|permission)"
-        r"|OCI runtime attempted|container create failed|[Cc]ontainer creation error"
+        r"|did not terminate suc{1,2}essfully|OCI runtime attempted|container create failed"
+        r"|[Cc]ontainer creation error"
         r"|(?:can't|cannot) create (?:sandbox|gofer)|starting (?:sub-)?container\b"
         r"|error in executing command: |Failed to create pod sandbox|conmon bytes "
         r"|[Ff]ailed to launch (?:qemu|cloud-hypervisor|firecracker)",

@@ -29,6 +29,7 @@ from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
 from iluvatar_bench.containerd.oci.image_import import import_layout
+from iluvatar_bench.containerd.services.pods import Pods
 from iluvatar_bench.errors import ContainerdError, UsageError
 from iluvatar_bench.functions import build_image, load_function
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
@@ -182,6 +183,8 @@ async def _workbench(
         client = node.client.under(command.namespace)
         await client.namespaces.ensure(command.namespace)
         await import_layout(client, layout, name=name, snapshotters=[SNAPSHOTTER])
+        if pods:
+            await Pods(client.channel).wait_for_image(name)
         sockets = node.address.parent / "k"
         sockets.mkdir(mode=0o700)
         try:

@@ -1,4 +1,4 @@
-"""A running daemon's configuration files, as far as an audit needs them."""
+"""A running daemon's configuration files, as far as whoever looks at it needs them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from iluvatar_bench.containerd.daemon.versions import (
     Release,
     includes_drop_ins,
     merges_plugin_sections,
+    release,
 )
 from iluvatar_bench.errors import UnusablePath
+from iluvatar_bench.host.kernel.processes import command_line
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, Collector
 
 DEFAULT_CONFIG = Path("/etc/containerd/config.toml")
@@ -39,6 +41,30 @@ class DaemonConfig:
     """The folder that holds the bundles of its containers."""
     root: Path = DEFAULT_ROOT
     """The folder that holds its database and its snapshots."""
+
+
+def config_of_daemon(pid: int, *, version: str) -> DaemonConfig | None:
+    """The settings of a daemon that runs; None where its process may not be seen.
+
+    ``version`` is what the daemon says of itself. Its files are read where it sees them: from its
+    working directory, and below its own root.
+
+    Raises:
+        UnusablePath: as :func:`read_config`.
+    """
+    arguments, process = command_line(pid), Path(f"/proc/{pid}")
+    if not arguments:
+        return None
+    try:
+        folder = (process / "cwd").readlink()
+    except OSError:
+        folder = None
+    return read_config(
+        arguments,
+        release=release(version),
+        folder=folder,
+        root=process / "root" if folder is not None else Path("/"),
+    )
 
 
 def read_config(
@@ -147,7 +173,7 @@ class _Reader:
         if self.folder is None:
             raise UnusablePath(
                 f"the configuration {path} is relative to the daemon's working directory, which "
-                "may not be seen; run the audit as root"
+                "may not be seen; run this as root"
             )
         return self.folder / path
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +94,8 @@ async def private_daemon(
     mounts, cgroups and folders; where this process is killed, its watchdog does. The daemon's log
     is kept at ``log_path`` if one is given; at the level ``debug`` it tells of every collection
     (``collection_log``). With the name of a ``sandbox_image`` it has the CRI plugin, whose pods
-    stand on that image; the host's network is the only one they can have.
+    stand on that image, which is to be imported: nothing is pulled. The host's network is the only
+    one that they can have.
 
     Raises:
         MissingProgram: containerd or runc is not installed.
@@ -107,7 +109,8 @@ async def private_daemon(
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         if stored is not None:
             await asyncio.to_thread(_copy_root, stored, place.root)
-        daemon = _Daemon(program, place, configuration(place, collector, log_level, sandbox_image))
+        settings = configuration(place, collector, log_level, sandbox_image)
+        daemon = _Daemon(program, place, settings, _NO_REGISTRY if sandbox_image else {})
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
         stack.push_async_callback(daemon.stop)
@@ -243,7 +246,14 @@ def _pod_settings(place: Place, sandbox_image: str) -> dict[str, Any]:
     }
 
 
-async def _start(program: str, place: Place) -> asyncio.subprocess.Process:
+_NO_REGISTRY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1") | {"NO_PROXY": ""}
+"""For the CRI plugin, which pulls an image that it does not know: where nobody listens (containerd
+1.6.20, pkg/cri/server/image_pull.go, takes the proxy of its environment)."""
+
+
+async def _start(
+    program: str, place: Place, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     with place.log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             program,
@@ -252,6 +262,7 @@ async def _start(program: str, place: Place) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env={**os.environ, **environment},
             # A Ctrl-C at the terminal is for the harness, which stops the daemon last.
             start_new_session=True,
         )
@@ -262,14 +273,17 @@ class _Daemon:
 
     process: asyncio.subprocess.Process
 
-    def __init__(self, program: str, place: Place, settings: str) -> None:
+    def __init__(
+        self, program: str, place: Place, settings: str, environment: Mapping[str, str]
+    ) -> None:
         self._program = program
+        self._environment = environment
         self._place = place
         with full_disk_told(place.config):
             place.config.write_text(settings)
 
     async def start(self) -> None:
-        self.process = await _start(self._program, self._place)
+        self.process = await _start(self._program, self._place, self._environment)
 
     async def stop(self) -> None:
         await _stop(self.process, self._place)

@@ -15,6 +15,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from iluvatar_bench.containerd.daemon.abandoned import remove_abandoned_place
@@ -56,16 +57,18 @@ class SupervisedDaemon:
 class DaemonHealth:
     """What a daemon is like now. ``containers`` are those that run, None where it did not say."""
 
-    owned: bool
-    """Whether its supervisor lives, or the watchdog is at work."""
+    supervised: bool
+    """Whether its supervisor lives."""
+    removing: bool
+    """Whether the supervisor is gone, and its watchdog or somebody who cleans is at work."""
     containers: int | None
     problem: str = ""
 
     @property
     def state(self) -> str:
         """In a word or two."""
-        if not self.owned:
-            return "left behind"
+        if not self.supervised:
+            return "being removed" if self.removing else "left behind"
         return "healthy" if self.containers is not None else "does not answer"
 
 
@@ -144,9 +147,13 @@ async def look_at(daemon: SupervisedDaemon) -> DaemonHealth:
     from iluvatar_bench.containerd.client import NAMESPACE, connect_unchanged
     from iluvatar_bench.containerd.values import TaskState
     from iluvatar_bench.errors import IluvatarBenchError
+    from iluvatar_bench.host.kernel.processes import command_line
 
+    # By its process and not by the lock alone: that one is held by whoever removes it, too.
+    supervised = SUPERVISOR in command_line(daemon.pid)
     with try_lock_place(daemon.place) as abandoned:
-        owned = not abandoned
+        removing = not supervised and not abandoned
+    health = partial(DaemonHealth, supervised=supervised, removing=removing)
     try:
         async with (
             asyncio.timeout(_LOOK_SECONDS),
@@ -156,12 +163,12 @@ async def look_at(daemon: SupervisedDaemon) -> DaemonHealth:
             for namespace in await client.namespaces.list():
                 tasks = await client.under(namespace).tasks.list()
                 running += sum(task.state is TaskState.RUNNING for task in tasks)
-        return DaemonHealth(owned=owned, containers=running)
+        return health(containers=running)
     except TimeoutError:
         problem = f"no answer within {_LOOK_SECONDS:g} s"
-        return DaemonHealth(owned=owned, containers=None, problem=problem)
+        return health(containers=None, problem=problem)
     except IluvatarBenchError as error:
-        return DaemonHealth(owned=owned, containers=None, problem=str(error))
+        return health(containers=None, problem=str(error))
 
 
 async def stop_supervised(daemon: SupervisedDaemon) -> None:

@@ -7,10 +7,13 @@ for each of these never leave the process. It keeps everything in the containerd
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from iluvatar_bench.containerd._api import cri_pb2, cri_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
+from iluvatar_bench.errors import DeadlineExceeded
 
 NAMESPACE = "k8s.io"
 """Fixed (containerd 1.6.20, pkg/cri/constants/constants.go)."""
@@ -19,14 +22,54 @@ NAME_LABEL = "iluvatar-bench/pod"
 """Carries the pod's name: containerd's records have the label too."""
 
 _CONTAINER = "main"
+_ASK_SECONDS = 0.05
+
+Processes = Literal["container", "pod", "host"]
+"""Whose processes a pod's containers see: their own, each other's, or all of the host's."""
+
+_PID_MODES = {"container": cri_pb2.CONTAINER, "pod": cri_pb2.POD, "host": cri_pb2.NODE}
 
 
 class Pods:
     """Pods in the host's network, of one container each."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, processes: Processes = "container") -> None:
         self._channel = channel
         self._stub = cri_pb2_grpc.RuntimeServiceStub(channel.grpc_channel)
+        self._images = cri_pb2_grpc.ImageServiceStub(channel.grpc_channel)
+        # The host's network: no CNI plugin is asked.
+        self._namespaces = cri_pb2.NamespaceOption(network=cri_pb2.NODE, pid=_PID_MODES[processes])
+
+    async def wait_for_image(self, name: str) -> None:
+        """Wait until the plugin knows an image that was made without it.
+
+        It hears of such images by containerd's events, a moment later, and tries to pull one that
+        it does not know (containerd 1.6.20, pkg/cri/server/events.go, image_pull.go).
+
+        Raises:
+            DeadlineExceeded: it still does not know the image after ``READ_SECONDS``.
+        """
+        request = cri_pb2.ImageStatusRequest(image=cri_pb2.ImageSpec(image=name))
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                while True:
+                    answer = await self._channel.call(
+                        self._images.ImageStatus,
+                        request,
+                        operation="ImageStatus",
+                        subject=name,
+                        seconds=READ_SECONDS,
+                    )
+                    if answer.HasField("image"):
+                        return
+                    await asyncio.sleep(_ASK_SECONDS)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                operation="ImageStatus",
+                subject=name,
+                namespace=NAMESPACE,
+                detail=f"the CRI plugin does not know the image after {READ_SECONDS:.0f} s",
+            ) from error
 
     async def run(self, name: str) -> str:
         """Make a pod's sandbox and start it; gives its id.
@@ -36,7 +79,7 @@ class Pods:
         """
         answer = await self._channel.call(
             self._stub.RunPodSandbox,
-            cri_pb2.RunPodSandboxRequest(config=_sandbox(name)),
+            cri_pb2.RunPodSandboxRequest(config=self._sandbox(name)),
             operation="RunPodSandbox",
             subject=name,
         )
@@ -50,7 +93,7 @@ class Pods:
             self._stub.CreateContainer,
             cri_pb2.CreateContainerRequest(
                 pod_sandbox_id=pod_id,
-                sandbox_config=_sandbox(name),
+                sandbox_config=self._sandbox(name),
                 config=cri_pb2.ContainerConfig(
                     metadata=cri_pb2.ContainerMetadata(name=_CONTAINER),
                     image=cri_pb2.ImageSpec(image=image),
@@ -58,7 +101,7 @@ class Pods:
                     labels={NAME_LABEL: name},
                     linux=cri_pb2.LinuxContainerConfig(
                         security_context=cri_pb2.LinuxContainerSecurityContext(
-                            namespace_options=_namespaces()
+                            namespace_options=self._namespaces
                         )
                     ),
                 ),
@@ -137,17 +180,13 @@ class Pods:
         )
         return tuple(pod.id for pod in answer.items)
 
-
-def _sandbox(name: str) -> cri_pb2.PodSandboxConfig:
-    return cri_pb2.PodSandboxConfig(
-        metadata=cri_pb2.PodSandboxMetadata(name=name, uid=name, namespace="default"),
-        labels={NAME_LABEL: name},
-        linux=cri_pb2.LinuxPodSandboxConfig(
-            security_context=cri_pb2.LinuxSandboxSecurityContext(namespace_options=_namespaces())
-        ),
-    )
-
-
-def _namespaces() -> cri_pb2.NamespaceOption:
-    """The host's network: no CNI plugin is asked."""
-    return cri_pb2.NamespaceOption(network=cri_pb2.NODE, pid=cri_pb2.CONTAINER)
+    def _sandbox(self, name: str) -> cri_pb2.PodSandboxConfig:
+        return cri_pb2.PodSandboxConfig(
+            metadata=cri_pb2.PodSandboxMetadata(name=name, uid=name, namespace="default"),
+            labels={NAME_LABEL: name},
+            linux=cri_pb2.LinuxPodSandboxConfig(
+                security_context=cri_pb2.LinuxSandboxSecurityContext(
+                    namespace_options=self._namespaces
+                )
+            ),
+        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from typing import Any
 
 from iluvatar_bench.host.kernel.processes import command_line
 
-MOST_KEPT = 50_000
-"""Forks and execs that are remembered: minutes of a busy host."""
+MOST_KEPT = 20_000
+"""Forks and execs that are remembered. They lead to an ancestor that lives, and are needed of those
+that have ended meanwhile: a runtime is asked about within the second in which it ends."""
 
 _MOST_ANCESTORS = 64
 _SLACK_SECONDS = 0.02
@@ -77,13 +79,14 @@ class Ancestry:
         self._forks.pop(child, None)
         self._execs.pop(child, None)
         self._shims.pop(child, None)
-        self._forks[child] = (at, parent, command)
+        # Thousands of forks have the same few names.
+        self._forks[child] = (at, parent, sys.intern(command))
         _bound(self._forks)
 
     def exec(self, at: float, number: int, program: str) -> None:
         """A process runs another program."""
         self._execs.pop(number, None)
-        self._execs[number] = (at, program)
+        self._execs[number] = (at, sys.intern(program))
         _bound(self._execs)
 
     def look_again(self) -> None:

@@ -24,12 +24,16 @@ from dataclasses import asdict
 from typing import Any
 
 from iluvatar_bench.errors import IluvatarBenchError
+from iluvatar_bench.host.freed_memory import give_back_freed
 from iluvatar_bench.host.kernel.kill_trace import KillTrace, open_kill_trace
 
 _NICE = -10
 """Ahead of the load that is watched: it works for a moment after a signal, and then waits."""
 
 _READ_BYTES = 65536
+
+_GIVE_BACK_AFTER = 2000
+"""Signals: what was remembered of as many has gone meanwhile."""
 
 
 def serve(connection: socket.socket) -> None:
@@ -46,10 +50,13 @@ def _follow(trace: KillTrace, connection: socket.socket) -> None:
     poller = select.poll()
     for descriptor in (connection.fileno(), *trace.descriptors):
         poller.register(descriptor, select.POLLIN)
-    unread = b""
+    unread, told = b"", 0
     while True:
         ready = dict(poller.poll())
-        _tell(trace, connection)
+        told += _tell(trace, connection)
+        if told >= _GIVE_BACK_AFTER:
+            give_back_freed()
+            told = 0
         if connection.fileno() not in ready:
             continue
         received = connection.recv(_READ_BYTES)
@@ -60,12 +67,14 @@ def _follow(trace: KillTrace, connection: socket.socket) -> None:
             _answer(trace, connection, json.loads(line))
 
 
-def _tell(trace: KillTrace, connection: socket.socket) -> None:
+def _tell(trace: KillTrace, connection: socket.socket) -> int:
+    """Say what is new; how many signals that were."""
     signals, victims = trace.read()
     for fact in signals:
         _say(connection, {"kind": "signal", **asdict(fact)})
     for victim in victims:
         _say(connection, {"kind": "victim", **asdict(victim)})
+    return len(signals)
 
 
 def _answer(trace: KillTrace, connection: socket.socket, asked: Mapping[str, Any]) -> None:

@@ -57,15 +57,17 @@ def signal_fact(
         sender_parent_pid=living.pid if living and not own else None,
         sender_parent_command=living.command if living and not own else None,
         container_id=target.container_id,
+        shim=target.shim,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundProcess:
-    """The process that a number is of, and the container whose shim it descends from, if any."""
+    """The process that a number is of, and the shim it descends from with its container, if any."""
 
     pid: int
     command: str
+    shim: int | None
     container_id: str | None
 
 
@@ -73,7 +75,8 @@ def process_of(number: int, ancestry: Ancestry, *, at: float) -> FoundProcess:
     """The process that had the number at a time, which may be that of one of its threads."""
     chain = tuple(ancestry.descent(number, at=at))
     pid, command = _identity(number, chain, SenderKind.PROCESS)
-    return FoundProcess(pid=pid, command=command, container_id=_shim(chain, ancestry)[1])
+    shim, container = _shim(chain, ancestry)
+    return FoundProcess(pid=pid, command=command, shim=shim, container_id=container)
 
 
 def _shim(chain: Iterable[Ancestor], ancestry: Ancestry) -> tuple[int | None, str | None]:

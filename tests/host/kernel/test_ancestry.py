@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+import tracemalloc
+
+import pytest
 
 from iluvatar_bench.bugs import SenderKind, SignalFact
+from iluvatar_bench.host.kernel import ancestry as ancestry_module
 from iluvatar_bench.host.kernel.ancestry import Ancestry, read_process
 from iluvatar_bench.host.kernel.signal_senders import SignalEvent, process_of, signal_fact
 
@@ -62,6 +66,30 @@ def test_a_new_process_forgets_what_its_number_had_run() -> None:
     ancestry.exec(now - 2, GONE, "/usr/sbin/runc")
     ancestry.fork(now - 1, os.getpid(), GONE, "b")
     assert judged(ancestry, sender=GONE, at=now).sender_command == "b"
+
+
+def test_what_is_remembered_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A month has millions of forks, each with a number of its own where numbers are not scarce."""
+    bound = 2000
+    monkeypatch.setattr(ancestry_module, "MOST_KEPT", bound)
+    ancestry, now = Ancestry(), time.monotonic()
+
+    def take(first: int, last: int) -> int:
+        for number in range(first, last):
+            ancestry.fork(now + number, os.getpid(), GONE + number, f"thread-{number}")
+            ancestry.exec(now + number, GONE + number, f"/bin/program-{number}")
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        # Its tables have their size by then: what goes leaves holes, and they grow once for them.
+        full = take(0, 3 * bound)
+        assert take(3 * bound, 8 * bound) < 1.05 * full < 1024 * bound
+    finally:
+        tracemalloc.stop()
+    newest = 8 * bound - 1
+    last = judged(ancestry, sender=GONE + newest, at=now + newest + 1)
+    assert (last.sender_command, last.sender_parent_pid) == (f"program-{newest}", os.getpid())
 
 
 def test_threads_of_a_runtime_are_the_process_that_was_executed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,5 +56,10 @@ def test_the_root_cgroup_is_never_ours() -> None:
             operation("/")
 
 
-def test_the_mode_is_one_of_the_known() -> None:
-    assert cgroups.mode() in ("v1", "v2", "hybrid")
+def test_the_mode_is_what_the_kernel_says_of_a_process() -> None:
+    """cgroups(7): a line ``0::`` is version 2's, one that names controllers version 1's."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    unified = any(line.startswith("0::") for line in lines)
+    named = any(line.split(":")[1] for line in lines)
+    told = {(True, False): "v2", (False, True): "v1", (True, True): "hybrid"}
+    assert cgroups.mode() == told[unified, named]

@@ -1,0 +1,88 @@
+"""Errors that no wording knows get the class of what could not be done to what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iluvatar_bench.bugs.classify import classify_text
+from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES
+from iluvatar_bench.bugs.signatures.candidates import Candidates
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+from tests.bugs.labelled_texts import labelled_texts
+from tests.bugs.test_classify import CASES
+
+_ERROR = 'time="2026-03-01T10:00:00Z" level=error msg='
+TEXTS = [
+    (BugClass.CREATE_REJECTED, "  Warning  FailedPostStartHook  3s  kubelet  odd hook"),
+    (BugClass.REMOVAL_FAILED, "  Warning  UnfinishedPreStopHook  3s  kubelet  odd hook"),
+    (BugClass.NETWORK, "  Warning  HostPortConflict  3s  kubelet  8443 is odd"),
+    (BugClass.IMAGE, "  Warning  InspectFailed  3s  kubelet  odd"),
+    (BugClass.DAEMON_UNAVAILABLE, f'{_ERROR}"cannot reach the container runtime: odd"'),
+    (BugClass.OOM_KILLED, f'{_ERROR}"container out of memory: give it more"'),
+    (BugClass.REMOVAL_FAILED, f'{_ERROR}"failed to forcibly stop sandbox web-1: odd"'),
+    (BugClass.NETWORK, f'{_ERROR}"could not find the default route: odd"'),
+    (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: odd"'),
+    (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: odd"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /tmp/web-1: odd"'),
+    (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: odd"'),
+    (BugClass.DEADLINE, f'{_ERROR}"container web-1: max retries reached"'),
+    (BugClass.INVOKE_FAILED, f'{_ERROR}"activation 4711 at container web-1 returned an error"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to launch microVM web-1: odd"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"cannot apply capabilities: odd"'),
+    (BugClass.CREATE_REJECTED, "[conmon:e]: the frob is odd"),
+    (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: odd"'),
+    (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
+]
+
+
+@pytest.mark.parametrize(("bug_class", "text"), TEXTS)
+def test_an_action_and_its_object_give_a_class(bug_class: BugClass, text: str) -> None:
+    found = classify_text(text)
+    assert found.bug_class is bug_class
+    assert found.signature in BY_OBJECT
+    assert found.certainty is not Certainty.CERTAIN
+    # Whoever has evidence goes by that.
+    assert found.symptom is None
+
+
+def test_every_row_is_needed_by_some_text() -> None:
+    used = [classify_text(text).signature for _, text in TEXTS]
+    assert [s.pattern.pattern for s in BY_OBJECT if s not in used] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Calm, or a warning: no failure by its object either.
+        'time="2026-03-01T10:00:00Z" level=info msg="failed to forcibly stop sandbox web-1: odd"',
+        "the sandbox web-1 has a default route",
+        "Unable to find image 'web:1' locally",
+    ],
+)
+def test_a_line_that_is_no_error_gets_no_class(text: str) -> None:
+    assert classify_text(text).bug_class is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{_ERROR}"failed to get container stats: odd"',
+        f'{_ERROR}"failed to list containers: odd"',
+        f'{_ERROR}"Handler for GET /v1.38/containers/web/logs returned error: odd"',
+    ],
+)
+def test_what_is_done_around_containers_fails_none(text: str) -> None:
+    assert classify_text(text).bug_class is BugClass.UNCLASSIFIED
+
+
+def test_no_signature_that_can_match_is_left_out() -> None:
+    """The candidates of a text are those that a search through the whole table finds."""
+    candidates = Candidates(SIGNATURES)
+    texts = [text for _, text in CASES] + [t.text for t in labelled_texts()]
+    for text in texts:
+        for shifted in (text, f" {text}"):
+            matching = [s for s in SIGNATURES if s.find(shifted) is not None]
+            left: list[Any] = [s for s in matching if s not in candidates.of(shifted)]
+            assert left == [], shifted
