@@ -19,6 +19,7 @@ from iluvatar_bench.commands.options import (
     Seed,
 )
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.commands.save_figures import save_figures
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def ab_command(
                 stop=stop,
             )
         )
+    save_figures(found.run)
     show_ab(found, as_json)
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)

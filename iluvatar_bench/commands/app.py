@@ -22,9 +22,10 @@ from iluvatar_bench.commands.compare import compare_command
 from iluvatar_bench.commands.daemon import daemon_app
 from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
-from iluvatar_bench.commands.dose import dose_command
+from iluvatar_bench.commands.dose import NegativeNumbers, dose_command
 from iluvatar_bench.commands.extras import missing_extra
 from iluvatar_bench.commands.false_alarms import false_alarms_command
+from iluvatar_bench.commands.figure import FigureHelp, figure_command
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
@@ -49,6 +50,7 @@ from iluvatar_bench.commands.report import record_command, report_command
 from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
 from iluvatar_bench.commands.runs import runs_command
+from iluvatar_bench.commands.start_benchmark import start_benchmark_command
 from iluvatar_bench.commands.trials_needed import trials_needed_command
 from iluvatar_bench.errors import DiskFull, IluvatarBenchError
 from iluvatar_bench.host.full_disk import means_full_disk
@@ -167,6 +169,7 @@ app.command(
 )(hypothesis_command)
 app.command(
     "dose",
+    cls=NegativeNumbers,
     short_help="the failure rate over a quantity",
     epilog=example("dose start_delay_ms 0 50 200 1000"),
 )(dose_command)
@@ -198,6 +201,16 @@ app.command(
     short_help="how many trials show a difference, before they are run",
     epilog=example("trials-needed --rate 0.3 --difference 0.1 --design-effect 1.5"),
 )(trials_needed_command)
+app.command(
+    "figure",
+    cls=FigureHelp,
+    short_help="a figure of runs as a file, for a screen or a paper",
+    epilog=example(
+        "figure iluvatar-2022-07 guarded --out rates.pdf --style paper",
+        "figure @latest lifecycles --out lives.svg --width 170mm",
+        "figure @latest --trial 17",
+    ),
+)(figure_command)
 app.command(
     "report",
     short_help="runs as one HTML page",
@@ -243,6 +256,11 @@ app.command(
     short_help="how often `ab` alarms: a profile against itself",
     epilog=example("false-alarms --comparisons 40 --table data/false_alarms.csv"),
 )(false_alarms_command)
+app.command(
+    "start-benchmark",
+    short_help="how long help, wrong requests and first containers take",
+    epilog=example("start-benchmark", "start-benchmark --answers-only --json"),
+)(start_benchmark_command)
 app.command(
     "network-benchmark",
     short_help="what networks cost of themselves",

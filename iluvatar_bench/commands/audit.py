@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
+from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.socket_address import socket_path
@@ -29,7 +30,6 @@ from iluvatar_bench.host.writable import require_writable
 if TYPE_CHECKING:
     from iluvatar_bench.audit import Audit, FixPlan
     from iluvatar_bench.explain import Autopsy
-    from iluvatar_bench.records.run_result import RunResult
 
 FINDINGS = 3
 """Exit code when something was found."""
@@ -147,7 +147,7 @@ def explain_command(
         autopsy = _live(live, address, namespace)
     else:
         assert run is not None
-        opened = _opened(run)
+        (opened,) = open_named([run])
         if trial is None:
             if html is not None:
                 raise UsageError("a page is of one trial: name it, explain RUN TRIAL --html FILE")
@@ -162,12 +162,6 @@ def explain_command(
     except OSError as error:
         raise UnusablePath(f"cannot write {html}: {error.strerror}") from error
     _print(str(html))
-
-
-def _opened(run: str) -> RunResult:
-    from iluvatar_bench.runs import find_run, open_run
-
-    return open_run(find_run(run))
 
 
 def _live(container: str, address: Path | None, namespace: str | None) -> Autopsy:

@@ -52,23 +52,27 @@ def classify_command(
 ) -> None:
     """Put the failures in worker and containerd logs into bug classes."""
     from iluvatar_bench.errors import UsageError
-    from iluvatar_bench.host.writable import require_writable
+    from iluvatar_bench.host.writable import require_readable, require_writable
+
+    if follow and (csv or parquet or teach):
+        raise UsageError(
+            "--follow prints failures as they come: --csv, --parquet and --teach need the end"
+        )
+    require_writable(csv, parquet)
+    if not follow:
+        # Before the patterns are compiled, which takes a while.
+        require_readable(*(file for file in files if file != "-"))
     from iluvatar_bench.worker_logs import scan
     from iluvatar_bench.worker_logs.class_table import save_failures
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
     from iluvatar_bench.worker_logs.span import TimeSpan, time_of
 
-    require_writable(csv, parquet)
     own = read_signatures(signatures) if signatures is not None else ()
     span = TimeSpan(
         since=time_of(since, zone=zone) if since else None,
         until=time_of(until, zone=zone) if until else None,
     )
     if follow:
-        if csv or parquet or teach:
-            raise UsageError(
-                "--follow prints failures as they come: --csv, --parquet and --teach need the end"
-            )
         _follow(files, zone=zone, signatures=own, span=span, as_json=as_json)
         return
     report = scan(files, zone=zone, signatures=own, since=span.since, until=span.until)

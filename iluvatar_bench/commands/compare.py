@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.ab import show_ab
+from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import WORSE, AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
 from iluvatar_bench.errors import UnusablePath, UsageError
@@ -56,19 +57,20 @@ def compare_command(
     kernel, machine, cgroup mode and processors. Two folders of observe are compared by days:
     failures of one day come together.
     """
-    from iluvatar_bench.report import difference_table
-    from iluvatar_bench.runs import find_run, open_run
-    from iluvatar_bench.stats import Verdict, compare_observed, compare_runs
+    from iluvatar_bench.host.writable import require_writable
 
+    require_writable(csv)
     if candidate is None:
         _judge_anew(baseline, fail_if_worse=fail_if_worse, as_json=as_json, csv=csv)
         return
-    sides = [
-        [open_run(find_run(name)) for name in names.split(",") if name]
-        for names in (baseline, candidate)
-    ]
-    if not all(sides):
+    names = [[name for name in side.split(",") if name] for side in (baseline, candidate)]
+    if not all(names):
         raise UsageError("a side has 1 to 10 runs, not 0")
+    opened = open_named([name for side in names for name in side])
+    from iluvatar_bench.report import comparison_export, difference_table
+    from iluvatar_bench.stats import Verdict, compare_observed, compare_runs
+
+    sides = [opened[: len(names[0])], opened[len(names[0]) :]]
     observed = all(run.workload == OBSERVED for runs in sides for run in runs)
     if observed or blocks is not None or client:
         (before, *more), (after, *others) = sides
@@ -83,7 +85,8 @@ def compare_command(
         compared = compare_runs(*sides, alpha=alpha, force=force)
         if fail_if_worse and compared.judged is None:
             raise UsageError(f"--fail-if-worse has nothing to go by: {compared.unjudged}")
-    _save(compared.table, csv)
+    if csv is not None:
+        _save(comparison_export(compared), csv)
     if as_json:
         print_json(compared.as_json())
     else:
@@ -107,19 +110,28 @@ def _blocks(name: str | None) -> Blocks:
 def _judge_anew(name: str, *, fail_if_worse: bool, as_json: bool, csv: Path | None) -> None:
     """A run of ``ab`` alone: its blocks were randomised."""
     from iluvatar_bench.runs import find_run
+
+    folder = find_run(name)
+    from iluvatar_bench.report import sides_export
     from iluvatar_bench.stats import Verdict
     from iluvatar_bench.studies import open_ab
 
-    found = open_ab(find_run(name))
-    _save(found.classes, csv)
+    found = open_ab(folder)
+    if csv is not None:
+        table = sides_export(
+            found.classes,
+            baselines=[found.run],
+            candidates=[found.run],
+            names=found.names,
+            interval=f"{100 * (1 - found.compared.alpha):g} %, at any look",
+        )
+        _save(table, csv)
     show_ab(found, as_json)
     if fail_if_worse and found.compared.verdict is Verdict.WORSE:
         raise typer.Exit(WORSE)
 
 
-def _save(table: pd.DataFrame, csv: Path | None) -> None:
-    if csv is None:
-        return
+def _save(table: pd.DataFrame, csv: Path) -> None:
     try:
         table.to_csv(csv, index=False)
     except OSError as error:

@@ -27,12 +27,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "compare",
         "trials-needed",
         "rejudge",
+        "figure",
         "report",
         "notebook",
         "record",
     ),
     "Keep house": ("profile", "image", "function", "clean", "daemon"),
-    "Measure ourselves": ("ground-truth", "false-alarms", "network-benchmark", "log-benchmark"),
+    "Measure ourselves": (
+        "ground-truth",
+        "false-alarms",
+        "start-benchmark",
+        "network-benchmark",
+        "log-benchmark",
+    ),
 }
 """Every command stands in one group; a test holds that."""
 

@@ -16,6 +16,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
+_NARROWEST = 16
+"""Of a column whose texts are wrapped, letters."""
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -43,7 +46,13 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """
     texts = [[str(cell) for cell in row] for row in rows]
     if out.is_terminal:
-        table = Table(*header, box=None, pad_edge=False, show_header=bool(header))
+        least = _least_widths(header, texts)
+        if least is None:
+            _print_blocks(header, texts)
+            return
+        table = Table(box=None, pad_edge=False, show_header=bool(header))
+        for name, width in zip(header, least, strict=True):
+            table.add_column(name, min_width=width, overflow="fold")
         for row in texts:
             # Text, because a cell may hold what looks like markup.
             table.add_row(*map(Text, row))
@@ -54,6 +63,31 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print_plain("  ".join(cells).rstrip())
+
+
+def _least_widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int | None] | None:
+    """So wide are the columns at least: all but the widest are whole; None: they do not fit.
+
+    The widest is one of names and reasons, which can be wrapped; a number with its interval cannot.
+    """
+    if not header:
+        return []
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widest = widths.index(max(widths))
+    others = sum(widths) - widths[widest] + len(widths) - 1
+    if others + min(_NARROWEST, widths[widest]) > out.width:
+        return None
+    return [None if at == widest else width for at, width in enumerate(widths)]
+
+
+def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table that is wider than the terminal: a block a row, a line a cell, nothing cut."""
+    for row in rows:
+        block = Table(box=None, pad_edge=False, show_header=False)
+        for name, cell in zip(header, row, strict=True):
+            block.add_row(Text(name, style="bold"), Text(cell, overflow="fold"))
+        out.print(block)
+        out.print()
 
 
 def print_table(frame: pd.DataFrame) -> None:

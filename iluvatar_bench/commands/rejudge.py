@@ -28,9 +28,12 @@ def rejudge_command(
 
     The recorded verdicts stay beside the new ones; explain says which rules judged.
     """
-    from iluvatar_bench.runs import find_run, rejudge_run
+    from iluvatar_bench.runs import find_run
 
-    rejudged = rejudge_run(find_run(run), write=not dry_run, largest_share=largest_share)
+    folder = find_run(run)
+    from iluvatar_bench.runs import rejudge_run
+
+    rejudged = rejudge_run(folder, write=not dry_run, largest_share=largest_share)
     if as_json:
         print_json(rejudged.as_json())
         return

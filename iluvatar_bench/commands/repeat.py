@@ -27,11 +27,14 @@ def repeat_command(
 
     What it needs stands in its folder. Whatever is missing here is said, and nothing is started.
     """
+    from iluvatar_bench.runs import find_run
+
+    folder = find_run(run)
     from iluvatar_bench.plans import ColdStartPlan
     from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
-    from iluvatar_bench.runs import find_run, plan_repeat, repeat_run
+    from iluvatar_bench.runs import plan_repeat, repeat_run
 
-    repeat = plan_repeat(find_run(run), address=address)
+    repeat = plan_repeat(folder, address=address)
     for remark in repeat.remarks:
         err.print(f"note: {remark}", soft_wrap=True, markup=False)
     quiet = not sys.stderr.isatty()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UnusablePath
 
@@ -26,10 +27,10 @@ def report_command(
     from iluvatar_bench.host.writable import require_writable
 
     require_writable(output)
+    opened = open_named(runs)
     from iluvatar_bench.report import report_page
-    from iluvatar_bench.runs import find_run, open_run
 
-    page = report_page([open_run(find_run(name)) for name in runs], title=title)
+    page = report_page(opened, title=title)
     try:
         output.write_text(page)
     except OSError as error:

@@ -11,6 +11,7 @@ import typer
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.commands.save_figures import save_figures
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def run_options(
 
 
 def _resume(name: str, as_json: bool) -> None:
-    from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
-    from iluvatar_bench.runs import find_run, open_run, resume_run
+    from iluvatar_bench.runs import find_run
 
     path = find_run(name)
+    from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
+    from iluvatar_bench.runs import open_run, resume_run
+
     before = open_run(path)
     quiet = not sys.stderr.isatty()
     with ExitStack() as stack:
@@ -66,13 +69,14 @@ def _resume(name: str, as_json: bool) -> None:
 
 
 def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
-    """Print a run's table, or its document for scripts; one that was stopped has its status.
+    """Save a run's figures; print its table, or its document for scripts.
 
     Raises:
-        typer.Exit: it was stopped.
+        typer.Exit: it was stopped, with the status that says so.
     """
     from iluvatar_bench.report import comparison_table
 
+    save_figures(result)
     if as_json:
         print_json(result.as_json())
     else:

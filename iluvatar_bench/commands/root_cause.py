@@ -19,6 +19,7 @@ from iluvatar_bench.commands.options import (
     Sets,
 )
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
+from iluvatar_bench.commands.save_figures import save_figures
 
 if TYPE_CHECKING:
     from iluvatar_bench.studies.controlled_probes import Probe
@@ -89,6 +90,7 @@ def root_cause_command(
                 stop=stop,
             )
         )
+    save_figures(found.run)
     _show(found, as_json)
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
@@ -165,6 +167,7 @@ def blame_command(
             stop=stop,
         )
     )
+    save_figures(found.run)
     if as_json:
         print_json(found.as_json())
     else:

@@ -77,11 +77,12 @@ def cold_start_command(
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
-    from iluvatar_bench.report.progress_bars import progress_bar
-    from iluvatar_bench.runs import run_cold_start
 
     chosen = resolve_profile(profile, settings or ())
     network = network_settings(subnet, bridge, plugins)
+    from iluvatar_bench.report.progress_bars import progress_bar
+    from iluvatar_bench.runs import run_cold_start
+
     with progress_bar(trials, quiet=not sys.stderr.isatty(), stream=sys.stderr) as on_trial:
         result, stopped = run_stoppable(
             lambda stop: run_cold_start(

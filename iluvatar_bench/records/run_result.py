@@ -60,6 +60,12 @@ class RunResult:
         return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
 
     @property
+    def trials_in_blocks(self) -> pd.DataFrame:
+        """The trials with their ``block``, for the plans that have blocks."""
+        blocks = {row["index"]: row["block"] for row in self.manifest["plan"]["trials"]}
+        return self.trials.assign(block=self.trials["trial"].map(blocks))
+
+    @property
     def planned(self) -> int:
         """How many trials the plan had; in a workload of arrivals, how many arrivals.
 

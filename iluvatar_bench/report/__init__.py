@@ -18,6 +18,12 @@ if TYPE_CHECKING:
         markdown_table,
         unsafe_positions_table,
     )
+    from iluvatar_bench.report.exports import (
+        arrivals_export,
+        comparison_export,
+        dose_export,
+        sides_export,
+    )
     from iluvatar_bench.report.field_tables import (
         causes,
         client_rates,
@@ -80,15 +86,18 @@ __all__ = [
     "OutputFolder",
     "alt_text",
     "arrivals_bar",
+    "arrivals_export",
     "as_html",
     "causes",
     "churn_table",
     "client_rates",
+    "comparison_export",
     "comparison_table",
     "conformance_rows",
     "conformance_table",
     "detection_latencies",
     "difference_table",
+    "dose_export",
     "dose_table",
     "drawn_in",
     "effect_table",
@@ -124,6 +133,7 @@ __all__ = [
     "save_figure",
     "show_figure",
     "side_by_side",
+    "sides_export",
     "styled",
     "timeline_figure",
     "trial_facts",
@@ -145,6 +155,7 @@ _HOMES = (
     "figures.monitor",
     "arrival_table",
     "arrival_parts",
+    "exports",
     "page",
 )
 """Where the public names live, without matplotlib first. They are imported when first used: a table

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from iluvatar_bench.report.figures.arrivals import OUTCOMES, STARTS
+from iluvatar_bench.stats import enough_for
+
+OUTCOMES = ("ok", "failed", "unknown", "dropped")
+STARTS = ("cold", "warm")
 
 
 def churn_table(
@@ -20,36 +23,51 @@ def churn_table(
 
     Returns:
         A frame of text. Counts add up: arrivals = ok + failed + unknown + dropped. Medians and
-        95 % quantiles are in milliseconds, of the arrivals that have the value.
+        95 % quantiles are in milliseconds, of the arrivals that have the value; so few that they
+        have no such quantile have none.
     """
-    columns = {name: _measures(frame, pools[name]) for name, frame in arrivals.items()}
+    columns = {name: _texts(frame, pools[name]) for name, frame in arrivals.items()}
     return pd.DataFrame(columns).rename_axis("measure")
 
 
-def _measures(arrivals: pd.DataFrame, pool: pd.DataFrame) -> dict[str, str]:
+def measures_of(
+    arrivals: pd.DataFrame, pool: pd.DataFrame
+) -> tuple[dict[str, tuple[int, str]], dict[str, pd.Series[float]]]:
+    """What is counted, with its unit; and what is timed, in milliseconds."""
     outcomes = arrivals["outcome"].value_counts()
     events = pool["event"].value_counts()
     served = arrivals[arrivals["outcome"] == "ok"]
     starts = served["start"].value_counts()
-    measures = {"arrivals": str(len(arrivals))}
-    measures |= {f"… {name}": str(outcomes.get(name, 0)) for name in OUTCOMES}
-    measures |= {f"served {name}": str(starts.get(name, 0)) for name in STARTS}
-    measures |= {
-        "containers launched": str(events.get("launch", 0)),
-        "evicted for memory": str(events.get("evict", 0)),
-        "found dead while idle": str(events.get("dead", 0)),
-        "most memory at once, MiB": str(pool["resident_mib"].max()),
-        "lateness, ms": _spread(arrivals["lateness_ms"]),
-        "wait for a container, ms": _spread(arrivals["queue_ms"]),
+    counts = {"arrivals": (len(arrivals), "arrivals")}
+    counts |= {f"… {name}": (int(outcomes.get(name, 0)), "arrivals") for name in OUTCOMES}
+    counts |= {f"served {name}": (int(starts.get(name, 0)), "arrivals") for name in STARTS}
+    counts |= {
+        "containers launched": (int(events.get("launch", 0)), "containers"),
+        "evicted for memory": (int(events.get("evict", 0)), "containers"),
+        "found dead while idle": (int(events.get("dead", 0)), "containers"),
+        "most memory at once": (int(pool["resident_mib"].max()), "MiB"),
     }
-    return measures | {
-        f"latency {name}, ms": _spread(served.loc[served["start"] == name, "latency_ms"])
-        for name in STARTS
+    times = {
+        "lateness": arrivals["lateness_ms"],
+        "wait for a container": arrivals["queue_ms"],
     }
+    return counts, times | {
+        f"latency {name}": served.loc[served["start"] == name, "latency_ms"] for name in STARTS
+    }
+
+
+def _texts(arrivals: pd.DataFrame, pool: pd.DataFrame) -> dict[str, str]:
+    counts, times = measures_of(arrivals, pool)
+    texts = {
+        f"{name}, MiB" if unit == "MiB" else name: str(value)
+        for name, (value, unit) in counts.items()
+    }
+    return texts | {f"{name}, ms": _spread(values) for name, values in times.items()}
 
 
 def _spread(values: pd.Series[float]) -> str:
     known = values.dropna()
     if known.empty:
         return "–"
-    return f"median {known.median():.1f}, 95 % below {known.quantile(0.95):.1f} (n = {len(known)})"
+    most = f", 95 % below {known.quantile(0.95):.1f}" if enough_for(0.95, len(known)) else ""
+    return f"median {known.median():.1f}{most} (n = {len(known)})"

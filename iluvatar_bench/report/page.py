@@ -7,7 +7,6 @@ cells, and loads scripts from the network.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -16,6 +15,11 @@ from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_parts import arrival_parts
+from iluvatar_bench.report.figure_kinds import (
+    FEWEST_ROUNDS,
+    draw_timeline,
+    first_timed_trial,
+)
 from iluvatar_bench.report.figures import (
     plot_differences,
     plot_lifecycles,
@@ -24,7 +28,7 @@ from iluvatar_bench.report.figures import (
     plot_steps,
     plot_survival,
 )
-from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
+from iluvatar_bench.report.figures.lifecycles import lifecycles_end_s
 from iluvatar_bench.report.page_frame import render_page
 from iluvatar_bench.report.page_parts import (
     Links,
@@ -36,13 +40,14 @@ from iluvatar_bench.report.page_parts import (
     table_part,
 )
 from iluvatar_bench.report.provenance import provenance_parts, residue_parts
+from iluvatar_bench.report.run_labels import told_apart
 from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
     failure_examples,
     step_latency_table,
 )
-from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
+from iluvatar_bench.report.timeline import unwanted_deaths
 from iluvatar_bench.stats import RunComparison, compare_runs, step_latencies, time_to_death
 
 _READING = (
@@ -56,9 +61,6 @@ _READING = (
 
 _MOST_FAILURES = 4
 """Failures of a run that are shown in full: the four classes of 2022 fit."""
-
-_FEWEST_ROUNDS = 5
-"""Rounds of the memory poller from which on a curve says something."""
 
 
 def report_page(
@@ -81,7 +83,7 @@ def report_page(
     without = [run for run in runs if run.trials.empty]
     if len(without) == len(runs):
         runs[0].require_trials()
-    runs = _labelled([run for run in runs if not run.trials.empty])
+    runs = told_apart([run for run in runs if not run.trials.empty])
     firsts: dict[str, RunResult] = {}
     comparisons = [
         compare_runs(first, run, force=True)
@@ -108,25 +110,6 @@ def report_page(
         notes=[*(f"{run.label}: {run.caveat}" for run in without), *_notes(runs, comparisons)],
         sections=sections,
     )
-
-
-def _labelled(runs: Sequence[RunResult]) -> list[RunResult]:
-    """The runs with names that differ, in their trials and rates too."""
-    several = len({run.workload for run in runs}) > 1
-    labels = [f"{run.label}, {run.workload}" if several else run.label for run in runs]
-    told_apart = [
-        label if labels.count(label) == 1 else f"{label} ({position})"
-        for position, label in enumerate(labels, start=1)
-    ]
-    return [
-        replace(
-            run,
-            manifest={**run.manifest, "profile": {**run.manifest["profile"], "name": label}},
-            trials=run.trials.assign(profile=label),
-            rates=run.rates.assign(profile=label),
-        )
-        for run, label in zip(runs, told_apart, strict=True)
-    ]
 
 
 def _counted(run: RunResult) -> str:
@@ -212,9 +195,12 @@ def _timelines(runs: Sequence[RunResult]) -> list[Part]:
             "between steps. Beyond 60 containers only the first are shown."
         )
     ]
+    # The same axis for all, or a reader compares lengths that mean nothing.
+    until_s = max(lifecycles_end_s(run.trials) for run in runs)
     for run in runs:
         if run.trials["total_ms"].notna().any():
-            parts += [Text(run.label, "heading"), figure_part(partial(plot_lifecycles, run.trials))]
+            draw = partial(plot_lifecycles, run.trials, until_s=until_s)
+            parts += [Text(run.label, "heading"), figure_part(draw)]
     curves = {run.label: time_to_death(run.trials) for run in runs}
     if any(curve.total for curve in curves.values()):
         parts.append(Text("How long ready containers lived", "heading"))
@@ -229,12 +215,12 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
         failed = run.trials[run.trials["outcome"] == "failed"].sort_values("trial")
         if failed.empty or "spans" not in failed:
             continue
-        timed = failed[failed["spans"].notna()].drop_duplicates("bug_class")
-        for _, row in timed.head(_MOST_FAILURES).iterrows():
-            timeline = trial_timeline(run.trials, trial=row["trial"], **run.seen)
-            if timeline["kind"].isin(OWN_KINDS).any():
-                name = f"{run.label}, trial {row['trial']}: {row['bug_class']}, {row['mechanism']}"
-                parts += [Text(name, "heading"), figure_part(partial(timeline_figure, timeline))]
+        for name in failed["bug_class"].drop_duplicates().head(_MOST_FAILURES):
+            trial = first_timed_trial(run, failed[failed["bug_class"] == name])
+            if trial is not None:
+                mechanism = failed.set_index("trial")["mechanism"][trial]
+                title = f"{run.label}, trial {trial}: {name}, {mechanism}"
+                parts += [Text(title, "heading"), figure_part(partial(draw_timeline, run, trial))]
     if not parts:
         return []
     return [
@@ -247,14 +233,22 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
 
 
 def _memory(runs: Sequence[RunResult]) -> list[Part]:
+    shown = [
+        run
+        for run in runs
+        if not run.seen["samples"].empty and run.seen["samples"]["round"].nunique() >= FEWEST_ROUNDS
+    ]
+    # The same axis for all, as for the lifecycles.
+    until_s = max((_sampled_s(run) for run in shown), default=0.0)
     parts: list[Part] = []
-    for run in runs:
-        samples = run.seen["samples"]
-        if samples.empty or samples["round"].nunique() < _FEWEST_ROUNDS:
-            continue
+    for run in shown:
         deaths = unwanted_deaths(run.seen["deaths"], run.trials)
-        parts += [
-            Text(run.label, "heading"),
-            figure_part(partial(plot_memory, samples, deaths=deaths)),
-        ]
+        draw = partial(plot_memory, run.seen["samples"], deaths=deaths, until_s=until_s)
+        parts += [Text(run.label, "heading"), figure_part(draw)]
     return parts
+
+
+def _sampled_s(run: RunResult) -> float:
+    """From the first sample of memory to the last, seconds."""
+    times = run.seen["samples"]["sampled_at"]
+    return float((times.max() - times.min()).total_seconds())

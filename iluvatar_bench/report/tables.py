@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import STEP_COLUMNS, Outcome
-from iluvatar_bench.stats import Rate, rate
+from iluvatar_bench.stats import Rate, enough_for, rate
+from iluvatar_bench.stats.number_text import signed, signed_range
 
 
 def rate_text(row: pd.Series[Any]) -> str:
@@ -98,12 +99,16 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     for row in shown.to_dict(orient="records"):
         low, high = 100 * row["low"], 100 * row["high"]
         texts = [_side_text(row, side) for side in ("baseline", "candidate")]
-        texts.append(f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]")
+        texts.append(f"{signed(100 * row['difference'])} [{signed_range(low, high)}]")
         if judged:
             texts.append("–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]))
             texts.append(row["verdict"])
         rows[row["bug_class"]] = texts
-    columns = [*names, "difference, points [95 %]", *(["p (Holm)", "verdict"] if judged else [])]
+    columns = [
+        *names,
+        "difference, percentage points [95 %]",
+        *(["p (Holm)", "verdict"] if judged else []),
+    ]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return frame.rename_axis("bug class")
 
@@ -128,7 +133,8 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
         doses: the table of an ``studies.DoseResponse``.
 
     Returns:
-        A frame of text. Index: the dose. Columns: the rates of collected snapshots, of containers
+        A frame of text. Index: the dose, by quantity and unit where the table says them. Columns:
+        the rates of collected snapshots, of containers
         that failed by it and of those with import errors, with their intervals; how many failed
         otherwise; the number of collections, the mean time between them, the median time from a
         container's Prepare to the first one, and their median length, in milliseconds.
@@ -145,9 +151,11 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
             f"{row['first_ms']:.0f}" if often else "–",
             f"{row['pause_ms']:.1f}" if often else "–",
         ]
-    columns = ["collected", "failed by it", "import errors", "other failures"]
-    columns += ["collections", "interval, ms", "first after, ms", "one takes, ms"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("dose")
+    columns = ["snapshot collected", "failed by it", "of these import errors", "other failures"]
+    columns += ["collections", "mean interval, ms", "first after Prepare, ms", "one takes, ms"]
+    said = doses[["quantity", "unit"]].drop_duplicates() if "unit" in doses else doses.iloc[:0]
+    name = ", ".join(said.iloc[0]) if len(said) == 1 else "dose"
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis(name)
 
 
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
@@ -165,14 +173,14 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
     for row in effects.to_dict(orient="records"):
         low, high = 100 * row["low"], 100 * row["high"]
         known = not math.isnan(row["difference"])
-        points = f"{100 * row['difference']:+.1f} [{low:+.1f} to {high:+.1f}]" if known else "–"
+        points = f"{signed(100 * row['difference'])} [{signed_range(low, high)}]" if known else "–"
         rows.append(
             {
                 "bug class": row["bug_class"],
                 "factor": f"{row['factor']}: {row['reference']} → {row['level']}",
                 "reference": f"{row['reference_count']}/{row['reference_trials']}",
                 "suspect": f"{row['level_count']}/{row['level_trials']}",
-                "difference, points [95 %]": points,
+                "difference, percentage points [95 %]": points,
                 "p (Holm)": "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]),
                 "verdict": row["verdict"],
             }
@@ -189,7 +197,7 @@ def step_latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A frame of text. Index: the step without its unit. Columns: ``profile``, ``n`` (trials that
         reached the step), then a column a quantile: the estimate and its interval in milliseconds,
-        "…" for a bound that so few trials cannot give.
+        "…" for a bound that so few trials cannot give, "–" where they have no such quantile.
     """
     rows = []
     for (step, profile), group in quantiles.groupby(["step", "profile"], sort=False):
@@ -202,7 +210,7 @@ def step_latency_table(quantiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def _duration_text(value: dict[Any, Any]) -> str:
-    if math.isnan(value["estimate_ms"]):
+    if math.isnan(value["estimate_ms"]) or not enough_for(value["quantile"], value["count"]):
         return "–"
     low, high = (
         "…" if math.isnan(value[name]) else _milliseconds(value[name])
@@ -230,7 +238,7 @@ def styled(frame: pd.DataFrame) -> Styler:
         {"selector": "th, td", "props": "text-align: left; vertical-align: top"}
     ]
     for position, name in enumerate(frame.columns):
-        if name in ("error", "facts", "mechanisms"):
+        if name in ("error", "facts", "mechanism", "mechanisms", "causes"):
             wrapped = "white-space: pre-wrap; overflow-wrap: anywhere; min-width: 16em"
             styles.append({"selector": f"td.col{position}", "props": wrapped})
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Testbed
 from iluvatar_bench.stats import failure_rates
+
+log = logging.getLogger(__name__)
 
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
 """Runs every trial and hands each to every sink as it ends."""
@@ -56,6 +59,7 @@ async def execute(
             ended is in the journals, and its status is ``disk_full``.
         ContainerdError: the inventory could not be taken.
     """
+    log.info("the run begins")
     sinks: tuple[Sink, ...] = (folder.append, on_trial) if on_trial else (folder.append,)
     document = {**await _surroundings(testbed), **manifest, "sessions": list(sessions)}
     folder.claim()
@@ -100,6 +104,7 @@ async def execute(
             stopped = stop is not None and stop.is_set()
             ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
             leaked = (await stock()).beyond(before)
+        log.info("the run is %s", ended["status"])
     return replace(open_run(folder.path), recorded=False)
 
 

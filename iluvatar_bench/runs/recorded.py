@@ -8,8 +8,6 @@ from pathlib import Path
 
 from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.host.whole_files import whole_folder
-from iluvatar_bench.runs.collections import TABLE, load_collections
-from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.run_names import RESULTS, named_run, run_folders
 from iluvatar_bench.shipped import DATA, IN_CHECKOUT
 
@@ -103,6 +101,10 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
             ``replace`` is not set, or without ``home`` there is no source checkout.
         UnusablePath: the folder cannot be written to.
     """
+    # pandas: to find a run takes none.
+    from iluvatar_bench.runs.collections import TABLE, load_collections
+    from iluvatar_bench.runs.result import open_run
+
     if home is None and not IN_CHECKOUT:
         raise UsageError("recorded runs are kept in a source checkout, and this is none")
     home = home or RECORDED_HOME

@@ -19,6 +19,7 @@ from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
 from iluvatar_bench.records.frames import Observations, trials_frame, with_unknown_class
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
+from iluvatar_bench.runs.run_log import RUN_LOG
 
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
@@ -94,8 +95,10 @@ class RunFolder:
         self._journal.claim()
 
     def discard_if_empty(self) -> None:
-        """Remove the folder of a run that never began; whatever is in it keeps it."""
+        """Remove the folder of a run that never began; whatever but its log is in it keeps it."""
         try:
+            if [path.name for path in self.path.iterdir()] == [RUN_LOG]:
+                (self.path / RUN_LOG).unlink()
             self.path.rmdir()
         except OSError:
             return

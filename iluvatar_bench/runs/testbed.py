@@ -7,6 +7,7 @@ effect of a factor.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -43,8 +44,11 @@ from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.room import told_as_full
+from iluvatar_bench.runs.run_log import logged
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.trial import Setting
+
+log = logging.getLogger(__name__)
 
 MAX_SAMPLE_SECONDS = 3600.0
 
@@ -235,6 +239,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
     raise_descriptor_limit()
     noise = read_noise()
     async with AsyncExitStack() as stack:
+        stack.enter_context(logged(folder.path))
         # Its journals are written to as long as the testbed is open.
         stack.callback(folder.close)
         layouts = {
@@ -242,16 +247,19 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             for source in settings.sources
             for options in dict.fromkeys(map(build_options, settings.profiles))
         }
+        log.info("images are built: %s", ", ".join(name for name, _ in layouts))
         # Before containerd: it ends the containers first, and only then their networks go.
         networks = {
             mode: await stack.enter_async_context(_network(settings, mode))
             for mode in dict.fromkeys(NetworkMode(p.network) for p in settings.profiles)
         }
         node = await stack.enter_async_context(_node(settings, folder))
+        log.info("containerd answers at %s", node.address)
         images = {
             key: await _imported(node, built, settings.snapshotters)
             for key, built in layouts.items()
         }
+        log.info("images are imported")
         observations = ObservationJournals(folder)
         witness = await stack.enter_async_context(open_witness(wanted=settings.witness))
         yield Testbed(

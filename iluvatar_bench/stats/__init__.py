@@ -46,6 +46,7 @@ from iluvatar_bench.stats.failure_events import ClusteredRate, clustered_rate, e
 from iluvatar_bench.stats.latency import (
     DEFAULT_QUANTILES,
     QUANTILE_COLUMNS,
+    enough_for,
     latency_quantiles,
     step_latencies,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "death_rates",
     "deaths_per_hour",
     "describe_sides",
+    "enough_for",
     "event_sizes",
     "events_to_bound",
     "factor_effects",

@@ -77,6 +77,14 @@ def latency_quantiles(
     )
 
 
+def enough_for(quantile: float, count: int) -> bool:
+    """Whether so many values have the quantile: at least one is to be expected beyond it.
+
+    The 99 % quantile of 20 values is their largest and says nothing of the hundredth.
+    """
+    return count * min(quantile, 1 - quantile) >= 1
+
+
 def step_latencies(
     trials: pd.DataFrame,
     *,

@@ -12,6 +12,7 @@ versions are refused unless the caller insists. What counts as the same machine 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,11 +65,20 @@ class RunComparison:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What to call the two sides: their profiles, told apart where they are the same."""
+        """What to call the two sides: their profiles; where they are the same the runs' ids.
+
+        Sides of several runs, and a run beside itself, are then baseline and candidate.
+        """
         names = (self.baselines[0].label, self.candidates[0].label)
-        if names[0] == names[1]:
-            return f"baseline {names[0]}", f"candidate {names[1]}"
-        return names
+        if names[0] != names[1]:
+            return names
+        baseline, candidate = (
+            [str(run.manifest["run_id"]) for run in runs]
+            for runs in (self.baselines, self.candidates)
+        )
+        if len(baseline) == len(candidate) == 1 and baseline != candidate:
+            return baseline[0], candidate[0]
+        return f"baseline {names[0]}", f"candidate {names[1]}"
 
     @property
     def sentence(self) -> str:
@@ -266,6 +276,15 @@ def _plans(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[
 
 def _differ(name: str, one: Any, other: Any) -> str:
     left, right = (
-        str(value)[:80] if value not in (None, "") else "unknown" for value in (one, other)
+        textwrap.shorten(_plain(value), 80, placeholder=" …") or "unknown" for value in (one, other)
     )
     return f"{name} differs: {left} and {right}"
+
+
+def _plain(value: Any) -> str:
+    """A value of a manifest as people write it: no brackets and quotes of Python's."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_plain, value))
+    return "" if value is None else str(value)

@@ -22,6 +22,7 @@ from iluvatar_bench.stats import (
     judge_blocks,
     visible_difference,
 )
+from iluvatar_bench.stats.number_text import signed, signed_range
 
 POWER = 0.9
 
@@ -65,8 +66,8 @@ class AbResult:
         what = "not ok" if found.endpoint == NOT_OK else found.endpoint
         size = (
             f"{what} {found.candidate_count}/{trials} against {found.baseline_count}/{trials} in "
-            f"{found.blocks} rounds, difference {100 * found.difference:+.1f} points "
-            f"[{low:+.1f} to {high:+.1f} at any look]; {self._error}"
+            f"{found.blocks} rounds, difference {signed(100 * found.difference)} points "
+            f"[{signed_range(low, high)} at any look]; {self._error}"
         )
         if found.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             return f"no difference shown between {baseline} and {candidate}: {size}"
@@ -134,7 +135,9 @@ class AbResult:
         for name, chosen in (("quieter", ~noisy), ("busier", noisy)):
             mean = 100 * float(self.differences[chosen].mean())
             share = 100 * float(stalled.loc[complete][chosen].mean())
-            halves.append(f"{mean:+.1f} points in the {name} rounds (CPU waited for {share:.0f} %)")
+            halves.append(
+                f"{signed(mean)} points in the {name} rounds (CPU waited for {share:.0f} %)"
+            )
         return f"noise: {', '.join(halves)}"
 
     @property

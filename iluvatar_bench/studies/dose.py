@@ -18,8 +18,9 @@ import bisect
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,17 @@ import pandas as pd
 
 from iluvatar_bench.bugs import BugClass, Mechanism
 from iluvatar_bench.containerd.daemon.collection_log import Collection, read_collections
-from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.profiles import Profile
-from iluvatar_bench.profiles.profile import change_profile
+from iluvatar_bench.profiles.doses import QUANTITIES, dose_settings
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.cold_start import run_cold_start
 from iluvatar_bench.runs.runner import Stop
 
-QUANTITIES = ("start_delay_ms", "concurrency", "pause_threshold")
-"""What can be dosed: a factor of the profile, the load, a setting of containerd's collector."""
-
 DOSE_COLUMNS = (
+    "run_id",
+    "quantity",
+    "unit",
     "dose",
     "trials",
     "collected",
@@ -58,9 +58,10 @@ DOSE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoseResponse:
-    """One run a dose. ``table`` has the columns :data:`DOSE_COLUMNS`."""
+    """One run a dose, in ``folder``. ``table`` has the columns :data:`DOSE_COLUMNS`."""
 
     quantity: str
+    folder: Path
     runs: tuple[RunResult, ...]
     table: pd.DataFrame
 
@@ -83,64 +84,46 @@ async def run_doses(
 
     A container is removed ``hold_ms`` after it was ready and has answered once: at once by
     default, so that a collection later in its life is not counted. After ``stop`` is set the run
-    under way ends early and no further dose begins.
+    under way ends early and no further dose begins. The runs are in a new folder in ``results``.
 
     Raises:
-        UsageError: an unknown quantity, no dose, or one out of its range; nothing was started.
+        UsageError: an unknown quantity, no dose, one twice, or one out of its range; nothing was
+            started.
         EnvironmentProblem: the host lacks something.
     """
-    if quantity not in QUANTITIES:
-        raise UsageError(
-            f"no quantity {quantity!r}{meant(quantity, QUANTITIES)}; there are: "
-            f"{', '.join(QUANTITIES)}"
-        )
-    if not doses:
-        raise UsageError("name at least one dose")
-    settings = [_at(profile, quantity, dose, concurrency) for dose in doses]
+    settings = dose_settings(profile, quantity=quantity, doses=doses, concurrency=concurrency)
+    folder = results / f"dose-{quantity}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3]
     runs: list[RunResult] = []
-    for chosen, load, threshold in settings:
-        if stop is not None and stop.is_set():
-            break
-        runs.append(
-            await run_cold_start(
-                chosen,
-                trials=trials,
-                concurrency=load,
-                seed=seed,
-                results=results,
-                hold_ms=hold_ms,
-                pause_threshold=threshold,
-                log_collections=True,
-                ready_seconds=ready_seconds,
-                on_trial=on_trial,
-                stop=stop,
+    try:
+        for chosen, load, threshold in settings:
+            if stop is not None and stop.is_set():
+                break
+            runs.append(
+                await run_cold_start(
+                    chosen,
+                    trials=trials,
+                    concurrency=load,
+                    seed=seed,
+                    results=folder,
+                    hold_ms=hold_ms,
+                    pause_threshold=threshold,
+                    log_collections=True,
+                    ready_seconds=ready_seconds,
+                    on_trial=on_trial,
+                    stop=stop,
+                )
             )
-        )
-    rows = [dose_row(dose, run) for dose, run in zip(doses, runs, strict=False)]
+    finally:
+        # Where not even the first could begin there is nothing in it.
+        if not runs:
+            with suppress(OSError):
+                folder.rmdir()
+    rows = [dose_row(quantity, dose, run) for dose, run in zip(doses, runs, strict=False)]
     table = pd.DataFrame(rows, columns=list(DOSE_COLUMNS))
-    return DoseResponse(quantity=quantity, runs=tuple(runs), table=table)
+    return DoseResponse(quantity=quantity, folder=folder, runs=tuple(runs), table=table)
 
 
-def _at(
-    profile: Profile, quantity: str, dose: float, concurrency: int
-) -> tuple[Profile, int, float | None]:
-    """Profile, load and pause threshold at one dose."""
-    if quantity == "pause_threshold":
-        if not 0 < dose <= 0.5:
-            raise UsageError(f"pause_threshold must lie above 0 and up to 0.5, not {dose:g}")
-        named = change_profile(profile, {}, name=f"{profile.name} pause_threshold={dose:g}")
-        return named, concurrency, dose
-    if dose != int(dose):
-        raise UsageError(f"{quantity} takes whole numbers, not {dose:g}")
-    name = f"{profile.name} {quantity}={dose:g}"
-    if quantity == "concurrency":
-        if dose < 1:
-            raise UsageError(f"concurrency must be at least 1, not {dose:g}")
-        return change_profile(profile, {}, name=name), int(dose), None
-    return change_profile(profile, {quantity: int(dose)}, name=name), concurrency, None
-
-
-def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
+def dose_row(quantity: str, dose: float, run: RunResult) -> dict[str, Any]:
     """One run as a row of :data:`DOSE_COLUMNS`; its collections are those that its log tells of.
 
     Raises:
@@ -156,6 +139,9 @@ def dose_row(dose: float, run: RunResult) -> dict[str, Any]:
         if began <= collection.ended_at <= ended
     ]
     return {
+        "run_id": run.folder.name,
+        "quantity": quantity,
+        "unit": QUANTITIES[quantity][1],
         "dose": dose,
         **_counts(run.trials),
         **_windows(run.trials),

@@ -180,8 +180,7 @@ def root_cause_of(run: RunResult, *, alpha: float) -> RootCause:
     if "design" not in run.manifest:
         raise UsageError(f"{run.folder} holds no root-cause experiment")
     chosen = Design.from_json(run.manifest["design"])
-    blocks = {row["index"]: row["block"] for row in run.manifest["plan"]["trials"]}
-    trials = run.trials.assign(block=run.trials["trial"].map(blocks))
+    trials = run.trials_in_blocks
     effects = class_effects(trials, factors=chosen.levels, blocks=("block",), alpha=alpha)
     return RootCause(
         run=replace(run, trials=trials),

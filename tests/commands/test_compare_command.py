@@ -136,7 +136,7 @@ def test_observations_are_compared_by_days(tmp_path: Path) -> None:
     after = observed(tmp_path / "after", [0, 1, 0, 0, 2, 0])
     one_bad_day = observed(tmp_path / "one", [0, 0, 0, 0, 0, 38])
     better = command("compare", before, after, "--client", "iluvatar_worker")
-    assert better.stdout.splitlines()[-1].endswith("is better than baseline guarded")
+    assert better.stdout.splitlines()[-1].endswith("after is better than before")
     assert "by days (6 beside 6)" in better.stdout
     # As many failures as over many days would be a proof.
     assert command("compare", after, one_bad_day, "--fail-if-worse").returncode == 0

@@ -192,3 +192,25 @@ def test_an_image_that_there_is_not_is_one_line(tmp_path: Path) -> None:
         done = command("image", *words, env=environment, cwd=tmp_path)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "no image 'nope' on disk, nor a function of that name" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("doses", "told"),
+    [
+        (["50", "0", "50"], "a dose has one run: 50 stands there more than once"),
+        (["0", "-5"], "start_delay_ms must be at least 0, not -5"),
+        (["--trials", "-3", "0"], "-3"),
+        (["0", "--trails", "3"], "--trails"),
+    ],
+)
+def test_doses_are_numbers_each_once(doses: list[str], told: str, tmp_path: Path) -> None:
+    done = command("dose", "start_delay_ms", *doses, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_cannot_be_written_is_told_before_the_runs_are_read(tmp_path: Path) -> None:
+    done = command("compare", "no-such-run", "guarded", "--csv", str(tmp_path / "no" / "a.csv"))
+    assert done.returncode != 0
+    assert f"there is no folder {tmp_path / 'no'}" in done.stderr

@@ -41,7 +41,9 @@ from iluvatar_bench.report import (
     timeline_figure,
     trial_timeline,
 )
-from iluvatar_bench.report.figures.style import Theme
+from iluvatar_bench.report.figures import plot_failures_by_function
+from iluvatar_bench.report.figures.captions import caption_of
+from iluvatar_bench.report.figures.style import Theme, figure_of
 from iluvatar_bench.runs import find_run, open_run
 from iluvatar_bench.stats import describe_sides, factor_effects, failure_rates, time_to_death
 from iluvatar_bench.studies import open_detection
@@ -186,13 +188,82 @@ def test_memory_is_in_mebibytes_and_needs_a_time() -> None:
 def test_every_arrival_is_a_point_of_its_outcome() -> None:
     assert CHURN.arrivals is not None
     axes = plot_arrivals(CHURN.arrivals, label="x")
-    counts = {
-        name: len(points.get_offsets())
-        for points, name in zip(axes.collections, axes.get_legend_handles_labels()[1], strict=True)
+    drawn = {
+        label: len(points.get_offsets())
+        for points, label in zip(axes.collections, axes.get_legend_handles_labels()[1], strict=True)
     }
-    assert sum(counts.values()) == len(CHURN.arrivals)
-    for name, count in CHURN.arrivals["outcome"].value_counts().items():
-        assert counts[f"{name} (n = {count})"] == count
+    arrivals = CHURN.arrivals.assign(waited=CHURN.arrivals["queue_ms"].fillna(0) >= 1)
+    for name, rows in arrivals.groupby("outcome"):
+        waited = int(rows["waited"].sum())
+        label = f"{name} (n = {len(rows)}, {len(rows) - waited} without wait)"
+        assert drawn[label] == waited
+    # Those without a wait would lie on each other: they are numbers below the axis.
+    numbers = sum(int(text.get_text()) for text in axes.texts)
+    assert numbers + sum(drawn.values()) == len(arrivals)
+
+
+def test_no_legend_lies_on_data_and_none_leaves_its_figure() -> None:
+    for name, plot in PLOTS.items():
+        axes = plot()
+        figure = figure_of(axes)
+        figure.draw_without_rendering()
+        legend = axes.get_legend()
+        if legend is None:
+            continue
+        box = legend.get_window_extent()
+        assert not box.overlaps(axes.get_window_extent().shrunk(0.999, 0.999)), name
+        assert box.x1 <= figure.bbox.x1 + 1, name
+        assert box.y1 <= figure.bbox.y1, name
+
+
+def test_one_sided_bounds_are_drawn_unlike_two_sided_intervals() -> None:
+    rates = failure_rates(TRIALS)
+    axes = plot_rates(rates)
+    bounds = [line for line in axes.get_lines() if line.get_marker() == "v"]
+    drawn = sorted(round(float(y), 6) for line in bounds for y in line.get_ydata())
+    shown = [text.get_text().replace("\n", "_") for text in axes.get_xticklabels()]
+    none = rates[rates["bug_class"].isin(shown) & (rates["count"] == 0)]
+    assert drawn == sorted((100 * none["upper_bound_if_zero"]).round(6))
+    assert len(drawn) > 3
+    told = caption_of(axes)
+    assert "two-sided 95 %" in told
+    assert "one-sided" in told
+
+
+def test_counts_stand_on_axes_of_whole_numbers() -> None:
+    logged = pd.DataFrame(
+        {"function": ["a", "b"], "bug_class": ["network", "image"], "failures": [1, 2]}
+    )
+    for axis in (
+        PLOTS["lifecycles"]().yaxis,
+        PLOTS["occupancy"]().yaxis,
+        PLOTS["left_behind"]().yaxis,
+        plot_failures_by_function(logged).xaxis,
+    ):
+        ticks = list(axis.get_ticklocs())
+        assert ticks == [round(tick) for tick in ticks]
+
+
+def test_what_is_short_is_in_milliseconds() -> None:
+    short = WRONG.trials.head(4)
+    assert plot_lifecycles(short).get_xlabel().endswith(", ms")
+    assert PLOTS["lifecycles"]().get_xlabel().endswith(", s")
+    # As beside a run that took longer: both have its axis.
+    long = plot_lifecycles(short, until_s=60)
+    assert long.get_xlabel().endswith(", s")
+    assert long.get_xlim()[1] == pytest.approx(61.2)
+
+
+def test_a_class_looks_the_same_in_every_figure() -> None:
+    logged = pd.DataFrame(
+        {"function": ["a"] * 2, "bug_class": ["network", "process_died"], "failures": [1, 2]}
+    )
+    both, one = plot_failures_by_function(logged), plot_failures_by_function(logged[1:])
+    looks = [
+        (axes.containers[-1].patches[0].get_facecolor(), axes.containers[-1].patches[0].get_hatch())
+        for axes in (both, one)
+    ]
+    assert looks[0] == looks[1]
 
 
 def test_runs_stand_side_by_side_on_one_scale() -> None:
@@ -201,11 +272,21 @@ def test_runs_stand_side_by_side_on_one_scale() -> None:
     assert left.get_ylim() == right.get_ylim()
     assert left.get_ylim()[0] == 0
     assert 50 < left.get_ylim()[1] < 100
+    assert left.get_xlim() == right.get_xlim()
     assert [axes.get_title().split(" (")[0] for axes in figure.axes] == ["one", "other"]
     assert "of one by place" in alt_text(figure)
     assert "of other by place" in alt_text(figure)
     with pytest.raises(ValueError, match="needs a run"):
         side_by_side(plot_occupancy, {})
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrivals_of_which_none_waited_are_drawn(tmp_path: Path) -> None:
+    assert CHURN.arrivals is not None
+    none = CHURN.arrivals[CHURN.arrivals["queue_ms"] < 1].head(3)
+    axes = plot_arrivals(none)
+    save_figure(axes, tmp_path / "arrivals")
+    assert axes.get_xlim()[1] >= none["submitted_at_ms"].max() / 1000
 
 
 def test_what_holds_no_row_is_drawn_empty() -> None:

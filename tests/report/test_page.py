@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from iluvatar_bench.report import report_page
+from iluvatar_bench.report.figures import svg_address
 from iluvatar_bench.runs import find_run, open_run
 from tests.support.command import command
 from tests.support.run_folders import make_run
@@ -64,11 +68,32 @@ def test_the_page_needs_nothing_else_and_runs_nothing(recorded: str) -> None:
     page = Tags(recorded)
     assert not page.all("script") and not page.all("link") and not page.all("iframe")
     for image in page.all("img"):
-        assert (image["src"] or "").startswith("data:image/svg+xml;base64,")
+        assert (image["src"] or "").startswith("data:image/svg+xml,")
     # A namespace in an SVG is a name, and those are inside the data; the page itself names none.
     assert "http://" not in recorded and "https://" not in recorded
     (policy,) = [meta for meta in page.all("meta") if meta.get("http-equiv")]
     assert (policy["content"] or "").startswith("default-src 'none'")
+
+
+def test_what_a_figure_says_in_numbers_is_not_rounded_with_its_places() -> None:
+    axes = Figure().subplots()
+    axes.plot([0.123456, 1], [0, 1], alpha=0.125)
+    axes.set_title("p = 0.0375 & x < y")
+    svg = unquote(svg_address(axes))
+    assert "p = 0.0375 &amp; x &lt; y" in svg
+    assert "0.125" in svg
+    assert re.search(r' d="[^"]*[0-9]\.[0-9]{2}', svg) is None
+    assert ElementTree.fromstring(svg.partition(",")[2]) is not None
+
+
+def test_a_report_of_four_runs_is_small() -> None:
+    names = ("iluvatar-2022-07", "guarded", "churn-iluvatar-2022-07", "churn-guarded")
+    assert len(report_page([open_run(find_run(name)) for name in names]).encode()) < 3_000_000
+
+
+def test_an_observation_has_a_report() -> None:
+    page = report_page([open_run(find_run("observed"))])
+    assert '<h2 id="failures-in-full"' in page
 
 
 def test_every_figure_is_described_and_there_for_both_papers(recorded: str) -> None:
@@ -83,7 +108,7 @@ def test_every_figure_is_described_and_there_for_both_papers(recorded: str) -> N
 
 
 def test_numbers_are_those_of_the_runs(recorded: str) -> None:
-    for cell in ("<td>36/40  90.0 % [77–96]</td>", "<td>-90.0 [-97.7 to -64.5]</td>"):
+    for cell in ("<td>36/40  90.0 % [77–96]</td>", "<td>−90.0 [−97.7 – −64.5]</td>"):
         assert cell in recorded
     assert "snapshot_collected 5/5" in recorded
     assert recorded.count("iluvatar-2022-07-20261125T220137928") >= 2
@@ -99,7 +124,8 @@ def test_one_run_has_no_comparison(tmp_path: Path) -> None:
 def test_two_runs_of_one_profile_are_told_apart(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / name, ok=5) for name in ("a", "b")]
     page = report_page(runs)
-    assert "guarded (1) 0/5 not ok, guarded (2) 0/5 not ok: described, not judged" in page
+    # By the ids of the runs, which their folders are called by as well.
+    assert "guarded (a) 0/5 not ok, guarded (b) 0/5 not ok: described, not judged" in page
 
 
 def test_runs_are_compared_within_their_workload_and_arrivals_have_their_section() -> None:

@@ -98,5 +98,5 @@ def test_a_dose_is_told_in_full_and_never_collected_is_no_interval() -> None:
     table = dose_table(doses)
     assert list(table.index) == ["1e-07", "0.02"]
     assert list(table.loc["1e-07"]) == ["0/40  (< 7.2 %)"] * 3 + ["0", "0", "–", "–", "–"]
-    assert table.loc["0.02", "collected"].startswith("30/40  75.0 % [")
+    assert table.loc["0.02", "snapshot collected"].startswith("30/40  75.0 % [")
     assert list(table.loc["0.02"])[3:] == ["1", "12", "251", "74", "1.3"]

@@ -173,7 +173,7 @@ def test_the_figures_draw_on_the_axes_they_are_given_and_name_their_units(tmp_pa
     assert whole.get_xlabel().endswith(", ms")
     assert "ms" in latency.get_xlabel()
     assert "MiB" in memory.get_ylabel()
-    assert memory.get_xlabel().endswith(", s")
+    assert memory.get_xlabel().endswith(", ms")
     figure.savefig(tmp_path / "figure.svg")
 
 

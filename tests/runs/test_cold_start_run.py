@@ -49,6 +49,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
         "invocations.parquet",
         "journal.jsonl",
         "manifest.json",
+        "run.log",
         "samples.jsonl",
         "samples.parquet",
         "trials.csv",

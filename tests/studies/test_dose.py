@@ -75,7 +75,7 @@ def a_run(folder: Path) -> RunResult:
 
 
 def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Path) -> None:
-    row = dose_row(100.0, a_run(tmp_path))
+    row = dose_row("start_delay_ms", 100.0, a_run(tmp_path))
     assert tuple(row) == DOSE_COLUMNS
     assert (row["trials"], row["collected"], row["failed"], row["import_errors"]) == (5, 3, 2, 1)
     assert row["other_failures"] == 1
@@ -88,7 +88,7 @@ def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Pa
 
 
 def test_the_model_takes_the_measured_interval(tmp_path: Path) -> None:
-    row = dose_row(100.0, a_run(tmp_path))
+    row = dose_row("start_delay_ms", 100.0, a_run(tmp_path))
     other = {**row, "dose": 200.0, "create_ms": math.nan, "delay_ms": 200.0, "startup_ms": math.nan}
     table = pd.DataFrame([row, other])
     modelled = with_model(table)

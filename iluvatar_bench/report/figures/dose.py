@@ -9,13 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
-from iluvatar_bench.stats import rate
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.intervals import INTERVALS, draw_shares
+from iluvatar_bench.report.figures.style import axes_or_new, describe, figure_of, in_style, theme
 
 DEFAULT_COUNTS: Mapping[str, str] = {
     "collected": "snapshot collected",
     "failed": "container failed by it",
 }
+
+
+_LETTER_IN = 0.08
+"""Of a tick's label."""
 
 
 @in_style
@@ -57,8 +62,9 @@ def plot_dose_response(
     axes.set_xlabel(unit)
     axes.set_ylabel("containers, %")
     axes.set_ylim(-3, 103)
-    axes.set_title(f"Dose and response (n = {size} containers a dose)")
-    axes.legend(fontsize="small")
+    entitle(axes, f"Dose and response (n = {size} containers a dose)")
+    legend_above(axes)
+    note(axes, INTERVALS)
     describe(axes, f"Points with intervals over {unit}. {'; '.join(told)}.")
     return axes
 
@@ -67,22 +73,17 @@ def _plot_seen(
     axes: Axes, table: pd.DataFrame, column: str, label: str, color: str, face: str | None
 ) -> NDArray[np.float64]:
     """Points and intervals of one count; the rates in percent."""
-    rates = [rate(int(n), int(of)) for n, of in zip(table[column], table["trials"], strict=True)]
-    shares, low, high = (
-        100 * np.array([getattr(value, name) for value in rates], dtype=float)
-        for name in ("estimate", "low", "high")
-    )
-    axes.errorbar(
+    return draw_shares(
+        axes,
         table["dose"].to_numpy(dtype=float),
-        shares,
-        [np.abs(shares - low), np.abs(high - shares)],
+        table[column],
+        table["trials"],
+        colour=color,
         fmt="o",
-        color=color,
         markerfacecolor=face or color,
         capsize=3,
         label=label,
     )
-    return shares
 
 
 def _scale(axes: Axes, dose: NDArray[np.float64]) -> None:
@@ -95,5 +96,15 @@ def _scale(axes: Axes, dose: NDArray[np.float64]) -> None:
     else:
         axes.set_xscale("log")
     # The doses themselves, and not the powers of ten between them.
-    axes.set_xticks(dose, [f"{value:g}" for value in dose], fontsize="small")
+    labels = [f"{value:g}" for value in dose]
+    axes.set_xticks(dose, labels)
     axes.minorticks_off()
+    if _too_close(axes, dose, labels):
+        axes.tick_params(axis="x", rotation=35)
+
+
+def _too_close(axes: Axes, dose: NDArray[np.float64], labels: list[str]) -> bool:
+    """Whether two labels would meet."""
+    places = np.sort(axes.transData.transform(np.column_stack([dose, np.zeros_like(dose)]))[:, 0])
+    inches = np.diff(places) / figure_of(axes).dpi
+    return bool((inches < _LETTER_IN * (max(map(len, labels)) + 1)).any())

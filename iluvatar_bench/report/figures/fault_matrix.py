@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from iluvatar_bench.report.fault_rows import OUTCOMES, MatrixLine, matrix_lines
-from iluvatar_bench.report.figures.style import HATCHES, axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.figures.captions import note
+from iluvatar_bench.report.figures.style import (
+    HATCHES,
+    axes_or_new,
+    describe,
+    figure_of,
+    in_style,
+    theme,
+)
 
 
 @in_style
@@ -31,7 +39,7 @@ def plot_fault_matrix(rows: Sequence[Mapping[str, Any]], *, axes: Axes | None = 
             column + 0.5,
             -0.7,
             fault,
-            rotation=40,
+            rotation=40 if 0.7 * figure_of(axes).get_figwidth() > 0.35 * len(faults) else 90,
             ha="left",
             va="bottom",
             rotation_mode="anchor",
@@ -40,6 +48,10 @@ def plot_fault_matrix(rows: Sequence[Mapping[str, Any]], *, axes: Axes | None = 
     axes.set_xlim(0, max(len(faults), 1))
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_axis_off()
+    note(
+        axes,
+        "A row a call of the client, a column a fault; a letter: what became of its container.",
+    )
     found = [str(row["outcome"]) for row in rows]
     seen = [name for name in OUTCOMES if name in found]
     key = "   ".join(f"{OUTCOMES[name].letter} {name}" for name in seen)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.dates import date2num
+from numpy.typing import NDArray
 
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.intervals import INTERVALS, draw_shares
+from iluvatar_bench.report.figures.scales import time_of_day, whole_numbers
 from iluvatar_bench.report.figures.style import (
     DASHES,
     MARKERS,
@@ -30,15 +35,19 @@ def plot_client_rates(rates: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     axes = axes_or_new(axes, 8.5, 4.0)
     told = []
     clients = list(dict.fromkeys(rates["client"]))
+    stretches = np.unique(_days(rates["begins"]))
+    apart = 0.06 * float(np.diff(stretches).min()) if len(stretches) > 1 else 0.0
     for position, client in enumerate(clients):
         rows = rates[rates["client"] == client].sort_values("begins")
         colour = (theme().right, *theme().others)[position % 7]
-        share = 100 * rows["rate"]
-        axes.errorbar(
-            rows["begins"],
-            share,
-            yerr=[share - 100 * rows["low"], 100 * rows["high"] - share],
-            color=colour,
+        # Beside each other: clients that never fail would lie on each other.
+        at = _days(rows["begins"]) + apart * (position - (len(clients) - 1) / 2)
+        draw_shares(
+            axes,
+            at,
+            rows["failed"],
+            rows["trials"],
+            colour=colour,
             ls=DASHES[position % len(DASHES)],
             marker=MARKERS[position % len(MARKERS)],
             ms=4,
@@ -47,14 +56,15 @@ def plot_client_rates(rates: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
             label=f"{client} ({rows['failed'].sum()} of {rows['trials'].sum()})",
         )
         told.append(f"{client}: {rows['failed'].sum()} of {rows['trials'].sum()} failed")
-    _time_axis(axes)
-    axes.set_ylabel("failed, % (95 % interval)")
+    time_of_day(axes)
+    axes.set_ylabel("failed, %")
     axes.set_ylim(-3, 103)
-    axes.set_title(
-        f"Failed containers of each client, by when they began (n = {rates['trials'].sum()})"
+    entitle(
+        axes,
+        f"Failed containers of each client, by when they began (n = {rates['trials'].sum()})",
     )
-    if clients:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    legend_above(axes)
+    note(axes, INTERVALS)
     describe(axes, f"Lines: share of failed containers over time. {'; '.join(told)}.")
     return axes
 
@@ -99,7 +109,7 @@ def plot_kills(kills: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     axes.plot([], [], color=theme().right, ls="--", label="somebody else")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
     of = f", the last {len(shown)} of {len(kills)}" if len(shown) < len(kills) else ""
-    axes.set_title(f"Who ended whom (n = {len(shown)}{of})")
+    entitle(axes, f"Who ended whom (n = {len(shown)}{of})")
     describe(
         axes,
         f"A graph: {len(senders)} senders on the left, {len(shown)} containers that they ended on "
@@ -124,8 +134,12 @@ def plot_left_behind(health: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
         "snapshots_left": "snapshots without a container",
         "leases": "leases",
     }
+    never = []
     for position, (name, label) in enumerate(series.items()):
         most = health[name].max() if len(health) else 0
+        if not most:
+            never.append(label)
+            continue
         axes.step(
             health["at"],
             health[name].astype("float64"),
@@ -134,20 +148,21 @@ def plot_left_behind(health: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
             lw=1.5,
             label=f"{label} (at most {most})",
         )
-    _time_axis(axes)
+    time_of_day(axes)
     axes.set_ylabel("left behind (count)")
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"Left behind, after a minute (n = {len(health)} looks)")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    whole_numbers(axes.yaxis)
+    entitle(axes, f"Left behind, after a minute (n = {len(health)} looks)")
+    legend_above(axes)
+    if never:
+        note(axes, f"Not once: {', '.join(never)}.")
     describe(axes, "Stepped lines: containers, snapshots and leases that nobody came for.")
     return axes
 
 
-def _time_axis(axes: Axes) -> None:
-    axes.xaxis_date("UTC")
-    axes.tick_params(axis="x", rotation=30)
-    axes.set_xlabel("time, UTC")
+def _days(times: pd.Series[pd.Timestamp]) -> NDArray[np.float64]:
+    """As matplotlib counts them, so that something can be added."""
+    return np.asarray(date2num(times), dtype=np.float64)  # type: ignore[no-untyped-call]
 
 
 def _short(name: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.figures.captions import entitle, legend_above
+from iluvatar_bench.report.figures.scales import unit_of_seconds
+from iluvatar_bench.report.figures.style import MOST_MARKS, axes_or_new, describe, in_style, theme
 
 _MIB = 2**20
 
@@ -15,6 +17,7 @@ def plot_memory(
     samples: pd.DataFrame,
     *,
     deaths: pd.DataFrame | None = None,
+    until_s: float | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """Each container's resident memory over time (MiB), their sum, and a mark at each death.
@@ -24,6 +27,7 @@ def plot_memory(
             ``sampled_at`` or ``timestamp``. Rows without a container are the sum over all; rows
             without ``rss_bytes`` are of a container that is gone.
         deaths: one row a death, with ``first_seen_at`` or ``exited_at``; optional.
+        until_s: where the axis of time ends, seconds, so that several figures have the same one.
         axes: where to draw; a new figure by default.
 
     Raises:
@@ -36,22 +40,28 @@ def plot_memory(
     known = known.assign(at=pd.to_datetime(known[when], utc=True, format="ISO8601"))
     first = known["at"].min()
     seconds = (known["at"] - first).dt.total_seconds()
-    known = known.assign(seconds=seconds, mib=known["rss_bytes"].astype(float) / _MIB)
+    per_second, unit = unit_of_seconds(until_s or (seconds.max() if len(seconds) else 0.0))
+    known = known.assign(seconds=seconds * per_second, mib=known["rss_bytes"].astype(float) / _MIB)
     axes = axes_or_new(axes, 8.5, 4.0)
     containers = known[known["container_id"].notna()]
+    many = len(known) > MOST_MARKS
     for _, rows in containers.groupby("container_id"):
-        axes.plot(rows["seconds"], rows["mib"], color=theme().right, lw=0.8, alpha=0.8)
+        axes.plot(
+            rows["seconds"], rows["mib"], color=theme().right, lw=0.8, alpha=0.8, rasterized=many
+        )
     count = containers["container_id"].nunique()
     total = known[known["container_id"].isna()]
     if len(total):
         axes.plot(total["seconds"], total["mib"], color=theme().ink, lw=1.6, ls="--", label="sum")
     axes.plot([], [], color=theme().right, lw=0.9, label=f"one container (n = {count})")
-    seen = _mark_deaths(axes, deaths, first) if deaths is not None else 0
-    axes.set_xlabel("time since the first sample, s")
+    seen = _mark_deaths(axes, deaths, first, per_second) if deaths is not None else 0
+    axes.set_xlabel(f"time since the first sample, {unit}")
+    if until_s is not None:
+        axes.set_xlim(right=until_s * per_second * 1.02)
     axes.set_ylabel("resident memory, MiB")
     axes.set_ylim(bottom=0)
-    axes.set_title(f"Memory per container (n = {count}) and deaths (n = {seen})")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    entitle(axes, f"Memory per container (n = {count}) and deaths (n = {seen})")
+    legend_above(axes)
     describe(
         axes,
         f"Lines: resident memory of {count} containers over time in MiB, highest "
@@ -60,14 +70,14 @@ def plot_memory(
     return axes
 
 
-def _mark_deaths(axes: Axes, deaths: pd.DataFrame, first: pd.Timestamp) -> int:
+def _mark_deaths(axes: Axes, deaths: pd.DataFrame, first: pd.Timestamp, per_second: float) -> int:
     names = [name for name in ("first_seen_at", "exited_at") if name in deaths]
     if not names or deaths.empty:
         return 0
     moments = pd.to_datetime(deaths[names[0]], utc=True, format="ISO8601").dropna()
     seconds = (moments - first).dt.total_seconds()
     axes.plot(
-        seconds,
+        seconds * per_second,
         [0.02] * len(seconds),
         "X",
         color=theme().others[1],

@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from iluvatar_bench.records import Way
+from iluvatar_bench.report.figures.captions import entitle, note
+from iluvatar_bench.report.figures.scales import plain_log
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
 
 _MIB = 1 << 20
@@ -70,7 +72,7 @@ def timeline_figure(
     axes.grid(axis="x", lw=0.6)
     axes.set_axisbelow(True)
     counts = timeline["kind"].value_counts()
-    axes.set_title(f"One trial, what was done and seen of it (n = {len(timeline)})")
+    entitle(axes, f"One trial, what was done and seen of it (n = {len(timeline)})")
     told = ", ".join(f"{_LANES[kind]} ({counts[kind]})" for kind in kinds)
     steps = timeline[timeline["kind"] == "step"]
     failed = steps.loc[~steps["completed"].astype(bool), "name"]
@@ -178,22 +180,23 @@ def latency_figure(latencies: pd.DataFrame, *, axes: Axes | None = None) -> Axes
         median = medians[way] = float(np.median(values))
         axes.vlines(median, lane - 0.36, lane + 0.36, color=theme().ink, lw=1.8)
         axes.annotate(
-            f"{median:.3g} ms",
+            f"{median:,.0f} ms" if median >= 100 else f"{median:.3g} ms",
             (median, lane - 0.36),
             (0, 2),
             textcoords="offset points",
             ha="center",
             fontsize=8,
         )
-    axes.set_xscale("log")
+    plain_log(axes)
     axes.set_yticks(
         range(len(ways)),
         [f"{_WAY_LABELS[w]} (n = {(latencies['way'] == str(w)).sum()})" for w in ways],
     )
     axes.set_ylim(len(ways) - 0.4, -0.75)
-    axes.set_xlabel("time from SIGKILL to the news, ms (logarithmic; line: median)")
+    axes.set_xlabel("time from SIGKILL to the news, ms")
+    note(axes, "Points: a death each. Line: their median. The axis is logarithmic.")
     deaths = latencies["container_id"].nunique()
-    axes.set_title(f"How soon a death is known (n = {deaths} deaths)")
+    entitle(axes, f"How soon a death is known (n = {deaths} deaths)")
     said = ", ".join(f"{_WAY_LABELS[way]} {median:.3g} ms" for way, median in medians.items())
     describe(axes, f"Dots: time from the signal to the news of {deaths} deaths. Medians: {said}.")
     return axes

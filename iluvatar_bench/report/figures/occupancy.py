@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patheffects import Normal, Stroke
 
-from iluvatar_bench.report.figures.style import HATCHES, axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.scales import whole_numbers
+from iluvatar_bench.report.figures.style import (
+    HATCHES,
+    MOST_MARKS,
+    axes_or_new,
+    describe,
+    in_style,
+    theme,
+)
 
 PLACES = ("busy", "idle", "leaving")
 
@@ -33,17 +42,28 @@ def plot_occupancy(pool: pd.DataFrame, *, label: str = "pool", axes: Axes | None
         area.set_hatch(hatch)
         area.set_edgecolor(theme().paper)
         area.set_linewidth(0)
+        area.set_rasterized(len(pool) > MOST_MARKS)
     waiting = pool["waiting"].to_numpy(dtype=float)
-    axes.step(seconds, waiting, where="post", color=theme().ink, lw=1, label="arrivals waiting")
+    # With an edge of the paper's colour: the areas are as dark as the ink, or as light.
+    axes.step(
+        seconds,
+        waiting,
+        where="post",
+        color=theme().ink,
+        lw=1.1,
+        label="arrivals waiting",
+        rasterized=len(pool) > MOST_MARKS,
+        path_effects=[Stroke(linewidth=3.2, foreground=theme().paper), Normal()],
+    )
     launched = int((pool["event"] == "launch").sum())
     axes.set_xlim(left=0)
     axes.set_xlabel("time since the start, s")
     axes.set_ylabel("containers and arrivals (count)")
-    axes.set_title(f"{label} (n = {launched} containers)")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    # Room above the areas for the legend.
-    axes.margins(y=0.35)
-    axes.legend(loc="upper left", ncols=2)
+    entitle(axes, f"{label} (n = {launched} containers)")
+    whole_numbers(axes.yaxis)
+    axes.set_ylim(bottom=0)
+    legend_above(axes)
+    note(axes, "Areas: containers of the pool by place. Line: arrivals that wait for one.")
     most = int(pool[list(PLACES)].sum(axis=1).max()) if len(pool) else 0
     longest = int(waiting.max()) if len(pool) else 0
     describe(

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import Outcome
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.intervals import INTERVALS, draw_bounds
 from iluvatar_bench.report.figures.style import (
     HATCHES,
     axes_or_new,
@@ -23,7 +25,8 @@ from iluvatar_bench.report.figures.style import (
 def plot_rates(rates: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     """Bars of the failure rates in percent, one group a bug class, one bar a profile.
 
-    A class that never failed has no bar, only the interval that its trials leave open.
+    A class that never failed has no bar, only the bound that its trials leave: one-sided, as in the
+    tables, and drawn unlike the two-sided intervals.
 
     Args:
         rates: rows of ``stats.failure_rates``.
@@ -40,10 +43,11 @@ def plot_rates(rates: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
         x = np.arange(len(classes)) + (position - (len(profiles) - 1) / 2) * width
         _bars(axes, x, width, rows, str(profile), position)
     axes.set_xticks(np.arange(len(classes)), [name.replace("_", "\n") for name in classes])
-    axes.set_ylabel("failed trials, % (95 % interval; for none, bound)")
+    axes.set_ylabel("failed trials, %")
     axes.set_ylim(0, min(118.0, max(10.0, axes.get_ylim()[1] * 1.08)))
-    axes.set_title("Failure rate per bug class; the number is the count")
-    axes.legend()
+    entitle(axes, "Failure rate per bug class; the number is the count")
+    legend_above(axes)
+    note(axes, INTERVALS)
     describe(axes, f"Bars: failure rate per bug class with its interval. {_totals(rates)}")
     return axes
 
@@ -57,10 +61,9 @@ def _bars(
     position: int,
 ) -> None:
     share = 100 * rows["rate"].to_numpy(dtype=float)
-    below = share - 100 * rows["low"].to_numpy(dtype=float)
-    # For none, the same one-sided bound that the tables print.
-    high = rows["upper_bound_if_zero"].fillna(rows["high"])
-    above = 100 * high.to_numpy(dtype=float) - share
+    low, high, bound = (
+        100 * rows[name].to_numpy(dtype=float) for name in ("low", "high", "upper_bound_if_zero")
+    )
     axes.bar(
         x,
         share,
@@ -70,12 +73,22 @@ def _bars(
         hatch=HATCHES[position % len(HATCHES)],
         label=f"{profile} (n = {int(rows['trials'].iloc[0])})",
     )
-    axes.errorbar(x, share, [below, above], fmt="none", ecolor=theme().ink, capsize=3, lw=1.2)
-    for place, value, top in zip(x, rows["count"], share + above, strict=True):
+    some = np.isnan(bound)
+    axes.errorbar(
+        x[some],
+        share[some],
+        [(share - low)[some], (high - share)[some]],
+        fmt="none",
+        ecolor=theme().ink,
+        capsize=3,
+        lw=1.2,
+    )
+    draw_bounds(axes, x[~some], bound[~some], theme().ink)
+    for place, value, top in zip(x, rows["count"], np.where(some, high, bound), strict=True):
         axes.annotate(
             str(int(value)),
             (place, top),
-            (0, 3),
+            (0, 6),
             textcoords="offset points",
             ha="center",
             fontsize=8,

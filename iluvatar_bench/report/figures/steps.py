@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from iluvatar_bench.records import STEP_COLUMNS
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.scales import plain_log
 from iluvatar_bench.report.figures.style import (
     HATCHES,
     axes_or_new,
@@ -54,11 +56,16 @@ def plot_steps(trials: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     labels = [f"{name.removesuffix('_ms')} (n = {_counts(trials, name)})" for name in names]
     axes.set_yticks(range(len(names)), labels)
     axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set_xlabel("duration, ms (box: quartiles, whiskers: 5–95 %)")
-    axes.set_title(f"Time spent in each lifecycle step (n = {len(trials)} trials)")
+    plain_log(axes)
+    axes.set_xlabel("duration, ms")
+    entitle(axes, f"Time spent in each lifecycle step (n = {len(trials)} trials)")
     if len(profiles) > 1:
-        axes.legend(handles=_keys(profiles))
+        legend_above(axes, _keys(profiles))
+    note(
+        axes,
+        "Box: quartiles, with the median; whiskers: 5 to 95 % of the trials. n: trials that "
+        "reached the step, of each profile.",
+    )
     describe(
         axes,
         f"Box plots: duration of each lifecycle step in milliseconds. {_medians(trials, names)}",

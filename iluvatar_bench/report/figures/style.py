@@ -19,6 +19,12 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from iluvatar_bench.bugs import BugClass
+from iluvatar_bench.report.sheet import sheet
+
+Drawn = Axes | Figure
+"""What a drawing function gives: one axes, or a figure of several."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -80,18 +86,39 @@ def colour_of(label: str, position: int) -> str:
     return chosen.others[position % len(chosen.others)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is the same for one thing in every figure."""
+
+    colour: str
+    hatch: str
+    marker: str
+
+
+def class_look(name: str) -> Look:
+    """The colour, hatch and marker of a bug class, whichever others are in the figure."""
+    known = list(BugClass)
+    position = known.index(BugClass(name)) if name in known else len(known)
+    colours = (*theme().others, theme().right)
+    return Look(
+        colour=colours[position % len(colours)],
+        # Seven colours and six hatches: the classes with the same of both are 42 apart.
+        hatch=HATCHES[position % len(HATCHES)],
+        marker=MARKERS[position % len(MARKERS)],
+    )
+
+
 def _settings() -> dict[Any, Any]:
-    """The theme as matplotlib's settings (rcParams)."""
+    """Theme and sheet as matplotlib's settings (rcParams)."""
     chosen = theme()
     return {
+        **sheet().settings,
         "figure.facecolor": chosen.paper,
         "savefig.facecolor": chosen.paper,
         "axes.facecolor": chosen.paper,
         "axes.edgecolor": chosen.ink,
         "axes.labelcolor": chosen.ink,
         "axes.titlecolor": chosen.ink,
-        "axes.titlesize": 10,
-        "axes.labelsize": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.prop_cycle": cycler(color=(chosen.right, *chosen.others)),
@@ -99,10 +126,7 @@ def _settings() -> dict[Any, Any]:
         "text.color": chosen.ink,
         "xtick.color": chosen.ink,
         "ytick.color": chosen.ink,
-        "xtick.labelsize": 9,
-        "ytick.labelsize": 9,
         "legend.frameon": False,
-        "legend.fontsize": 9,
         "hatch.linewidth": 0.7,
         "boxplot.whiskerprops.color": chosen.ink,
         "boxplot.capprops.color": chosen.ink,
@@ -127,11 +151,16 @@ def in_style(draw: Callable[P, R]) -> Callable[P, R]:
     return styled
 
 
+MOST_MARKS = 2000
+"""Beyond so many marks of a kind they are drawn as an image within the figure, or its file grows
+without an end; letters and axes stay lines."""
+
+
 def axes_or_new(axes: Axes | None, width: float, height: float) -> Axes:
-    """The axes given, or those of a new figure (inches)."""
+    """The axes given, or those of a new figure, so large on a screen (inches)."""
     if axes is not None:
         return axes
-    return Figure(figsize=(width, height), layout="constrained").subplots()
+    return Figure(figsize=sheet().size(width, height), layout="constrained").subplots()
 
 
 def describe(axes: Axes, text: str) -> None:

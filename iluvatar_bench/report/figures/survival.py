@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from iluvatar_bench.report.figures.captions import entitle, legend_above, note
+from iluvatar_bench.report.figures.scales import unit_of_seconds
 from iluvatar_bench.report.figures.style import DASHES, axes_or_new, colour_of, describe, in_style
 from iluvatar_bench.stats import SurvivalCurve
 
@@ -24,16 +26,18 @@ def plot_survival(
     """
     axes = axes_or_new(axes, 7.5, 4.0)
     told = []
+    longest = max((curve.table["time_ms"].max() for curve in curves.values()), default=0.0)
+    per_second, unit = unit_of_seconds(longest / 1000)
     for position, (label, curve) in enumerate(curves.items()):
         table = curve.table
         if table.empty:
             told.append(f"{label}: no trial")
             continue
-        seconds = table["time_ms"] / 1000
+        time = table["time_ms"] / 1000 * per_second
         share, low, high = (100 * table[name] for name in ("survival", "low", "high"))
         colour = colour_of(label, position)
         axes.step(
-            seconds,
+            time,
             share,
             where="post",
             color=colour,
@@ -41,7 +45,7 @@ def plot_survival(
             lw=1.8,
             label=f"{label} (n = {curve.total}, {curve.events} × {event})",
         )
-        axes.fill_between(seconds, low, high, step="post", color=colour, alpha=0.18, lw=0)
+        axes.fill_between(time, low, high, step="post", color=colour, alpha=0.18, lw=0)
         told.append(
             f"{label}: {curve.events} of {curve.total}, "
             + (
@@ -50,12 +54,15 @@ def plot_survival(
                 else "half never reached"
             )
         )
-    axes.set_xlabel("time, s")
-    axes.set_ylabel(f"without {event}, % (95 % band)")
+    axes.set_xlabel(f"time, {unit}")
+    axes.set_ylabel(f"without {event}, %")
     axes.set_ylim(0, 103)
     axes.set_xlim(left=0)
-    axes.set_title(f"Time to {event} (Kaplan-Meier; a removal on purpose only ends the watch)")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend()
+    entitle(axes, f"Time to {event} (Kaplan-Meier)")
+    legend_above(axes)
+    note(
+        axes,
+        "Bands: two-sided 95 % intervals at each time. A removal on purpose only ends the watch.",
+    )
     describe(axes, f"Stepped curves: share without {event} over time. {'; '.join(told)}.")
     return axes

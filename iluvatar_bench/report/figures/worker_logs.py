@@ -8,7 +8,15 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from iluvatar_bench.report.figures.style import HATCHES, axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.figures.captions import entitle, legend_above
+from iluvatar_bench.report.figures.scales import time_of_day, whole_numbers
+from iluvatar_bench.report.figures.style import (
+    axes_or_new,
+    class_look,
+    describe,
+    in_style,
+    theme,
+)
 from iluvatar_bench.report.log_text import visible
 
 _LONGEST_NAME = 60
@@ -33,7 +41,7 @@ def plot_failures_over_time(
         every = f"1{every}"
     axes = axes_or_new(axes, 9, 3.5)
     total = int(counts.to_numpy().sum())
-    axes.set_title(f"Failures over time, UTC (n = {total})")
+    entitle(axes, f"Failures over time (n = {total})")
     describe(axes, f"Bars: failures per {every} and bug class, {total} in all.")
     if not total:
         axes.text(0.5, 0.5, "no failure with a time", ha="center", transform=axes.transAxes)
@@ -41,21 +49,24 @@ def plot_failures_over_time(
         return axes
     days = pd.Timedelta(every) / pd.Timedelta(days=1)
     floor = pd.Series(0, index=counts.index)
-    for position, bug_class in enumerate(counts.columns):
+    for bug_class in counts.columns:
+        look = class_look(str(bug_class))
         axes.bar(
             counts.index,
             counts[bug_class],
             bottom=floor,
             width=days,
             align="edge",
+            color=look.colour,
             edgecolor=theme().paper,
-            hatch=HATCHES[position % len(HATCHES)],
+            hatch=look.hatch,
             label=str(bug_class),
         )
         floor = floor + counts[bug_class]
-    axes.set_ylabel(f"failures per {every}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    axes.tick_params(axis="x", rotation=30)
+    axes.set_ylabel(f"failures per {every} (count)")
+    whole_numbers(axes.yaxis)
+    time_of_day(axes)
+    legend_above(axes)
     return axes
 
 
@@ -75,23 +86,25 @@ def plot_failures_by_function(counts: pd.DataFrame, *, axes: Axes | None = None)
     axes = axes_or_new(axes, 9, 1.5 + 0.35 * max(len(table), 1))
     left = pd.Series(0, index=table.index)
     rows = range(len(table))
-    for position, bug_class in enumerate(table.columns):
+    for bug_class in table.columns:
+        look = class_look(str(bug_class))
         axes.barh(
             rows,
             table[bug_class],
             left=left,
+            color=look.colour,
             edgecolor=theme().paper,
-            hatch=HATCHES[position % len(HATCHES)],
+            hatch=look.hatch,
             label=str(bug_class),
         )
         left = left + table[bug_class]
     axes.set_yticks(rows, labels=[name[:_LONGEST_NAME] for name in table.index])
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
-    axes.set_xlabel("failures")
+    axes.set_xlabel("failures (count)")
+    whole_numbers(axes.xaxis)
     total = int(table.to_numpy().sum())
-    axes.set_title(f"Failures by function (n = {total})")
+    entitle(axes, f"Failures by function (n = {total})")
     describe(axes, f"Bars: failures of {len(table)} functions by bug class, {total} in all.")
-    if len(table):
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    legend_above(axes)
     return axes

@@ -1,0 +1,273 @@
+"""The kinds of figures of runs, by the names that ``iluvatar-bench figure`` knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.profiles.design import Design
+from iluvatar_bench.records import STEP_COLUMNS
+from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import OBSERVED
+from iluvatar_bench.report.field_tables import client_rates, kills
+from iluvatar_bench.report.figures import (
+    plot_arrivals,
+    plot_client_rates,
+    plot_differences,
+    plot_effects,
+    plot_kills,
+    plot_left_behind,
+    plot_lifecycles,
+    plot_memory,
+    plot_occupancy,
+    plot_rates,
+    plot_start_latency,
+    plot_steps,
+    plot_survival,
+    save_figure,
+    side_by_side,
+)
+from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
+from iluvatar_bench.report.figures.style import Drawn
+from iluvatar_bench.report.run_labels import told_apart
+from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
+from iluvatar_bench.stats import class_effects, compare_runs, time_to_death
+
+Runs = Sequence[RunResult]
+
+FEWEST_ROUNDS = 5
+"""Rounds of the memory poller from which on a curve says something."""
+
+_STRETCHES = 24
+"""Into so many an observation is cut, of whole minutes, for its rates over time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureKind:
+    """``lacks`` says what runs lack for such a figure, empty if nothing; ``draw`` draws it."""
+
+    lacks: Callable[[Runs], str]
+    draw: Callable[[Runs], Drawn]
+
+
+def draw_figure(runs: Runs, kind: str) -> Drawn:
+    """The figure of that kind; runs that are called the same have their ids in it.
+
+    Raises:
+        UsageError: no such kind, or the runs lack something for it.
+    """
+    if kind not in FIGURE_KINDS:
+        raise UsageError(
+            f"no kind of figure {kind!r}{meant(kind, FIGURE_KINDS)}; there are: "
+            f"{', '.join(FIGURE_KINDS)}"
+        )
+    for run in runs:
+        run.require_trials()
+    lacking = FIGURE_KINDS[kind].lacks(runs)
+    if lacking:
+        fitting = ", ".join(fitting_kinds(runs))
+        raise UsageError(f"no figure {kind} of these runs: {lacking}; there are: {fitting}")
+    return FIGURE_KINDS[kind].draw(told_apart(runs))
+
+
+def fitting_kinds(runs: Runs) -> tuple[str, ...]:
+    """The kinds of which these runs lack nothing; none for a run without a trial."""
+    if any(run.trials.empty for run in runs):
+        return ()
+    return tuple(name for name, kind in FIGURE_KINDS.items() if not kind.lacks(runs))
+
+
+def save_run_figures(run: RunResult) -> list[Path]:
+    """Every figure of the run, as PNG and SVG in its folder, by the names of their kinds.
+
+    Raises:
+        UnusablePath: one cannot be written.
+    """
+    paths: list[Path] = []
+    for kind in fitting_kinds([run]):
+        paths += save_figure(draw_figure([run], kind), run.folder / kind)
+    return paths
+
+
+def _trials(runs: Runs) -> pd.DataFrame:
+    return pd.concat([run.trials for run in runs], ignore_index=True)
+
+
+def _each(draw: Callable[..., Any], frames: Iterable[tuple[str, pd.DataFrame | None]]) -> Drawn:
+    return side_by_side(draw, {name: frame for name, frame in frames if frame is not None})
+
+
+def _anything(_: Runs) -> str:
+    return ""
+
+
+def _one(runs: Runs) -> str:
+    return "" if len(runs) == 1 else f"it is of one run, not {len(runs)}"
+
+
+def _two(runs: Runs) -> str:
+    if any(run.workload == OBSERVED for run in runs):
+        return "observations are compared by days (iluvatar-bench compare)"
+    return "" if len(runs) == 2 else f"it is of two runs, not {len(runs)}"
+
+
+def _steps(runs: Runs) -> str:
+    trials = _trials(runs)
+    known = any(name in trials and trials[name].notna().any() for name in STEP_COLUMNS)
+    return "" if known else "no trial got through a step"
+
+
+def _lifecycles(runs: Runs) -> str:
+    return _one(runs) or ("" if runs[0].trials["total_ms"].notna().any() else "no life has an end")
+
+
+def _survival(runs: Runs) -> str:
+    return "" if any(time_to_death(run.trials).total for run in runs) else "none became ready"
+
+
+def _memory(runs: Runs) -> str:
+    samples = runs[0].seen["samples"]
+    if samples.empty or samples["round"].nunique() < FEWEST_ROUNDS:
+        return _one(runs) or f"its memory was read less than {FEWEST_ROUNDS} times"
+    return _one(runs)
+
+
+def _arrivals(runs: Runs) -> str:
+    kept = all(run.arrivals is not None and run.pool is not None for run in runs)
+    return "" if kept else "one is of a workload without arrivals"
+
+
+def _effects(runs: Runs) -> str:
+    return _one(runs) or ("" if "design" in runs[0].manifest else "it is of no root-cause run")
+
+
+def _timeline(runs: Runs) -> str:
+    if len(runs) == 1 and first_timed_trial(runs[0]) is None:
+        return "no failed trial has its times"
+    return _one(runs)
+
+
+def _observed(runs: Runs) -> str:
+    return _one(runs) or ("" if runs[0].workload == OBSERVED else "it is no observation")
+
+
+def _kills(runs: Runs) -> str:
+    return _observed(runs) or ("" if len(kills(runs[0].trials)) else "nobody was killed in it")
+
+
+def first_timed_trial(run: RunResult, trials: pd.DataFrame | None = None) -> int | None:
+    """The first failed trial whose steps have their times, so that a time line can be drawn.
+
+    ``trials`` are those among which it is looked for, by default all of the run.
+    """
+    among = run.trials if trials is None else trials
+    if "spans" not in among:
+        return None
+    failed = among[(among["outcome"] == "failed") & among["spans"].notna()].sort_values("trial")
+    for trial in failed["trial"]:
+        if _timeline_of(run, trial)["kind"].isin(OWN_KINDS).any():
+            return int(trial)
+    return None
+
+
+def draw_timeline(run: RunResult, trial: int) -> Drawn:
+    """One trial's time line.
+
+    Raises:
+        UsageError: there is no such trial, or it has no times.
+    """
+    return timeline_figure(_timeline_of(run, trial))
+
+
+def _timeline_of(run: RunResult, trial: int) -> pd.DataFrame:
+    # An observation has seen other things besides.
+    seen = {name: run.seen[name] for name in ("events", "deaths", "samples")}
+    return trial_timeline(run.trials, trial=trial, **seen)
+
+
+def _draw_effects(runs: Runs) -> Drawn:
+    levels = Design.from_json(runs[0].manifest["design"]).levels
+    return plot_effects(class_effects(runs[0].trials_in_blocks, factors=levels, blocks=("block",)))
+
+
+def _draw_differences(runs: Runs) -> Drawn:
+    compared = compare_runs(*runs, force=True)
+    return plot_differences(compared.table, names=compared.names)
+
+
+def _draw_memory(runs: Runs) -> Drawn:
+    seen = runs[0].seen
+    return plot_memory(seen["samples"], deaths=unwanted_deaths(seen["deaths"], runs[0].trials))
+
+
+def _draw_client_rates(runs: Runs) -> Drawn:
+    trials = runs[0].trials
+    whole = trials["submitted_at"].max() - trials["submitted_at"].min()
+    minutes = max(1, round(whole.total_seconds() / 60 / _STRETCHES))
+    return plot_client_rates(client_rates(trials, every=f"{minutes}min"))
+
+
+FIGURE_KINDS: dict[str, FigureKind] = {
+    "client_rates": FigureKind(
+        lacks=_observed,
+        draw=_draw_client_rates,
+    ),
+    "failure_rates": FigureKind(
+        lacks=_anything,
+        draw=lambda runs: plot_rates(pd.concat([run.rates for run in runs], ignore_index=True)),
+    ),
+    "differences": FigureKind(
+        lacks=_two,
+        draw=_draw_differences,
+    ),
+    "effects": FigureKind(
+        lacks=_effects,
+        draw=_draw_effects,
+    ),
+    "steps": FigureKind(
+        lacks=_steps,
+        draw=lambda runs: plot_steps(_trials(runs)),
+    ),
+    "lifecycles": FigureKind(
+        lacks=_lifecycles,
+        draw=lambda runs: plot_lifecycles(runs[0].trials),
+    ),
+    "survival": FigureKind(
+        lacks=_survival,
+        draw=lambda runs: plot_survival({run.label: time_to_death(run.trials) for run in runs}),
+    ),
+    "memory": FigureKind(
+        lacks=_memory,
+        draw=_draw_memory,
+    ),
+    "timeline": FigureKind(
+        lacks=_timeline,
+        draw=lambda runs: draw_timeline(runs[0], first_timed_trial(runs[0]) or 0),
+    ),
+    "arrivals": FigureKind(
+        lacks=_arrivals,
+        draw=lambda runs: _each(plot_arrivals, ((run.label, run.arrivals) for run in runs)),
+    ),
+    "occupancy": FigureKind(
+        lacks=_arrivals,
+        draw=lambda runs: _each(plot_occupancy, ((run.label, run.pool) for run in runs)),
+    ),
+    "latency": FigureKind(
+        lacks=_arrivals,
+        draw=lambda runs: _each(plot_start_latency, ((run.label, run.arrivals) for run in runs)),
+    ),
+    "kills": FigureKind(
+        lacks=_kills,
+        draw=lambda runs: plot_kills(kills(runs[0].trials)),
+    ),
+    "left_behind": FigureKind(
+        lacks=_observed,
+        draw=lambda runs: plot_left_behind(runs[0].seen["health"]),
+    ),
+}
+"""By the names, and in the order, of ``FIGURE_NAMES``."""

@@ -1,0 +1,75 @@
+"""The log in a run's folder: everything, and nothing more than before on stderr."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import pytest
+
+from iluvatar_bench.runs.run_log import RUN_LOG, logged
+from iluvatar_bench.runs.store import RunFolder
+
+OURS = logging.getLogger("iluvatar_bench.somewhere")
+
+
+def terminal(level: int) -> tuple[logging.Handler, io.StringIO]:
+    """A handler as the command line has it, on the root logger at a level."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(level)
+    return handler, text
+
+
+@pytest.mark.parametrize(("level", "seen"), [(logging.ERROR, "loud\n"), (logging.DEBUG, None)])
+def test_the_log_has_everything_and_the_terminal_what_it_asked_for(
+    level: int, seen: str | None, tmp_path: Path
+) -> None:
+    before = logging.getLogger().level
+    handler, text = terminal(level)
+    try:
+        with logged(tmp_path):
+            OURS.debug("a detail of %s", "c-1")
+            OURS.error("loud")
+            logging.getLogger("matplotlib").debug("nobody's business")
+        OURS.error("after the run")
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger().setLevel(before)
+    lines = (tmp_path / RUN_LOG).read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "DEBUG iluvatar_bench.somewhere: a detail of c-1",
+        "ERROR iluvatar_bench.somewhere: loud",
+    ]
+    assert lines[0].split(" ")[0].endswith("Z")
+    assert text.getvalue() == (
+        f"{seen}after the run\n"
+        if seen
+        else "a detail of c-1\nloud\nnobody's business\nafter the run\n"
+    )
+    assert logging.getLogger("iluvatar_bench").level == logging.NOTSET
+
+
+def test_what_ended_a_run_is_in_its_log_with_its_causes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="outer"), logged(tmp_path):
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ValueError("outer") from error
+    text = (tmp_path / RUN_LOG).read_text()
+    assert "KeyError: 'inner'" in text
+    assert "ValueError: outer" in text
+
+
+def test_a_run_that_never_began_leaves_no_folder_and_a_lost_folder_no_error(
+    tmp_path: Path,
+) -> None:
+    folder = RunFolder.create(tmp_path, profile_name="x")
+    with logged(folder.path):
+        OURS.info("about to begin")
+    folder.discard_if_empty()
+    assert list(tmp_path.iterdir()) == []
+    with logged(folder.path):
+        OURS.error("nowhere to write it")
