@@ -26,6 +26,12 @@ _NOTE_SIZE = 7.5
 _LETTERS_AN_INCH = 17
 """Of a note, at its size."""
 
+_LABEL_LETTERS_AN_INCH = 16
+"""Of an axis' label, at its size."""
+
+_BEHIND_NAMES = 0.6
+"""Of the figure's width: what a label may take below axes that begin behind names."""
+
 _PAD = 6
 """Between axes, legend and title, points; matplotlib's own for a title."""
 
@@ -46,6 +52,12 @@ def note(axes: Axes, text: str) -> None:
     if not sheet().paper:
         wrapped = textwrap.fill(text, int(_LETTERS_AN_INCH * figure.get_figwidth()))
         figure.supxlabel(wrapped, x=0.01, ha="left", size=_NOTE_SIZE)
+
+
+def label_below(axes: Axes, text: str) -> None:
+    """The label of a horizontal axis that begins behind long names: in lines that fit below it."""
+    inches = _BEHIND_NAMES * figure_of(axes).get_figwidth()
+    axes.set_xlabel(textwrap.fill(text, int(_LABEL_LETTERS_AN_INCH * inches)))
 
 
 def legend_above(

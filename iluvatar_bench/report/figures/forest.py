@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from iluvatar_bench.report.figures.captions import entitle, note
+from iluvatar_bench.report.figures.captions import entitle, label_below, note
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
 from iluvatar_bench.stats.number_text import signed
 
@@ -35,7 +35,7 @@ def plot_differences(
     axes = axes_or_new(axes, 7.5, 0.42 * len(shown) + 1.5)
     _forest(axes, shown, labels, told)
     sizes = [int(table[f"{side}_trials"].iloc[0]) for side in ("baseline", "candidate")]
-    axes.set_xlabel(f"{names[1]} minus {names[0]}, percentage points")
+    label_below(axes, f"{names[1]} minus {names[0]}, percentage points")
     reading = "judged" if judged else "described, not judged"
     entitle(axes, f"Difference per class (n = {sizes[0]} : {sizes[1]}), {reading}")
     filled = " Filled: shown, by Holm's method over the classes." if judged else ""
@@ -67,7 +67,7 @@ def plot_effects(effects: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     _forest(axes, shown, labels, told)
     trials = effects["reference_trials"] + effects["level_trials"]
     size = f" (n = {int(trials.max())} trials)" if len(effects) else ""
-    axes.set_xlabel("change of the failure rate, percentage points")
+    label_below(axes, "change of the failure rate, percentage points")
     entitle(axes, f"Effect of each factor on each bug class{size}")
     note(axes, "Lines: two-sided 95 % intervals. Filled: shown, by Holm's method over all rows.")
     found = [f"{label} {verdict}" for label, verdict in zip(labels, shown["verdict"], strict=True)]
