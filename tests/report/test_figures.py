@@ -273,6 +273,16 @@ def test_runs_stand_side_by_side_on_one_scale() -> None:
     assert left.get_ylim()[0] == 0
     assert 50 < left.get_ylim()[1] < 100
     assert left.get_xlim() == right.get_xlim()
+    # Nor is anything cut off of the one that is drawn last.
+    longer = POOL.assign(busy=50, at_ms=POOL["at_ms"] * 3)
+    last = side_by_side(plot_occupancy, {"other": POOL, "one": longer}).axes[1]
+    assert last.get_xlim()[1] * 1000 > longer["at_ms"].max()
+    assert last.get_ylim()[1] > 50
+    assert CHURN.arrivals is not None
+    slower = CHURN.arrivals.assign(queue_ms=9000.0, submitted_at_ms=90_000.0)
+    last = side_by_side(plot_arrivals, {"a": CHURN.arrivals, "b": slower}).axes[1]
+    assert last.get_ylim()[1] > 9000
+    assert last.get_xlim()[1] > 90
     assert [axes.get_title().split(" (")[0] for axes in figure.axes] == ["one", "other"]
     assert "of one by place" in alt_text(figure)
     assert "of other by place" in alt_text(figure)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from iluvatar_bench.report.arrival_table import OUTCOMES, STARTS
 from iluvatar_bench.report.figures.captions import entitle, legend_above, note
-from iluvatar_bench.report.figures.scales import plain_log
+from iluvatar_bench.report.figures.scales import plain_log, start_at_zero
 from iluvatar_bench.report.figures.style import (
     DASHES,
     MARKERS,
@@ -72,9 +72,7 @@ def plot_arrivals(
             label=f"{outcome} (n = {chosen.sum()}, {at_once.sum()} without wait)",
         )
     # Numbers alone would not widen the axis to their times.
-    axes.update_datalim([(0, 0), (edges[-1], 0)])
-    axes.autoscale_view()
-    axes.set_ylim(bottom=0)
+    start_at_zero(axes, edges[-1], waits.max(initial=0.0))
     axes.set_xlabel("submitted after the start, s", labelpad=2)
     axes.tick_params(axis="x", pad=3 + _LANE * lanes)
     axes.set_ylabel("wait for a container, ms")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import Normal, Stroke
 
 from iluvatar_bench.report.figures.captions import entitle, legend_above, note
-from iluvatar_bench.report.figures.scales import whole_numbers
+from iluvatar_bench.report.figures.scales import start_at_zero, whole_numbers
 from iluvatar_bench.report.figures.style import (
     HATCHES,
     MOST_MARKS,
@@ -56,12 +56,13 @@ def plot_occupancy(pool: pd.DataFrame, *, label: str = "pool", axes: Axes | None
         path_effects=[Stroke(linewidth=3.2, foreground=theme().paper), Normal()],
     )
     launched = int((pool["event"] == "launch").sum())
-    axes.set_xlim(left=0)
+    placed = pool[list(PLACES)].sum(axis=1).to_numpy(dtype=float)
+    top = max(placed.max(initial=0.0), waiting.max(initial=0.0))
+    start_at_zero(axes, seconds.max(initial=0.0), top)
     axes.set_xlabel("time since the start, s")
     axes.set_ylabel("containers and arrivals (count)")
     entitle(axes, f"{label} (n = {launched} containers)")
     whole_numbers(axes.yaxis)
-    axes.set_ylim(bottom=0)
     legend_above(axes)
     note(axes, "Areas: containers of the pool by place. Line: arrivals that wait for one.")
     most = int(pool[list(PLACES)].sum(axis=1).max()) if len(pool) else 0

@@ -24,6 +24,16 @@ def plain_log(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def start_at_zero(axes: Axes, right: float, top: float) -> None:
+    """Both axes begin at 0 and reach beyond these values, and as far as they did before.
+
+    Axes that are shared were perhaps drawn on already; a limit that is set ends their widening.
+    """
+    before_right, before_top = axes.get_xlim()[1], axes.get_ylim()[1]
+    axes.set_xlim(0, max(before_right, 1.02 * right))
+    axes.set_ylim(0, max(before_top, 1.05 * top))
+
+
 def unit_of_seconds(longest: float) -> tuple[float, str]:
     """What to multiply seconds by, and the unit that they have then."""
     return (1000.0, "ms") if longest < _SHORT_S else (1.0, "s")
