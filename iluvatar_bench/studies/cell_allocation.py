@@ -143,8 +143,8 @@ class NextBlock:
 
     def watches(self, bug_class: str | None, cell: int) -> bool:
         """Whether an event of the class in this cell is one that the experiment waits for."""
-        waited_for = None if bug_class is None else self.pairs.get(bug_class)
-        return waited_for is None or cell in waited_for
+        pair = None if bug_class is None else self.pairs.get(bug_class)
+        return pair is None or cell in pair
 
 
 def next_block(cells: Sequence[Profile], tally: Tally) -> NextBlock:
