@@ -80,8 +80,14 @@ def latency_quantiles(
 def enough_for(quantile: float, count: int) -> bool:
     """Whether so many values have the quantile: at least one is to be expected beyond it.
 
-    The 99 % quantile of 20 values is their largest and says nothing of the hundredth.
+    The 99 % quantile of 20 values is their largest and says nothing of the hundredth. Of no value
+    no quantile is known.
+
+    Raises:
+        ValueError: the quantile does not lie between 0 and 1.
     """
+    if not 0 < quantile < 1:
+        raise ValueError(f"a quantile lies between 0 and 1, not {quantile}")
     return count * min(quantile, 1 - quantile) >= 1
 
 

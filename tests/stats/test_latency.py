@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from iluvatar_bench.stats import (
     DEFAULT_QUANTILES,
     QUANTILE_COLUMNS,
+    enough_for,
     latency_quantiles,
     step_latencies,
 )
@@ -127,3 +128,13 @@ def test_steps_refuse_missing_columns_and_take_empty_frames(trials):
         step_latencies(trials.assign(profile=None), steps=["create_ms"])
     empty = step_latencies(trials[:0], steps=["create_ms"])
     assert tuple(empty.columns) == ("profile", "step", *QUANTILE_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("quantile", "count", "enough"),
+    [(0.99, 99, False), (0.99, 100, True), (0.01, 100, True), (0.5, 2, True), (0.5, 0, False)],
+)
+def test_a_quantile_takes_a_value_beyond_it(quantile, count, enough):
+    assert enough_for(quantile, count) is enough
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        enough_for(1.0, count)
