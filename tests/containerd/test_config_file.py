@@ -16,6 +16,7 @@ from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.host.kernel.processes import command_line, environment
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
+from tests.support.waiting import wait_for
 
 
 def arguments(file: Path, *more: str) -> tuple[str, ...]:
@@ -132,8 +133,8 @@ def test_the_settings_of_a_daemon_that_was_started_in_its_own_folder(tmp_path: P
         stdin=subprocess.PIPE,
         cwd=tmp_path,
     ) as daemon:
-        config = config_of_daemon(daemon.pid, version="v1.6.20")
+        # Its arguments are there a moment after its program.
+        config = wait_for(lambda: config_of_daemon(daemon.pid, version="v1.6.20"))
         daemon.kill()
-    assert config is not None
     assert config.root == Path("/srv/own")
     assert config_of_daemon(daemon.pid, version="v1.6.20") is None

@@ -139,6 +139,16 @@ async def test_a_namesake_under_another_shim_is_somebody_elses(tmp_path: Path) -
             assert (fact.pid, fact.shim, fact.container_id) == (child, shim.pid, "namesake")
 
 
+FLOOD = 600
+
+
+def make_ring_small(token: str) -> None:
+    """Some pages of a processor's signals instead of 128 KiB: what floods it floods no other's."""
+    with open_tracefs() as root:
+        name = min(instances_of(root)[token], key=len)
+        root.write(f"instances/{name}/buffer_size_kb", "8")
+
+
 async def test_signals_that_are_ignored_are_marked_and_those_lost_are_counted() -> None:
     async with open_witness() as witness:
         since = time.time()
@@ -152,20 +162,21 @@ async def test_signals_that_are_ignored_are_marked_and_those_lost_are_counted() 
             assert (fact.signal, fact.delivered) == (15, False)
             reader = reader_of(os.getpid())
             processors = os.sched_getaffinity(0)
+            make_ring_small(token_of(os.getpid()))
             os.kill(reader, signal.SIGSTOP)
             try:
-                # From one processor, more than its buffer holds.
+                # From one processor, more than its buffer holds, and far less than those of others.
                 os.sched_setaffinity(0, {min(processors)})
-                for _ in range(4000):
+                for _ in range(FLOOD):
                     os.kill(deaf.pid, signal.SIGTERM)
             finally:
                 os.sched_setaffinity(0, processors)
                 os.kill(reader, signal.SIGCONT)
             said = await heard(witness, deaf.pid, since)
         deaf.wait()
-        assert said.lost > 0
-        assert len(said.signals) > 1000
-        assert said.lost + len(said.signals) <= 4001
+        # What others on this host sent is lost as well, and counted.
+        assert said.lost > FLOOD / 3
+        assert FLOOD / 10 < len(said.signals) <= FLOOD + 1
         assert witness.as_dict()["lost"] == said.lost
 
 
@@ -216,7 +227,7 @@ def test_what_owner_and_reader_left_is_cleaned_and_a_living_ones_stays() -> None
         end_owner(owner)
         os.kill(reader, signal.SIGKILL)
         wait_until(lambda: not processes.is_alive(reader))
-        assert token in tokens()
+        # Whoever opens a witness meanwhile removes it, too.
         done = own_process("clean")
         assert done.returncode == 0, done.stderr
         assert token not in tokens()
