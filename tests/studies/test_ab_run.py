@@ -13,6 +13,7 @@ from iluvatar_bench.profiles import PRESETS, resolve_profile
 from iluvatar_bench.stats import Verdict
 from iluvatar_bench.studies import AbQuestion, AbResult, open_ab, run_ab
 from tests.support.command import command
+from tests.support.quick_profiles import quick
 
 JULY, GUARDED = PRESETS["iluvatar-2022-07"], PRESETS["guarded"]
 
@@ -34,8 +35,9 @@ def assert_blocks_do_not_overlap(found: AbResult) -> None:
 
 @pytest.mark.daemon
 async def test_a_profile_against_itself_has_two_sides_that_are_apart(tmp_path: Path) -> None:
-    found = await small_ab(tmp_path, JULY, JULY)
-    assert found.names == ("iluvatar-2022-07 (A)", "iluvatar-2022-07 (B)")
+    july = quick("iluvatar-2022-07")
+    found = await small_ab(tmp_path, july, july)
+    assert found.names == (f"{july.name} (A)", f"{july.name} (B)")
     assert found.run.trials["profile"].value_counts().to_dict() == dict.fromkeys(found.names, 4)
     assert (found.compared.blocks, found.compared.repeats) == (2, 2)
     # Two blocks can show nothing, whatever they hold.
