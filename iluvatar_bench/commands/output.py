@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -51,10 +52,10 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             _print_blocks(header, texts)
             return
         table = Table(box=None, pad_edge=False, show_header=bool(header))
+        # Text, because a name or a cell may hold what looks like markup.
         for name, width in zip(header, least, strict=True):
-            table.add_column(name, min_width=width, overflow="fold")
+            table.add_column(Text(name), min_width=width, overflow="fold")
         for row in texts:
-            # Text, because a cell may hold what looks like markup.
             table.add_row(*map(Text, row))
         out.print(table)
         return
@@ -72,7 +73,8 @@ def _least_widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
     """
     if not header:
         return []
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    # A column without a letter is one wide all the same.
+    widths = [max(1, *map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     widest = widths.index(max(widths))
     others = sum(widths) - widths[widest] + len(widths) - 1
     if others + min(_NARROWEST, widths[widest]) > out.width:
@@ -85,7 +87,7 @@ def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         block = Table(box=None, pad_edge=False, show_header=False)
         for name, cell in zip(header, row, strict=True):
-            block.add_row(Text(name, style="bold"), Text(cell, overflow="fold"))
+            block.add_row(Text(name, style="bold", overflow="fold"), Text(cell, overflow="fold"))
         out.print(block)
         out.print()
 
