@@ -63,6 +63,8 @@ def test_no_line_is_wider_than_the_terminal_and_no_letter_is_lost(
     header, *cells = rows
     text = shown(lambda: output.print_rows(header, cells), width=width)
     require_whole(text, rows, width=width)
+    text = shown(lambda: output.print_rows((), rows), width=width)
+    require_whole(text, rows, width=width)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
