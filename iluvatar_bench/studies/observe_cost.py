@@ -28,6 +28,7 @@ from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuildOptions, build_image, daemon_with, load_function
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.observe.process import observing_process
+from iluvatar_bench.stats.number_text import MINUS, RANGE
 from iluvatar_bench.studies.field_clients import FieldPlace, right_life
 
 IDLE = 20
@@ -57,7 +58,10 @@ class PairedDifference:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3g} [{self.low:+.3g} to {self.high:+.3g}]"
+        mean, low, high = (
+            f"{v:+.3g}".replace("-", MINUS) for v in (self.mean, self.low, self.high)
+        )
+        return f"{mean} [{low} {RANGE} {high}]"
 
 
 def paired(blocks: Sequence[ObservedBlock], name: str) -> PairedDifference:
@@ -145,7 +149,7 @@ def cost_text(blocks: Sequence[ObservedBlock]) -> str:
             f"containers a second: {lives:.2f} without, {paired(blocks, 'lives')} with",
             f"containerd's processor time each, ms: {daemon:.1f} without, "
             f"{paired(blocks, 'daemon_ms')} with",
-            f"observer, % of a core at that rate: {cores.mean():.2f} ({cores.min():.2f} to "
+            f"observer, % of a core at that rate: {cores.mean():.2f} ({cores.min():.2f}{RANGE}"
             f"{cores.max():.2f})",
         )
     )
