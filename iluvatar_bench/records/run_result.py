@@ -14,6 +14,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
+from iluvatar_bench.records.workload import workload_of
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
 """Under this type a notebook's output says which run folder it made."""
@@ -56,8 +57,8 @@ class RunResult:
 
     @property
     def workload(self) -> str:
-        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
-        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+        """What was run, as its command is called: see ``workload_of``."""
+        return workload_of(self.manifest)
 
     @property
     def trials_in_blocks(self) -> pd.DataFrame:
