@@ -22,6 +22,7 @@ from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
 from iluvatar_bench.runs.store import RunFolder
@@ -106,6 +107,7 @@ async def run_root_cause(
     alpha: float = 0.05,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> RootCause:
     """Run the cells of the design side by side until rates and bounds are precise, and judge.
@@ -115,8 +117,9 @@ async def run_root_cause(
 
     ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
     ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. After ``stop`` is set no trial
-    begins, those in flight are finished, and the verdicts rest on them.
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` is called as each trial
+    ends, ``on_step`` as a container begins each step. After ``stop`` is set no trial begins, those
+    in flight are finished, and the verdicts rest on them.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -143,7 +146,7 @@ async def run_root_cause(
             run = await execute(
                 testbed,
                 folder,
-                _workload(testbed, design, plan, precision, stop),
+                _workload(testbed, design, plan, precision, stop, on_step),
                 manifest={
                     "profile": {**design.base.model_dump(), "name": "root-cause"},
                     "function": source.name,
@@ -197,9 +200,10 @@ def _workload(
     plan: BlockedPlan,
     precision: Precision,
     stop: Stop | None,
+    on_step: OnStep | None,
 ) -> Callable[[tuple[Sink, ...]], Any]:
     function = plan.trials[0].planned.function
-    settings = [testbed.setting(cell, function) for cell in design.cells]
+    settings = [testbed.setting(cell, function, on_step=on_step) for cell in design.cells]
     tally = Tally(precision)
     blocks: dict[int, NextBlock] = {}
     places = {one.planned.index: one for one in plan.trials}
