@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         side_by_side,
     )
     from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+    from iluvatar_bench.report.live_display import live_panel
     from iluvatar_bench.report.log_text import as_html
     from iluvatar_bench.report.output_folders import OutputFolder, output_folder
     from iluvatar_bench.report.page import report_page
@@ -105,6 +106,7 @@ __all__ = [
     "kills",
     "latency_figure",
     "latency_table",
+    "live_panel",
     "markdown_table",
     "observer_costs",
     "output_folder",
@@ -148,6 +150,7 @@ _HOMES = (
     "field_tables",
     "timeline",
     "progress_bars",
+    "live_display",
     "log_text",
     "output_folders",
     "conformance",

@@ -20,7 +20,12 @@ from iluvatar_bench.stats.number_text import signed, signed_range
 
 def rate_text(row: pd.Series[Any]) -> str:
     """One cell: ``9/40  22.5 % [12–38]``, or ``0/40  (< 7.2 %)`` with the one-sided bound."""
-    return _rate_text(rate(int(row["count"]), int(row["trials"])))
+    return share_text(int(row["count"]), int(row["trials"]))
+
+
+def share_text(count: int, total: int) -> str:
+    """The same of two numbers."""
+    return _rate_text(rate(count, total))
 
 
 def _rate_text(value: Rate) -> str:
