@@ -129,7 +129,7 @@ def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     try:
         folder.flush()
-        _write_tables(folder)
+        write_derived(folder)
         folder.write_manifest(manifest)
     except DiskFull:
         folder.use_reserve()
@@ -151,8 +151,13 @@ def _watched(testbed: Testbed) -> dict[str, Any]:
     }
 
 
-def _write_tables(folder: RunFolder) -> None:
-    """Every table of the run, from its journals: of all its sessions."""
+def write_derived(folder: RunFolder) -> None:
+    """Write every table of the run, from its journals: of all its sessions.
+
+    Raises:
+        UsageError: a journal is damaged.
+        DiskFull, OSError: a table cannot be written.
+    """
     trials = folder.journal()
     frame = trials_frame(trials)
     folder.write_tables(frame, journaled(folder), invocations_frame(trials))
