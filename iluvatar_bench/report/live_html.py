@@ -11,7 +11,7 @@ from html import escape
 
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.report.live_run import PHASE_OF_STEP, WINDOW_SECONDS, LiveLife, LiveRun
-from iluvatar_bench.report.tables import share_text
+from iluvatar_bench.stats.text_tables import share_text
 
 _COLOURS = {
     "create": "#e69f00",

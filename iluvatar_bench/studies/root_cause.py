@@ -20,6 +20,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
 from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.live_steps import OnStep
@@ -78,6 +79,16 @@ class RootCause:
     def caveat(self) -> str:
         """What weakens the verdicts; empty mostly."""
         return self.run.caveat and f"{self.run.caveat}: the verdicts rest on what there is"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdicts, how to read them, and the rates of the cells."""
+        size = f"{len(self.run.trials)} trials in {len(self.design.cells)} cells"
+        verdicts = html_card(
+            f"root cause: {', '.join(self.design.levels)}, {size}",
+            lines=[verdict.sentence for verdict in self.verdicts],
+            notes=filter(None, (self.caveat, self.reading)),
+        )
+        return verdicts + self.run._repr_html_()
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
