@@ -10,18 +10,9 @@ from collections.abc import Iterator
 from html import escape
 
 from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.report.live_run import PHASE_OF_STEP, WINDOW_SECONDS, LiveLife, LiveRun
+from iluvatar_bench.report.life_phases import FAILED_COLOUR, PHASE_COLOURS
+from iluvatar_bench.report.live_run import WINDOW_SECONDS, LiveLife, LiveRun
 from iluvatar_bench.stats.text_tables import share_text
-
-_COLOURS = {
-    "create": "#e69f00",
-    "start-up": "#56b4e9",
-    "alive": "#0072b2",
-    "remove": "#b3b3b3",
-}
-"""Those of the figure of lifecycles."""
-
-_FAILED = "#d55e00"
 
 _WIDTH, _LANE, _LEFT = 720.0, 14.0, 8.0
 MOST_LANES = 32
@@ -153,7 +144,7 @@ def _bars(life: LiveLife, now: float) -> str:
         if right - left >= _THINNEST:
             drawn.append(
                 f'<rect x="{left:.1f}" y="{y:.0f}" width="{right - left:.1f}" '
-                f'height="{_LANE - 4:.0f}" fill="{_COLOURS[phase]}"/>'
+                f'height="{_LANE - 4:.0f}" fill="{PHASE_COLOURS[phase]}"/>'
             )
     failure = f": {life.failure}" if life.failure else ""
     return f"<g><title>{escape(life.container_id + failure)}</title>{''.join(drawn)}</g>"
@@ -168,7 +159,7 @@ def _cross(life: LiveLife, now: float) -> str:
     title = f"<title>{escape(f'{life.container_id}: {life.failure}')}</title>"
     return (
         f'<path class="failed" d="{path}" stroke="#fff" stroke-width="4.5"/>'
-        f'<path d="{path}" stroke="{_FAILED}" stroke-width="2.5">{title}</path>'
+        f'<path d="{path}" stroke="{FAILED_COLOUR}" stroke-width="2.5">{title}</path>'
     )
 
 
@@ -186,7 +177,7 @@ def _scale(height: float) -> str:
 
 def _legend() -> str:
     swatches = [
-        f'<span style="color:{_COLOURS[phase]}">■</span> {phase}'
-        for phase in dict.fromkeys(PHASE_OF_STEP.values())
+        f'<span style="color:{PHASE_COLOURS[phase]}">■</span> {phase}' for phase in PHASE_COLOURS
     ]
-    return " &nbsp; ".join([*swatches, f'<span style="color:{_FAILED}"><b>×</b></span> failed'])
+    swatches.append(f'<span style="color:{FAILED_COLOUR}"><b>×</b></span> failed')
+    return " &nbsp; ".join(swatches)

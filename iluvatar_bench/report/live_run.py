@@ -8,27 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from iluvatar_bench.records import ArrivalRecord, LiveStep, Outcome, Trial
+from iluvatar_bench.report.life_phases import PHASE_OF_STEP
 
 WINDOW_SECONDS = 30.0
 """The time line shows so much of the past."""
 
 LAST_FAILURES = 5
-
-PHASE_OF_STEP = {
-    "submitted": "create",
-    "network": "create",
-    "create": "create",
-    "prepare": "create",
-    "unpack": "create",
-    "task_create": "create",
-    "start": "create",
-    "ready": "start-up",
-    "invoke": "alive",
-    "alive": "alive",
-    "kill": "remove",
-    "delete": "remove",
-}
-"""The phase of a life that a step belongs to; those of the figure of lifecycles."""
 
 
 @dataclass(slots=True)
