@@ -1,5 +1,5 @@
 """The README and the pages in docs promise nothing that the command line does not keep, nor
-docs/edges.md the tests.
+docs/promises.md and docs/edges.md the tests.
 """
 
 from __future__ import annotations
@@ -88,19 +88,28 @@ def test_what_contributors_are_asked_for_and_given_exists() -> None:
     assert all((ROOT / entry.split()[0]).exists() for entry in entries)
 
 
+PROMISES = [ROOT / "docs" / name for name in ("promises.md", "edges.md")]
+
+
 def named_tests() -> list[str]:
-    """Every test that docs/edges.md names, as a path below ``tests`` and a function."""
-    return re.findall(r"`([\w/]+\.py::\w+)`", (ROOT / "docs" / "edges.md").read_text())
+    """Every test that the pages of promises name, as a path below ``tests`` and a function."""
+    text = "".join(page.read_text() for page in PROMISES)
+    return sorted(set(re.findall(r"`([\w/]+\.py::\w+)`", text)))
 
 
-@pytest.mark.parametrize("name", named_tests())
-def test_a_test_that_the_documentation_names_exists(name: str) -> None:
-    path, function = name.split("::")
-    text = (ROOT / "tests" / path).read_text()
-    assert re.search(rf"^(?:async )?def {function}\(", text, re.M), name
+def test_the_tests_that_the_documentation_names_exist() -> None:
+    missing = []
+    for name in named_tests():
+        path, function = name.split("::")
+        text = (ROOT / "tests" / path).read_text()
+        if not re.search(rf"^(?:async )?def {function}\(", text, re.M):
+            missing.append(name)
+    assert missing == []
+    assert len(named_tests()) > 100
 
 
-def test_every_row_of_the_documentation_names_a_test() -> None:
-    rows = re.findall(r"^\| (?!promise).*\|$", (ROOT / "docs" / "edges.md").read_text(), re.M)
+@pytest.mark.parametrize("page", PROMISES, ids=name_of)
+def test_every_row_of_promises_names_a_test(page: Path) -> None:
+    rows = re.findall(r"^\| (?!promise).*\|$", page.read_text(), re.M)
     assert len(rows) > 20
     assert [row for row in rows if not re.search(r"\.py::test_", row)] == []
