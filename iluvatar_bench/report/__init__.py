@@ -149,13 +149,13 @@ _HOMES = (
     "timeline",
     "progress_bars",
     "log_text",
-    "output_folders",
     "conformance",
+    "arrival_table",
+    "exports",
+    "output_folders",
     "figures",
     "figures.monitor",
-    "arrival_table",
     "arrival_parts",
-    "exports",
     "page",
 )
 """Where the public names live, without matplotlib first. They are imported when first used: a table
