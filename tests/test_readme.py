@@ -5,6 +5,8 @@ docs/promises.md and docs/edges.md the tests.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,17 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
 def test_modules_that_a_page_runs_are_there(page: Path) -> None:
     called = re.findall(r"python -m ((?:tools|tests|iluvatar_bench)[\w.]*)", page.read_text())
     assert [name for name in called if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
+
+
+def test_the_site_has_nothing_to_complain_of_in_the_written_pages(tmp_path: Path) -> None:
+    """Sphinx reads them all and resolves every reference; tests/test_site.py builds all of it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.docs", "--check", f"--out={tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_readme_is_one_screen_a_reader() -> None:

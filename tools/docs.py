@@ -27,18 +27,32 @@ def build(out: Path, *, plain: bool, say: Callable[[str], None]) -> int:
 
     ``plain`` leaves away what takes minutes: outputs of notebooks and the pictures of figures.
     """
-    source, html = out / "source", out / "html"
-    for old in (source, html):
-        shutil.rmtree(old, ignore_errors=True)
     kept = out / "kept"
     if not plain:
         say("drawing figures of recorded runs")
         draw_gallery(kept)
     notebooks = stored_notebooks() if plain else executed_notebooks(kept, say=say)
-    source.mkdir(parents=True)
-    assemble(source, notebooks, figures=None if plain else kept / FOLDER)
-    options = ["-b", "html", "-c", str(CONFIGURATION), "-d", str(out / "doctrees"), "-E", "-q"]
-    return build_main([*options, "-W", "--keep-going", str(source), str(html)])
+    source = _new(out / "source")
+    assemble(source, notebooks, figures=None if plain else kept / FOLDER, api=True)
+    return _sphinx("html", source, _new(out / "html"), out / "doctrees")
+
+
+def check(out: Path) -> int:
+    """Read every written page and resolve every reference, writing no page: 3 s instead of 30."""
+    source = _new(out / "source")
+    assemble(source, stored_notebooks(), figures=None, api=False)
+    return _sphinx("dummy", source, _new(out / "nothing"), out / "doctrees")
+
+
+def _new(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _sphinx(builder: str, source: Path, out: Path, doctrees: Path) -> int:
+    options = ["-b", builder, "-c", str(CONFIGURATION), "-d", str(doctrees), "-E", "-q"]
+    return build_main([*options, "-W", "--keep-going", str(source), str(out)])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,10 +62,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--plain", action="store_true", help="without outputs of notebooks and pictures of figures"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="only look for what is wrong in the written pages"
+    )
     asked = parser.parse_args(arguments)
-    status = build(asked.out.resolve(), plain=asked.plain, say=_say)
+    out = asked.out.resolve()
+    if asked.check:
+        return check(out)
+    status = build(out, plain=asked.plain, say=_say)
     if status == 0:
-        _say(str(asked.out / "html" / "index.html"))
+        _say(str(out / "html" / "index.html"))
     return status
 
 

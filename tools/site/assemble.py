@@ -25,13 +25,16 @@ def written_pages() -> tuple[Path, ...]:
     return (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
-def assemble(source: Path, notebooks: Mapping[str, Path], *, figures: Path | None) -> None:
+def assemble(
+    source: Path, notebooks: Mapping[str, Path], *, figures: Path | None, api: bool
+) -> None:
     """Fill the empty folder ``source``.
 
     Args:
         source: becomes what Sphinx reads.
         notebooks: name to file.
         figures: the folder with the drawn figures; None: the gallery has none.
+        api: whether the packages get their pages, for which all of them are imported.
     """
     for page in written_pages():
         _copy(page, source)
@@ -42,13 +45,14 @@ def assemble(source: Path, notebooks: Mapping[str, Path], *, figures: Path | Non
         shutil.copy(path, source / "notebooks" / f"{name}.ipynb")
     if figures is not None:
         shutil.copytree(figures, source / "docs" / figures.name)
-    api = api_pages()
-    for name, text in api.items():
-        _write(source / f"{name}.md", text)
+    if api:
+        packages = api_pages()
+        for name, text in packages.items():
+            _write(source / f"{name}.md", text)
+        _append(source / "docs" / "api.md", f"{api_list()}\n{toctree(list(packages))}")
     _append(source / "docs" / "commands.md", command_sections())
     _append(source / "docs" / "schema.md", table_sections())
     _append(source / "docs" / "gallery.md", gallery_sections(drawn=figures is not None))
-    _append(source / "docs" / "api.md", f"{api_list()}\n{toctree(list(api))}")
     _append(source / "docs" / "notebooks.md", toctree([f"notebooks/{name}" for name in notebooks]))
     groups = groups_of((ROOT / "docs" / "index.md").read_text())
     front = (source / "README.md").read_text()
