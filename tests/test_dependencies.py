@@ -34,6 +34,7 @@ OF_AN_EXTRA = {
     "batch/parameters.py": None,
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
+    "report/live_widget.py": "notebooks",
     "report/arrival_parts.py": "report",
     "report/call_page.py": "report",
     "report/fault_page.py": "report",
@@ -166,6 +167,18 @@ app.main()
     done = without(packages_of_extras(), code)
     told = f"{arguments[0]} needs the extra '{extra}': pip install 'iluvatar-bench[{extra}]'"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {told}\n")
+
+
+def test_a_comparison_and_its_table_need_no_extra(tmp_path: Path) -> None:
+    table = tmp_path / "compared.csv"
+    code = f"""
+import iluvatar_bench.commands.app as app
+sys.argv[1:] = ["compare", "iluvatar-2022-07", "guarded", "--csv", {str(table)!r}]
+app.main()
+"""
+    done = without(packages_of_extras(), code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bug_class" in table.read_text().partition("\n")[0]
 
 
 def test_a_module_that_no_extra_has_is_a_fault() -> None:

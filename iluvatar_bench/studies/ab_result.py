@@ -23,6 +23,7 @@ from iluvatar_bench.stats import (
     visible_difference,
 )
 from iluvatar_bench.stats.number_text import signed, signed_range
+from iluvatar_bench.stats.text_tables import difference_card
 
 POWER = 0.9
 
@@ -145,6 +146,10 @@ class AbResult:
         """What to know beside the verdict, one text each."""
         told = (f"power: {self.power}", self.limits, self.noise, *self.run.remarks)
         return tuple(filter(None, told))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the classes side by side, what to know beside it."""
+        return difference_card(self.sentence, self.classes, names=self.names, notes=self.notes)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""

@@ -23,9 +23,9 @@ import numpy as np
 import psutil
 from scipy import stats
 
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
-from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions import BuildOptions, build_image, daemon_with, load_function
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.observe.process import observing_process
 from iluvatar_bench.stats.number_text import MINUS, RANGE
@@ -86,7 +86,7 @@ async def measure_observation(*, pairs: int = 10, seconds: float = 10.0) -> list
     chance = random.Random(1)
     blocks: list[ObservedBlock] = []
     with tempfile.TemporaryDirectory(prefix="observe-cost-") as scratch:
-        async with private_daemon() as node:
+        async with daemon_with([built]) as node:
             image = await import_layout(
                 node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
             )
