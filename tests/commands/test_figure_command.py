@@ -119,6 +119,17 @@ def test_a_run_has_the_figures_that_fit_it(name: str) -> None:
     assert set(fitting_kinds([run])) == FITTING[name]
 
 
+def require_room(figure: Figure) -> None:
+    """Nothing reaches beyond the sheet, and long names leave half of it to the data."""
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    around = axes.get_tightbbox()
+    assert around is not None
+    assert around.x0 >= 0
+    assert around.x1 <= figure.bbox.x1
+    assert axes.get_window_extent().width >= figure.bbox.width / 2
+
+
 def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> None:
     drawn = set()
     two = ["churn-iluvatar-2022-07", "churn-guarded"]
@@ -129,6 +140,8 @@ def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> N
                 figure = figure_of(draw_figure(runs, kind))
             assert isinstance(figure, Figure)
             assert figure.get_figwidth() == 3.35
+            if kind == "effects":
+                require_room(figure)
             drawn.add(kind)
     assert drawn == set(FIGURE_KINDS)
 
