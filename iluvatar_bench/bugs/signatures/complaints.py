@@ -216,7 +216,7 @@ INVOKES = (
         r"|unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
         r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
-        r"|[Ee]rror (?:calling|invoking(?! remote method)|proxying|executing|forwarding)"
+        r"|[Ee]rror (?:calling(?! 'lxd)|invoking(?! remote method)|proxying|executing|forwarding)"
         r"|[Ff]ailed to (?:call|proxy|forward|execute|route|dispatch)\b|no response from"
         r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
         r"|No invokers available|[Ff]ailed to serve request"
