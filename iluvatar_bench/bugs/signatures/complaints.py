@@ -92,7 +92,7 @@ IMAGES = (
         r"(?:[\w-]{1,16} ){0,2}(?:image|layer|manifest|blob|archive)"
         r"|[Ee]rror (?:pulling|loading|downloading|unpacking|reading|copying|creating) (?:the )?"
         r"(?:[\w-]{1,16} ){0,2}(?:image|layer|manifest|blob)"
-        r"|[Uu]nable to (?:find|pull|load) (?:the )?image|(?:blob|manifest|image|content) "
+        r"|[Uu]nable to (?:find|pull|load) (?:the )?image|[Ii]mage does not exist|(?:blob|manifest|image|content) "
         r"\S{1,160}+ (?:was )?not found|layer does not exist|[Uu]nable to retrieve auth token"
         r"|[Pp]ulling (?:the )?(?:container )?image failed|not found in repository"
         r"|CannotPullContainer"

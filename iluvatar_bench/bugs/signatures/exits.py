@@ -77,7 +77,8 @@ NOT_THERE = (
         BugClass.STARTUP_ERROR,
         r"BackoffLimitExceeded|reached the specified backoff limit"
         r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit |exited: \S{1,80} \(exit status [1-9]"
-        r"|in a crash loop|entered FATAL state|entered BACKOFF state|too many start retries"
+        r"|in a crash loop|crash-looping|[Cc]ontainer \S{1,100} failed with error code"
+        r"|entered FATAL state|entered BACKOFF state|too many start retries"
         r"|[Uu]nable to spawn|crash dump is being written|Crash dump is being written"
         r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
         r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
