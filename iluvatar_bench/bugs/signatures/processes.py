@@ -238,19 +238,6 @@ UNCAUGHT = (
     ),
 )
 
-EXIT_STATUS = (
-    wording(
-        BugClass.STARTUP_ERROR,
-        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
-        r"|[Ee]ssential container in task exited"
-        r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
-        "any supervisor",
-        "ended by itself with an error; whether it was ready by then is not in the text",
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
-    ),
-)
-
 SILENT = (
     wording(
         BugClass.SILENT_STARTUP,

@@ -56,7 +56,6 @@ SIGNATURES: tuple[Signature, ...] = (
     *complaints.SHAPES,
     *processes.UNCAUGHT,
     *complaints.CREATES,
-    *processes.EXIT_STATUS,
     *complaints.CALLS,
 )
 """The one table. Earlier entries win."""

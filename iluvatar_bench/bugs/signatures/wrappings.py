@@ -68,7 +68,8 @@ WORDINGS = (
         r"|(?m:^)(?:creating|starting|running) (?:the )?(?:container|sandbox): "
         r"|(?:[Cc]reatePodSandbox|RunPodSandbox|CreateContainer|StartContainer) (?:for"
         r"|within) [^\n]{0,120}failed"
-        r"|could not synchronise with container process|failed to create cluster: ",
+        r"|could not synchronise with container process|failed to create cluster: |lxd forkstart "
+        r"|[Ee]rror (?:starting|creating) (?:\w{1,12} )?cluster",
         "any client, runtime or orchestrator",
         "the shape: could not create, start or run a container, and a reason that no line knows",
         certainty=Certainty.LIKELY,
