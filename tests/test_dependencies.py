@@ -169,6 +169,18 @@ app.main()
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {told}\n")
 
 
+def test_a_comparison_and_its_table_need_no_extra(tmp_path: Path) -> None:
+    table = tmp_path / "compared.csv"
+    code = f"""
+import iluvatar_bench.commands.app as app
+sys.argv[1:] = ["compare", "iluvatar-2022-07", "guarded", "--csv", {str(table)!r}]
+app.main()
+"""
+    done = without(packages_of_extras(), code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bug_class" in table.read_text().partition("\n")[0]
+
+
 def test_a_module_that_no_extra_has_is_a_fault() -> None:
     error = ModuleNotFoundError("No module named 'calendar'", name="calendar")
     assert extras.missing_extra("report", error) is None

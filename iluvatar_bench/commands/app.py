@@ -65,7 +65,7 @@ Exit codes:
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
-./bench test [--all] runs the tests of a source checkout.
+Of a source checkout: ./bench test [--all] runs the tests, ./bench docs builds the documentation.
 
 """
 

@@ -15,6 +15,7 @@ from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.rate_words import rate_words
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
+from iluvatar_bench.records.workload import workload_of
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
 """Under this type a notebook's output says which run folder it made."""
@@ -57,8 +58,8 @@ class RunResult:
 
     @property
     def workload(self) -> str:
-        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
-        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+        """What was run, as its command is called: see ``workload_of``."""
+        return workload_of(self.manifest)
 
     @property
     def trials_in_blocks(self) -> pd.DataFrame:

@@ -158,13 +158,13 @@ _HOMES = (
     "lifecycles_chart",
     "browse_table",
     "log_text",
-    "output_folders",
     "conformance",
+    "arrival_table",
+    "exports",
+    "output_folders",
     "figures",
     "figures.monitor",
-    "arrival_table",
     "arrival_parts",
-    "exports",
     "page",
 )
 """Where the public names live, without matplotlib first. They are imported when first used: a table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions.catalog import LONGEST_NAME, NAME
@@ -18,7 +18,6 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ChurnPlan
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
-from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.live_steps import OnStep
@@ -29,6 +28,9 @@ from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
+
+if TYPE_CHECKING:
+    from iluvatar_bench.records.run_result import RunResult
 
 
 async def run_churn(

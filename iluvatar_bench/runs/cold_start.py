@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkSettings
@@ -15,7 +15,6 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
-from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.live_steps import OnStep
@@ -23,6 +22,9 @@ from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
+
+if TYPE_CHECKING:
+    from iluvatar_bench.records.run_result import RunResult
 
 
 async def run_cold_start(

@@ -199,7 +199,9 @@ def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
             run.require_trials()
         profiles = sorted({run.label for run in runs})
         if len(profiles) > 1:
-            raise UsageError(f"the runs of one side must have one profile, not {profiles}")
+            raise UsageError(
+                f"the runs of one side must have one profile, not {' and '.join(profiles)}"
+            )
 
 
 def _why_not(baselines: Sequence[RunResult], candidates: Sequence[RunResult], alpha: float) -> str:

@@ -86,7 +86,8 @@ def _side_text(row: dict[Any, Any], side: str) -> str:
             else f"{count}/{total}  {100 * count / total:.1f} %"
         )
     low, high = percent(row[f"{side}_low"]), percent(row[f"{side}_high"])
-    events = f", {row[f'{side}_events']} events"
+    number = int(row[f"{side}_events"])
+    events = f", {number} event{'' if number == 1 else 's'}"
     return f"{count}/{total}{events}  {100 * count / total:.1f} % [{low}–{high}]"
 
 

@@ -176,7 +176,10 @@ def ab_result_of(run: RunResult) -> AbResult:
     """
     asked = run.manifest.get("ab")
     if asked is None:
-        raise UsageError(f"{run.folder} holds no comparison in blocks (`iluvatar-bench ab`)")
+        raise UsageError(
+            f"{run.folder} holds no comparison in blocks, as `iluvatar-bench ab` makes them; to "
+            "compare runs, name two"
+        )
     blocks = {row["index"]: row["block"] for row in run.manifest["plan"]["trials"]}
     trials = run.trials.assign(block=run.trials["trial"].map(blocks), side=run.trials["profile"])
     names = (asked["baseline"]["name"], asked["candidate"]["name"])

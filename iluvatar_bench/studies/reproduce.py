@@ -17,9 +17,9 @@ import pandas as pd
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY, OBSERVED
-from iluvatar_bench.runs.execute import write_derived
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.write_tables import write_tables
 from iluvatar_bench.studies.root_cause import root_cause_of
 
 _KEY = ["profile", "kind", "bug_class"]
@@ -100,7 +100,7 @@ def _journaled(folder: Path) -> Iterator[TableCheck]:
         copy.path.mkdir()
         for path in folder.glob("*.jsonl"):
             (copy.path / path.name).symlink_to(path.resolve())
-        write_derived(copy)
+        write_tables(copy)
         for made in sorted(copy.path.glob("*.parquet")):
             frame, kept = pd.read_parquet(made), folder / made.name
             there = kept.exists()

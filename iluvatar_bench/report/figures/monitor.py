@@ -107,7 +107,7 @@ def _lane_label(kind: str, timeline: pd.DataFrame) -> str:
     if kind != "sample":
         return _LANES[kind]
     peak = timeline.loc[timeline["kind"] == "sample", "rss_bytes"].max()
-    return f"memory\n(0 to {peak / _MIB:.0f} MiB)" if pd.notna(peak) else "memory"
+    return f"memory\n(0–{peak / _MIB:.0f} MiB)" if pd.notna(peak) else "memory"
 
 
 def _draw_bars(axes: Axes, rows: pd.DataFrame, lane: int, colour: str) -> None:
