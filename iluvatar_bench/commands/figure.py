@@ -60,7 +60,7 @@ def figure_command(
     ] = None,
     columns: Annotated[
         int | None,
-        typer.Option(metavar="1|2", help="of a paper: 85 mm (default) or 178 mm wide"),
+        typer.Option(metavar="1|2", help="of a paper: 85 mm (default) or 170 mm wide"),
     ] = None,
     trial: Annotated[int | None, typer.Option(help="of timeline: which trial")] = None,
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from iluvatar_bench.errors import UsageError, meant
 
-COLUMNS_IN = {1: 85 / 25.4, 2: 178 / 25.4}
+COLUMNS_IN = {1: 85 / 25.4, 2: 170 / 25.4}
 """How wide a figure is that fills one or both columns of most two-column papers, inches."""
 
 _INCHES = {"in": 1.0, "mm": 1 / 25.4, "cm": 1 / 2.54, "pt": 1 / 72.27}

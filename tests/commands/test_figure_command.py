@@ -58,7 +58,7 @@ def test_a_figure_may_be_two_columns_of_a_paper_wide(tmp_path: Path) -> None:
     paper = ("--style", "paper", "--columns", "2")
     assert command("figure", "guarded", "steps", "--out", str(pdf), *paper).returncode == 0
     (box,) = re.findall(rb"/MediaBox \[ ?0 0 ([0-9.]+)", pdf.read_bytes())
-    assert float(box) == pytest.approx(178 / 25.4 * 72, abs=0.1)
+    assert float(box) == pytest.approx(170 / 25.4 * 72, abs=0.1)
 
 
 def test_the_default_is_the_first_kind_that_fits_in_the_folder_one_stands_in(
