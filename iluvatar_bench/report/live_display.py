@@ -18,6 +18,7 @@ from iluvatar_bench.records import ArrivalRecord, LiveStep, Trial
 from iluvatar_bench.report.live_html import live_html, live_text
 from iluvatar_bench.report.live_run import LiveRun
 from iluvatar_bench.report.progress_bars import arrivals_bar, progress_bar
+from iluvatar_bench.stats.text_tables import share_text
 
 REFRESH_SECONDS = 0.5
 
@@ -69,6 +70,8 @@ def live_panel(
         widget.show(live_html(run, state=state), asked=stop.is_set())
         timer[:] = [loop.call_later(REFRESH_SECONDS, refresh)]
 
+    # The first interval imports what computes it: that is not to fall into the run.
+    share_text(0, 1)
     state = "cut off"
     refresh()
     try:

@@ -6,7 +6,7 @@ and on dark paper; phases differ in lightness, and a failure is a cross, not onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from iluvatar_bench.records import Outcome, Trial
@@ -113,7 +113,6 @@ def _time_line(run: LiveRun) -> str:
     lanes = max((life.lane for life in shown), default=0) + 1
     height = lanes * _LANE
     crosses = "".join(_cross(life, now) for life in shown if life.failed_at is not None)
-    bars = "".join(_bars(life, now) for life in shown)
     failed = sum(life.failed_at is not None for life in shown)
     label = (
         f"time line of the last {WINDOW_SECONDS:.0f} seconds: {len(lives)} containers, "
@@ -124,7 +123,7 @@ def _time_line(run: LiveRun) -> str:
     return (
         f'<svg viewBox="0 0 {_WIDTH:.0f} {height + 16:.0f}" role="img" aria-label="{label}" '
         'style="width:100%;margin-top:.6em" font-size="10" fill="currentColor">'
-        f"{bars}{crosses}{_scale(height)}</svg>"
+        f"{_bars(shown, now)}{crosses}{_scale(height)}</svg>"
         f'<p style="margin:0;font-size:.85em">{_legend()}{more}</p>'
     )
 
@@ -134,20 +133,23 @@ def _x(at: float, now: float) -> float:
     return _LEFT + max(0.0, min(1.0, share)) * (_WIDTH - 2 * _LEFT)
 
 
-def _bars(life: LiveLife, now: float) -> str:
-    end = life.ended_at if life.ended_at is not None else now
-    ends = [*(at for _, at in life.phases[1:]), end]
-    y = life.lane * _LANE + 2
-    drawn = []
-    for (phase, began), ended in zip(life.phases, ends, strict=True):
-        left, right = _x(began, now), _x(ended, now)
-        if right - left >= _THINNEST:
-            drawn.append(
-                f'<rect x="{left:.1f}" y="{y:.0f}" width="{right - left:.1f}" '
-                f'height="{_LANE - 4:.0f}" fill="{PHASE_COLOURS[phase]}"/>'
-            )
-    failure = f": {life.failure}" if life.failure else ""
-    return f"<g><title>{escape(life.container_id + failure)}</title>{''.join(drawn)}</g>"
+def _bars(lives: Iterable[LiveLife], now: float) -> str:
+    """The phases of all lives, one path a phase: a page with an element a bar would be large."""
+    paths: dict[str, list[str]] = {phase: [] for phase in PHASE_COLOURS}
+    for life in lives:
+        end = life.ended_at if life.ended_at is not None else now
+        ends = [*(at for _, at in life.phases[1:]), end]
+        y = life.lane * _LANE + _LANE / 2
+        for (phase, began), ended in zip(life.phases, ends, strict=True):
+            left, right = _x(began, now), _x(ended, now)
+            if right - left >= _THINNEST:
+                paths[phase].append(f"M{left:.1f} {y:.0f}h{right - left:.1f}")
+    return "".join(
+        f'<path class="{phase}" d="{"".join(d)}" stroke="{PHASE_COLOURS[phase]}" '
+        f'stroke-width="{_LANE - 4:.0f}"/>'
+        for phase, d in paths.items()
+        if d
+    )
 
 
 def _cross(life: LiveLife, now: float) -> str:
@@ -158,7 +160,7 @@ def _cross(life: LiveLife, now: float) -> str:
     path = f"M{x - arm:.1f} {y - arm:.1f}l9 9m0 -9l-9 9"
     title = f"<title>{escape(f'{life.container_id}: {life.failure}')}</title>"
     return (
-        f'<path class="failed" d="{path}" stroke="#fff" stroke-width="4.5"/>'
+        f'<path d="{path}" stroke="#fff" stroke-width="4.5"/>'
         f'<path d="{path}" stroke="{FAILED_COLOUR}" stroke-width="2.5">{title}</path>'
     )
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from iluvatar_bench.errors import UsageError, meant
 
-COLUMN_IN = 85 / 25.4
-"""A column of most two-column papers, inches: 85 mm."""
+COLUMNS_IN = {1: 85 / 25.4, 2: 170 / 25.4}
+"""How wide a figure is that fills one or both columns of most two-column papers, inches."""
 
 _INCHES = {"in": 1.0, "mm": 1 / 25.4, "cm": 1 / 2.54, "pt": 1 / 72.27}
 """Units of a width; ``pt`` is TeX's, of which an inch has 72.27 (The TeXbook, chapter 10)."""

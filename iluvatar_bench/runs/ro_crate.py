@@ -178,7 +178,7 @@ def _where(manifest: Mapping[str, Any]) -> str:
     host, containerd = manifest.get("host") or {}, manifest.get("containerd") or {}
     facts = {
         "containerd": containerd.get("version"),
-        "runc": host.get("runc"),
+        "runtime": host.get("runc"),
         "kernel": host.get("kernel"),
         "machine": host.get("machine"),
         "processors": host.get("cpus"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,8 +54,14 @@ def page(run: LiveRun) -> ET.Element:
     return ET.fromstring(live_html(run).replace("&nbsp;", " "))
 
 
-def drawn(run: LiveRun, kind: str) -> list[ET.Element]:
-    return list(page(run).iterfind(f".//svg//{kind}"))
+def bars(run: LiveRun) -> list[tuple[str, float, float]]:
+    """Each bar of the time line: its phase, where it begins, how long it is."""
+    paths = page(run).iterfind(".//svg/path[@class]")
+    return [
+        (path.attrib["class"], float(found[1]), float(found[2]))
+        for path in paths
+        for found in re.finditer(r"M([0-9.]+) [0-9]+h([0-9.]+)", path.attrib["d"])
+    ]
 
 
 def test_how_long_the_rest_takes_is_the_pace_until_now() -> None:
@@ -104,17 +111,16 @@ def test_the_time_line_moves_and_forgets() -> None:
     run = LiveRun(total=3, clock=clock)
     begun(run, 0, "submitted", "create", "ready", "alive")
     clock.now += 3
-    (bar,) = drawn(run, "rect")
+    (bar,) = bars(run)
     # 704 units are 30 s; what began 3 s ago is a tenth of them from the right end.
-    assert float(bar.attrib["x"]) == pytest.approx(8 + 704 * 0.9, abs=0.1)
-    assert float(bar.attrib["width"]) == pytest.approx(70.4, abs=0.1)
+    assert bar == ("alive", pytest.approx(8 + 704 * 0.9, abs=0.1), pytest.approx(70.4, abs=0.1))
     clock.now += 12
     run.trial(ended(0))
-    (bar,) = drawn(run, "rect")
-    assert float(bar.attrib["width"]) == pytest.approx(352, abs=0.1)
+    (bar,) = bars(run)
+    assert bar[2] == pytest.approx(352, abs=0.1)
     clock.now += 10
-    (moved,) = drawn(run, "rect")
-    assert float(moved.attrib["x"]) < float(bar.attrib["x"])
+    (moved,) = bars(run)
+    assert moved[1:] == (pytest.approx(bar[1] - 704 / 3, abs=0.1), bar[2])
     clock.now += 21
     assert page(run).find(".//svg") is None
 
@@ -130,7 +136,7 @@ def test_a_failure_is_marked_where_its_step_ended() -> None:
         Span(name="kill", started_ms=14000, ended_ms=14010, completed=True),
     )
     run.trial(failed(0, spans=spans))
-    (edge, cross) = drawn(run, "path")
+    edge, cross = (p for p in page(run).iterfind(".//svg/path") if "l9 9" in p.attrib["d"])
     # 7.5 s after it began, which was 15 s ago: three quarters of the way; the arm is 4.5 wide.
     assert cross.attrib["d"].startswith(f"M{8 + 704 * 0.75 - 4.5:.1f} ")
     assert cross.attrib["d"] == edge.attrib["d"]
@@ -156,7 +162,7 @@ def test_more_lines_than_there_is_room_for_are_counted() -> None:
     for number in range(MOST_LANES + 5):
         begun(run, number)
     clock.now += 5
-    assert len(drawn(run, "rect")) == MOST_LANES
+    assert len(bars(run)) == MOST_LANES
     assert "5 containers on further lines are not drawn" in live_html(run)
 
 
@@ -168,8 +174,8 @@ def test_of_a_run_that_tells_no_steps_the_ended_are_shown() -> None:
         Span(name="alive", started_ms=4000, ended_ms=9000, completed=True),
     )
     run.trial(ended(0, spans=spans, total_ms=10_000.0))
-    widths = [float(bar.attrib["width"]) for bar in drawn(run, "rect")]
-    assert widths == pytest.approx([704 * 4 / 30, 704 * 6 / 30], abs=0.1)
+    assert [bar[0] for bar in bars(run)] == ["create", "alive"]
+    assert [bar[2] for bar in bars(run)] == pytest.approx([704 * 4 / 30, 704 * 6 / 30], abs=0.1)
     assert run.living == {}
 
 
