@@ -34,6 +34,7 @@ OF_AN_EXTRA = {
     "batch/parameters.py": None,
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
+    "report/live_widget.py": "notebooks",
     "report/arrival_parts.py": "report",
     "report/call_page.py": "report",
     "report/fault_page.py": "report",

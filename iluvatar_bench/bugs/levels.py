@@ -52,6 +52,8 @@ _CATEGORY = re.compile(r"(fail|crit|warn|info|dbug|trce): [\w.]{1,120}\[\d{1,6}\
 _PAIR = re.compile(r"[\w.@-]{1,30}=")
 _MESSAGE = re.compile(r"(?:msg|message|error|err|event|text)=")
 
+_KERNEL_NEWS = re.compile(r"INFO: (?:task |rcu)")
+
 _TOKEN = re.compile(
     r"\s{0,40}+(\[[^\]\n]{0,160}+\]|\([^)\n]{0,60}+\)|<[^>\n]{0,40}+>"
     r"|[\w.@-]{1,30}=\"[^\"\n]{0,120}+\""
@@ -89,7 +91,7 @@ def level_of(line: str) -> Level | None:
         if token.startswith("{"):
             return _of_object(line[found.start(1) :])
         # The kernel prefixes some of its worst news with INFO:
-        if _MESSAGE.match(token) or token == "kernel:":
+        if _MESSAGE.match(token) or token == "kernel:" or _KERNEL_NEWS.match(line, found.start(1)):
             return None
         if _PAIR.match(token):
             continue

@@ -25,6 +25,7 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
 from iluvatar_bench.stats.group_power import fewest_groups, group_power
 from iluvatar_bench.stats.replicates import MAX_RUNS, RunPermutation, permute_runs
+from iluvatar_bench.stats.text_tables import difference_card
 
 HOST_FACTS = ("containerd", "shim", "runc", "kernel", "machine", "cgroup_mode", "cpus")
 """Facts that must be equal on both sides.
@@ -95,6 +96,11 @@ class RunComparison:
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             return f"no difference shown between {baseline} and {candidate} ({p}; {self._power})"
         return f"{candidate} is {self.verdict} than {baseline} ({p})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the sentence, the classes side by side, what to keep in mind."""
+        notes = (*self.mismatches, *self.remarks)
+        return difference_card(self.sentence, self.table, names=self.names, notes=notes)
 
     @property
     def _power(self) -> str:
@@ -193,7 +199,9 @@ def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
             run.require_trials()
         profiles = sorted({run.label for run in runs})
         if len(profiles) > 1:
-            raise UsageError(f"the runs of one side must have one profile, not {profiles}")
+            raise UsageError(
+                f"the runs of one side must have one profile, not {' and '.join(profiles)}"
+            )
 
 
 def _why_not(baselines: Sequence[RunResult], candidates: Sequence[RunResult], alpha: float) -> str:

@@ -29,7 +29,8 @@ _TAKE_AWAY = (
 )
 _MAKE = (
     r"(?:[Cc]reat|[Ss]tart(?!-?up)|[Rr]un|[Ll]aunch|[Ss]pawn|[Ss]et|[Pp]repar|[Ii]nit|[Ee]xec"
-    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Ll]oad|[Rr]estor|[Rr]esum|[Bb]uild"
+    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Ll]oad|[Rr]estor|[Rr]esum"
+    r"|[Bb]uild(?!x)"
     r"|[Dd]eploy|[Ss]pecializ|[Ff]ork|[Cc]onfigur|[Aa]ppl|[Ii]nject|[Vv]alidat|[Rr]egister)"
 )
 _RUNNABLE = (
@@ -59,7 +60,8 @@ ASIDE = re.compile(
 _REASONS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"\b(?:FailedMount|FailedAttachVolume|FailedMapVolume|FailedPostStartHook|PostStartHookError"
+        r"\b(?:FailedMount|FailedAttachVolume|FailedMapVolume|FailedPostStartHook"
+        r"|PostStartHookError"
         r"|PreCreateHookError|PreStartHookError|FailedCreatePodContainer|ConfigPodSandboxError"
         r"|UnexpectedAdmissionError|FailedPrepareDynamicResources|InvalidEnvironmentVariableNames"
         r"|VolumeResizeFailed|FailedCreate)\b",
@@ -146,9 +148,9 @@ WORDINGS = (
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",
         "containerd core/remotes, core/images, core/content; moby daemon/containerd; cri-o storage",
-        near=r"(?<![/\w])[Ii]mages?\b|\b[Mm]anifests?\b|\bblobs?\b|\b[Ll]ayers?\b|\b[Dd]escriptor"
-        r"|\b[Rr]egistry\b|\b[Rr]epository\b|\bpull(?:ing)?\b|\b[Dd]igest\b|\btarball\b"
-        r"|\bauth token\b|\bdiff ID",
+        near=r"(?<![/\w.-])(?:[Ii]mages?\b|[Mm]anifests?\b|blobs?\b|[Ll]ayers?\b|[Dd]escriptor"
+        r"|[Rr]egistry\b|[Rr]epository\b|pull(?:ing)?\b|[Dd]igest\b|tarball\b"
+        r"|auth token\b|diff ID)",
         within=60,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.CREATE_REJECTED,),
