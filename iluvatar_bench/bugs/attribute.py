@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files, outsiders
+from iluvatar_bench.bugs.rules import deaths, files, outsiders, whole_cgroups
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -79,6 +79,10 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     if mechanism is Mechanism.OWN_ERROR and symptom is BugClass.MISSING_PACKAGES:
         invoked = evidence.step == "invoke"
         return BugClass.INVOKE_FAILED if invoked else BugClass.STARTUP_ERROR
+    if mechanism is Mechanism.NEIGHBOUR_PAUSED:
+        return BugClass.FROZEN
+    if mechanism is Mechanism.NEIGHBOUR_UPDATED:
+        return BugClass.RESOURCES_CHANGED
     if mechanism is Mechanism.OOM:
         return BugClass.OOM_KILLED
     if mechanism is Mechanism.SHIM_DEATH:
@@ -115,6 +119,9 @@ def _rules(
 ) -> tuple[Callable[[BugClass, Evidence], Suspicion | None], ...]:
     return (
         _daemon_restart,
+        whole_cgroups.neighbour_updated,
+        whole_cgroups.neighbour_paused,
+        outsiders.restart_race,
         deaths.oom,
         partial(deaths.collateral_kill, largest_share=largest_share),
         deaths.own_kill,

@@ -19,6 +19,8 @@ from iluvatar_bench.records import Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
+from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
+from iluvatar_bench.runs.collections import collections_frame
 from iluvatar_bench.runs.function_record import function_records
 from iluvatar_bench.runs.leaks import take_inventory
 from iluvatar_bench.runs.observations import journaled
@@ -78,6 +80,10 @@ async def execute(
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
         testbed.observations.close()
+        if testbed.collections is not None:
+            reader, journal = testbed.collections
+            reader.read_on()
+            journal.close()
         write_run(
             folder,
             {
@@ -159,6 +165,8 @@ def _write_tables(folder: RunFolder) -> None:
     if folder.pool.path.exists():
         folder.write_table("arrivals", arrivals_frame(folder.arrivals.rows()))
         folder.write_table("pool", pool_frame(folder.pool.rows()))
+    if folder.collections.path.exists():
+        folder.write_table(COLLECTIONS, collections_frame(folder.collections.rows()))
     folder.write_csv("failure_rates", failure_rates(frame))
 
 

@@ -73,6 +73,8 @@ class Node:
 
     Containers live on: their shims do. Requests and streams under way break.
     """
+    log: Path | None = None
+    """What the daemon writes while it runs; None where it is not ours."""
 
 
 @asynccontextmanager
@@ -125,6 +127,7 @@ async def private_daemon(
             scratch=place.scratch,
             collector=collector,
             restart=partial(daemon.restart, client),
+            log=place.log,
         )
 
 
