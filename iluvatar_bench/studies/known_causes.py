@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
@@ -256,5 +256,7 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
     known = {case.name: case for case in KNOWN_CAUSES}
     wrong = [name for name in names if name not in known]
     if wrong:
-        raise UsageError(f"no case {wrong[0]!r}; there are: {', '.join(known)}")
+        raise UsageError(
+            f"no case {wrong[0]!r}{meant(wrong[0], known)}; there are: {', '.join(known)}"
+        )
     return tuple(known[name] for name in names) or KNOWN_CAUSES
