@@ -10,14 +10,15 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.containerd.daemon.collection_log import Collection, read_collections
 from iluvatar_bench.errors import DiskFull
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.runs.store import RunFolder, read_manifest, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +72,18 @@ def collections_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for row in rows
     ]
-    return _typed(pd.DataFrame(told, columns=list(COLUMNS)))
+    return _frame(told)
+
+
+def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return _typed(pd.DataFrame(list(rows), columns=list(COLUMNS)))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     frame["ended_at"] = pd.to_datetime(frame["ended_at"], utc=True, format="ISO8601")
     return frame.astype(COLUMNS)
 
@@ -102,4 +111,4 @@ def load_collections(folder: Path) -> pd.DataFrame | None:
     rows = [
         {"ended_at": one.ended_at, "pause_ms": one.pause_ms} for one in read_collections(old_log)
     ]
-    return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+    return _frame(rows)
