@@ -176,7 +176,8 @@ class Profile(BaseModel):
     restart: Literal["none", "running"] = Field(
         default="none",
         description="containerd.io/restart.status of the record: none; or running, whereupon "
-        "containerd's restart monitor looks every 10 s whether the container's task runs",
+        "containerd's restart monitor sees to it that its task runs: it looks each second on a "
+        "private containerd, every 10 s by default",
     )
 
     @model_validator(mode="after")

@@ -356,6 +356,7 @@ async def _node(
         collector=settings.collector,
         log_path=folder.path / "containerd.log",
         log_level="debug" if settings.log_collections else "info",
+        restart_monitor=any(profile.restart != "none" for profile in settings.profiles),
     ) as node:
         yield node
 

@@ -155,10 +155,10 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         alone=True,
     ),
     KnownCause(
-        # The monitor looks every 10 s: it comes between Tasks.Create and Tasks.Start.
+        # The monitor looks each second: it comes between Tasks.Create and Tasks.Start.
         name="restart_label_before_start",
         expected=Mechanism.RESTART_RACE,
-        settings=("restart=running", "start_delay_ms=11000"),
+        settings=("restart=running", "start_delay_ms=2500"),
         alone=True,
     ),
     KnownCause(

@@ -109,8 +109,10 @@ async def test_a_dead_container_is_given_requests_until_the_round_after_the_next
 ) -> None:
     arrivals, events, result = await churned(
         tmp_path,
-        plan_of([HELLO], [Arrival(n, "hello", 200.0 * n) for n in range(20)]),
+        # One container at a time, ready before the first of them.
+        plan_of([HELLO], [Arrival(n, "hello", 200.0 * n) for n in range(20)], budget_mib=128),
         "health=invoke",
+        "prewarm=1",
         on_arrival=kill_after(2),
     )
     failed = arrivals[arrivals["outcome"] == "failed"]
@@ -129,8 +131,9 @@ async def test_a_dead_container_is_given_requests_until_the_round_after_the_next
 async def test_a_retry_goes_to_another_container_and_hides_no_failure(tmp_path: Path) -> None:
     arrivals, events, _ = await churned(
         tmp_path,
-        plan_of([HELLO], [Arrival(n, "hello", 200.0 * n) for n in range(15)]),
+        plan_of([HELLO], [Arrival(n, "hello", 200.0 * n) for n in range(15)], budget_mib=256),
         "health=invoke",
+        "prewarm=1",
         "retry=1",
         on_arrival=kill_after(2),
     )

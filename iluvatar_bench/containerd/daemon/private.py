@@ -85,6 +85,7 @@ async def private_daemon(
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
     stored: Path | None = None,
+    restart_monitor: bool = False,
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
 
@@ -97,7 +98,8 @@ async def private_daemon(
     is kept at ``log_path`` if one is given; at the level ``debug`` it tells of every collection
     (``collection_log``). With the name of a ``sandbox_image`` it has the CRI plugin, whose pods
     stand on that image, which is to be imported: nothing is pulled. The host's network is the only
-    one that they can have.
+    one that they can have. With ``restart_monitor`` it has containerd's restart monitor, which
+    looks every second (its default is ten).
 
     Raises:
         MissingProgram: containerd or runc is not installed.
@@ -111,7 +113,9 @@ async def private_daemon(
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         if stored is not None:
             await asyncio.to_thread(copy_root, stored, place.root)
-        settings = configuration(place, collector, log_level, sandbox_image)
+        settings = configuration(
+            place, collector, log_level, sandbox_image, restart_monitor=restart_monitor
+        )
         daemon = _Daemon(program, place, settings, _NO_REGISTRY if sandbox_image else {})
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
@@ -184,10 +188,15 @@ def configuration(
     collector: Collector,
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
+    *,
+    restart_monitor: bool = False,
 ) -> str:
     """The daemon's configuration file, in TOML; with a sandbox image that of one for pods."""
     disabled = list(versions.DISABLED_PLUGINS)
-    pods = {}
+    pods, restarts = {}, {}
+    if restart_monitor:
+        disabled.remove(versions.RESTART_PLUGIN)
+        restarts = {versions.RESTART_PLUGIN: {"interval": "1s"}}
     if sandbox_image is not None:
         disabled = [name for name in disabled if name not in versions.CRI_PLUGINS]
         pods = {"io.containerd.grpc.v1.cri": _pod_settings(place, sandbox_image)}
@@ -207,6 +216,7 @@ def configuration(
                 "startup_delay": collector.startup_delay,
             },
             **pods,
+            **restarts,
         },
     }
     return tomli_w.dumps(settings)
