@@ -76,6 +76,10 @@ async def execute(
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
         testbed.observations.close()
+        if testbed.collections is not None:
+            reader, journal = testbed.collections
+            reader.read_on()
+            journal.close()
         write_run(
             folder,
             {
