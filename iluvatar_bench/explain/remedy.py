@@ -12,7 +12,12 @@ from iluvatar_bench.explain.case import Remedy
 _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
     Mechanism.SNAPSHOT_COLLECTED: ("snapshot_reference", "lease", ("lease", "container")),
     **dict.fromkeys(
-        (Mechanism.COLLATERAL_KILL, Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED),
+        (
+            Mechanism.COLLATERAL_KILL,
+            Mechanism.CGROUP_OCCUPIED,
+            Mechanism.CGROUP_REMOVED,
+            Mechanism.CGROUP_NOT_JOINED,
+        ),
         ("cgroup", "own", ("own",)),
     ),
 }

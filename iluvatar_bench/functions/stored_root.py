@@ -59,7 +59,11 @@ async def daemon_with(
         async with _stored_root(images, snapshotters) as stored:
             node = await stack.enter_async_context(
                 private_daemon(
-                    collector=collector, log_path=log_path, log_level=log_level, stored=stored
+                    collector=collector,
+                    log_path=log_path,
+                    log_level=log_level,
+                    stored=stored,
+                    snapshotters=snapshotters,
                 )
             )
         yield node

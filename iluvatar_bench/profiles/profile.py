@@ -46,6 +46,10 @@ _PATHS_ONLY = ("relative", "nested", "example")
 """Levels of ``cgroup`` that say something of a path: systemd's units have none to say it of."""
 
 
+_ADDED = {"runtime": "runc"}
+"""Factors that came when there were fingerprints already, with the level of the time before."""
+
+
 class Profile(BaseModel):
     """A frozen value; every field but ``name`` is a factor, and its values are the levels."""
 
@@ -78,8 +82,14 @@ class Profile(BaseModel):
         description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
         "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
     )
-    snapshotter: Literal["overlayfs", "native"] = Field(
-        default="overlayfs", description="which snapshotter makes the root file system"
+    snapshotter: Literal["overlayfs", "native", "btrfs", "blockfile", "erofs"] = Field(
+        default="overlayfs",
+        description="which snapshotter makes the root file system; blockfile is there from "
+        "containerd 1.7 on, erofs from 2.1 on",
+    )
+    runtime: Annotated[str, Field(pattern=r"^(?:[\w.-]+|/\S+)$")] = Field(
+        default="runc",
+        description="the OCI runtime of the containers: a program's name, or its absolute path",
     )
     collection: CollectionLevel = Field(
         default="natural",
@@ -133,7 +143,8 @@ class Profile(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Eight characters that are equal exactly where all factors are, whatever the name."""
-        levels = json.dumps(self.factors, sort_keys=True)
+        told = {n: level for n, level in self.factors.items() if _ADDED.get(n) != level}
+        levels = json.dumps(told, sort_keys=True)
         return hashlib.sha256(levels.encode()).hexdigest()[:8]
 
     @property
@@ -187,7 +198,7 @@ def factor_names() -> tuple[str, ...]:
 
 
 def factor_levels(factor: str) -> tuple[str, ...]:
-    """The levels of a factor; empty for one that takes a number."""
+    """The levels of a factor; empty for one that takes a number or, as ``runtime``, a name."""
     annotation = Profile.model_fields[factor].annotation
     return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
 

@@ -27,7 +27,9 @@ _LONGEST_ERROR = 160
 def live_html(run: LiveRun, *, state: str = "") -> str:
     """The panel's content. ``state`` is what has become of the run, empty while it goes."""
     parts = (_headline(run, state), _rates(run), _failures(run), _time_line(run))
-    return f'<div class="iluvatar-live" style="max-width:60em">{"".join(parts)}</div>'
+    return (
+        f'<div class="iluvatar-live" style="max-width:60em;line-height:1.4">{"".join(parts)}</div>'
+    )
 
 
 def live_text(run: LiveRun, *, state: str = "") -> str:

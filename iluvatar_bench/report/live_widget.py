@@ -20,7 +20,6 @@ class PanelWidget:
         self._html = HTML()
         self._button = Button(
             description="Stop",
-            icon="stop",
             tooltip="no container begins any more; those in flight are finished",
         )
         self._button.on_click(lambda _: ask())

@@ -22,6 +22,7 @@ from iluvatar_bench.records import Death, Event, Outcome, Sample, Trial, Way
 from iluvatar_bench.records.run_result import RUN_MIME
 from iluvatar_bench.runs import archive_runs, find_run, open_archive, open_run
 from iluvatar_bench.runs.execute import write_run
+from iluvatar_bench.runs.executed_notebooks import notebook_files
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.studies import check_tables
 from tests.support.command import command
@@ -77,15 +78,25 @@ def journaled_run(folder: Path, *, trials: int = 8) -> Path:
     return folder
 
 
-def test_a_run_comes_back_whole_and_its_tables_are_made_again(tmp_path: Path) -> None:
-    run = journaled_run(tmp_path / "here" / "a-run")
+RUN = "a run, with 100 %"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a run and of a recorded one; the run's folder stays beside it."""
+    home = tmp_path_factory.mktemp("kept")
+    runs = [journaled_run(home / RUN), find_run("guarded")]
+    made = archive_runs([*runs, runs[0]], home / "x.zip", title="A title", license_text="CC-BY-4.0")
+    assert made.runs == (RUN, "guarded")
+    return made.path
+
+
+def test_a_run_comes_back_whole_and_its_tables_are_made_again(kept: Path, tmp_path: Path) -> None:
+    run = kept.parent / RUN
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.name != ".reserve"}
     rates = open_run(run).rates
-    made = archive_runs([run, find_run("guarded"), run], tmp_path / "x.zip")
-    assert made.runs == ("a-run", "guarded")
-    shutil.rmtree(tmp_path / "here")
-    opened = open_archive(tmp_path / "x.zip", tmp_path / "elsewhere" / "deep")
-    assert [path.name for path in opened.runs] == ["a-run", "guarded"]
+    opened = open_archive(kept, tmp_path / "elsewhere" / "deep")
+    assert [path.name for path in opened.runs] == [RUN, "guarded"]
     assert {path.name: path.read_bytes() for path in opened.runs[0].iterdir()} == before
     pd.testing.assert_frame_equal(open_run(opened.runs[0]).rates, rates)
     checks = [check_tables(path) for path in opened.runs]
@@ -135,13 +146,10 @@ def test_classes_that_the_program_of_then_did_not_know_are_no_difference() -> No
     assert [check.differs for check in check_tables(find_run("guarded"))] == ["", ""]
 
 
-def test_the_same_runs_give_the_same_archive(tmp_path: Path) -> None:
-    run = journaled_run(tmp_path / "a-run")
-    for home in ("a", "b"):
-        (tmp_path / home).mkdir()
-        archive_runs([run], tmp_path / home / "x.zip")
-    one, other = ((tmp_path / home / "x.zip").read_bytes() for home in ("a", "b"))
-    assert one == other
+def test_the_same_runs_give_the_same_archive(kept: Path, tmp_path: Path) -> None:
+    runs = [kept.parent / RUN, find_run("guarded")]
+    archive_runs(runs, tmp_path / "x.zip", title="A title", license_text="CC-BY-4.0")
+    assert (tmp_path / "x.zip").read_bytes() == kept.read_bytes()
 
 
 def test_executed_notebooks_that_made_several_runs_come_along(tmp_path: Path) -> None:
@@ -162,9 +170,7 @@ def test_executed_notebooks_that_made_several_runs_come_along(tmp_path: Path) ->
         for name in ("another.ipynb", "arrivals.csv", "churn.html", "churn.ipynb")
     ]
     # A run that it did not make takes nothing of it along.
-    archive_runs([runs[0]], tmp_path / "y.zip")
-    with zipfile.ZipFile(tmp_path / "y.zip") as archive:
-        assert not [name for name in archive.namelist() if name.startswith("notebooks/")]
+    assert notebook_files(runs[0]) == []
 
 
 def test_runs_of_the_same_name_stand_beside_each_other(tmp_path: Path) -> None:
@@ -174,19 +180,16 @@ def test_runs_of_the_same_name_stand_beside_each_other(tmp_path: Path) -> None:
     assert [len(open_run(path).trials) for path in opened.runs] == [1, 2]
 
 
-def test_a_run_under_way_and_a_file_that_is_there_are_refused(tmp_path: Path) -> None:
-    run = journaled_run(tmp_path / "a-run")
-    folder = RunFolder(run)
+def test_a_run_under_way_and_a_file_that_is_there_are_refused(kept: Path, tmp_path: Path) -> None:
+    folder = RunFolder(kept.parent / RUN)
     folder.claim()
     with pytest.raises(UsageError, match="is a run that is under way"):
-        archive_runs([run], tmp_path / "x.zip")
+        archive_runs([folder.path], tmp_path / "x.zip")
     folder.close()
-    archive_runs([run], tmp_path / "x.zip")
     with pytest.raises(UsageError, match=r"x\.zip exists: nothing is written over"):
-        archive_runs([run], tmp_path / "x.zip")
-    (tmp_path / "in").mkdir()
-    with pytest.raises(UsageError, match="in exists: nothing is written over"):
-        open_archive(tmp_path / "x.zip", tmp_path / "in")
+        archive_runs([folder.path], kept)
+    with pytest.raises(UsageError, match=f"{tmp_path} exists: nothing is written over"):
+        open_archive(kept, tmp_path)
 
 
 def crate_of(path: Path) -> tuple[dict[str, Any], set[str], dict[str, str]]:
@@ -207,11 +210,9 @@ def references(value: Any) -> set[str]:
     return set().union(*map(references, value)) if isinstance(value, list) else set()
 
 
-def test_it_describes_itself_as_a_research_object(tmp_path: Path) -> None:
+def test_it_describes_itself_as_a_research_object(kept: Path) -> None:
     """What RO-Crate 1.1 demands of the metadata file, the root and the files."""
-    runs = [journaled_run(tmp_path / "a run, with 100 %"), find_run("guarded")]
-    archive_runs(runs, tmp_path / "x.zip", title="A title", license_text="CC-BY-4.0")
-    entities, names, sums = crate_of(tmp_path / "x.zip")
+    entities, names, sums = crate_of(kept)
     descriptor, root = entities["ro-crate-metadata.json"], entities["./"]
     assert descriptor["@type"] == "CreativeWork"
     assert descriptor["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
@@ -328,13 +329,11 @@ def test_a_part_that_is_larger_than_it_says_is_cut_off(tmp_path: Path) -> None:
     assert "is no whole zip archive: Bad CRC-32" in refused(path)
 
 
-def test_checksums_decide(tmp_path: Path) -> None:
-    run = journaled_run(tmp_path / "a-run")
-    archive_runs([run], tmp_path / "x.zip")
-    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+def test_checksums_decide(kept: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(kept) as archive:
         whole = {name: archive.read(name) for name in archive.namelist()}
     sums = whole.pop("SHA256SUMS").decode()
-    name = "runs/a-run/trials.csv"
+    name = f"runs/{RUN}/trials.csv"
     other = {**whole, name: whole[name].replace(b"it died", b"it lived")}
     assert f"{name} is not what its checksum says" in refused(
         drafted(tmp_path / "other.zip", other, sums=sums)
@@ -348,16 +347,14 @@ def test_checksums_decide(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_no_archive_of_runs_is_told_in_a_line(tmp_path: Path) -> None:
+def test_what_is_no_archive_of_runs_is_told_in_a_line(kept: Path, tmp_path: Path) -> None:
     assert "there is no archive" in refused(tmp_path / "none.zip")
     (tmp_path / "text.zip").write_text("text")
     assert "is no whole zip archive" in refused(tmp_path / "text.zip")
     with zipfile.ZipFile(tmp_path / "plain.zip", "w") as archive:
         archive.writestr("a.txt", "x")
     assert "it has no SHA256SUMS" in refused(tmp_path / "plain.zip")
-    run = journaled_run(tmp_path / "a-run")
-    archive_runs([run], tmp_path / "x.zip")
-    data = (tmp_path / "x.zip").read_bytes()
+    data = kept.read_bytes()
     (tmp_path / "half.zip").write_bytes(data[: len(data) // 2])
     assert "is no whole zip archive" in refused(tmp_path / "half.zip")
 
