@@ -132,7 +132,7 @@ def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     # Not before: pandas and scipy take longer to load than containerd to start.
-    from iluvatar_bench.runs.write_tables import write_tables
+    from iluvatar_bench.runs.run_tables import write_tables
 
     try:
         folder.flush()
