@@ -28,15 +28,14 @@ _CODE = ("*.py", "*.toml", "*.j2", "*.css", "*.js")
 
 
 def executed_notebooks(kept: Path, *, say: Callable[[str], None]) -> dict[str, Path]:
-    """Name to executed notebook; those that ``kept`` has of this state are not run again.
+    """Name to executed notebook; those that the folder ``kept`` has are not run again.
 
     Raises:
         NotebookFailed: a cell raised.
     """
     # papermill warns of each list of texts with a comment behind it; we check parameters ourselves.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    state = _state()
-    return {name: _executed(name, kept / state, say) for name in notebook_names()}
+    return {name: _executed(name, kept, say) for name in notebook_names()}
 
 
 def stored_notebooks() -> dict[str, Path]:
@@ -82,8 +81,8 @@ def _without_script(forms: dict[str, str]) -> None:
         )
 
 
-def _state() -> str:
-    """A name for code, notebooks and recorded data as they are now."""
+def state_of_sources() -> str:
+    """A name for code, notebooks and recorded data as they are now: of it what is drawn is kept."""
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(str(path.relative_to(ROOT)).encode())
