@@ -1,7 +1,7 @@
 """Builds the documentation as a site that needs no network: ``./bench docs``.
 
 Warnings are errors, broken links between pages among them. The first build runs every notebook on
-recorded data and draws every figure, which takes minutes; they are kept in ``build/docs/kept`` until
+recorded data and draws every figure, which takes minutes; they are kept in ``build/docs`` until
 code, notebooks or recorded data change.
 """
 

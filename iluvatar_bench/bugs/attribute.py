@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files, outsiders, own_cgroup
+from iluvatar_bench.bugs.rules import deaths, files, outsiders, own_cgroup, whole_cgroups
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
@@ -83,6 +83,10 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     if mechanism is Mechanism.OWN_ERROR and symptom is BugClass.MISSING_PACKAGES:
         invoked = evidence.step == "invoke"
         return BugClass.INVOKE_FAILED if invoked else BugClass.STARTUP_ERROR
+    if mechanism is Mechanism.NEIGHBOUR_PAUSED:
+        return BugClass.FROZEN
+    if mechanism is Mechanism.NEIGHBOUR_UPDATED:
+        return BugClass.RESOURCES_CHANGED
     if mechanism is Mechanism.OOM:
         return BugClass.OOM_KILLED
     if mechanism is Mechanism.SHIM_DEATH:
@@ -121,6 +125,9 @@ def _rules(
 ) -> tuple[Callable[[BugClass, Evidence], Suspicion | None], ...]:
     return (
         _daemon_restart,
+        whole_cgroups.neighbour_updated,
+        whole_cgroups.neighbour_paused,
+        outsiders.restart_race,
         deaths.oom,
         partial(deaths.collateral_kill, largest_share=largest_share),
         deaths.own_kill,

@@ -39,7 +39,10 @@ class NegativeNumbers(TyperCommand):
 
 
 def dose_command(
-    quantity: Annotated[str, typer.Argument(help="start_delay_ms, concurrency or pause_threshold")],
+    quantity: Annotated[
+        str,
+        typer.Argument(help="start_delay_ms, creation_limit, concurrency or pause_threshold"),
+    ],
     doses: Annotated[list[float], typer.Argument(help="the doses")],
     profile: Annotated[str, typer.Option(help="all factors")] = "guarded",
     settings: Annotated[

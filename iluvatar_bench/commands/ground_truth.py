@@ -14,7 +14,7 @@ from iluvatar_bench.commands.options import ReadySeconds
 
 if TYPE_CHECKING:
     from iluvatar_bench.records import Trial
-    from iluvatar_bench.studies.ground_truth import KnownCause
+    from iluvatar_bench.studies.known_causes import KnownCause
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -40,13 +40,8 @@ def ground_truth_command(
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
     from iluvatar_bench.errors import UnusablePath
     from iluvatar_bench.host.writable import require_writable
-    from iluvatar_bench.studies.ground_truth import (
-        answer,
-        choose,
-        ground_truth,
-        is_right,
-        mistakes,
-    )
+    from iluvatar_bench.studies.ground_truth import answer, ground_truth, is_right, mistakes
+    from iluvatar_bench.studies.known_causes import choose
 
     def report(case: KnownCause, trial: Trial) -> None:
         if not is_right(case, trial, unknown_passes=not witness):

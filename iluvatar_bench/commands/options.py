@@ -71,7 +71,7 @@ WithWitness = Annotated[
 
 LogCollections = Annotated[
     bool,
-    typer.Option("--log-collections", help="have the private containerd log when it collects"),
+    typer.Option(help="have the private containerd log when it collects, for the table of that"),
 ]
 
 

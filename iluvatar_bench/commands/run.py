@@ -74,7 +74,7 @@ def cold_start_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
-    log_collections: LogCollections = False,
+    log_collections: LogCollections = True,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 
+RESTART_LABEL = "containerd.io/restart.status"
+"""What containerd's restart monitor is to see to: ``running`` or ``stopped`` (containerd,
+runtime/restart/restart.go)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """One mount that makes up a root file system."""

@@ -10,6 +10,7 @@ from iluvatar_bench.bugs.taxonomy import Mechanism
 from iluvatar_bench.explain.case import Remedy
 
 _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
+    Mechanism.RESTART_RACE: ("restart", "none", ("none",)),
     Mechanism.SNAPSHOT_COLLECTED: ("snapshot_reference", "lease", ("lease", "container")),
     **dict.fromkeys(
         (
@@ -17,6 +18,8 @@ _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
             Mechanism.CGROUP_OCCUPIED,
             Mechanism.CGROUP_REMOVED,
             Mechanism.CGROUP_NOT_JOINED,
+            Mechanism.NEIGHBOUR_PAUSED,
+            Mechanism.NEIGHBOUR_UPDATED,
         ),
         ("cgroup", "own", ("own",)),
     ),

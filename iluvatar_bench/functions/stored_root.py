@@ -45,6 +45,7 @@ async def daemon_with(
     collector: Collector = NATURAL_COLLECTOR,
     log_path: Path | None = None,
     log_level: LogLevel = "info",
+    restart_monitor: bool = False,
 ) -> AsyncIterator[Node]:
     """A private containerd that images are to be imported into.
 
@@ -64,6 +65,7 @@ async def daemon_with(
                     log_level=log_level,
                     stored=stored,
                     snapshotters=snapshotters,
+                    restart_monitor=restart_monitor,
                 )
             )
         yield node

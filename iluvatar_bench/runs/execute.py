@@ -76,6 +76,10 @@ async def execute(
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
         testbed.observations.close()
+        if testbed.collections is not None:
+            reader, journal = testbed.collections
+            reader.read_on()
+            journal.close()
         write_run(
             folder,
             {
@@ -128,7 +132,7 @@ def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     # Not before: pandas and scipy take longer to load than containerd to start.
-    from iluvatar_bench.runs.write_tables import write_tables
+    from iluvatar_bench.runs.run_tables import write_tables
 
     try:
         folder.flush()

@@ -74,6 +74,8 @@ class Node:
 
     Containers live on: their shims do. Requests and streams under way break.
     """
+    log: Path | None = None
+    """What the daemon writes while it runs; None where it is not ours."""
 
 
 @asynccontextmanager
@@ -85,6 +87,7 @@ async def private_daemon(
     sandbox_image: str | None = None,
     stored: Path | None = None,
     snapshotters: Iterable[str] = (),
+    restart_monitor: bool = False,
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
 
@@ -98,6 +101,8 @@ async def private_daemon(
     (``collection_log``). With the name of a ``sandbox_image`` it has the CRI plugin, whose pods
     stand on that image, which is to be imported: nothing is pulled. The host's network is the only
     one that they can have. What the ``snapshotters`` need beside it is made (``snapshot_homes``).
+    With ``restart_monitor`` it has containerd's restart monitor, which looks every second (its
+    default is ten).
 
     Raises:
         MissingProgram: containerd, runc or what a snapshotter needs is not installed.
@@ -113,7 +118,9 @@ async def private_daemon(
         if stored is not None:
             await asyncio.to_thread(copy_root, stored, place.root)
         homes = await asyncio.to_thread(snapshotter_settings, place, snapshotters)
-        settings = configuration(place, collector, log_level, sandbox_image, homes)
+        settings = configuration(
+            place, collector, log_level, sandbox_image, homes, restart_monitor=restart_monitor
+        )
         daemon = _Daemon(program, place, settings, _NO_REGISTRY if sandbox_image else {})
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
@@ -129,6 +136,7 @@ async def private_daemon(
             scratch=place.scratch,
             collector=collector,
             restart=partial(daemon.restart, client),
+            log=place.log,
         )
 
 
@@ -186,10 +194,15 @@ def configuration(
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
     snapshot_homes: Mapping[str, Any] | None = None,
+    *,
+    restart_monitor: bool = False,
 ) -> str:
     """The daemon's configuration file, in TOML; with a sandbox image that of one for pods."""
     disabled = list(versions.DISABLED_PLUGINS)
-    pods = {}
+    pods, restarts = {}, {}
+    if restart_monitor:
+        disabled.remove(versions.RESTART_PLUGIN)
+        restarts = {versions.RESTART_PLUGIN: {"interval": "1s"}}
     if sandbox_image is not None:
         disabled = [name for name in disabled if name not in versions.CRI_PLUGINS]
         pods = {"io.containerd.grpc.v1.cri": _pod_settings(place, sandbox_image)}
@@ -210,6 +223,7 @@ def configuration(
             },
             **pods,
             **(snapshot_homes or {}),
+            **restarts,
         },
     }
     return tomli_w.dumps(settings)

@@ -38,12 +38,15 @@ CRI_PLUGINS = (
 )
 """Kubernetes' interface, under its names in 1.x and 2.x."""
 
+RESTART_PLUGIN = "io.containerd.internal.v1.restart"
+"""Starts and stops tasks as labels of their containers say."""
+
 DISABLED_PLUGINS = (
     # Not needed, and not to be shared; a check of the CRI plugin has it.
     *CRI_PLUGINS,
     # These would use fixed paths that a system containerd uses too.
     "io.containerd.internal.v1.opt",
-    "io.containerd.internal.v1.restart",
+    RESTART_PLUGIN,
     "io.containerd.nri.v1.nri",
     "io.containerd.internal.v1.tracing",
     "io.containerd.tracing.processor.v1.otlp",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iluvatar_bench.bugs import DaemonFact, EventFact, KillFact
+from iluvatar_bench.bugs import CgroupFact, DaemonFact, EventFact, KillFact
 from iluvatar_bench.containerd.values import ExitStatus, Mount
 from iluvatar_bench.host.kernel.joined_cgroup import JoinedCgroup
 from iluvatar_bench.monitor.witness import Witness
@@ -50,6 +50,9 @@ class FailingContainer:
     daemon_before: DaemonFact | None = None
     events: tuple[EventFact, ...] | None = None
     events_broken: str | None = None
+    own_changes: tuple[CgroupFact, ...] = ()
+    neighbour_changes: tuple[CgroupFact, ...] = ()
+    memory_limit_made_bytes: int | None = None
     cgroup_shared: bool | None = None
     joined: JoinedCgroup | None = None
     kills_known_since: float | None = None

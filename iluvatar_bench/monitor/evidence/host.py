@@ -126,12 +126,14 @@ def seen_root(namespace: str, failing: FailingContainer) -> SeenRoot | None:
 
 
 def cgroup_facts(failing: FailingContainer) -> Facts:
-    """Who is in the cgroup, and what it counts of its memory limit."""
+    """Who is in the cgroup, whether it is frozen, its memory limit, and what it counts of that."""
     members = cgroups.members(failing.cgroup)
     counters = cgroups.memory_counters(failing.cgroup)
     facts: Facts = {
         "memory_counters": counters,
         "controllers_above": cgroups.controllers_above(failing.cgroup),
+        "cgroup_frozen": cgroups.is_frozen(failing.cgroup),
+        "memory_limit_bytes": cgroups.memory_limit(failing.cgroup),
     }
     if failing.joined is not None:
         facts |= {
