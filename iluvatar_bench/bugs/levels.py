@@ -21,7 +21,7 @@ class Level(Enum):
 
 _ERRORS = (
     "error err erro eror fatal fata ftl critical crit severe panic pani pnc dpanic emerg emergency "
-    "alert fail"
+    "alert fail abort"
 )
 _WARNINGS = "warn warning wrn"
 _CALM = "info inf information notice debug dbg debu trace trc trac fine finer finest verbose"
@@ -44,6 +44,8 @@ _KEYS = (
 )
 _JSON = re.compile(rf"\"{_KEYS}\"\s{{0,4}}:\s{{0,4}}\"?(\w{{1,12}})")
 # A key of MongoDB's is one letter.
+# So does lager, Cloud Foundry's: debug, info, error, fatal.
+_LAGER = re.compile(r"\"log_level\":([0-3]),")
 _MONGO = re.compile(r"\{\"t\":\{\"\$date\":[^}\n]{1,60}\},\"s\":\"([A-Z])\d?\"")
 _LOGFMT = re.compile(rf"{_KEYS}=\"?(\w{{1,12}})\"?\Z", re.IGNORECASE)
 _KLOG = re.compile(r"([IWEFD])(?:\d{4}|\d{8})\Z")
@@ -103,14 +105,17 @@ def level_of(line: str) -> Level | None:
             stamped = stamped or any(c.isdigit() for c in token)
             continue
         plain_words += 1
-        # A host, a tag, a logger's dotted name.
-        named = token[-1] in ":.]" or "." in token or "-" in token
+        # A host, a tag (its process id stands behind it in brackets), a logger's dotted name.
+        named = token[-1] in ":.]" or "." in token or "-" in token or line[end : end + 1] == "["
         if plain_words > (3 if named else int(stamped)):
             return None
     return None
 
 
 def _of_object(text: str) -> Level | None:
+    lager = _LAGER.search(text)
+    if lager:
+        return Level.ERROR if lager.group(1) in "23" else Level.CALM
     found = _JSON.search(text)
     if found:
         return _named(found.group(1))

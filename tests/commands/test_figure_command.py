@@ -17,7 +17,7 @@ from iluvatar_bench.report.figure_kinds import (
     save_run_figures,
 )
 from iluvatar_bench.report.figure_names import FIGURE_NAMES
-from iluvatar_bench.report.figures.style import figure_of
+from iluvatar_bench.report.figures.style import figure_of, in_theme
 from iluvatar_bench.report.sheet import Sheet, drawn_for, width_in
 from iluvatar_bench.runs import find_run, open_run
 from iluvatar_bench.runs.recorded import RECORDED_HOME
@@ -131,6 +131,22 @@ def test_a_run_has_the_figures_that_fit_it(name: str) -> None:
     assert set(fitting_kinds([run])) == FITTING[name]
 
 
+LONG_NAMES = ("effects", "timeline", "kills")
+"""Kinds whose names once reached beyond a column, or left the data no room."""
+
+
+def require_room(figure: Figure) -> None:
+    """Nothing reaches beyond the sheet, and names leave half of it to the data."""
+    with in_theme():
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    around = axes.get_tightbbox()
+    assert around is not None
+    assert around.x0 >= 0
+    assert around.x1 <= figure.bbox.x1
+    assert axes.get_window_extent().width >= figure.bbox.width / 2
+
+
 def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> None:
     drawn = set()
     two = ["churn-iluvatar-2022-07", "churn-guarded"]
@@ -139,8 +155,10 @@ def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> N
         for kind in fitting_kinds(runs):
             with drawn_for(Sheet(paper=True, width_in=3.35)):
                 figure = figure_of(draw_figure(runs, kind))
-            assert isinstance(figure, Figure)
-            assert figure.get_figwidth() == 3.35
+                assert isinstance(figure, Figure)
+                assert figure.get_figwidth() == 3.35
+                if kind in LONG_NAMES:
+                    require_room(figure)
             drawn.add(kind)
     assert drawn == set(FIGURE_KINDS)
 

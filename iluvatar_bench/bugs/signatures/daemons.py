@@ -59,6 +59,15 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
+        r"connect (?:ECONNREFUSED|ENOENT|EACCES) (?:/[^\s\"]{1,200}+)?"
+        r"|Error while fetching server API version|docker/transport/unixconn\.py",
+        "clients in Node and Python",
+        "apocas/docker-modem lib/modem.js; docker/docker-py docker/api/client.py",
+        near=r"(?:docker|balena-engine|containerd|podman|crio|buildkitd)\.sock|API version"
+        r"|unixconn",
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
         r"|make sure you are running as root and the endpoint has been started",

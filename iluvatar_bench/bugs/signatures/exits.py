@@ -12,11 +12,11 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _REPORTED = (
     r"[Ee]xited|[Ee]xiting with|[Ee]xits with|[Rr]eturn code|[Rr]eturned code|[Tt]erminated with"
-    r"|[Ss]topped with|called exit"
+    r"|[Ss]topped with|called exit|[Nn]on-zero exit"
 )
 _FIELDS = (
     r"exit with|[Ee]xit[ -][Cc]ode|exit_code|exitCode|ExitCode|[Ee]xit [Ss]tatus|exit_status"
-    r"|exitStatus|returncode|[Ff]inished with|[Nn]on-zero exit|[Nn]onzero exit|npm ERR! errno"
+    r"|exitStatus|returncode|[Ff]inished with|[Nn]onzero exit|npm ERR! errno"
     r"|didn't complete successfully: exit"
 )
 _BETWEEN = (
@@ -62,7 +62,7 @@ BY_SIGNAL = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"   (?:Unknown|NodeLost|Dead) {2}",
+        r"   (?:Unknown|NodeLost|Dead) {2}|(?<=\s)   UNKNOWN(?m:\s{0,20}$)",
         "kubectl get, docker ps",
         "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
         "the column of states",
@@ -77,7 +77,8 @@ NOT_THERE = (
         BugClass.STARTUP_ERROR,
         r"BackoffLimitExceeded|reached the specified backoff limit"
         r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit |exited: \S{1,80} \(exit status [1-9]"
-        r"|in a crash loop|entered FATAL state|entered BACKOFF state|too many start retries"
+        r"|in a crash loop|crash-looping|[Cc]ontainer \S{1,100} failed with error code"
+        r"|entered FATAL state|entered BACKOFF state|too many start retries"
         r"|[Uu]nable to spawn|crash dump is being written|Crash dump is being written"
         r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
         r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
@@ -114,18 +115,32 @@ NOT_THERE = (
     ),
 )
 
-BY_STATUS = tuple(
+_NOTE = "ended by itself with an error; whether it was ready by then is not in the text"
+
+BY_STATUS = (
     wording(
         BugClass.STARTUP_ERROR,
-        rf"(?:{words}){_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}",
-        "any supervisor",
+        rf"(?:{_REPORTED}|did not complete successfully: exit code)"
+        rf"{_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}",
+        "any supervisor, BuildKit",
         "the shape of an exit report",
-        "ended by itself with an error; whether it was ready by then is not in the text",
-        # A field may be that of any command which a program ran and whose status it expected.
-        told_calmly=words is _REPORTED,
+        _NOTE,
+        told_calmly=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED,),
-    )
-    for words in (_REPORTED, _FIELDS)
+    ),
 )
 """After the wrappings of runtimes: there the status is the runtime's own."""
+
+BY_FIELD = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"(?:{_FIELDS}){_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}|exited with error: exit",
+        "any program that runs another",
+        "go os/exec_posix.go; the shape of an exit report",
+        _NOTE,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+)
+"""Last of all: it may be the status of any command that a program ran for a step of its own."""

@@ -36,7 +36,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bEssentialContainerExited\b|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
+        r"\bEssentialContainerExited\b|[Ee]ssential container in task exited"
+        r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
         r"|  Sibling Task Failed  ",
         "amazon-ecs-agent 1.x, Nomad 0.5-1.9",
         "aws/amazon-ecs-agent agent/api/container; hashicorp/nomad nomad/structs/structs.go",

@@ -15,7 +15,7 @@ WORDINGS = (
         r"|[Mm]emory cgroup out of memory|oom-kill:constraint=|invoked oom-killer"
         r"|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?OOM Killed\b"
         r"|[Oo]ut of memory: Kill(?:ed)? process|(?:\]|kernel:) Killed process \d"
-        r"|oom_reaper: reaped process"
+        r"|oom_reaper: reaped process|killed as a result of limit of"
         r"|killed by the OOM killer|Failed with result 'oom-kill'"
         r"|Runtime\.OutOfMemory|OutOfMemoryError: [Cc]ontainer killed|OutOfMemory: [Cc]ontainer"
         r"|\bOOM[ -]Killed\b|exhausted its memory"

@@ -217,6 +217,7 @@ SHAPES = (
         r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
+        r"|Executed '[^'\n]{1,200}' \(Failed"
         r"|activator request timeout|no available instance|exceeded by function '"
         r"|reached the maximum request timeout",
         "any gateway",
@@ -235,19 +236,6 @@ UNCAUGHT = (
         "an exception that nobody caught; where it came from is not in the text",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
-    ),
-)
-
-EXIT_STATUS = (
-    wording(
-        BugClass.STARTUP_ERROR,
-        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
-        r"|[Ee]ssential container in task exited"
-        r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
-        "any supervisor",
-        "ended by itself with an error; whether it was ready by then is not in the text",
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
 )
 

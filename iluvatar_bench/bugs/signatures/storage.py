@@ -51,7 +51,7 @@ SNAPSHOTTERS = (
 SNAPSHOTS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"[Ff]ailed to mount rootfs component|mount source: |creating overlay mount to ",
+        r"[Ff]ailed to mount rootfs component|mount source: |creating (?:overlay|aufs) mount to ",
         "containerd 1.4-2.3, dockerd 20-29, podman 3-5, CRI-O",
         "linux fs/namespace.c (EINVAL, ENODEV, EPERM); moby daemon/graphdriver/overlay2/overlay.go",
         "the directories are there, the kernel does not want to mount them so",
@@ -187,7 +187,8 @@ IMAGES = (
     wording(
         BugClass.IMAGE,
         r"manifest unknown|pull access denied for|No such image: "
-        r"|: image not known|\b(?:Get|Head|Put|Post|Patch) \\{0,7}+\"https?://[^\s\"/]{1,200}+/v2/"
+        r"|: image not known|\b(?:Get|Head|Put|Patch) \\{0,7}+\"https?://[^\s\"/]{1,200}+/v2/"
+        r"|\bGet https?://[^\s\"/]{1,200}+/v2/:"
         r"|toomanyrequests: "
         r"|pull rate limit|no such image|manifest for \S{1,200}+ not found"
         r"|Error parsing image name"

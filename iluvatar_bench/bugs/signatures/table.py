@@ -33,6 +33,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *storage.IMAGES,
     *network_words.WORDINGS,
     *pressure.WORDINGS,
+    *refusals.PAUSED,
     *refusals.REMOVALS,
     *refusals.CGROUPS,
     *refusals.RUNTIMES,
@@ -56,7 +57,6 @@ SIGNATURES: tuple[Signature, ...] = (
     *complaints.SHAPES,
     *processes.UNCAUGHT,
     *complaints.CREATES,
-    *processes.EXIT_STATUS,
     *complaints.CALLS,
 )
 """The one table. Earlier entries win."""
