@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,10 +13,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from iluvatar_bench.containerd.daemon.place import Place
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
-from iluvatar_bench.functions import BuildOptions, BuiltImage, build_image, load_function
+from iluvatar_bench.functions import (
+    BuildOptions,
+    BuiltImage,
+    build_image,
+    daemon_with,
+    load_function,
+)
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 
 # How long one example takes is the machine's business: a timed test fails beside other work.
@@ -121,16 +124,12 @@ def quick_hello() -> BuiltImage:
 
 
 @pytest.fixture
-async def quiet_node(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Node]:
+async def quiet_node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
     """A private containerd that collects only when it is forced to."""
-    stored = None
+    images = []
     if "image" in request.fixturenames:
-        stored = tmp_path_factory.getbasetemp() / "root-with-image"
-        if not stored.exists():
-            await _store_root(stored)
-    async with private_daemon(collector=QUIET_COLLECTOR, stored=stored) as node:
+        images = [build_image(load_function("hello"), BuildOptions(byte_code=True))]
+    async with daemon_with(images, collector=QUIET_COLLECTOR) as node:
         yield node
 
 
@@ -145,17 +144,6 @@ async def _import(node: Node) -> ImportedImage:
     return await import_layout(
         node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
     )
-
-
-async def _store_root(stored: Path) -> None:
-    """The root of a containerd with that image: a hundred tests begin with it."""
-    draft = stored.with_name("root-draft")
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
-        await _import(node)
-        # Nobody else asks this containerd for anything: nothing is written to its database.
-        root = Place(node.id).root
-        await asyncio.to_thread(subprocess.run, ["cp", "-a", root, draft], check=True)
-    draft.rename(stored)
 
 
 @pytest.fixture

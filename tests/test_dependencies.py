@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,6 +35,7 @@ OF_AN_EXTRA = {
     "batch/parameters.py": None,
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
+    "report/live_widget.py": "notebooks",
     "report/arrival_parts.py": "report",
     "report/call_page.py": "report",
     "report/fault_page.py": "report",
@@ -168,6 +170,18 @@ app.main()
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {told}\n")
 
 
+def test_a_comparison_and_its_table_need_no_extra(tmp_path: Path) -> None:
+    table = tmp_path / "compared.csv"
+    code = f"""
+import iluvatar_bench.commands.app as app
+sys.argv[1:] = ["compare", "iluvatar-2022-07", "guarded", "--csv", {str(table)!r}]
+app.main()
+"""
+    done = without(packages_of_extras(), code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bug_class" in table.read_text().partition("\n")[0]
+
+
 def test_a_module_that_no_extra_has_is_a_fault() -> None:
     error = ModuleNotFoundError("No module named 'calendar'", name="calendar")
     assert extras.missing_extra("report", error) is None
@@ -205,6 +219,15 @@ def test_the_lock_pins_what_the_project_declares() -> None:
     assert "hatchling" in pinned
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert [x for x in lines if x and not re.match(r"\s*#|[a-zA-Z0-9._-]+==\S+$", x)] == []
+
+
+def test_the_citation_is_of_this_release() -> None:
+    """What version 1.2.0 of the format demands, and what it shares with the project."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["cff-version"] == "1.2.0"
+    assert (cited["version"], cited["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert all(author.get("name") for author in cited["authors"])
 
 
 def test_the_conda_environment_is_the_lock_and_this_package() -> None:

@@ -25,11 +25,11 @@ from statistics import median
 import psutil
 
 from iluvatar_bench.containerd.client import Client, connect
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.proxy.call_log import TABLE, read_calls
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.functions import build_image, daemon_with, load_function
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.kill_log import KillLog
 from iluvatar_bench.lifecycle.removal import remove_container
@@ -97,7 +97,7 @@ async def measure(lifecycles: int) -> ProxyCost:
     built = await asyncio.to_thread(build_image, load_function("hello"))
     with tempfile.TemporaryDirectory(prefix="ib-", dir="/tmp") as name:
         folder = Path(name)
-        async with private_daemon(collector=QUIET_COLLECTOR) as node:
+        async with daemon_with([built], collector=QUIET_COLLECTOR) as node:
             image = await import_layout(
                 node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
             )

@@ -11,6 +11,7 @@ import typer
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson, Concurrency, Function, Results, Seed
 from iluvatar_bench.commands.output import print_json, print_plain
+from iluvatar_bench.commands.save_figures import save_figures
 
 if TYPE_CHECKING:
     from iluvatar_bench.studies.hypothesis import HypothesisAnswer, Mined
@@ -69,6 +70,8 @@ def hypothesis_command(
             stop=stop,
         )
     )
+    for one in tested:
+        save_figures(one.comparison.run)
     if as_json:
         print_json({**mined.as_json(), "tested": [one.as_json() for one in tested]})
     if stopped:

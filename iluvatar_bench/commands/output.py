@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _NARROWEST = 16
 """Of a column whose texts are wrapped, letters."""
+
+_BETWEEN = 2
+"""Spaces between two columns."""
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -46,46 +50,51 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """
     texts = [[str(cell) for cell in row] for row in rows]
     if out.is_terminal:
-        least = _least_widths(header, texts)
-        if least is None:
-            _print_blocks(header, texts)
-            return
-        table = Table(box=None, pad_edge=False, show_header=bool(header))
-        for name, width in zip(header, least, strict=True):
-            table.add_column(name, min_width=width, overflow="fold")
-        for row in texts:
-            # Text, because a cell may hold what looks like markup.
-            table.add_row(*map(Text, row))
-        out.print(table)
+        if header or texts:
+            _print_fitting(list(header) or [""] * len(texts[0]), texts)
         return
     lines = [[cell.replace("\n", " ") for cell in row] for row in (list(header), *texts) if row]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print_plain("  ".join(cells).rstrip())
+        print_plain((" " * _BETWEEN).join(cells).rstrip())
 
 
-def _least_widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int | None] | None:
-    """So wide are the columns at least: all but the widest are whole; None: they do not fit.
+def _print_fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """On a terminal: as wide as that at most, and nothing cut."""
+    widths = _widths(names, rows)
+    if widths is None:
+        _print_blocks(names, rows)
+        return
+    table = Table(box=None, pad_edge=False, show_header=any(names))
+    # Text, because a name or a cell may hold what looks like markup.
+    for name, width in zip(names, widths, strict=True):
+        table.add_column(Text(name), width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int | None] | None:
+    """Of each column but the widest, which takes what is left; None: they do not fit.
 
     The widest is one of names and reasons, which can be wrapped; a number with its interval cannot.
     """
-    if not header:
-        return []
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    # A column without a letter is one wide all the same.
+    widths = [max(1, *map(cell_len, column)) for column in zip(names, *rows, strict=True)]
     widest = widths.index(max(widths))
-    others = sum(widths) - widths[widest] + len(widths) - 1
+    others = sum(widths) - widths[widest] + _BETWEEN * (len(widths) - 1)
     if others + min(_NARROWEST, widths[widest]) > out.width:
         return None
     return [None if at == widest else width for at, width in enumerate(widths)]
 
 
-def _print_blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table that is wider than the terminal: a block a row, a line a cell, nothing cut."""
     for row in rows:
         block = Table(box=None, pad_edge=False, show_header=False)
-        for name, cell in zip(header, row, strict=True):
-            block.add_row(Text(name, style="bold"), Text(cell, overflow="fold"))
+        for name, cell in zip(names, row, strict=True):
+            block.add_row(Text(name, style="bold", overflow="fold"), Text(cell, overflow="fold"))
         out.print(block)
         out.print()
 

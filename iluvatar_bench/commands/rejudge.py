@@ -8,6 +8,7 @@ import typer
 
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
+from iluvatar_bench.commands.save_figures import renew_figures
 
 
 def rejudge_command(
@@ -26,14 +27,17 @@ def rejudge_command(
 ) -> None:
     """Judge a run's failures anew, by today's rules on the evidence that was stored with them.
 
-    The recorded verdicts stay beside the new ones; explain says which rules judged.
+    The recorded verdicts stay beside the new ones; explain says which rules judged. Figures in the
+    run's folder are drawn anew.
     """
     from iluvatar_bench.runs import find_run
 
     folder = find_run(run)
-    from iluvatar_bench.runs import rejudge_run
+    from iluvatar_bench.runs import open_run, rejudge_run
 
     rejudged = rejudge_run(folder, write=not dry_run, largest_share=largest_share)
+    if not dry_run and len(rejudged.changes):
+        renew_figures(open_run(folder))
     if as_json:
         print_json(rejudged.as_json())
         return

@@ -172,6 +172,8 @@ def blame_command(
         print_json(found.as_json())
     else:
         print_plain(found.sentence)
+        for note in found.notes:
+            print_plain(note)
         print_plain(f"kept in {found.run.folder}")
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
@@ -180,7 +182,4 @@ def blame_command(
 def _show_probe(probe: Probe) -> None:
     answers = {"low": "gone", "high": "still there", "exhausted": "no answer"}
     answer = "masked by other failures" if probe.masked else answers[str(probe.decision)]
-    print_plain(
-        f"changed {', '.join(probe.changed)}: {probe.events} events against "
-        f"{probe.control_events} in {probe.trials} trials each: {answer}"
-    )
+    print_plain(f"changed {', '.join(probe.changed)}: {probe.counts}: {answer}")

@@ -19,6 +19,12 @@ def save_figures(run: RunResult) -> None:
     _saved(lambda: _of_run(run))
 
 
+def renew_figures(run: RunResult) -> None:
+    """Draw those figures anew that are in the run's folder, after its tables have changed."""
+    if any(run.folder.glob("*.png")):
+        _saved(lambda: _of_run(run, again=True))
+
+
 def save_dose_figure(found: DoseResponse) -> None:
     """Write the figure of a dose and its response beside its table, as PNG and SVG."""
     _saved(lambda: _of_doses(found))
@@ -38,10 +44,10 @@ def _saved(save: Callable[[], None]) -> None:
         err.print(f"note: no figures: {error}", soft_wrap=True, markup=False)
 
 
-def _of_run(run: RunResult) -> None:
+def _of_run(run: RunResult, *, again: bool = False) -> None:
     from iluvatar_bench.report.figure_kinds import save_run_figures
 
-    save_run_figures(run)
+    save_run_figures(run, again=again)
 
 
 def _of_doses(found: DoseResponse) -> None:

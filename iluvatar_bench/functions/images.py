@@ -21,6 +21,7 @@ from iluvatar_bench.functions.catalog import (
     builtin_names,
     load_function,
 )
+from iluvatar_bench.functions.root_cache import remove_roots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def remove_image(name: str, home: Path | None = None) -> StoredImage:
         raise UsageError(f"no image {name!r} on disk; iluvatar-bench image list shows those there")
     try:
         remove_folder(image.layout)
+        remove_roots_of(image.digest)
     except OSError as error:
         raise ImageError(f"cannot remove {image.layout}: {error}") from error
     return image
@@ -114,6 +116,8 @@ def store_archive(
             for old in {place, known.layout if known else place}:
                 if old.exists():
                     remove_folder(old)
+            if known and known.digest != image.digest:
+                remove_roots_of(known.digest)
             draft.rename(place)
     except OSError as error:
         raise ImageError(f"cannot keep the image of {archive}: {error}") from error

@@ -68,4 +68,4 @@ def _lengths(found: Sequence[CallFact]) -> str:
     if len(lengths) == 1:
         return f", for {lengths[0]:.3g} ms"
     middle = lengths[len(lengths) // 2]
-    return f", for {lengths[0]:.3g} to {lengths[-1]:.3g} ms (the middle one {middle:.3g} ms)"
+    return f", for {lengths[0]:.3g}–{lengths[-1]:.3g} ms (the middle one {middle:.3g} ms)"

@@ -82,14 +82,18 @@ def fitting_kinds(runs: Runs) -> tuple[str, ...]:
     return tuple(name for name, kind in FIGURE_KINDS.items() if not kind.lacks(runs))
 
 
-def save_run_figures(run: RunResult) -> list[Path]:
+def save_run_figures(run: RunResult, *, again: bool = False) -> list[Path]:
     """Every figure of the run, as PNG and SVG in its folder, by the names of their kinds.
+
+    With ``again`` only those that are there already are drawn, from what the tables say now.
 
     Raises:
         UnusablePath: one cannot be written.
     """
     paths: list[Path] = []
     for kind in fitting_kinds([run]):
+        if again and not (run.folder / f"{kind}.png").exists():
+            continue
         paths += save_figure(draw_figure([run], kind), run.folder / kind)
     return paths
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.errors import DiskFull, UnusablePath
 from iluvatar_bench.host.facts import host_facts, started_as
@@ -16,18 +16,15 @@ from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.host_noise import noise_of_run, read_noise
 from iluvatar_bench.host.journal import kept_synced
 from iluvatar_bench.records import Trial
-from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
-from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.function_record import function_records
 from iluvatar_bench.runs.leaks import take_inventory
-from iluvatar_bench.runs.observations import journaled
-from iluvatar_bench.runs.pool_log import pool_frame
-from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import Testbed
-from iluvatar_bench.stats import failure_rates
+
+if TYPE_CHECKING:
+    from iluvatar_bench.records.run_result import RunResult
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +102,8 @@ async def execute(
             ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
             leaked = (await stock()).beyond(before)
         log.info("the run is %s", ended["status"])
+    from iluvatar_bench.runs.result import open_run
+
     return replace(open_run(folder.path), recorded=False)
 
 
@@ -127,9 +126,12 @@ def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 
 def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    # Not before: pandas and scipy take longer to load than containerd to start.
+    from iluvatar_bench.runs.write_tables import write_tables
+
     try:
         folder.flush()
-        _write_tables(folder)
+        write_tables(folder)
         folder.write_manifest(manifest)
     except DiskFull:
         folder.use_reserve()
@@ -149,17 +151,6 @@ def _watched(testbed: Testbed) -> dict[str, Any]:
         "daemon_gaps": [gap.as_dict() for gap in testbed.daemon.gaps],
         "observations_broken": testbed.observations.broken,
     }
-
-
-def _write_tables(folder: RunFolder) -> None:
-    """Every table of the run, from its journals: of all its sessions."""
-    trials = folder.journal()
-    frame = trials_frame(trials)
-    folder.write_tables(frame, journaled(folder), invocations_frame(trials))
-    if folder.pool.path.exists():
-        folder.write_table("arrivals", arrivals_frame(folder.arrivals.rows()))
-        folder.write_table("pool", pool_frame(folder.pool.rows()))
-    folder.write_csv("failure_rates", failure_rates(frame))
 
 
 SESSION_FIELDS = (

@@ -6,14 +6,16 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.errors import DiskFull
 from iluvatar_bench.records import Death, Event, Sample, Way
-from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.runs.store import RunFolder, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iluvatar_bench.records.frames import Observations
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,8 @@ def journaled(folder: RunFolder) -> Observations:
     Raises:
         UsageError: a journal is damaged.
     """
+    from iluvatar_bench.records.frames import Observations
+
     rows = {name: journal.rows() for name, journal in folder.observations.items()}
     return Observations(
         events=[Event(**row) for row in rows["events"]],

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.plans.keep_alive import Occupancy
-from iluvatar_bench.records.frames import POOL_COLUMNS
 from iluvatar_bench.runs.store import RunFolder, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class PoolLog:
@@ -31,6 +31,10 @@ class PoolLog:
 
 def pool_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row a change, in their order; the columns of ``POOL_COLUMNS``."""
+    import pandas as pd
+
+    from iluvatar_bench.records.frames import POOL_COLUMNS
+
     return pd.DataFrame(list(rows), columns=list(POOL_COLUMNS)).astype(POOL_COLUMNS)
 
 

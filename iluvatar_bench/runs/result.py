@@ -15,12 +15,13 @@ from iluvatar_bench.runs.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates
 
 
-def open_run(folder: Path) -> RunResult:
+def open_run(folder: Path | str) -> RunResult:
     """A run from its folder; a run that was cut off is read from its journal.
 
     Raises:
         UsageError: it is no run folder, it is damaged, or another schema's.
     """
+    folder = Path(folder)
     manifest, trials = load_run(folder)
     try:
         check_accounting(trials)

@@ -7,9 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.first_error import all_tried
@@ -17,9 +15,14 @@ from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import whole_file, write_whole
 from iluvatar_bench.records import READABLE_VERSIONS, SCHEMA_VERSION, Trial
-from iluvatar_bench.records.frames import Observations, trials_frame, with_unknown_class
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
 from iluvatar_bench.runs.run_log import RUN_LOG
+
+if TYPE_CHECKING:
+    # Tables come after the last container: a run's first need not wait for pandas.
+    import pandas as pd
+
+    from iluvatar_bench.records.frames import Observations
 
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
@@ -217,6 +220,8 @@ def read_table(path: Path, name: str, journal: Journal) -> pd.DataFrame | None:
         return None
     if not table.exists():
         return None
+    import pandas as pd
+
     try:
         return pd.read_parquet(table)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -241,6 +246,8 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     Raises:
         UsageError: it is no run folder, it is damaged, or another schema's.
     """
+    from iluvatar_bench.records.frames import trials_frame, with_unknown_class
+
     folder = RunFolder(path)
     manifest = read_manifest(path)
     frame = read_table(path, "trials", folder._journal)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iluvatar_bench.containerd.daemon.place import require_root
-from iluvatar_bench.containerd.daemon.private import Node, existing_daemon, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node, existing_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import ContainerdError, UsageError
 from iluvatar_bench.functions import (
@@ -22,6 +22,7 @@ from iluvatar_bench.functions import (
     BuiltImage,
     Function,
     StoredImage,
+    daemon_with,
     find_source,
     image_of,
     require_buildable,
@@ -42,6 +43,7 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.room import told_as_full
 from iluvatar_bench.runs.run_log import logged
@@ -199,10 +201,11 @@ class Testbed:
     session: int = 1
     """How often the run was begun; see ``RunFolder``."""
 
-    def setting(self, profile: Profile, function: str) -> Setting:
+    def setting(self, profile: Profile, function: str, *, on_step: OnStep | None = None) -> Setting:
         """What the trials of one function under one profile have in common.
 
-        ``function`` is the name that containers of it carry.
+        ``function`` is the name that containers of it carry; ``on_step`` is told of each step that
+        a container begins.
 
         Raises:
             KeyError: the settings does not hold them.
@@ -220,6 +223,7 @@ class Testbed:
             monitor=self.monitor,
             daemon=self.daemon,
             session=self.session,
+            on_step=on_step,
         )
 
 
@@ -253,7 +257,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             mode: await stack.enter_async_context(_network(settings, mode))
             for mode in dict.fromkeys(NetworkMode(p.network) for p in settings.profiles)
         }
-        node = await stack.enter_async_context(_node(settings, folder))
+        node = await stack.enter_async_context(_node(settings, folder, (*layouts.values(),)))
         log.info("containerd answers at %s", node.address)
         images = {
             key: await _imported(node, built, settings.snapshotters)
@@ -300,18 +304,21 @@ async def _imported(node: Node, built: BuiltImage, snapshotters: tuple[str, ...]
 
 
 @asynccontextmanager
-async def _node(settings: TestbedSettings, folder: RunFolder) -> AsyncIterator[Node]:
+async def _node(
+    settings: TestbedSettings, folder: RunFolder, images: tuple[BuiltImage, ...]
+) -> AsyncIterator[Node]:
     if settings.address is not None:
         async with existing_daemon(settings.address) as node:
             yield node
-    else:
-        log_path = folder.path / "containerd.log"
-        async with private_daemon(
-            collector=settings.collector,
-            log_path=log_path,
-            log_level="debug" if settings.log_collections else "info",
-        ) as node:
-            yield node
+        return
+    async with daemon_with(
+        images,
+        snapshotters=settings.snapshotters,
+        collector=settings.collector,
+        log_path=folder.path / "containerd.log",
+        log_level="debug" if settings.log_collections else "info",
+    ) as node:
+        yield node
 
 
 @asynccontextmanager

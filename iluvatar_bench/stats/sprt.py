@@ -104,6 +104,22 @@ class Sprt:
             return Decision.LOW
         return Decision.EXHAUSTED if trials >= self.max_trials else Decision.GO_ON
 
+    def trials_to_low(self, failures: int) -> int | None:
+        """In how many trials in all LOW is accepted if these failures are the last; None: in none.
+
+        ``max_trials`` is not asked.
+
+        Raises:
+            TypeError: not an integer.
+            ValueError: a negative number.
+        """
+        failures, _ = check_counts(failures, failures)
+        if failures and self.low_rate == 0:
+            return None
+        against = failures * math.log(self.high_rate / self.low_rate) if failures else 0.0
+        each = math.log1p(-self.low_rate) - math.log1p(-self.high_rate)
+        return failures + math.ceil((against - self.lower_bound) / each * (1 - 1e-12))
+
     def characteristics(self, true_rate: float) -> SprtCharacteristics:
         """What the test would do if the rate were ``true_rate``: exact, no simulation.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,24 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import changed_factors
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.testbed import TestbedSettings, open_testbed
-from iluvatar_bench.studies.controlled_probes import NeverCame, Probe, Prober, Stopped, probe_test
+from iluvatar_bench.stats import Decision
+from iluvatar_bench.stats.block_power import rarest_rate
+from iluvatar_bench.studies.controlled_probes import (
+    FEWEST_EVENTS,
+    GONE_RATIO,
+    THERE_RATIO,
+    NeverCame,
+    Probe,
+    Prober,
+    Stopped,
+    probe_test,
+)
 from iluvatar_bench.studies.root_cause import READY_SECONDS
 from iluvatar_bench.studies.set_search import (
     Changes,
@@ -43,14 +55,16 @@ MOST_TRIALS = 400
 
 MAX_SETS = 200
 
+_POWER = 0.9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blame:
     """What was found.
 
     ``minimal`` are the sets of up to ``largest`` factors whose change removes the class, and no
-    part of which does. ``undecided`` are sets of which the test said nothing, and ``unsearched`` is
-    how many larger ones nobody asked about. ``complete`` is False where the search was stopped.
+    part of which does. ``unsearched`` is how many larger ones nobody asked about. ``complete`` is
+    False where the search was stopped.
     ``control_events`` fell on the failing profile in ``control_trials`` trials.
     """
 
@@ -59,7 +73,6 @@ class Blame:
     differing: tuple[str, ...]
     largest: int
     minimal: tuple[tuple[str, ...], ...]
-    undecided: tuple[tuple[str, ...], ...]
     unsearched: int
     control_events: int
     control_trials: int
@@ -80,18 +93,63 @@ class Blame:
             answer = f"{of}, changing {found} removes {self.bug_class}"
         else:
             answer = f"{of}, no set of up to {self.largest} was shown to remove {self.bug_class}"
-        return f"{answer}; {self._rest} ({effort}; chance of a wrong answer at most {self.alpha:g})"
+        rest = "; ".join((answer, *self._rest))
+        return f"{rest} ({effort}; chance of a wrong answer at most {self.alpha:g})"
 
     @property
-    def _rest(self) -> str:
+    def _rest(self) -> Iterator[str]:
         """What else was asked, and what was not."""
-        told = [f"every other set of up to {self.largest} leaves it"]
-        if self.undecided:
-            names = ", ".join("+".join(names) for names in self.undecided)
-            told = [f"undecided: {names}", f"every other set of up to {self.largest} leaves it"]
+        there = sum(probe.decision is Decision.HIGH for probe in self.probes)
+        if there:
+            yield f"{there} other sets of up to {self.largest} leave it"
+        undecided = ["+".join(probe.changed) for probe in self._open]
+        if undecided:
+            yield f"undecided: {', '.join(undecided)}"
+        all_together_apart = self.largest < len(self.differing)
+        asked = len(self.probes) - all_together_apart
+        not_asked = how_many_sets(len(self.differing), self.largest) - asked
+        if not_asked:
+            yield f"{not_asked} that hold a set which removes it were not asked about"
         if self.unsearched:
-            told.append(f"{self.unsearched} larger sets were not searched")
-        return "; ".join(told)
+            yield f"{self.unsearched} larger sets were not searched"
+
+    @property
+    def _open(self) -> tuple[Probe, ...]:
+        return tuple(probe for probe in self.probes if probe.undecided)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the search could have shown of each set, and what those lack that are open."""
+        if not self.probes:
+            return ()
+        error = error_of_each(len(self.differing), self.largest, self.alpha)
+        test = probe_test(error)
+        fewest = test.trials_to_low(0)
+        told = (
+            f"power: a set that leaves up to {100 * GONE_RATIO:g} % of the rate is called gone, "
+            f"and one that leaves {100 * THERE_RATIO:g} % or more is not, with at least "
+            f"{100 * (1 - error):.2f} % each; of what lies between either may be said. It takes "
+            f"{fewest} events on the failing profile, if none comes on the set"
+        )
+        open_ones = (f"{'+'.join(p.changed)}: {p.counts}; {p.lacks(test)}" for p in self._open)
+        return (told, *open_ones)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer and the probes behind it."""
+        return html_card(
+            self.sentence,
+            header=("changed", "events", "events of the control", "trials each", "answer"),
+            rows=[
+                (
+                    " with ".join(probe.changed),
+                    probe.events,
+                    probe.control_events,
+                    probe.trials,
+                    "undecided" if probe.undecided else "gone" if probe.gone else "still there",
+                )
+                for probe in self.probes
+            ],
+        )
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -100,7 +158,7 @@ class Blame:
             "differing": list(self.differing),
             "largest": self.largest,
             "minimal": [list(names) for names in self.minimal],
-            "undecided": [list(names) for names in self.undecided],
+            "undecided": [list(probe.changed) for probe in self._open],
             "unsearched": self.unsearched,
             "control_events": self.control_events,
             "control_trials": self.control_trials,
@@ -108,7 +166,16 @@ class Blame:
             "alpha": self.alpha,
             "complete": self.complete,
             "sentence": self.sentence,
+            "notes": list(self.notes),
         }
+
+
+def error_of_each(differing: int, largest: int, alpha: float) -> float:
+    """The chance of a wrong answer of one set, if that of any is to be ``alpha``.
+
+    All sets that could be asked about share it, and the set of all factors that is asked first.
+    """
+    return alpha / (how_many_sets(differing, largest) + 1)
 
 
 async def run_blame(
@@ -177,7 +244,7 @@ async def run_blame(
             seed,
             sinks,
             stop,
-            probe_test(alpha / (asked + 1)),
+            probe_test(error_of_each(len(differing), largest, alpha)),
             MOST_TRIALS,
             on_probe,
         )
@@ -237,17 +304,23 @@ class _Search:
         try:
             await prober.ask([frozenset(self.differing)], pilot_trials=self.pilot_trials)
         except NeverCame as never:
+            seen_from = 100 * rarest_rate(self.pilot_trials, FEWEST_EVENTS, 1, _POWER)
             raise NothingToBlame(
                 f"{self.bug_class} came {never.events} times in {never.trials} trials under "
-                f"{prober.failing.name}: too rarely to search for its cause; more pilot trials "
-                "or a higher concurrency may show it"
+                f"{prober.failing.name}: too rarely to search for its cause. {self.pilot_trials} "
+                f"trials show it {FEWEST_EVENTS} times with {100 * _POWER:.0f} % from a rate of "
+                f"{seen_from:.2g} % on; more of them (--pilot-trials) or a higher concurrency may"
             ) from never
         (everything,) = prober.probes
+        if everything.undecided:
+            raise NothingToBlame(
+                f"whether {self.bug_class} is gone under {prober.clean.name} cannot be said: "
+                f"{everything.counts}; {everything.lacks(prober.test)}"
+            )
         if not everything.gone:
             raise NothingToBlame(
-                f"{self.bug_class} was not shown to be gone under {prober.clean.name}: "
-                f"{everything.events} events against {everything.control_events} in "
-                f"{everything.trials} trials each; its cause is not among the factors that differ"
+                f"{self.bug_class} is still there under {prober.clean.name}: {everything.counts}; "
+                "its cause is not among the factors that differ"
             )
 
     def answer(self, run: RunResult) -> Blame:
@@ -262,7 +335,6 @@ class _Search:
             differing=self.differing,
             largest=self.largest,
             minimal=tuple(tuple(n for n in self.differing if n in names) for names in minimal),
-            undecided=tuple(p.changed for p in probes if p.undecided),
             unsearched=left_unsearched(len(self.differing), self.largest),
             control_events=self.prober.control_events if self.prober else 0,
             control_trials=self.prober.control_trials if self.prober else 0,

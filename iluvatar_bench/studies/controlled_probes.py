@@ -39,6 +39,9 @@ MASKED_SHARE = 0.5
 """A set under which fewer trials than this share of the control's come to where the class can
 arise tells nothing of it: something else ends them before."""
 
+FEWEST_EVENTS = 3
+"""So often the class must come under the failing profile for anything to be asked of it."""
+
 CELLS_AT_ONCE = 12
 """More would make a block so long that the control is rarely beside a trial."""
 
@@ -69,6 +72,20 @@ class Probe:
     def undecided(self) -> bool:
         """Whether it is open."""
         return self.masked or self.decision not in (Decision.LOW, Decision.HIGH)
+
+    @property
+    def counts(self) -> str:
+        """What was seen, in words."""
+        return f"{self.events} events against {self.control_events} in {self.trials} trials each"
+
+    def lacks(self, test: Sprt) -> str:
+        """Why an open one is open, and what would have answered it, as a clause."""
+        if self.masked:
+            return "masked: fewer than half as many trials come to where the class can arise"
+        needed = test.trials_to_low(self.events)
+        assert needed is not None, "a test with a low rate of 0 is never open with a failure"
+        more = needed - self.events - self.control_events
+        return f"{more} more events on the failing profile and none on it would say gone"
 
 
 class Stopped(Exception):
@@ -143,7 +160,7 @@ class Prober:
         """Run the sets beside the control until each is decided or had ``most_trials``.
 
         Raises:
-            NeverCame: after ``pilot_trials`` of the control it had shown fewer than 3 events.
+            NeverCame: after ``pilot_trials`` of the control it had fewer than ``FEWEST_EVENTS``.
             Stopped: the search was asked to stop, or containerd is gone.
         """
         for first in range(0, len(sets), CELLS_AT_ONCE):
@@ -183,7 +200,7 @@ class Prober:
                 next_block += 1
                 self._decide(sets, cells, open_cells)
                 control = cells[0]
-                never_came = 0 < pilot_trials <= control.trials and control.events < 3
+                never_came = 0 < pilot_trials <= control.trials and control.events < FEWEST_EVENTS
 
         await run_trials(
             planned(), concurrency=self.concurrency, sinks=(*self.sinks, count), stop=self.stop

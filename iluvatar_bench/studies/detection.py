@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from iluvatar_bench.containerd.daemon.place import require_root
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import ProcessDied, UsageError
-from iluvatar_bench.functions import BuildOptions, find_source, image_of
+from iluvatar_bench.functions import BuildOptions, daemon_with, find_source, image_of
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container, KillLog, remove_container
@@ -102,7 +102,7 @@ async def measure_detection(
     require_root("running containers")
     built = await asyncio.to_thread(image_of, find_source(function), BuildOptions())
     reported: list[str] = []
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+    async with daemon_with([built], collector=QUIET_COLLECTOR) as node:
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
         )

@@ -23,11 +23,12 @@ import numpy as np
 import psutil
 from scipy import stats
 
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
-from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions import BuildOptions, build_image, daemon_with, load_function
 from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.observe.process import observing_process
+from iluvatar_bench.stats.number_text import MINUS, RANGE
 from iluvatar_bench.studies.field_clients import FieldPlace, right_life
 
 IDLE = 20
@@ -57,7 +58,10 @@ class PairedDifference:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3g} [{self.low:+.3g} to {self.high:+.3g}]"
+        mean, low, high = (
+            f"{v:+.3g}".replace("-", MINUS) for v in (self.mean, self.low, self.high)
+        )
+        return f"{mean} [{low} {RANGE} {high}]"
 
 
 def paired(blocks: Sequence[ObservedBlock], name: str) -> PairedDifference:
@@ -82,7 +86,7 @@ async def measure_observation(*, pairs: int = 10, seconds: float = 10.0) -> list
     chance = random.Random(1)
     blocks: list[ObservedBlock] = []
     with tempfile.TemporaryDirectory(prefix="observe-cost-") as scratch:
-        async with private_daemon() as node:
+        async with daemon_with([built]) as node:
             image = await import_layout(
                 node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
             )
@@ -145,7 +149,7 @@ def cost_text(blocks: Sequence[ObservedBlock]) -> str:
             f"containers a second: {lives:.2f} without, {paired(blocks, 'lives')} with",
             f"containerd's processor time each, ms: {daemon:.1f} without, "
             f"{paired(blocks, 'daemon_ms')} with",
-            f"observer, % of a core at that rate: {cores.mean():.2f} ({cores.min():.2f} to "
+            f"observer, % of a core at that rate: {cores.mean():.2f} ({cores.min():.2f}{RANGE}"
             f"{cores.max():.2f})",
         )
     )

@@ -7,10 +7,9 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
-from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.functions import build_image, load_function
+from iluvatar_bench.functions import build_image, daemon_with, load_function
 from iluvatar_bench.observe import ObserveSettings, observe
 from iluvatar_bench.observe.process import observing_process
 from iluvatar_bench.observe.write_tables import write_observed
@@ -36,7 +35,7 @@ async def observe_sample_node(results: Path, *, seconds: float, seed: int = 1) -
     folder = _new_folder(results)
     log_path = folder.with_name(f"{folder.name}-worker.log")
     log_path.touch()
-    async with private_daemon() as node:
+    async with daemon_with([built]) as node:
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
         )

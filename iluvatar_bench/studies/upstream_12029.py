@@ -17,12 +17,12 @@ from signal import SIGKILL
 
 import pandas as pd
 
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.oci.spec import BindMount, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.functions import BuildOptions, find_source, image_of
+from iluvatar_bench.functions import BuildOptions, daemon_with, find_source, image_of
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.lifecycle.container import RUNTIME
 from iluvatar_bench.lifecycle.readiness import wait_for_text
@@ -93,7 +93,8 @@ async def report_calls(*, snapshotter: str = "overlayfs", named: bool = False) -
         raise UsageError(f"no snapshotter {snapshotter!r}; there are: {known}")
     built = await asyncio.to_thread(image_of, find_source("hello"), BuildOptions())
     calls: list[Call] = []
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+    quiet = daemon_with([built], snapshotters=[snapshotter], collector=QUIET_COLLECTOR)
+    async with quiet as node:
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=(snapshotter,)
         )

@@ -142,8 +142,11 @@ def save_failures(
 def _share(row: dict[Hashable, Any]) -> str:
     if math.isnan(row["per_container"]):
         return "unknown"
+    # Not at the top: the package loads scipy.
+    from iluvatar_bench.stats.number_text import RANGE
+
     low, high = 100 * row["low"], 100 * row["high"]
-    return f"{row['of_containers']}/{row['containers']} [{low:.1f}-{high:.1f} %]"
+    return f"{row['of_containers']}/{row['containers']} [{low:.1f}{RANGE}{high:.1f} %]"
 
 
 def _unsure(row: dict[Hashable, Any]) -> str:

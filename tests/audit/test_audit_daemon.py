@@ -23,11 +23,11 @@ from iluvatar_bench.audit import (
 )
 from iluvatar_bench.audit.read.held import held_snapshots
 from iluvatar_bench.containerd._api import containers_pb2, containers_pb2_grpc
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import SNAPSHOT_LABEL, ImportedImage, import_layout
 from iluvatar_bench.containerd.services.containers import SPEC_TYPE_URL
 from iluvatar_bench.errors import ContainerdError
-from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import KillLog, remove_container
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.daemon
 
 async def test_a_client_that_does_it_right_has_no_finding(quick_hello: BuiltImage) -> None:
     """Containerd's own command line, on a collector with containerd's own settings."""
-    async with private_daemon() as node:
+    async with daemon_with([quick_hello]) as node:
         image = await import_layout(
             node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
         )

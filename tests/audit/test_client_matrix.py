@@ -24,7 +24,7 @@ from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.services.pods import Pods, Processes
 from iluvatar_bench.errors import Unreachable, UnusablePath
-from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from tests.audit.clients import RawWorker, audited, ctr, ctr_run, named
 from tests.support.pod_nodes import POD_IMAGE, pod_node
 
@@ -61,7 +61,7 @@ CTR_FORMS: dict[str, tuple[str, ...]] = {
 
 
 async def test_ctr_in_its_forms(containerd: str, quick_hello: BuiltImage) -> None:
-    async with private_daemon() as node:
+    async with daemon_with([quick_hello], snapshotters=["overlayfs", "native"]) as node:
         image = await import_layout(
             node.client,
             quick_hello.layout,

@@ -20,10 +20,10 @@ from iluvatar_bench.audit import Audit, HostPlaces, Severity, apply_rules, live_
 from iluvatar_bench.audit.read.host_networks import NetworkReader
 from iluvatar_bench.audit.read.second_look import still_stray
 from iluvatar_bench.containerd._api import leases_pb2, leases_pb2_grpc
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from tests.audit.clients import SLEEP, RawWorker, audited, ctr, named
 
@@ -34,17 +34,16 @@ HEX = "5f" * 32
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[Node]:
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+async def node(quick_hello: BuiltImage) -> AsyncIterator[Node]:
+    async with daemon_with([quick_hello], collector=QUIET_COLLECTOR) as node:
         yield node
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(node: Node) -> RawWorker:
+async def worker(node: Node, quick_hello: BuiltImage) -> RawWorker:
     """A client that does it right: each test changes what it is about."""
-    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
     image = await import_layout(
-        node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+        node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
     )
     return RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
 

@@ -25,7 +25,7 @@ from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from tests.audit.clients import RawWorker, audited, named
 from tests.audit.test_right_clients import labelled_lease
@@ -34,16 +34,15 @@ pytestmark = [pytest.mark.daemon, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node() -> AsyncIterator[Node]:
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+async def node(quick_hello: BuiltImage) -> AsyncIterator[Node]:
+    async with daemon_with([quick_hello], collector=QUIET_COLLECTOR) as node:
         yield node
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(node: Node) -> RawWorker:
-    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
+async def worker(node: Node, quick_hello: BuiltImage) -> RawWorker:
     image = await import_layout(
-        node.client, built.layout, name=built.name, snapshotters=["overlayfs"]
+        node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
     )
     return RawWorker(node=node, image=image, named_snapshot=True, own_cgroup=True)
 

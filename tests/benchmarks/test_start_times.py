@@ -45,6 +45,25 @@ def test_help_and_wrong_requests_load_nothing_heavy(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+BEFORE_THE_FIRST = """
+import sys
+import iluvatar_bench.commands.run, iluvatar_bench.report.progress_bars
+import iluvatar_bench.runs.churn, iluvatar_bench.runs.cold_start
+print([name for name in sys.argv[1:] if name in sys.modules])
+"""
+
+
+def test_what_a_run_loads_before_its_first_container_makes_no_tables() -> None:
+    tables = ("pandas", "numpy", "scipy", "pyarrow", "matplotlib")
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE_THE_FIRST, *tables],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.slow
 @pytest.mark.daemon
 def test_the_stages_until_the_first_container_add_up() -> None:

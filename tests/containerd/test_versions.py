@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.daemon.versions import (
     Release,
     announces_collections,
@@ -23,7 +23,7 @@ from iluvatar_bench.containerd.daemon.versions import (
     shim_socket,
 )
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
-from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.host.kernel.shims import shim_of, shim_processes
 from iluvatar_bench.host.network.attachment import NetworkMode
 from iluvatar_bench.host.network.network_pool import open_pool
@@ -47,12 +47,12 @@ FOLDERS = ["", *OTHERS]
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.strip("/") or "installed")
 async def node(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, quick_hello: BuiltImage
 ) -> AsyncIterator[Node]:
     """A private, quiet daemon of each version; its shim comes from the same folder."""
     if request.param:
         monkeypatch.setenv("PATH", f"{request.param}:{os.environ['PATH']}")
-    async with private_daemon(collector=QUIET_COLLECTOR) as node:
+    async with daemon_with([quick_hello], collector=QUIET_COLLECTOR) as node:
         yield node
     assert not traces_of(node.id)
 

@@ -12,10 +12,10 @@ import pytest
 
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import connect
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import ContainerdError
-from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions import BuildOptions, build_image, daemon_with, load_function
 from iluvatar_bench.host.kernel.shims import shim_of
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container, open_container
@@ -189,7 +189,7 @@ async def test_a_namesake_on_another_containerd_is_nobodys_evidence(
     wrong = resolve_profile("iluvatar-2022-08", ["collection=before_mount"])
     kills = KillLog()
     built = build_image(load_function("hello"), BuildOptions(byte_code=True))
-    async with private_daemon(collector=QUIET_COLLECTOR) as other:
+    async with daemon_with([built], collector=QUIET_COLLECTOR) as other:
         theirs = await import_layout(
             other.client, built.layout, name=built.name, snapshotters=["overlayfs"]
         )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.bugs import classify_text
-from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.errors import ContainerdError, DaemonFault, NotFound
-from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.functions import BuiltImage, daemon_with
 from tests.audit.clients import RawWorker
 from tests.observe.observing import observing
 
@@ -78,7 +78,7 @@ class Worker:
 
 async def test_both_accounts_agree(hello: BuiltImage, tmp_path: Path) -> None:
     """Of a container that died as its own worker killed it both may be right: it is left out."""
-    async with private_daemon() as node:
+    async with daemon_with([hello]) as node:
         image = await import_layout(
             node.client, hello.layout, name=hello.name, snapshotters=["overlayfs"]
         )

@@ -168,7 +168,7 @@ def test_the_figures_draw_on_the_axes_they_are_given_and_name_their_units(tmp_pa
         "forced collections",
         "containerd's events",
         "death seen by",
-        "memory\n(0 to 5 MiB)",
+        "memory\n(0–5 MiB)",
     ]
     assert whole.get_xlabel().endswith(", ms")
     assert "ms" in latency.get_xlabel()

@@ -98,7 +98,12 @@ def test_the_command_counts_what_changed_and_writes_only_if_it_may(old: Path) ->
     assert done.returncode == 0
     assert "nothing was written" in done.stdout
     assert (old / "trials.parquet").read_bytes() == untouched
+    outdated = [old / "failure_rates.png", old / "failure_rates.svg", old / "notes.png"]
+    for path in outdated:
+        path.write_text("of the verdicts of then")
     document = json.loads(command("rejudge", str(old), "--json").stdout)
+    assert [path.read_bytes()[:4] for path in outdated] == [b"\x89PNG", b"<?xm", b"of t"]
+    assert not list(old.glob("steps.*"))
     assert document["rules"] == RULES_VERSION
     assert document["changes"][0]["recorded_mechanism"] == "unknown"
     assert (old / "trials.parquet").read_bytes() != untouched

@@ -88,7 +88,7 @@ def test_tables_are_read_back_and_a_run_cut_off_is_read_from_its_journal(tmp_pat
         invocations_frame([]),
     )
     folder.write_manifest({"status": "finished", "plan": {"trials": [0, 1]}})
-    finished = open_run(folder.path)
+    finished = open_run(str(folder.path))
     assert "cut off after 2 of 3 planned trials" in str(cut_off)
     assert "cut off" not in str(finished)
     for result in (cut_off, finished):

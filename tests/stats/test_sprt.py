@@ -20,6 +20,20 @@ def first_trial(sprt, failures, decision):
     return next(n for n in range(max(1, failures), 500) if sprt.decide(failures, n) is decision)
 
 
+@given(st.integers(0, 30))
+def test_so_many_trials_make_it_low_and_no_fewer(failures):
+    trials = NIST.trials_to_low(failures)
+    assert NIST.decide(failures, trials) is Decision.LOW
+    assert trials == failures or NIST.decide(failures, trials - 1) is not Decision.LOW
+
+
+def test_nist_accepts_at_the_24th_and_a_fix_that_failed_never_does():
+    assert NIST.trials_to_low(0) == 24
+    assert Sprt(low_rate=0.0, high_rate=0.2, max_trials=50).trials_to_low(1) is None
+    with pytest.raises(ValueError, match="count must be"):
+        NIST.trials_to_low(-1)
+
+
 def test_the_plan_is_nists():
     # Printed there: accept at or below -0.939 + 0.0397 n failures, reject from 1.205 + 0.0397 n.
     scale = NIST.log_likelihood_ratio(1, 1) - NIST.log_likelihood_ratio(0, 1)

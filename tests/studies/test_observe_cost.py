@@ -29,7 +29,7 @@ def test_neighbours_are_compared_whichever_came_first() -> None:
     expected = stats.ttest_rel(with_one, without).confidence_interval()
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.mean == pytest.approx(-0.25)
-    assert "1.00 (1.00 to 1.00)" in cost_text(blocks)
+    assert "1.00 (1.00–1.00)" in cost_text(blocks)
 
 
 @pytest.mark.daemon

@@ -21,7 +21,7 @@ def test_the_table_of_the_notes_of_2022() -> None:
         "process_died": "1",
         "snapshot_overlay": "1",
     }
-    assert table.loc["process_died", "of containers"] == "1/3 [6.1-79.2 %]"
+    assert table.loc["process_died", "of containers"] == "1/3 [6.1–79.2 %]"
     assert table.loc["process_died", "first seen (UTC)"] == "2022-07-08 19:59:21"
     assert table.loc["missing_packages", "first seen (UTC)"] == ""
 

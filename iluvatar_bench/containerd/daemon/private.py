@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +24,7 @@ import tomli_w
 from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.daemon import versions
 from iluvatar_bench.containerd.daemon.place import Place
+from iluvatar_bench.containerd.daemon.root_copy import copy_root
 from iluvatar_bench.containerd.daemon.tasks_end import end_every_task, end_tasks
 from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
 from iluvatar_bench.containerd.daemon.watchdog import own_place
@@ -108,7 +108,7 @@ async def private_daemon(
     async with AsyncExitStack() as stack:
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         if stored is not None:
-            await asyncio.to_thread(_copy_root, stored, place.root)
+            await asyncio.to_thread(copy_root, stored, place.root)
         settings = configuration(place, collector, log_level, sandbox_image)
         daemon = _Daemon(program, place, settings, _NO_REGISTRY if sandbox_image else {})
         await daemon.start()
@@ -163,30 +163,6 @@ async def _end_guests(client: Client, place: Place) -> None:
         await end_tasks(client, place.id)
     except (AnswerLost, Unreachable) as error:
         log.warning("the containers on %s could not be ended in order: %s", client.namespace, error)
-
-
-def _copy_root(stored: Path, root: Path) -> None:
-    # By cp: what snapshots hold are also device nodes (whiteouts) and extended attributes. On one
-    # file system files are linked, for containerd writes to none of them but its databases.
-    linked = stored.stat().st_dev == root.stat().st_dev
-    copies = [("cp", "--archive", *(["--link"] if linked else []), f"{stored}/.", str(root))]
-    if linked:
-        copies += [
-            (
-                "cp",
-                "--archive",
-                "--remove-destination",
-                str(path),
-                str(root / path.relative_to(stored)),
-            )
-            for path in stored.glob("*/*.db")
-        ]
-    for command in copies:
-        copied = subprocess.run(command, capture_output=True, text=True, check=False)
-        if copied.returncode != 0:
-            if not has_room(root):
-                raise disk_full(root, f"{stored} cannot be copied there")
-            raise UnusablePath(f"{stored} cannot be copied to {root}: {copied.stderr.strip()}")
 
 
 def _require_programs() -> str:

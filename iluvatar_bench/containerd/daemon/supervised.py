@@ -142,15 +142,21 @@ def supervised_daemons() -> tuple[SupervisedDaemon, ...]:
     return tuple(sorted(found, key=lambda daemon: daemon.started_at))
 
 
+def is_supervised(daemon: SupervisedDaemon) -> bool:
+    """Whether its supervisor lives: the process of this number may be another one by now."""
+    from iluvatar_bench.host.kernel.processes import command_line
+
+    return SUPERVISOR in command_line(daemon.pid)
+
+
 async def look_at(daemon: SupervisedDaemon) -> DaemonHealth:
     """Ask the daemon; changes nothing."""
     from iluvatar_bench.containerd.client import NAMESPACE, connect_unchanged
     from iluvatar_bench.containerd.values import TaskState
     from iluvatar_bench.errors import IluvatarBenchError
-    from iluvatar_bench.host.kernel.processes import command_line
 
     # By its process and not by the lock alone: that one is held by whoever removes it, too.
-    supervised = SUPERVISOR in command_line(daemon.pid)
+    supervised = is_supervised(daemon)
     with try_lock_place(daemon.place) as abandoned:
         removing = not supervised and not abandoned
     health = partial(DaemonHealth, supervised=supervised, removing=removing)
@@ -196,8 +202,6 @@ async def stop_supervised(daemon: SupervisedDaemon) -> None:
 
 
 def _end_supervisor(daemon: SupervisedDaemon) -> None:
-    from iluvatar_bench.host.kernel.processes import command_line
-
     with ExitStack() as stack:
         try:
             pidfd = os.pidfd_open(daemon.pid)
@@ -205,7 +209,7 @@ def _end_supervisor(daemon: SupervisedDaemon) -> None:
             return
         stack.callback(os.close, pidfd)
         # Held by the pidfd now; the number may have been another process's before.
-        if SUPERVISOR not in command_line(daemon.pid):
+        if not is_supervised(daemon):
             return
         poller = select.poll()
         poller.register(pidfd, select.POLLIN)

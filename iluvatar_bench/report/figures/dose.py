@@ -58,7 +58,7 @@ def plot_dose_response(
         points = ", ".join(f"{d:g}: {s:.0f} %" for d, s in zip(dose, shares, strict=True))
         told.append(f"{label}: {points}")
     each = sorted(set(table["trials"].astype(int)))
-    size = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" if each else "0"
+    size = f"{each[0]}" if len(each) == 1 else f"{each[0]}–{each[-1]}" if each else "0"
     axes.set_xlabel(unit)
     axes.set_ylabel("containers, %")
     axes.set_ylim(-3, 103)

@@ -41,8 +41,13 @@ def save_figure(figure: Axes | Figure, path: Path) -> tuple[Path, Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with in_theme():
-            figure_of(figure).savefig(png, dpi=144)
-            figure_of(figure).savefig(svg, metadata={"Date": None})
+            drawn = figure_of(figure)
+            drawn.savefig(png, dpi=144)
+            # The layout that was found is the other's too: finding it is a third of the work.
+            engine = drawn.get_layout_engine()
+            drawn.set_layout_engine("none")
+            drawn.savefig(svg, metadata={"Date": None})
+            drawn.set_layout_engine(engine)
     except OSError as error:
         raise UnusablePath(f"cannot write {png}: {error.strerror or error}") from error
     return png, svg
