@@ -1,12 +1,14 @@
-"""JSON documents over many lines: ``docker inspect``, ``kubectl get -o json``, pretty-printed logs.
+"""Documents: ``docker inspect``, ``kubectl get -o json`` and ``describe``, pretty-printed logs.
 
-Each object of such a document, a container, a pod or an event, is an entry of its own. What is one
+Each object of a JSON document, a container, a pod or an event, is an entry of its own. What is one
 object in a list, or under ``items``, becomes one line, on the line where it began.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 # An error document of the worker has a format of its own.
 _BRACE = re.compile(rb"\{\r?\n([ \t]{1,16})\"(?!Error\")")
@@ -80,13 +82,30 @@ _TIMES = tuple(
 _OBJECT = re.compile(r"\s{0,12}(?:- )?(?:\{\s{0,4}\"\w|[a-z]\w{1,40}:(?:\s|\Z))")
 
 
+# kubectl describe writes Go's RFC1123Z.
+_FINISHED = re.compile(
+    r"\bFinished: {1,12}([A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} (?:19|20)\d\d \d\d:\d\d:\d\d [+-]\d{4})"
+)
+
+
 def time_in_document(text: str) -> str:
     """The time stamp, as written, that says when what an object tells of happened.
 
-    Of several with the same name the latest. The empty string if ``text`` is no object, or has none
-    of the fields that Docker, containerd's CRI and Kubernetes have.
+    Of several with the same name the latest. The empty string if ``text`` is no object, nor a
+    description, or has none of the fields that Docker, containerd's CRI and Kubernetes have.
     """
+    ends = [when for when in map(_when, _FINISHED.findall(text)) if when is not None]
+    if ends:
+        return max(ends).isoformat()
     if _OBJECT.match(text) is None:
         return ""
     found = (pattern.findall(text) for pattern in _TIMES)
     return next((max(stamps) for stamps in found if stamps), "")
+
+
+def _when(described: str) -> datetime | None:
+    try:
+        # Without a zone, as "-0000" is read, times do not compare.
+        return parsedate_to_datetime(described.replace("-0000", "+0000"))
+    except (ValueError, OverflowError):
+        return None
