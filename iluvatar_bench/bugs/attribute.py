@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files, outsiders, whole_cgroups
+from iluvatar_bench.bugs.rules import deaths, files, outsiders, own_cgroup, whole_cgroups
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
@@ -31,6 +31,10 @@ History:
    where such Kills cover little of the time, and an OOM kill in a shared cgroup is nobody's.
 5. A cgroup that cannot be set up is ``cgroup_setup``, unless a neighbour had taken it away or was
    in it: then the create was rejected.
+6. A unit of systemd's that there is already is ``cgroup_occupied``. A file of a controller that the
+   cgroup above does not give is ``controller_missing``, no ``cgroup_removed``; a program that
+   cannot be attached to a cgroup that is not there is the latter. A process that was never in its
+   cgroup is ``cgroup_not_joined``.
 """
 
 
@@ -90,6 +94,8 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     by_neighbour = mechanism in (Mechanism.CGROUP_REMOVED, Mechanism.CGROUP_OCCUPIED)
     if symptom is BugClass.CGROUP_SETUP and by_neighbour:
         return BugClass.CREATE_REJECTED
+    if mechanism is Mechanism.CGROUP_NOT_JOINED and evidence.step in own_cgroup.ENDING:
+        return symptom if symptom is BugClass.DEADLINE else BugClass.REMOVAL_FAILED
     return symptom
 
 
@@ -131,6 +137,10 @@ def _rules(
         outsiders.foreign_kill,
         files.snapshot_collected,
         files.no_room_for_output,
+        own_cgroup.occupied,
+        own_cgroup.not_joined,
+        own_cgroup.controller_missing,
+        own_cgroup.removed,
         files.by_text,
         files.own_error,
     )

@@ -144,7 +144,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _DOCTOR,
         fix="less at a time on this host, or a longer deadline",
         example="failed to create shim task: context deadline exceeded: unknown",
-        mechanisms=(Mechanism.DAEMON_RESTART,),
+        mechanisms=(Mechanism.DAEMON_RESTART, Mechanism.CGROUP_NOT_JOINED),
     ),
     BugClass.DAEMON_UNAVAILABLE: ClassGuide(
         "containerd could not be reached: nothing was asked of it",
@@ -169,7 +169,12 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _DOCTOR,
         fix="delegate the controller (Delegate=yes), reset the left-over unit",
         example="cgroups: cgroup mountpoint does not exist: unknown",
-        mechanisms=(Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED),
+        mechanisms=(
+            Mechanism.CONTROLLER_MISSING,
+            Mechanism.CGROUP_NOT_JOINED,
+            Mechanism.CGROUP_OCCUPIED,
+            Mechanism.CGROUP_REMOVED,
+        ),
     ),
     BugClass.REMOVAL_FAILED: ClassGuide(
         "a container, its mount or its cgroup could not be taken away",
@@ -177,7 +182,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _AUDIT,
         fix="await the exit before the delete; unmount what leaked",
         example="ctr: task must be stopped before deletion: running: failed precondition",
-        mechanisms=(),
+        mechanisms=(Mechanism.CGROUP_NOT_JOINED,),
     ),
     BugClass.PIDS_LIMIT: ClassGuide(
         "no further process or thread was allowed",

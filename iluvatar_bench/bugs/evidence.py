@@ -174,6 +174,12 @@ class Evidence:
     cgroup_members: int | None = None
     """Processes in the cgroup, or None when it could not be read; the first of their PIDs."""
     cgroup_pids: tuple[int, ...] | None = None
+    cgroup_joined: bool | None = None
+    """Whether the process was in that cgroup once its task was made; and the one that it was in."""
+    cgroup_of_process: str | None = None
+    controllers_above: tuple[str, ...] | None = None
+    """The controllers that the cgroup above it gives to those in it (version 2,
+    ``cgroup.subtree_control``; of the nearest one above that exists)."""
     oom_kills: int | None = None
     """Increase of the cgroup's oom_kill counter over the container's life."""
     memory_counters: Mapping[str, int] | None = None
@@ -259,7 +265,7 @@ class Evidence:
         for name in ("daemon_before", "daemon_now"):
             if values.get(name) is not None:
                 values[name] = DaemonFact(**values[name])
-        for name in ("missing_lower_directories", "cgroup_pids", "kernel_log", "notes"):
+        for name in _LISTS:
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)
@@ -280,6 +286,14 @@ def _missing(*, kind: str, verdict: str, **values: Any) -> MissingFact:
 def _signal(**values: Any) -> SignalFact:
     return SignalFact.from_dict(values)
 
+
+_LISTS = (
+    "missing_lower_directories",
+    "cgroup_pids",
+    "controllers_above",
+    "kernel_log",
+    "notes",
+)
 
 _PARTS: Mapping[str, Any] = {
     "own_kills": _kill,

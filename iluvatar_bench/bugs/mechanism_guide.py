@@ -116,13 +116,31 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
     ),
     Mechanism.CGROUP_OCCUPIED: MechanismGuide(
         "the runtime or the kernel refuses a cgroup that other containers live in, or below",
-        "the error says that the cgroup is not empty, or that devices.deny was refused",
+        "the error says that the cgroup is not empty, that systemd has such a unit already, or "
+        "that devices.deny was refused",
         _OWN_CGROUP,
     ),
     Mechanism.CGROUP_REMOVED: MechanismGuide(
         "the cgroup went away while the container was to join it: a neighbour's, if it is shared",
-        "the error says that a path below /sys/fs/cgroup is not there any more",
+        "the error says that a path below /sys/fs/cgroup is not there any more, or that a program "
+        "cannot be attached to it for that reason",
         _OWN_CGROUP,
+    ),
+    Mechanism.CGROUP_NOT_JOINED: MechanismGuide(
+        "the container's process is in another cgroup than its spec says: its limits do not hold, "
+        "and Kill(all) misses it",
+        "/proc/<pid>/cgroup, read once the task is made, names another cgroup, and what failed is "
+        "done by the cgroup",
+        _OWN_CGROUP + " With the systemd driver use runc 1.1.6 or later: runc up to 1.1.5 takes a "
+        "unit that exists for one of its own (opencontainers/runc#3780).",
+    ),
+    Mechanism.CONTROLLER_MISSING: MechanismGuide(
+        "a limit asks for a controller that the host does not give to the container's cgroup",
+        "the error names a file of that controller, and cgroup.subtree_control of the cgroup above "
+        "does not have it",
+        "Enable the controller from the root down (Delegate=yes for containerd's unit; no process "
+        "in the cgroups between), or set no limit of it; iluvatar-bench doctor says which are "
+        "there.",
     ),
     Mechanism.BRIDGE_FULL: MechanismGuide(
         "the bridge has no port left for another container",

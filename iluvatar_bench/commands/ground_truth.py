@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from iluvatar_bench.commands.options import ReadySeconds
+
 if TYPE_CHECKING:
     from iluvatar_bench.records import Trial
     from iluvatar_bench.studies.known_causes import KnownCause
@@ -30,6 +32,7 @@ def ground_truth_command(
             help="ask the kernel who sent each signal; without, unknown is no wrong answer"
         ),
     ] = True,
+    ready_seconds: ReadySeconds = 90.0,
     csv: Annotated[
         Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
     ] = None,
@@ -56,6 +59,7 @@ def ground_truth_command(
             repeats=repeats,
             concurrency=concurrency,
             witness=witness,
+            ready_seconds=ready_seconds,
             on_trial=report,
         )
     )

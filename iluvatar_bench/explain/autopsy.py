@@ -36,7 +36,9 @@ _LONG_ERROR = 300
 
 _LATENT: Mapping[str, str] = {
     Mechanism.SNAPSHOT_COLLECTED: "Yet its snapshot had been collected while it ran, and nobody "
-    "noticed: it had loaded all that it needed. The next look for a file would have failed."
+    "noticed: it had loaded all that it needed. The next look for a file would have failed.",
+    Mechanism.CGROUP_NOT_JOINED: "Yet its process was never in its cgroup: no limit held for it, "
+    "and a Kill(all) would have missed it.",
 }
 
 

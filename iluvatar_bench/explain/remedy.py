@@ -17,6 +17,7 @@ _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
             Mechanism.COLLATERAL_KILL,
             Mechanism.CGROUP_OCCUPIED,
             Mechanism.CGROUP_REMOVED,
+            Mechanism.CGROUP_NOT_JOINED,
             Mechanism.NEIGHBOUR_PAUSED,
             Mechanism.NEIGHBOUR_UPDATED,
         ),

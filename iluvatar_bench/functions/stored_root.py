@@ -64,6 +64,7 @@ async def daemon_with(
                     log_path=log_path,
                     log_level=log_level,
                     stored=stored,
+                    snapshotters=snapshotters,
                     restart_monitor=restart_monitor,
                 )
             )

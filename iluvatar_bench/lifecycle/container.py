@@ -21,7 +21,10 @@ from iluvatar_bench.errors import InvocationFailed, ProcessDied
 from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.host.kernel.joined_cgroup import JoinedCgroup, joined_cgroup
+from iluvatar_bench.host.kernel.shims import is_shim
 from iluvatar_bench.host.network.attachment import Attachment
+from iluvatar_bench.host.oci_runtime import runtime_path
 from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.cgroup_choice import chosen_cgroup
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
@@ -80,6 +83,8 @@ class Container:
         self.pid: int | None = None
         self.shim_pid: int | None = None
         """The shim that made the process: known, because it is the parent, once the task is."""
+        self.joined: JoinedCgroup | None = None
+        """The cgroup that the process was in once the task was made; None: not known."""
         self.reference = SnapshotReference(
             container_id, node=node, image=image, profile=profile, progress=self.progress
         )
@@ -207,12 +212,14 @@ class Container:
                 rootfs=self.mounts,
                 stdout=self.stdout,
                 stderr=self.stderr,
-                runtime_binary=self.node.runtime_binary,
+                runtime_binary=self.node.runtime_binary or runtime_path(self.profile.runtime),
                 runc_root=self.node.runc_root,
                 systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
                 shim_cgroup=self._cgroup.shims or "",
             )
         self.shim_pid = processes.parent_of(self.pid)
+        if self.shim_pid is not None and is_shim(self.shim_pid):
+            self.joined = joined_cgroup(self.pid, self.cgroup)
         # Before Start, so that no exit can be missed.
         self.watch_exit()
         await asyncio.sleep(self.profile.start_delay_ms / 1000)

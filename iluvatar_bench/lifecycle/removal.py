@@ -23,6 +23,7 @@ from iluvatar_bench.errors import (
 from iluvatar_bench.host.first_error import FirstError
 from iluvatar_bench.lifecycle.cgroup_requests import resume_container
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.lifecycle.end_by_hand import end_by_hand
 
 T = TypeVar("T")
 
@@ -73,6 +74,8 @@ async def remove_container(container: Container) -> tuple[str, ...]:
             await _kill(container)
         deletion = FirstError()
         status = await deletion.attempt(_delete_task(container, deletion))
+        if _refused(deletion) and (ended := await end_by_hand(container)) is not None:
+            notes.append(ended)
         container.kills.reaped(container.id, status.exited_at if status is not None else None)
         if kill_error is None:
             pass
@@ -94,6 +97,15 @@ async def remove_container(container: Container) -> tuple[str, ...]:
             tried.errors[0].add_note(note)
     tried.raise_first()
     return tuple(notes)
+
+
+def _refused(deletion: FirstError) -> bool:
+    """Whether the task could not be deleted by a daemon that answers.
+
+    Of one that does not nobody knows what it will do next: its containers are left to it.
+    """
+    lost = [error for error in deletion.errors if isinstance(error, (AnswerLost, Unreachable))]
+    return bool(deletion.errors) and not lost
 
 
 async def _drop_metadata(container: Container, tried: FirstError) -> None:

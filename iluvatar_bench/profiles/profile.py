@@ -43,16 +43,8 @@ FORCED_COLLECTIONS = get_args(CollectionLevel)[2:]
 """Levels of ``collection`` that force one at a named step, in the order of a container's life."""
 
 _ADDED_LATER = (
-    "keep_alive",
-    "stop",
-    "health",
-    "eviction",
-    "prewarm",
-    "retry",
-    "creation_limit",
-    "transport",
-    "invoke_parallel",
-    "restart",
+    *("keep_alive", "stop", "health", "eviction", "prewarm", "retry", "creation_limit"),
+    *("transport", "invoke_parallel", "restart", "runtime"),
 )
 """Factors of which runs of before know nothing: their defaults say what those did."""
 
@@ -92,8 +84,14 @@ class Profile(BaseModel):
         description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
         "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
     )
-    snapshotter: Literal["overlayfs", "native"] = Field(
-        default="overlayfs", description="which snapshotter makes the root file system"
+    snapshotter: Literal["overlayfs", "native", "btrfs", "blockfile", "erofs"] = Field(
+        default="overlayfs",
+        description="which snapshotter makes the root file system; blockfile is there from "
+        "containerd 1.7 on, erofs from 2.1 on",
+    )
+    runtime: Annotated[str, Field(pattern=r"^(?:[\w.-]+|/\S+)$")] = Field(
+        default="runc",
+        description="the OCI runtime of the containers: a program's name, or its absolute path",
     )
     collection: CollectionLevel = Field(
         default="natural",
@@ -200,10 +198,10 @@ class Profile(BaseModel):
         A factor that was added later, and is at its default, is left out: a profile of yesterday
         is the same today.
         """
-        usual = {name: Profile.model_fields[name].default for name in _ADDED_LATER}
-        told = {
-            n: level for n, level in self.factors.items() if n not in usual or level != usual[n]
-        }
+        told = dict(self.factors)
+        for name in _ADDED_LATER:
+            if told[name] == Profile.model_fields[name].default:
+                del told[name]
         levels = json.dumps(told, sort_keys=True)
         return hashlib.sha256(levels.encode()).hexdigest()[:8]
 
@@ -258,7 +256,7 @@ def factor_names() -> tuple[str, ...]:
 
 
 def factor_levels(factor: str) -> tuple[str, ...]:
-    """The levels of a factor; empty for one that takes a number."""
+    """The levels of a factor; empty for one that takes a number or, as ``runtime``, a name."""
     annotation = Profile.model_fields[factor].annotation
     return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
 

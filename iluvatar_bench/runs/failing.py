@@ -73,6 +73,7 @@ def failing_container(
         kills_known_since=kills_since,
         reaping_seconds=kills.reaping_seconds(),
         cgroup_shared=container.profile.cgroup != "own",
+        joined=container.joined,
         began_at=before.at,
         witness=None if monitor is None else monitor.witness,
         stdout=container.stdout,

@@ -30,6 +30,7 @@ from iluvatar_bench.functions import (
 from iluvatar_bench.host.host_noise import Noise, read_noise
 from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.host.kernel.controllers import require_controller
 from iluvatar_bench.host.kernel.init_system import require_driver
 from iluvatar_bench.host.network.attachment import (
     DEFAULT_NETWORK,
@@ -40,6 +41,7 @@ from iluvatar_bench.host.network.attachment import (
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
 from iluvatar_bench.host.network.socket_folders import SocketFolders
+from iluvatar_bench.host.oci_runtime import runtime_path
 from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
@@ -85,7 +87,9 @@ class TestbedSettings:
     Raises:
         UsageError: a name or number is wrong, the profiles need different collectors, or
             ``network`` would have no effect.
-        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init.
+        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init,
+            or sets a limit whose controller this host does not have; MissingProgram: one names an
+            OCI runtime that is not installed.
     """
 
     profiles: tuple[Profile, ...]
@@ -147,6 +151,9 @@ class TestbedSettings:
             )
         for driver in {profile.cgroup_driver for profile in self.profiles}:
             require_driver(CgroupDriver(driver))
+        for profile in self.profiles:
+            runtime_path(profile.runtime)
+            _require_limits(profile)
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -185,6 +192,13 @@ class TestbedSettings:
 def build_options(profile: Profile) -> BuildOptions:
     """How a function's image is built under a profile."""
     return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+
+
+def _require_limits(profile: Profile) -> None:
+    """Refuse limits that this host cannot keep: each container would fail to be created."""
+    for factor, controller in (("memory_limit_mib", "memory"), ("cpus", "cpu")):
+        if level := profile.factors[factor]:
+            require_controller(controller, wanted_by=f"{factor}={level}")
 
 
 def _require_memory(source: Function | StoredImage, profile: Profile) -> None:

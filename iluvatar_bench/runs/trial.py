@@ -273,7 +273,10 @@ async def _latent_damage(container: Container) -> Mechanism | None:
     except ContainerdError as error:
         log.debug("%s: %s", container.id, error)
         return None
-    return None if intact else Mechanism.SNAPSHOT_COLLECTED
+    if not intact:
+        return Mechanism.SNAPSHOT_COLLECTED
+    outside = container.joined is not None and not container.joined.joined
+    return Mechanism.CGROUP_NOT_JOINED if outside else None
 
 
 def _daemon(address: Path) -> DaemonFact | None:

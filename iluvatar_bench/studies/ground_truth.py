@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -37,13 +38,15 @@ async def ground_truth(
     repeats: int = 5,
     concurrency: int = 4,
     witness: bool = True,
+    ready_seconds: float = faults.READY_SECONDS,
     on_trial: Callable[[KnownCause, Trial], None] | None = None,
 ) -> pd.DataFrame:
     """Cause each case ``repeats`` times and say what was attributed.
 
     The repeats of one case follow each other (they may share a cgroup); ``concurrency`` cases run
     at a time. Without ``witness`` the kernel is not asked who sent a signal: then
-    ``unknown`` is all that can be expected of some.
+    ``unknown`` is all that can be expected of some. ``ready_seconds`` is how long a started
+    function may be silent.
 
     Returns:
         the columns :data:`COLUMNS`: one row for each case and each answer that it got.
@@ -61,6 +64,7 @@ async def ground_truth(
     require_root("running containers")
     lived: list[tuple[KnownCause, Trial]] = []
     limit = asyncio.Semaphore(concurrency)
+    settings_of = partial(_testbed_settings, witness=witness, ready_seconds=ready_seconds)
 
     async def repeat(case: KnownCause, testbed: Testbed) -> None:
         async with limit:
@@ -73,7 +77,7 @@ async def ground_truth(
     async def share(group: Sequence[KnownCause], folder: Path) -> None:
         folder.mkdir()
         async with (
-            open_testbed(_testbed_settings(group, folder, witness), RunFolder(folder)) as testbed,
+            open_testbed(settings_of(group, folder), RunFolder(folder)) as testbed,
             task_group() as tasks,
         ):
             for case in group:
@@ -96,13 +100,15 @@ def _groups(cases: Sequence[KnownCause]) -> list[list[KnownCause]]:
     return list(groups.values())
 
 
-def _testbed_settings(cases: Sequence[KnownCause], folder: Path, witness: bool) -> TestbedSettings:
+def _testbed_settings(
+    cases: Sequence[KnownCause], folder: Path, *, witness: bool, ready_seconds: float
+) -> TestbedSettings:
     functions = {case.function: _function(case, folder) for case in cases}
     return TestbedSettings(
         profiles=tuple(dict.fromkeys(case.profile for case in cases)),
         functions=tuple(functions.values()),
         sample_seconds=0,
-        ready_seconds=faults.READY_SECONDS,
+        ready_seconds=ready_seconds,
         witness=witness,
     )
 

@@ -145,6 +145,11 @@ def says_either(*texts: str) -> Callable[[Evidence], bool]:
     return lambda evidence: any(says(text)(evidence) for text in texts)
 
 
+def lacks_memory(evidence: Evidence) -> bool:
+    given = evidence.controllers_above
+    return says("memory.max")(evidence) and given is not None and "memory" not in given
+
+
 def had_no_room(evidence: Evidence) -> bool:
     left = evidence.output_free_bytes
     return says("no space left")(evidence) or (left is not None and left < 2**17)
@@ -176,8 +181,10 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SHIM_DEATH: lost_its_shim,
     Mechanism.DAEMON_RESTART: lost_its_daemon,
     Mechanism.OWN_ERROR: failed_by_itself,
-    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices."),
+    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices.", "already loaded"),
     Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
+    Mechanism.CGROUP_NOT_JOINED: lambda evidence: evidence.cgroup_joined is False,
+    Mechanism.CONTROLLER_MISSING: lacks_memory,
     Mechanism.DISK_FULL: had_no_room,
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),

@@ -192,15 +192,6 @@ def by_text(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 
 _TEXTS = {
-    # EINVAL is the kernel's answer to "a" in version 1's devices.deny where the cgroup has others
-    # below it (Linux, security/device_cgroup.c, devcgroup_update_access).
-    Mechanism.CGROUP_OCCUPIED: re.compile(
-        r"container's cgroup is not empty|/devices\.(?:deny|allow): invalid argument"
-    ),
-    # ENODEV is the kernel's answer where the cgroup was removed after its file had been opened.
-    Mechanism.CGROUP_REMOVED: re.compile(
-        r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)"
-    ),
     Mechanism.DISK_FULL: re.compile("no space left on device"),
     Mechanism.BRIDGE_FULL: re.compile("exchange full"),
     Mechanism.LEASE_GONE: re.compile("lease does not exist"),

@@ -83,6 +83,23 @@ def children(path: str) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def controllers_above(path: str) -> tuple[str, ...] | None:
+    """The controllers that cgroups beside this one have, with version 2 alone; else None.
+
+    ``cgroup.subtree_control`` of the one above it, or of the nearest one above that exists.
+    """
+    if mode() != "v2":
+        return None
+    (mount,) = hierarchies()[:1]
+    directory = (mount / path.strip("/")).parent
+    while directory != mount and not directory.is_dir():
+        directory = directory.parent
+    try:
+        return tuple((directory / "cgroup.subtree_control").read_text().split())
+    except OSError:
+        return None
+
+
 def oom_kills(path: str) -> int | None:
     """The cgroup's counter of processes killed at its memory limit; None when not readable.
 
