@@ -49,7 +49,13 @@ WRITTEN: dict[str, set[str]] = {
 }
 """What today's code writes, also where no recorded run has it."""
 
-APART = {"ground_truth", "ground_truth_without_witness", "false_alarms", "mechanisms"}
+APART = {
+    "ground_truth",
+    "ground_truth_habits",
+    "ground_truth_without_witness",
+    "false_alarms",
+    "mechanisms",
+}
 """Tables of no run: of measurements of this program, each with its header alone."""
 
 
