@@ -31,6 +31,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "report",
         "notebook",
         "record",
+        "archive",
+        "open",
     ),
     "Keep house": ("profile", "image", "function", "clean", "daemon"),
     "Measure ourselves": (
