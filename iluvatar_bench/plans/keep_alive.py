@@ -14,7 +14,7 @@ Its owner tells it what happened, it answers with what is to be done. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -106,6 +106,7 @@ class KeepAlivePool:
         self._places: dict[ContainerNumber, PoolState] = {}
         self._idle: dict[ContainerNumber, None] = {}
         """The idle ones, least recently used first."""
+        self._avoided: dict[int, frozenset[ContainerNumber]] = {}
         self._waiting: dict[int, str] = {}
         """Arrival to function, in the order of arrival."""
         self._launched = first_container
@@ -136,14 +137,17 @@ class KeepAlivePool:
             resident_mib=self._counted(self._places),
         )
 
-    def arrive(self, arrival: int, function: str) -> list[PoolAction]:
-        """An arrival came.
+    def arrive(
+        self, arrival: int, function: str, *, avoid: Collection[ContainerNumber] = ()
+    ) -> list[PoolAction]:
+        """An arrival came, or comes again: then it is served by none of those to ``avoid``.
 
         Raises:
             KeyError: a function that the pool does not know.
         """
         self._memory[function]
         self._waiting[arrival] = function
+        self._avoided[arrival] = frozenset(avoid)
         return self._decide()
 
     def prewarm(self, function: str) -> list[PoolAction]:
@@ -206,6 +210,7 @@ class KeepAlivePool:
         """Give up the arrivals that wait; gives their numbers."""
         dropped = tuple(self._waiting)
         self._waiting.clear()
+        self._avoided.clear()
         return dropped
 
     def empty(self) -> list[Evict]:
@@ -218,7 +223,7 @@ class KeepAlivePool:
         coming = self._counted(c for c, place in self._places.items() if place is PoolState.LEAVING)
         for arrival, function in tuple(self._waiting.items()):
             needed = self._memory[function]
-            warm = self._warmest(function)
+            warm = self._warmest(function, self._avoided[arrival])
             if warm is not None:
                 decisions.append(self._serve(warm, arrival))
             elif needed <= free:
@@ -234,7 +239,7 @@ class KeepAlivePool:
                 free -= at_once
                 coming -= min(coming, needed - at_once)
                 continue
-            del self._waiting[arrival]
+            del self._waiting[arrival], self._avoided[arrival]
         return decisions
 
     def _launch(self, function: str, arrival: int | None) -> Launch:
@@ -276,16 +281,19 @@ class KeepAlivePool:
         self._move(container, PoolState.IDLE, PoolState.LEAVING)
         return Evict(container)
 
-    def _warmest(self, function: str) -> ContainerNumber | None:
+    def _warmest(
+        self, function: str, avoided: Collection[ContainerNumber]
+    ) -> ContainerNumber | None:
         """The idle one that was used last, or else a busy one that has room for one more."""
         for container in reversed(self._idle):
-            if self._functions[container] == function:
+            if self._functions[container] == function and container not in avoided:
                 return container
         for container in self._ready:
             if (
                 self._places[container] is PoolState.BUSY
                 and self._functions[container] == function
                 and self._serving[container] < self._parallel
+                and container not in avoided
             ):
                 return container
         return None
