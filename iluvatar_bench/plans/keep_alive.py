@@ -12,7 +12,8 @@ Its owner tells it what happened, it answers with what is to be done. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -83,24 +84,30 @@ class KeepAlivePool:
             raise ValueError("every function must count for something and fit into the budget")
         self._budget = budget_mib
         self._memory = dict(memory_mib)
+        self._smallest = min(self._memory.values(), default=0)
         self._functions: dict[ContainerNumber, str] = {}
         self._places: dict[ContainerNumber, PoolState] = {}
-        self._idle: dict[ContainerNumber, None] = {}
+        self._counts = dict.fromkeys(PoolState, 0)
+        self._mib = dict.fromkeys(PoolState, 0)
+        """Containers and memory by place: nothing is counted anew at a decision."""
+        # Ordered ones: what is taken from their front is gone at once. A dict keeps the holes, and
+        # looks through all of them for what is first.
+        self._idle: OrderedDict[ContainerNumber, None] = OrderedDict()
         """The idle ones, least recently used first."""
-        self._waiting: dict[int, str] = {}
+        self._idle_of = {name: OrderedDict[ContainerNumber, None]() for name in self._memory}
+        self._waiting: OrderedDict[int, str] = OrderedDict()
         """Arrival to function, in the order of arrival."""
         self._launched = first_container
 
     @property
     def occupancy(self) -> Occupancy:
         """The pool at this moment."""
-        places = list(self._places.values())
         return Occupancy(
-            busy=places.count(PoolState.BUSY),
-            idle=places.count(PoolState.IDLE),
-            leaving=places.count(PoolState.LEAVING),
+            busy=self._counts[PoolState.BUSY],
+            idle=self._counts[PoolState.IDLE],
+            leaving=self._counts[PoolState.LEAVING],
             waiting=len(self._waiting),
-            resident_mib=self._counted(self._places),
+            resident_mib=sum(self._mib.values()),
         )
 
     def arrive(self, arrival: int, function: str) -> list[PoolAction]:
@@ -116,7 +123,7 @@ class KeepAlivePool:
     def release(self, container: ContainerNumber) -> list[PoolAction]:
         """A busy container has served its arrival well and is idle now."""
         self._move(container, PoolState.BUSY, PoolState.IDLE)
-        self._idle[container] = None
+        self._idle[container] = self._idle_of[self._functions[container]][container] = None
         return self._decide()
 
     def retire(self, container: ContainerNumber) -> None:
@@ -128,7 +135,10 @@ class KeepAlivePool:
 
     def gone(self, container: ContainerNumber) -> list[PoolAction]:
         """A container is removed, whatever it was before: its memory is free."""
-        self._idle.pop(container, None)
+        place = self._places[container]
+        if place is PoolState.IDLE:
+            self._not_idle(container)
+        self._count(container, place, -1)
         del self._places[container], self._functions[container]
         return self._decide()
 
@@ -143,14 +153,22 @@ class KeepAlivePool:
         return [self._evict(container) for container in tuple(self._idle)]
 
     def _decide(self) -> list[PoolAction]:
+        """What follows now. Of those that wait, no more are looked at than the pool has containers.
+
+        The first that finds no room takes what is free; those behind it can be served by idle
+        containers only, or have them evicted, until there are none.
+        """
         decisions: list[PoolAction] = []
-        free = self._budget - self._counted(self._places)
-        coming = self._counted(c for c, place in self._places.items() if place is PoolState.LEAVING)
-        for arrival, function in tuple(self._waiting.items()):
+        free = self._budget - sum(self._mib.values())
+        coming = self._mib[PoolState.LEAVING]
+        begun: list[int] = []
+        for arrival, function in self._waiting.items():
+            if not self._idle and free < self._smallest:
+                break
             needed = self._memory[function]
-            warm = self._warmest(function)
+            warm = next(reversed(self._idle_of[function]), None)
             if warm is not None:
-                del self._idle[warm]
+                self._not_idle(warm)
                 self._move(warm, PoolState.IDLE, PoolState.BUSY)
                 decisions.append(Serve(warm, arrival))
             elif needed <= free:
@@ -166,6 +184,8 @@ class KeepAlivePool:
                 free -= at_once
                 coming -= min(coming, needed - at_once)
                 continue
+            begun.append(arrival)
+        for arrival in begun:
             del self._waiting[arrival]
         return decisions
 
@@ -174,15 +194,16 @@ class KeepAlivePool:
         self._launched += 1
         self._functions[container] = function
         self._places[container] = PoolState.BUSY
+        self._count(container, PoolState.BUSY, 1)
         return Launch(container, function, arrival)
 
     def _evict(self, container: ContainerNumber) -> Evict:
-        del self._idle[container]
+        self._not_idle(container)
         self._move(container, PoolState.IDLE, PoolState.LEAVING)
         return Evict(container)
 
-    def _warmest(self, function: str) -> ContainerNumber | None:
-        return next((c for c in reversed(self._idle) if self._functions[c] == function), None)
+    def _not_idle(self, container: ContainerNumber) -> None:
+        del self._idle[container], self._idle_of[self._functions[container]][container]
 
     def _move(self, container: ContainerNumber, before: PoolState, after: PoolState) -> None:
         if self._places[container] is not before:
@@ -190,6 +211,9 @@ class KeepAlivePool:
                 f"container {container} is {self._places[container]}, it must be {before}"
             )
         self._places[container] = after
+        self._count(container, before, -1)
+        self._count(container, after, 1)
 
-    def _counted(self, containers: Iterable[ContainerNumber]) -> int:
-        return sum(self._memory[self._functions[container]] for container in containers)
+    def _count(self, container: ContainerNumber, place: PoolState, number: int) -> None:
+        self._counts[place] += number
+        self._mib[place] += number * self._memory[self._functions[container]]

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         side_by_side,
     )
     from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+    from iluvatar_bench.report.fleet_tables import claim_table, fleet_table
     from iluvatar_bench.report.log_text import as_html
     from iluvatar_bench.report.output_folders import OutputFolder, output_folder
     from iluvatar_bench.report.page import report_page
@@ -90,6 +91,7 @@ __all__ = [
     "as_html",
     "causes",
     "churn_table",
+    "claim_table",
     "client_rates",
     "comparison_export",
     "comparison_table",
@@ -102,6 +104,7 @@ __all__ = [
     "drawn_in",
     "effect_table",
     "failure_examples",
+    "fleet_table",
     "kills",
     "latency_figure",
     "latency_table",
@@ -146,6 +149,7 @@ __all__ = [
 _HOMES = (
     "tables",
     "field_tables",
+    "fleet_tables",
     "timeline",
     "progress_bars",
     "log_text",

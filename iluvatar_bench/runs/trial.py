@@ -34,7 +34,7 @@ from iluvatar_bench.monitor import (
     ImageLayers,
     Monitor,
     collect,
-    events_of,
+    event_facts,
     who_listens,
 )
 from iluvatar_bench.plans import PlannedTrial
@@ -363,7 +363,7 @@ async def collect_evidence(
         pid=container.pid,
         shim_pid=container.shim_pid,
         daemon_before=before.daemon,
-        events=None if events is None else events_of(events.events, container.id),
+        events=None if events is None else event_facts(events.events.of(container.id)),
         daemon_answers=setting.daemon is None or setting.daemon.serving,
         events_broken=None if events is None else _why_incomplete(events),
         cwd=container.image.cwd,
