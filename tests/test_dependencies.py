@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,6 +35,7 @@ OF_AN_EXTRA = {
     "batch/parameters.py": None,
     "batch": "notebooks",
     "report/figures/saving.py": "notebooks",
+    "report/live_widget.py": "notebooks",
     "report/arrival_parts.py": "report",
     "report/call_page.py": "report",
     "report/fault_page.py": "report",
@@ -217,6 +219,15 @@ def test_the_lock_pins_what_the_project_declares() -> None:
     assert "hatchling" in pinned
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert [x for x in lines if x and not re.match(r"\s*#|[a-zA-Z0-9._-]+==\S+$", x)] == []
+
+
+def test_the_citation_is_of_this_release() -> None:
+    """What version 1.2.0 of the format demands, and what it shares with the project."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["cff-version"] == "1.2.0"
+    assert (cited["version"], cited["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert all(author.get("name") for author in cited["authors"])
 
 
 def test_the_conda_environment_is_the_lock_and_this_package() -> None:

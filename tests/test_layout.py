@@ -21,6 +21,7 @@ ONE_INTERFACE = {("parse", "worker_logs/formats")}
 
 SAME_SUBJECT = {
     "ab": "studies, commands: two profiles in shuffled blocks",
+    "archive": "runs, commands: runs as one zip file",
     "arrivals": "plans, runs, report.figures: requests for functions",
     "audit": "audit, commands: the audit of a live daemon",
     "call_facts": "records, clients: what a client's calls say",
@@ -52,6 +53,7 @@ SAME_SUBJECT = {
     "survival": "stats, report.figures: how long containers lived",
     "trial": "records, runs: one container's life",
     "versions": "containerd.daemon, audit.rules: versions of containerd and runc",
+    "write_tables": "runs, observe: every table, made from the journals",
 }
 
 

@@ -1,6 +1,6 @@
 """The public names: literal, complete, importable, and cheap until they are used.
 
-What notebooks and the README import is the package and its packages, and nothing deeper.
+What notebooks and documents import is the package and its packages, and nothing deeper.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 import iluvatar_bench
 from iluvatar_bench import errors
 from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from tests.support.pages import PAGES
 
 PACKAGE = Path(iluvatar_bench.__file__).parent
-README = PACKAGE.parent / "README.md"
 PACKAGES = sorted(
     ".".join(path.parent.relative_to(PACKAGE.parent).parts)
     for path in PACKAGE.rglob("__init__.py")
@@ -95,11 +95,11 @@ def python_of_notebooks() -> Iterator[tuple[str, str]]:
                 yield f"{name}, cell {cell.id}", to_python(cell.source)
 
 
-def python_of_the_readme() -> Iterator[tuple[str, str]]:
-    for number, block in enumerate(
-        re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
-    ):
-        yield f"README, block {number}", block
+def python_of_pages() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+        for number, block in enumerate(blocks):
+            yield f"{page.name}, block {number}", block
 
 
 def imports(source: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +117,7 @@ def imports(source: str) -> Iterator[tuple[str, str]]:
     ("where", "source"),
     [
         pytest.param(where, source, id=where)
-        for where, source in [*python_of_notebooks(), *python_of_the_readme()]
+        for where, source in [*python_of_notebooks(), *python_of_pages()]
         if any(imports(source))
     ],
 )
@@ -131,7 +131,8 @@ def test_documents_were_read() -> None:
     assert len(
         {where.split(",")[0] for where, source in python_of_notebooks() if any(imports(source))}
     ) == len(notebook_names())
-    assert any(any(imports(source)) for _, source in python_of_the_readme())
+    pages = {where.split(",")[0] for where, source in python_of_pages() if any(imports(source))}
+    assert {"README.md", "workloads.md", "paper.md"} <= pages
 
 
 def test_every_public_name_is_there_and_nothing_else_is_promised() -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 
 _OPTIONS = ("--quiet", "--no-header", "--strip-extras", "--allow-unsafe", "--no-emit-options")
-_EXTRAS = ("all", "dev")
+_EXTRAS = ("all", "dev", "docs")
 
 
 def write_lock(*options: str) -> None:

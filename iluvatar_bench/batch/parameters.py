@@ -28,6 +28,17 @@ _TYPES: dict[str, Any] = {
 }
 """The types that a notebook's parameters may be annotated with."""
 
+_IN_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "list[str]": "texts",
+    "list[int]": "whole numbers",
+    "list[float]": "numbers",
+}
+"""How each is asked for; the values of a list have commas between them."""
+
 
 def _path(value: str) -> str:
     return str(Path(value).resolve()) if Path(value).exists() else value
@@ -147,4 +158,8 @@ def _converted(key: str, value: Any, type_name: str) -> Any:
     try:
         return TypeAdapter(wanted).validate_python(value)
     except ValidationError as error:
-        raise UsageError(f"parameter {key} must be {type_name}, not {value!r}") from error
+        given = ",".join(map(str, value)) if isinstance(value, list) else value
+        commas = " with commas between them" if is_list else ""
+        raise UsageError(
+            f"parameter {key} must be {_IN_WORDS[type_name]}{commas}, not {given!r}"
+        ) from error

@@ -18,7 +18,8 @@ _OPTIONAL = re.compile(
 )
 # The head that a level or an event puts in front, where "Warning" is the type of an event.
 _EVENT = re.compile(
-    r"\s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning(?:\s{2,12}[A-Z]\w{2,40}\s|\s(?:Failed|BackOff|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z]\w{2,40})\s)"
+    r"\s{0,40}(?:\S{1,60}\s{1,20}){0,12}?Warning(?:\s{2,12}[A-Z]\w{2,40}\s|\s(?:Failed|BackOff"
+    r"|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z]\w{2,40})\s)"
 )
 # PHP warns of a required file just before it gives up.
 _FATAL_WARNING = re.compile(r"\b(?:require|include)(?:_once)?\(|was not loaded")

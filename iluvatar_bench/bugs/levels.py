@@ -44,6 +44,8 @@ _KEYS = (
 )
 _JSON = re.compile(rf"\"{_KEYS}\"\s{{0,4}}:\s{{0,4}}\"?(\w{{1,12}})")
 # A key of MongoDB's is one letter.
+# So does lager, Cloud Foundry's: debug, info, error, fatal.
+_LAGER = re.compile(r"\"log_level\":([0-3]),")
 _MONGO = re.compile(r"\{\"t\":\{\"\$date\":[^}\n]{1,60}\},\"s\":\"([A-Z])\d?\"")
 _LOGFMT = re.compile(rf"{_KEYS}=\"?(\w{{1,12}})\"?\Z", re.IGNORECASE)
 _KLOG = re.compile(r"([IWEFD])(?:\d{4}|\d{8})\Z")
@@ -51,6 +53,8 @@ _KLOG = re.compile(r"([IWEFD])(?:\d{4}|\d{8})\Z")
 _CATEGORY = re.compile(r"(fail|crit|warn|info|dbug|trce): [\w.]{1,120}\[\d{1,6}\]")
 _PAIR = re.compile(r"[\w.@-]{1,30}=")
 _MESSAGE = re.compile(r"(?:msg|message|error|err|event|text)=")
+
+_KERNEL_NEWS = re.compile(r"INFO: (?:task |rcu)")
 
 _TOKEN = re.compile(
     r"\s{0,40}+(\[[^\]\n]{0,160}+\]|\([^)\n]{0,60}+\)|<[^>\n]{0,40}+>"
@@ -89,7 +93,7 @@ def level_of(line: str) -> Level | None:
         if token.startswith("{"):
             return _of_object(line[found.start(1) :])
         # The kernel prefixes some of its worst news with INFO:
-        if _MESSAGE.match(token) or token == "kernel:":
+        if _MESSAGE.match(token) or token == "kernel:" or _KERNEL_NEWS.match(line, found.start(1)):
             return None
         if _PAIR.match(token):
             continue
@@ -101,14 +105,17 @@ def level_of(line: str) -> Level | None:
             stamped = stamped or any(c.isdigit() for c in token)
             continue
         plain_words += 1
-        # A host, a tag, a logger's dotted name.
-        named = token[-1] in ":.]" or "." in token or "-" in token
+        # A host, a tag (its process id stands behind it in brackets), a logger's dotted name.
+        named = token[-1] in ":.]" or "." in token or "-" in token or line[end : end + 1] == "["
         if plain_words > (3 if named else int(stamped)):
             return None
     return None
 
 
 def _of_object(text: str) -> Level | None:
+    lager = _LAGER.search(text)
+    if lager:
+        return Level.ERROR if lager.group(1) in "23" else Level.CALM
     found = _JSON.search(text)
     if found:
         return _named(found.group(1))

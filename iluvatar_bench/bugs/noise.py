@@ -32,6 +32,9 @@ _NOISE = re.compile(
   | from\ LD_PRELOAD\ cannot\ be\ preloaded
     # every stop by SIGKILL, the client's own too (internal/cri/server/events.go)
   | level=info\ msg=\\{0,7}"received\ (?:\w{1,12}\ ){0,2}exit\ event
+    # what the kernel and systemd say of interrupts and of interfaces that go with their container
+  | perf:\ interrupt\ took\ too\ long
+  | :\ Lost\ carrier
     # docker run, before it pulls: "Unable to find image 'x' locally"
   | [Uu]nable\ to\ find\ image\ '[^'\n]{1,300}'\ locally
     # a library that says itself what it does without

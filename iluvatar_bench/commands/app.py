@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from iluvatar_bench.commands.ab import ab_command
+from iluvatar_bench.commands.archive import archive_command, open_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
 from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classes import classes_command
@@ -66,7 +67,7 @@ Exit codes:
   4    a disk is full; what had ended is kept; check: the client fails without any fault
   130  stopped by Ctrl-C (129: SIGHUP, 143: SIGTERM); what had ended is kept
 
-./bench test [--all] runs the tests of a source checkout.
+Of a source checkout: ./bench test [--all] runs the tests, ./bench docs builds the documentation.
 
 """
 
@@ -240,6 +241,16 @@ app.command(
     short_help="keep a run under a name",
     epilog=example("record results/RUN guarded --replace"),
 )(record_command)
+app.command(
+    "archive",
+    short_help="runs as one zip file with all they were made with",
+    epilog=example("archive @latest", "archive RUN RUN --out paper.zip --license CC-BY-4.0"),
+)(archive_command)
+app.command(
+    "open",
+    short_help="an archive checked, unpacked, its tables made again",
+    epilog=example("open paper.zip", "open paper.zip --into /tmp/paper --json"),
+)(open_command)
 
 app.command(
     "rejudge",

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.output import print_plain
-from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.errors import UnusablePath, UsageError, meant
 
 if TYPE_CHECKING:
     from iluvatar_bench.report.figures.style import Drawn
@@ -58,16 +58,20 @@ def figure_command(
     width: Annotated[
         str | None, typer.Option(metavar="WIDTH", help="as in 85mm, 3.35in, 8.5cm or 241pt")
     ] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option(metavar="1|2", help="of a paper: 85 mm (default) or 170 mm wide"),
+    ] = None,
     trial: Annotated[int | None, typer.Option(help="of timeline: which trial")] = None,
 ) -> None:
     """Draw one figure of runs into a file.
 
-    With --style paper the text of its caption is printed.
+    With --style paper the text of its caption is printed, and written beside it.
     """
     from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.report.sheet import checked_format, drawn_for
 
-    sheet = _sheet(style, width)
+    sheet = _sheet(style, width, columns)
     if output is not None:
         checked_format(output)
         require_writable(output)
@@ -83,16 +87,32 @@ def figure_command(
         write_figure(drawn, output)
     print_plain(f"figure: {output}")
     if sheet.paper:
-        print_plain(f"caption: {caption_of(drawn)}")
+        _give_caption(caption_of(drawn), output)
 
 
-def _sheet(style: str, width: str | None) -> Sheet:
-    from iluvatar_bench.report.sheet import COLUMN_IN, Sheet, width_in
+def _give_caption(caption: str, figure: Path) -> None:
+    """Print the caption, and write it beside the figure: ``rates.pdf``, ``rates.caption.txt``."""
+    from iluvatar_bench.host.whole_files import write_whole
+
+    beside = figure.with_suffix(".caption.txt")
+    try:
+        write_whole(beside, f"{caption}\n")
+    except OSError as error:
+        raise UnusablePath(f"cannot write {beside}: {error.strerror or error}") from error
+    print_plain(f"caption: {caption}")
+
+
+def _sheet(style: str, width: str | None, columns: int | None) -> Sheet:
+    from iluvatar_bench.report.sheet import COLUMNS_IN, Sheet, width_in
 
     if style not in _STYLES:
         raise UsageError(f"no style {style!r}{meant(style, _STYLES)}; there are: screen, paper")
     paper = style == "paper"
-    wide = COLUMN_IN if paper else None
+    if columns is not None and (not paper or width is not None):
+        raise UsageError("--columns is of --style paper, in the place of --width")
+    if columns not in (None, *COLUMNS_IN):
+        raise UsageError(f"--columns is 1 or 2, not {columns}")
+    wide = COLUMNS_IN[columns or 1] if paper else None
     return Sheet(paper=paper, width_in=wide if width is None else width_in(width))
 
 

@@ -32,6 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "report",
         "notebook",
         "record",
+        "archive",
+        "open",
     ),
     "Keep house": ("profile", "image", "function", "clean", "daemon"),
     "Measure ourselves": (

@@ -38,6 +38,9 @@ def trials_needed_command(
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     other = round(rate + difference, 12)
+    for name, value in (("--rate", rate), ("--rate and --difference together", other)):
+        if not 0 <= value <= 1:
+            raise UsageError(f"{name} must lie in 0..1, not {value:g}: 0.1 is 10 %")
     try:
         alone = trials_to_see_difference(rate, other, power=power, alpha=alpha)
     except ValueError as error:

@@ -133,13 +133,55 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """One entry of Tasks.List."""
+    """What containerd says of one process: a task's first, or one that was started by exec.
+
+    ``stdin``, ``stdout`` and ``stderr`` are the paths that its streams were given: whoever wants to
+    attach opens those that are FIFOs.
+    """
 
     container_id: str
     pid: int
     state: TaskState
     exit_status: int
     exited_at: datetime | None = None
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProcess:
+    """A process of a container; ``exec_id`` is empty for one that no exec of containerd started."""
+
+    pid: int
+    exec_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskMetrics:
+    """What containerd measured of one container's cgroup. None: that version does not tell.
+
+    Of a cgroup that containers share it is the same for each of them: it measures the cgroup.
+    ``cgroup_version`` is 1 or 2. ``memory_limit_bytes`` and ``pids_limit`` are None without a limit
+    too. Network bytes are those of the container's own interfaces, without loopback.
+    """
+
+    container_id: str
+    measured_at: datetime | None
+    cgroup_version: int
+    pids: int
+    pids_limit: int | None
+    cpu_ns: int
+    throttled_ns: int
+    throttled_periods: int
+    memory_bytes: int
+    memory_peak_bytes: int | None
+    memory_limit_bytes: int | None
+    oom_kills: int | None
+    read_bytes: int
+    written_bytes: int
+    received_bytes: int | None
+    sent_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Signals that ask whatever runs in this process to end in good order: for notebooks and commands.
+"""Asking whatever runs in this process to end in good order: by signals, or from a button.
 
 The first SIGINT, SIGTERM or SIGHUP lets the trials in flight end; a second SIGINT does what it did
 before, which is to cancel the coroutine under way, on the command line as in a Jupyter kernel.
+:meth:`RunStop.ask` is the same without a signal.
 """
 
 from __future__ import annotations
@@ -18,51 +19,93 @@ STOP_SECONDS = 10.0
 containerd (2 s on an idle machine) a stopped command ends within 20 s."""
 
 
+class RunStop(asyncio.Event):
+    """The wish that a run ends, to be handed to it as its ``stop``."""
+
+    def __init__(self, *, on_stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_stop = on_stop
+        self._home = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def ask(self) -> None:
+        """Once: the trials in flight are finished. Again: they are given up.
+
+        May be called in any thread, and in a signal handler. After the run it does nothing.
+        """
+        try:
+            self._home.call_soon_threadsafe(self._asked)
+        except RuntimeError:
+            # The loop is closed, and the run with it.
+            return
+
+    def _asked(self) -> None:
+        if self.is_set() and not self._closed and self._task is not None:
+            self._task.cancel()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self.is_set() or self._closed:
+            return
+        self.set()
+        self._on_stop()
+        if self._task is not None:
+            self._deadline = self._home.call_later(STOP_SECONDS, self._task.cancel)
+
+    def _interrupted(self) -> None:
+        # A handler runs between any two instructions: the loop does the rest. This wakes it, which
+        # ipykernel's own handler does not.
+        self._home.call_soon_threadsafe(self._begin)
+
+    def _close(self) -> None:
+        self._closed = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+
 @contextmanager
-def stop_on_signals(*, on_stop: Callable[[], None] = lambda: None) -> Iterator[asyncio.Event]:
-    """An event that the first signal sets, to be handed to a run as its ``stop``.
+def stop_on_signals(*, on_stop: Callable[[], None] = lambda: None) -> Iterator[RunStop]:
+    """A wish to stop that the first signal makes known, to be handed to a run as its ``stop``.
 
-    ``on_stop`` is called once, as the event is set. SIGTERM and SIGHUP are taken only where nobody
+    ``on_stop`` is called once, as it is. SIGTERM and SIGHUP are taken only where nobody
     else handles or ignores them (``nohup``). Outside of the main thread Python handles no signals:
-    there the event is never set. The task that entered is cancelled if it is still inside after
-    :data:`STOP_SECONDS`.
+    there it is known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is
+    still inside after :data:`STOP_SECONDS`.
     """
-    stop = asyncio.Event()
+    stop = RunStop(on_stop=on_stop)
+    try:
+        with _signals_heard(stop):
+            yield stop
+    finally:
+        stop._close()
+
+
+@contextmanager
+def _signals_heard(stop: RunStop) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield
         return
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     before = {number: signal.getsignal(number) for number in _ours()}
-    deadline: list[asyncio.TimerHandle] = []
-
-    def begin() -> None:
-        if not stop.is_set():
-            stop.set()
-            on_stop()
-            if task is not None:
-                deadline.append(loop.call_later(STOP_SECONDS, task.cancel))
-
     interrupts: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         earlier = before[signal.SIGINT]
-        if number == signal.SIGINT and interrupts and callable(earlier):
+        second = bool(interrupts) or stop.is_set()
+        if number == signal.SIGINT and second and callable(earlier):
             earlier(number, frame)
         if number == signal.SIGINT:
             interrupts.append(number)
-        # A handler runs between any two instructions: the loop does the rest. This wakes it, which
-        # ipykernel's own handler does not.
-        loop.call_soon_threadsafe(begin)
+        stop._interrupted()
 
     for number in before:
         signal.signal(number, handle)
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for timer in deadline:
-            timer.cancel()
 
 
 def _ours() -> list[signal.Signals]:

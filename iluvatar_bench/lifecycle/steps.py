@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,8 @@ class Progress:
     """Whether a lease was made that alone holds the snapshot; it may have expired since."""
     layer_made: bool = False
     """Whether a layer was made for this container alone."""
+    on_step: Callable[[str], None] | None = None
+    """Called with each step that begins."""
     _submitted: float = field(default_factory=time.monotonic)
 
     @property
@@ -58,6 +60,8 @@ class Progress:
         """Say which step is under way from now on."""
         self.step = step
         self.step_started_at = time.time()
+        if self.on_step is not None:
+            self.on_step(step)
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 
 ArrivalPattern = Literal["poisson", "constant", "bursts", "closed"]
 
@@ -50,8 +50,11 @@ class ArrivalProcess:
 
     def __post_init__(self) -> None:
         if self.pattern not in get_args(ArrivalPattern):
-            known = ", ".join(get_args(ArrivalPattern))
-            raise UsageError(f"no pattern of arrivals {self.pattern!r}; there are: {known}")
+            known = get_args(ArrivalPattern)
+            raise UsageError(
+                f"no pattern of arrivals {self.pattern!r}{meant(self.pattern, known)}; there are: "
+                f"{', '.join(known)}"
+            )
         if not 0.001 <= self.rate <= 10_000:
             raise UsageError(f"rate must be between 0.001 and 10000 a second, not {self.rate:g}")
         if not (1 <= self.on_ms <= 3_600_000 and 0 <= self.off_ms <= 3_600_000):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.plans.churn import DEFAULT_MEMORY_MIB, PooledFunction
 from iluvatar_bench.plans.trace import TracedFunction, TracedInvocation
 
@@ -30,7 +30,10 @@ def stand_in(
     names = tuple(dict.fromkeys(invocation.function for invocation in invocations))
     strange = [name for name in chosen if name not in names]
     if strange:
-        raise UsageError(f"no function {strange[0]!r} in the trace; there are: {_some(names)}")
+        raise UsageError(
+            f"no function {strange[0]!r} in the trace{meant(strange[0], names)}; there are: "
+            f"{_some(names)}"
+        )
     if metadata:
         unknown = [name for name in names if name not in metadata]
         if unknown:

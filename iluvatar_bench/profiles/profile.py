@@ -265,16 +265,19 @@ def _from_file(path: Path, below: tuple[Path, ...]) -> Profile:
     if base is not None and not isinstance(base, str):
         raise UsageError(f"{path}: base is the name of a profile, not {base!r}")
     inherited = {} if base is None else _named(base, below).factors
+    title = fields.get("name", path.stem)
+    preset = PRESETS.get(title) if isinstance(title, str) else None
+    taken = (
+        f"the name {title} is that of a preset, and this is another profile: give it a name of its "
+        "own (name = ...)"
+    )
     try:
         profile = _validated({**inherited, "name": path.stem, **fields})
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    preset = PRESETS.get(profile.name)
+        told = f"{error}; {taken}" if preset is not None else str(error)
+        raise UsageError(f"{path}: {told}") from error
     if preset is not None and preset != profile:
-        raise UsageError(
-            f"{path}: the name {profile.name} is that of a preset, and this is another profile: "
-            "give it a name of its own (name = ...)"
-        )
+        raise UsageError(f"{path}: {taken}")
     return profile
 
 

@@ -7,6 +7,7 @@ need pandas, are modules of their own.
 from iluvatar_bench.records.arrival import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.records.call import Call
 from iluvatar_bench.records.live_container import LiveContainer, LiveFix, LiveMoment
+from iluvatar_bench.records.live_step import LiveStep
 from iluvatar_bench.records.observations import Death, Event, Sample, Way
 from iluvatar_bench.records.trial import (
     COLLECTION_SPAN,
@@ -34,6 +35,7 @@ __all__ = [
     "LiveContainer",
     "LiveFix",
     "LiveMoment",
+    "LiveStep",
     "Outcome",
     "Sample",
     "Span",

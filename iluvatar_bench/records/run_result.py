@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,12 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.planned import planned_trials
+from iluvatar_bench.records.rate_words import rate_words
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
+from iluvatar_bench.records.workload import workload_of
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
 """Under this type a notebook's output says which run folder it made."""
@@ -57,8 +59,8 @@ class RunResult:
 
     @property
     def workload(self) -> str:
-        """What kind of plan was run, as its command is called: cold-start, churn or trace."""
-        return str((self.manifest.get("plan") or {}).get("kind", "cold-start"))
+        """What was run, as its command is called: see ``workload_of``."""
+        return workload_of(self.manifest)
 
     @property
     def trials_in_blocks(self) -> pd.DataFrame:
@@ -225,11 +227,44 @@ class RunResult:
         trials = f"{len(self.trials)} trials: {counted}" if counted else "no trials"
         return f"{arrived}{trials}; kept in {self.folder}{leak}{caveat}"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the rates of the outcomes and of each class that came."""
+        came = self.rates[(self.rates["count"] > 0) | (self.rates["kind"] == "outcome")]
+        several = came["profile"].nunique() > 1
+        rows = [
+            (
+                *((row["profile"],) if several else ()),
+                row["bug_class"],
+                rate_words(
+                    int(row["count"]),
+                    int(row["trials"]),
+                    low=row["low"],
+                    high=row["high"],
+                    upper_if_zero=row["upper_bound_if_zero"],
+                ),
+                row["mechanisms"],
+            )
+            for row in came.to_dict(orient="records")
+        ]
+        told = "" if self.arrivals is None else f", {arrivals_text(self.arrivals)}"
+        return html_card(
+            f"{self.workload} under {self.label}: {len(self.trials)} trials{told}",
+            lines=self.remarks,
+            header=(
+                *(("profile",) if several else ()),
+                "outcome or bug class",
+                "count/trials, rate [95 %]",
+                "mechanisms",
+            ),
+            rows=rows,
+            notes=[f"kept in {self.folder}"],
+        )
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """For notebooks: the same text, and for the notebook runner the folder."""
+        """For notebooks: text and HTML, and for the notebook runner the folder."""
         bundle: dict[str, Any] = {
             "text/plain": str(self),
-            "text/html": f"<p><b>{html.escape(str(self))}</b></p>",
+            "text/html": self._repr_html_(),
         }
         if not self.recorded:
             bundle[RUN_MIME] = {"folder": str(self.folder.resolve())}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iluvatar_bench.report.arrival_parts import pool_of
     from iluvatar_bench.report.arrival_table import churn_table
+    from iluvatar_bench.report.browse_table import browse
     from iluvatar_bench.report.conformance import (
         conformance_rows,
         conformance_table,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     )
     from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
     from iluvatar_bench.report.fleet_tables import claim_table, fleet_table
+    from iluvatar_bench.report.lifecycles_chart import interactive_lifecycles
+    from iluvatar_bench.report.live_display import live_panel
     from iluvatar_bench.report.log_text import as_html
     from iluvatar_bench.report.output_folders import OutputFolder, output_folder
     from iluvatar_bench.report.page import report_page
@@ -89,6 +92,7 @@ __all__ = [
     "arrivals_bar",
     "arrivals_export",
     "as_html",
+    "browse",
     "causes",
     "churn_table",
     "claim_table",
@@ -105,9 +109,11 @@ __all__ = [
     "effect_table",
     "failure_examples",
     "fleet_table",
+    "interactive_lifecycles",
     "kills",
     "latency_figure",
     "latency_table",
+    "live_panel",
     "markdown_table",
     "observer_costs",
     "output_folder",
@@ -152,6 +158,9 @@ _HOMES = (
     "fleet_tables",
     "timeline",
     "progress_bars",
+    "live_display",
+    "lifecycles_chart",
+    "browse_table",
     "log_text",
     "conformance",
     "arrival_table",

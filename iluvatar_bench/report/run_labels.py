@@ -15,7 +15,10 @@ def told_apart(runs: Sequence[RunResult]) -> list[RunResult]:
     would be called the same are called by their ids.
     """
     several = len({run.workload for run in runs}) > 1
-    labels = [f"{run.label}, {run.workload}" if several else run.label for run in runs]
+    labels = [
+        f"{run.label}, {run.workload}" if several and run.label != run.workload else run.label
+        for run in runs
+    ]
     ids = [
         _with_id(run) if labels.count(one) > 1 else one
         for run, one in zip(runs, labels, strict=True)

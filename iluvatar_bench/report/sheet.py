@@ -17,14 +17,15 @@ from typing import Any
 
 from iluvatar_bench.errors import UsageError, meant
 
-COLUMN_IN = 85 / 25.4
-"""A column of most two-column papers, inches: 85 mm."""
+COLUMNS_IN = {1: 85 / 25.4, 2: 170 / 25.4}
+"""How wide a figure is that fills one or both columns of most two-column papers, inches."""
 
 _INCHES = {"in": 1.0, "mm": 1 / 25.4, "cm": 1 / 2.54, "pt": 1 / 72.27}
 """Units of a width; ``pt`` is TeX's, of which an inch has 72.27 (The TeXbook, chapter 10)."""
 
 _WIDTH = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(in|mm|cm|pt)")
 _NARROWEST_IN, _WIDEST_IN = 1.5, 40.0
+_NARROW_IN = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ class Sheet:
 
     width_in: float | None = None
     paper: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether long names and the data have no room beside each other."""
+        return self.width_in is not None and self.width_in < _NARROW_IN
 
     def size(self, width: float, height: float) -> tuple[float, float]:
         """The size of a figure that would be so large on a screen, inches.

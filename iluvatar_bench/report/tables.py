@@ -14,26 +14,11 @@ if TYPE_CHECKING:
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import STEP_COLUMNS, Outcome
-from iluvatar_bench.stats import Rate, enough_for, rate
+from iluvatar_bench.stats import enough_for
 from iluvatar_bench.stats.number_text import signed, signed_range
-
-
-def rate_text(row: pd.Series[Any]) -> str:
-    """One cell: ``9/40  22.5 % [12–38]``, or ``0/40  (< 7.2 %)`` with the one-sided bound."""
-    return _rate_text(rate(int(row["count"]), int(row["trials"])))
-
-
-def _rate_text(value: Rate) -> str:
-    if value.upper_if_zero is not None:
-        return f"0/{value.total}  (< {_percent(value.upper_if_zero)} %)"
-    low, high = _percent(value.low), _percent(value.high)
-    return f"{value.count}/{value.total}  {100 * value.estimate:.1f} % [{low}–{high}]"
-
-
-def _percent(share: float) -> str:
-    """Two significant digits are all that an interval of this kind can carry."""
-    value = 100 * share
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+from iluvatar_bench.stats.text_tables import difference_table as difference_table
+from iluvatar_bench.stats.text_tables import p_text, share_text
+from iluvatar_bench.stats.text_tables import rate_text as rate_text
 
 
 def comparison_table(rates: pd.DataFrame) -> pd.DataFrame:
@@ -77,55 +62,6 @@ def _mechanisms(rates: pd.DataFrame) -> str:
     return "; ".join(texts) if texts else "–"
 
 
-def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataFrame:
-    """A comparison of two sides for people.
-
-    Args:
-        table: rows of ``stats.describe_sides`` or ``stats.block_classes``.
-        names: what to call the baseline and the candidate.
-
-    Returns:
-        A frame of text. Index: the four classes of 2022, every other class that occurred and each
-        reason of unknown outcomes that did, then ``failed`` and ``unknown``. Columns: the two
-        rates with their intervals, and the events behind them where they were counted; the
-        difference in percentage points with its interval; and where anything was judged Holm's p
-        ("–" where the class never came) and the verdict.
-    """
-    happened = table["baseline_count"] + table["candidate_count"] > 0
-    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
-    shown = table[happened | known | (table["kind"] == "outcome")]
-    judged = bool(shown["p_holm"].notna().any())
-    rows = {}
-    for row in shown.to_dict(orient="records"):
-        low, high = 100 * row["low"], 100 * row["high"]
-        texts = [_side_text(row, side) for side in ("baseline", "candidate")]
-        texts.append(f"{signed(100 * row['difference'])} [{signed_range(low, high)}]")
-        if judged:
-            texts.append("–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]))
-            texts.append(row["verdict"])
-        rows[row["bug_class"]] = texts
-    columns = [
-        *names,
-        "difference, percentage points [95 %]",
-        *(["p (Holm)", "verdict"] if judged else []),
-    ]
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return frame.rename_axis("bug class")
-
-
-def _side_text(row: dict[Any, Any], side: str) -> str:
-    count, total = int(row[f"{side}_count"]), int(row[f"{side}_trials"])
-    if f"{side}_events" not in row or count == 0:
-        return (
-            _rate_text(rate(count, total))
-            if count == 0
-            else f"{count}/{total}  {100 * count / total:.1f} %"
-        )
-    low, high = _percent(row[f"{side}_low"]), _percent(row[f"{side}_high"])
-    events = f", {row[f'{side}_events']} events"
-    return f"{count}/{total}{events}  {100 * count / total:.1f} % [{low}–{high}]"
-
-
 def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
     """Doses and their responses for people.
 
@@ -144,7 +80,7 @@ def dose_table(doses: pd.DataFrame) -> pd.DataFrame:
         counts = (row["collected"], row["failed"], row["import_errors"])
         often = math.isfinite(row["interval_ms"])
         rows[f"{row['dose']:g}"] = [
-            *(_rate_text(rate(int(count), int(row["trials"]))) for count in counts),
+            *(share_text(int(count), int(row["trials"])) for count in counts),
             f"{row['other_failures']:.0f}",
             f"{row['collections']:.0f}",
             f"{row['interval_ms']:.0f}" if often else "–",
@@ -181,7 +117,7 @@ def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
                 "reference": f"{row['reference_count']}/{row['reference_trials']}",
                 "suspect": f"{row['level_count']}/{row['level_trials']}",
                 "difference, percentage points [95 %]": points,
-                "p (Holm)": "–" if math.isnan(row["p_holm"]) else _p_text(row["p_holm"]),
+                "p (Holm)": "–" if math.isnan(row["p_holm"]) else p_text(row["p_holm"]),
                 "verdict": row["verdict"],
             }
         )
@@ -226,10 +162,6 @@ def _milliseconds(value: float) -> str:
 
 def _step_order(names: pd.Series[Any]) -> pd.Series[Any]:
     return names.map({step.removesuffix("_ms"): at for at, step in enumerate(STEP_COLUMNS)})
-
-
-def _p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def styled(frame: pd.DataFrame) -> Styler:

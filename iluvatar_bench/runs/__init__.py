@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from iluvatar_bench.host.stop_signals import stop_on_signals
     from iluvatar_bench.records.run_result import RunResult
+    from iluvatar_bench.runs.archive import (
+        Archived,
+        OpenedArchive,
+        archive_runs,
+        open_archive,
+    )
     from iluvatar_bench.runs.churn import run_churn
     from iluvatar_bench.runs.cold_start import run_cold_start
     from iluvatar_bench.runs.observations import load_observations
@@ -28,17 +34,21 @@ if TYPE_CHECKING:
     from iluvatar_bench.runs.store import RunFolder, load_run
 
 __all__ = [
+    "Archived",
+    "OpenedArchive",
     "Rejudged",
     "Repeat",
     "RunFolder",
     "RunResult",
     "RunRow",
+    "archive_runs",
     "find_run",
     "find_tables",
     "is_live",
     "load_observations",
     "load_pool",
     "load_run",
+    "open_archive",
     "open_run",
     "plan_repeat",
     "record_run",
@@ -56,6 +66,7 @@ __all__ = [
 _HOMES = {
     "host.stop_signals": ("stop_on_signals",),
     "records.run_result": ("RunResult",),
+    "runs.archive": ("Archived", "OpenedArchive", "archive_runs", "open_archive"),
     "runs.churn": ("run_churn",),
     "runs.cold_start": ("run_cold_start",),
     "runs.observations": ("load_observations",),

@@ -20,6 +20,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.pool_worker import PoolWorker
 from iluvatar_bench.runs.request import request_of
@@ -47,6 +48,7 @@ async def run_churn(
     witness: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Serve the plan's arrivals from a keep-alive pool under one profile; keep what happened.
@@ -56,8 +58,9 @@ async def run_churn(
     (of networks), ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``away_seconds``, ``journal_sync_seconds`` and ``witness`` are those of a
     :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` and ``on_arrival`` are
-    called as each ends. After ``stop`` is set no arrival is submitted, those that wait for memory
-    are dropped, and those being served are finished.
+    called as each ends, ``on_step`` as a container begins each step of its life. After ``stop`` is
+    set no arrival is submitted, those that wait for memory are dropped, and those being served are
+    finished.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -88,7 +91,13 @@ async def run_churn(
     folder = RunFolder.create(results, profile_name=f"{plan.kind}-{profile.name}")
     try:
         return await live_churn(
-            settings, plan, folder, on_trial=on_trial, on_arrival=on_arrival, stop=stop
+            settings,
+            plan,
+            folder,
+            on_trial=on_trial,
+            on_arrival=on_arrival,
+            on_step=on_step,
+            stop=stop,
         )
     finally:
         folder.discard_if_empty()
@@ -102,6 +111,7 @@ async def live_churn(
     on_trial: Callable[[Trial], None] | None,
     on_arrival: Callable[[ArrivalRecord], None] | None,
     stop: Stop | None,
+    on_step: OnStep | None = None,
     sessions: Sequence[Mapping[str, Any]] = (),
     repeats: str | None = None,
 ) -> RunResult:
@@ -115,7 +125,10 @@ async def live_churn(
     names = {source: find_source(source).container_name for source in settings.functions}
     so_far = Standing.of(folder)
     async with open_testbed(settings, folder) as testbed:
-        by_function = {f.name: testbed.setting(profile, names[f.source]) for f in plan.functions}
+        by_function = {
+            f.name: testbed.setting(profile, names[f.source], on_step=on_step)
+            for f in plan.functions
+        }
 
         def write(record: ArrivalRecord) -> None:
             folder.arrivals.append(asdict(record))

@@ -16,6 +16,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
@@ -45,6 +46,7 @@ async def run_cold_start(
     journal_sync_seconds: float = SYNC_SECONDS,
     witness: bool = True,
     on_trial: Callable[[Trial], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
     """Cold-start ``trials`` containers under one profile and keep what happened.
@@ -52,8 +54,8 @@ async def run_cold_start(
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``pause_threshold``, ``log_collections``, ``away_seconds``, ``journal_sync_seconds`` and
     ``witness`` are those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
-    ``on_trial`` is called as each trial ends. After ``stop`` is set no trial begins, and those in
-    flight are finished.
+    ``on_trial`` is called as each trial ends, ``on_step`` as a container begins each step of its
+    life. After ``stop`` is set no trial begins, and those in flight are finished.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -82,7 +84,9 @@ async def run_cold_start(
     )
     folder = RunFolder.create(results, profile_name=profile.name)
     try:
-        return await live_cold_start(settings, plan, folder, on_trial=on_trial, stop=stop)
+        return await live_cold_start(
+            settings, plan, folder, on_trial=on_trial, on_step=on_step, stop=stop
+        )
     finally:
         folder.discard_if_empty()
 
@@ -94,6 +98,7 @@ async def live_cold_start(
     *,
     on_trial: Callable[[Trial], None] | None,
     stop: Stop | None,
+    on_step: OnStep | None = None,
     sessions: Sequence[Mapping[str, Any]] = (),
     repeats: str | None = None,
 ) -> RunResult:
@@ -107,7 +112,7 @@ async def live_cold_start(
     (profile,) = settings.profiles
     done = {row["trial"] for row in folder.trials.each_row()}
     async with open_testbed(settings, folder) as testbed:
-        setting = testbed.setting(profile, source.container_name)
+        setting = testbed.setting(profile, source.container_name, on_step=on_step)
         return await execute(
             testbed,
             folder,

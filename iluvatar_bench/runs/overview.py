@@ -11,6 +11,7 @@ from typing import Any
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.records import Outcome
+from iluvatar_bench.records.workload import workload_of
 from iluvatar_bench.runs.recorded import RECORDED_HOME, recorded_names
 from iluvatar_bench.runs.run_names import RESULTS, glance, run_folders
 
@@ -58,7 +59,7 @@ def _row(call: str, folder: Path, recorded_home: Path) -> RunRow | None:
         run_id=str(manifest["run_id"]),
         folder=folder,
         profile=str(_part(manifest, "profile").get("name", "?")),
-        workload=_workload(manifest),
+        workload=workload_of(manifest),
         function=str(manifest.get("function") or "?"),
         trials=trials,
         failed=failed,
@@ -72,12 +73,6 @@ def _row(call: str, folder: Path, recorded_home: Path) -> RunRow | None:
 def _part(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = manifest.get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _workload(manifest: Mapping[str, Any]) -> str:
-    if "design" in manifest:
-        return "root-cause"
-    return str(_part(manifest, "plan").get("kind", "cold-start"))
 
 
 def _host(facts: Mapping[str, Any]) -> str:

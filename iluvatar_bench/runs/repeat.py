@@ -12,6 +12,8 @@ from iluvatar_bench.plans import ChurnPlan, ColdStartPlan
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.run_status import OBSERVED
+from iluvatar_bench.records.workload import WORKLOADS, workload_of
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.function_record import same_function
@@ -98,12 +100,14 @@ async def repeat_run(
 
 
 def _require_workload(path: Path, manifest: Mapping[str, Any]) -> None:
-    plan = manifest.get("plan") or {}
-    if "arrivals" in plan or ("trials" in plan and "cells" not in plan):
+    workload = workload_of(manifest)
+    if workload in WORKLOADS:
         return
+    if workload == OBSERVED:
+        raise UsageError(f"{path} cannot be repeated: it is an observation of what others ran")
     command = manifest.get("command")
-    hint = f"; it was made by: {' '.join(map(str, command))}" if command else ""
-    raise UsageError(f"{path} cannot be repeated: it is a study or an observation, no run{hint}")
+    made = f"it was made by: {' '.join(map(str, command))}" if command else f"run {workload}"
+    raise UsageError(f"{path} cannot be repeated: it is a study, with a command of its own; {made}")
 
 
 def _functions(manifest: Mapping[str, Any], remarks: list[str]) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.room import told_as_full
 from iluvatar_bench.runs.run_log import logged
@@ -200,10 +201,11 @@ class Testbed:
     session: int = 1
     """How often the run was begun; see ``RunFolder``."""
 
-    def setting(self, profile: Profile, function: str) -> Setting:
+    def setting(self, profile: Profile, function: str, *, on_step: OnStep | None = None) -> Setting:
         """What the trials of one function under one profile have in common.
 
-        ``function`` is the name that containers of it carry.
+        ``function`` is the name that containers of it carry; ``on_step`` is told of each step that
+        a container begins.
 
         Raises:
             KeyError: the settings does not hold them.
@@ -221,6 +223,7 @@ class Testbed:
             monitor=self.monitor,
             daemon=self.daemon,
             session=self.session,
+            on_step=on_step,
         )
 
 

@@ -41,6 +41,7 @@ from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.daemon_watch import DaemonWatch
+from iluvatar_bench.runs.live_steps import OnStep, steps_told
 from iluvatar_bench.runs.verdict import OF_CONTAINERS, judged
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class Setting:
     """
     session: int = 1
     """How often the run was begun: containers of a resumed run have names of their own."""
+    on_step: OnStep | None = None
+    """Told of each step that a container begins."""
 
     def container_id(self, function: str, index: int) -> str:
         """What the container of a trial is called."""
@@ -175,6 +178,8 @@ async def _lived(setting: Setting, live: Life, trial: Trial, seconds: float | No
         profile=setting.profile,
         kills=setting.kills,
     ) as container:
+        if setting.on_step is not None:
+            container.progress.on_step = steps_told(setting.on_step, trial)
         try:
             failure, latent, cleanup_errors = await _live(setting, live, seconds, container)
         finally:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from iluvatar_bench.records import Outcome
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
@@ -131,7 +131,7 @@ def block_interval(
     rates, bounds = [], []
     for mine, size, effect in zip(counts, sizes, effects, strict=True):
         inflation = max(1.0, known if math.isnan(effect) else effect)
-        quantile = float(stats.t.ppf((1 + confidence) / 2, len(mine) - 1))
+        quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, len(mine) - 1))
         rates.append(mine.sum() / size.sum())
         bounds.append(widened_wilson(float(mine.sum()), float(size.sum()), inflation, quantile))
     (before, after), ((low_0, high_0), (low_1, high_1)) = rates, bounds
@@ -152,7 +152,7 @@ def _p_value(counts: Sequence[Counts], sizes: Sequence[Counts]) -> float:
         return np.asarray(rates[1] - rates[0])
 
     blocks = np.arange(len(trials))
-    found = stats.permutation_test(
+    found = scipy.stats.permutation_test(
         (blocks[: len(counts[0])], blocks[len(counts[0]) :]),
         difference,
         vectorized=True,

@@ -21,6 +21,7 @@ import pandas as pd
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.stats._checks import require_columns
 from iluvatar_bench.stats.effects import (
     EFFECT_COLUMNS,
@@ -220,6 +221,10 @@ class ClassVerdict:
         also = self.contributions if self.causes else ()
         more = f"; raised too by {' and by '.join(map(str, also))}" if also else ""
         return f"{self.bug_class} {verdict}{more}; evidence: {found}"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict in plain words."""
+        return html_card(str(self.bug_class), lines=[self.sentence])
 
     @property
     def _power(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
 from iluvatar_bench.stats.group_power import fewest_groups, group_power
 from iluvatar_bench.stats.replicates import MAX_RUNS, RunPermutation, permute_runs
+from iluvatar_bench.stats.run_spread import spread_text
+from iluvatar_bench.stats.text_tables import difference_card
 
 HOST_FACTS = ("containerd", "shim", "runc", "kernel", "machine", "cgroup_mode", "cpus")
 """Facts that must be equal on both sides.
@@ -96,6 +98,11 @@ class RunComparison:
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             return f"no difference shown between {baseline} and {candidate} ({p}; {self._power})"
         return f"{candidate} is {self.verdict} than {baseline} ({p})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the sentence, the classes side by side, what to keep in mind."""
+        notes = (*self.mismatches, *self.remarks)
+        return difference_card(self.sentence, self.table, names=self.names, notes=notes)
 
     @property
     def _power(self) -> str:
@@ -171,9 +178,20 @@ def compare_runs(
         alpha=alpha,
         mismatches=mismatches,
         remarks=_unique(
-            remark for run in candidates for one in baselines for remark in remarks_on(one, run)
+            (
+                *(text for run in candidates for one in baselines for text in remarks_on(one, run)),
+                *_spreads(baselines, candidates),
+            )
         ),
     )
+
+
+def _spreads(baselines: Sequence[RunResult], candidates: Sequence[RunResult]) -> Iterator[str]:
+    """How far the runs of each side are apart, one text a side of several runs."""
+    for side, runs in (("baseline", baselines), ("candidate", candidates)):
+        if len(runs) > 1:
+            sizes = [len(run.trials) for run in runs]
+            yield f"{side}: {spread_text(run_rates(runs), sizes)}"
 
 
 def not_ok(runs: Sequence[RunResult]) -> int:
@@ -194,7 +212,9 @@ def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:
             run.require_trials()
         profiles = sorted({run.label for run in runs})
         if len(profiles) > 1:
-            raise UsageError(f"the runs of one side must have one profile, not {profiles}")
+            raise UsageError(
+                f"the runs of one side must have one profile, not {' and '.join(profiles)}"
+            )
 
 
 def _why_not(baselines: Sequence[RunResult], candidates: Sequence[RunResult], alpha: float) -> str:

@@ -12,6 +12,7 @@ from iluvatar_bench.studies.dose import (
     with_model,
 )
 from iluvatar_bench.studies.hypothesis import HypothesisAnswer, Mined, mine, run_hypotheses
+from iluvatar_bench.studies.reproduce import TableCheck, check_tables
 from iluvatar_bench.studies.root_cause import RootCause, open_root_cause, run_root_cause
 from iluvatar_bench.studies.sample_node import observe_node, observe_sample_node
 from iluvatar_bench.studies.upstream_12029 import (
@@ -31,6 +32,8 @@ __all__ = [
     "Mined",
     "Precision",
     "RootCause",
+    "TableCheck",
+    "check_tables",
     "measure_detection",
     "mine",
     "observe_node",

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from iluvatar_bench.bugs import BugClass
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.host.host_noise import noise_between, read_noise
 from iluvatar_bench.host.process_limits import require_limits
 from iluvatar_bench.plans import BlockedPlan, BlockedTrial, PlannedTrial, blocked
@@ -76,8 +76,11 @@ class AbQuestion:
         if self.better_by is not None and not 0 <= self.better_by < 1:
             raise UsageError(f"a difference of rates lies in 0 to 1, not {self.better_by}")
         if self.endpoint != NOT_OK and self.endpoint not in set(BugClass):
-            known = ", ".join(map(str, BugClass))
-            raise UsageError(f"no bug class {self.endpoint!r}; there are: {known}")
+            known = list(map(str, BugClass))
+            raise UsageError(
+                f"no bug class {self.endpoint!r}{meant(self.endpoint, known)}; there are: "
+                f"{', '.join(known)}"
+            )
 
     def is_answered(self, found: BlockComparison) -> bool:
         """Whether the answer is sure, at any look."""

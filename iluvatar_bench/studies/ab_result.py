@@ -23,6 +23,7 @@ from iluvatar_bench.stats import (
     visible_difference,
 )
 from iluvatar_bench.stats.number_text import signed, signed_range
+from iluvatar_bench.stats.text_tables import difference_card
 
 POWER = 0.9
 
@@ -146,6 +147,10 @@ class AbResult:
         told = (f"power: {self.power}", self.limits, self.noise, *self.run.remarks)
         return tuple(filter(None, told))
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the classes side by side, what to know beside it."""
+        return difference_card(self.sentence, self.classes, names=self.names, notes=self.notes)
+
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
         rows = self.classes.astype(object).mask(self.classes.isna(), other=None)
@@ -171,7 +176,10 @@ def ab_result_of(run: RunResult) -> AbResult:
     """
     asked = run.manifest.get("ab")
     if asked is None:
-        raise UsageError(f"{run.folder} holds no comparison in blocks (`iluvatar-bench ab`)")
+        raise UsageError(
+            f"{run.folder} holds no comparison in blocks, as `iluvatar-bench ab` makes them; to "
+            "compare runs, name two"
+        )
     blocks = {row["index"]: row["block"] for row in run.manifest["plan"]["trials"]}
     trials = run.trials.assign(block=run.trials["trial"].map(blocks), side=run.trials["profile"])
     names = (asked["baseline"]["name"], asked["candidate"]["name"])

@@ -21,6 +21,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.design import changed_factors
 from iluvatar_bench.profiles.profile import change_profile
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.runner import Sink, Stop
@@ -132,6 +133,23 @@ class Blame:
         )
         open_ones = (f"{'+'.join(p.changed)}: {p.counts}; {p.lacks(test)}" for p in self._open)
         return (told, *open_ones)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer and the probes behind it."""
+        return html_card(
+            self.sentence,
+            header=("changed", "events", "events of the control", "trials each", "answer"),
+            rows=[
+                (
+                    " with ".join(probe.changed),
+                    probe.events,
+                    probe.control_events,
+                    probe.trials,
+                    "undecided" if probe.undecided else "gone" if probe.gone else "still there",
+                )
+                for probe in self.probes
+            ],
+        )
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""

@@ -33,6 +33,7 @@ from iluvatar_bench.profiles.doses import QUANTITIES, dose_settings
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.cold_start import run_cold_start
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.runner import Stop
 
 DOSE_COLUMNS = (
@@ -78,13 +79,15 @@ async def run_doses(
     hold_ms: tuple[int, int] = (0, 0),
     ready_seconds: float = 60.0,
     on_trial: Callable[[Trial], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> DoseResponse:
     """Cold-start ``trials`` containers at each dose, one run after the other.
 
     A container is removed ``hold_ms`` after it was ready and has answered once: at once by
-    default, so that a collection later in its life is not counted. After ``stop`` is set the run
-    under way ends early and no further dose begins. The runs are in a new folder in ``results``.
+    default, so that a collection later in its life is not counted. ``on_trial`` is called as each
+    trial ends, ``on_step`` as a container begins each step. After ``stop`` is set the run under way
+    ends early and no further dose begins. The runs are in a new folder in ``results``.
 
     Raises:
         UsageError: an unknown quantity, no dose, one twice, or one out of its range; nothing was
@@ -110,6 +113,7 @@ async def run_doses(
                     log_collections=True,
                     ready_seconds=ready_seconds,
                     on_trial=on_trial,
+                    on_step=on_step,
                     stop=stop,
                 )
             )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from iluvatar_bench.bugs import Mechanism
 from iluvatar_bench.containerd.daemon.place import require_root
-from iluvatar_bench.errors import UsageError
+from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.profiles import Profile, resolve_profile
@@ -233,7 +233,9 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
     known = {case.name: case for case in KNOWN_CAUSES}
     wrong = [name for name in names if name not in known]
     if wrong:
-        raise UsageError(f"no case {wrong[0]!r}; there are: {', '.join(known)}")
+        raise UsageError(
+            f"no case {wrong[0]!r}{meant(wrong[0], known)}; there are: {', '.join(known)}"
+        )
     return tuple(known[name] for name in names) or KNOWN_CAUSES
 
 

@@ -20,6 +20,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.intervention import Intervention, intervention_on
 from iluvatar_bench.profiles.profile import factor_names
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.collections import load_collections
@@ -91,6 +92,14 @@ class Mined:
             )
         return tuple(told)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what is shown to have preceded the failures, the surest first."""
+        return html_card(
+            f"what preceded {self.bug_class} in {self.run.folder.name}",
+            lines=[one.sentence for one in self.shown] or ["nothing is shown"],
+            notes=self.remarks,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
         return {
@@ -148,6 +157,10 @@ class HypothesisAnswer:
             f"{found.candidate_count}/{trials} in {found.blocks} blocks ({evidence}): it "
             f"{answer}{seen}"
         )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer."""
+        return html_card(self.preceded.sentence, lines=[self.sentence])
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""

@@ -20,8 +20,10 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import BlockedPlan, PlannedTrial, blocked
 from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
+from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.runs.execute import execute
+from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.result import open_run
 from iluvatar_bench.runs.runner import Sink, Stop, run_trials
 from iluvatar_bench.runs.store import RunFolder
@@ -78,6 +80,16 @@ class RootCause:
         """What weakens the verdicts; empty mostly."""
         return self.run.caveat and f"{self.run.caveat}: the verdicts rest on what there is"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdicts, how to read them, and the rates of the cells."""
+        size = f"{len(self.run.trials)} trials in {len(self.design.cells)} cells"
+        verdicts = html_card(
+            f"root cause: {', '.join(self.design.levels)}, {size}",
+            lines=[verdict.sentence for verdict in self.verdicts],
+            notes=filter(None, (self.caveat, self.reading)),
+        )
+        return verdicts + self.run._repr_html_()
+
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; what is not a number (NaN) is None."""
         rows = self.effects.astype(object).mask(self.effects.isna(), other=None)
@@ -106,6 +118,7 @@ async def run_root_cause(
     alpha: float = 0.05,
     address: Path | None = None,
     on_trial: Callable[[Trial], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> RootCause:
     """Run the cells of the design side by side until rates and bounds are precise, and judge.
@@ -115,8 +128,9 @@ async def run_root_cause(
 
     ``alpha`` is the accepted chance of any false alarm among all verdicts. ``function``,
     ``address`` and ``ready_seconds`` are those of a
-    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. After ``stop`` is set no trial
-    begins, those in flight are finished, and the verdicts rest on them.
+    :class:`~iluvatar_bench.runs.testbed.TestbedSettings`. ``on_trial`` is called as each trial
+    ends, ``on_step`` as a container begins each step. After ``stop`` is set no trial begins, those
+    in flight are finished, and the verdicts rest on them.
 
     Raises:
         UsageError: a name or number is wrong; nothing was started.
@@ -143,7 +157,7 @@ async def run_root_cause(
             run = await execute(
                 testbed,
                 folder,
-                _workload(testbed, design, plan, precision, stop),
+                _workload(testbed, design, plan, precision, stop, on_step),
                 manifest={
                     "profile": {**design.base.model_dump(), "name": "root-cause"},
                     "function": source.name,
@@ -197,9 +211,10 @@ def _workload(
     plan: BlockedPlan,
     precision: Precision,
     stop: Stop | None,
+    on_step: OnStep | None,
 ) -> Callable[[tuple[Sink, ...]], Any]:
     function = plan.trials[0].planned.function
-    settings = [testbed.setting(cell, function) for cell in design.cells]
+    settings = [testbed.setting(cell, function, on_step=on_step) for cell in design.cells]
     tally = Tally(precision)
     blocks: dict[int, NextBlock] = {}
     places = {one.planned.index: one for one in plan.trials}

@@ -46,7 +46,7 @@ def test_points_are_every_combination_and_lists_are_not_split(tiny: Path) -> Non
     assert points[0] == {"colour": "red", "size": 1, "members": ["a", "b"]}
     assert points[-1] == {"colour": "blue", "size": 2, "members": ["c"]}
     assert grid_points("tiny", {}) == ({},)
-    with pytest.raises(UsageError, match="size must be int, not 'x'"):
+    with pytest.raises(UsageError, match="size must be a whole number, not 'x'"):
         grid_points("tiny", {"size": ["1,x"]})
     with pytest.raises(UsageError, match="no parameter 'colr'"):
         grid_points("tiny", {"colr": ["1,2"]})

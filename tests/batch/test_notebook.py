@@ -51,9 +51,13 @@ def test_parameters_are_converted_to_their_declared_types() -> None:
             {"trails": 1},
             r"no parameter 'trails' \(did you mean trials\?\); there are: source, profile",
         ),
-        ("cold_start", {"trials": "many"}, r"parameter trials must be int, not 'many'"),
-        ("cold_start", {"trials": 2.5}, r"parameter trials must be int"),
-        ("cold_start", {"hold_ms": "a,b"}, r"parameter hold_ms must be list\[int\]"),
+        ("cold_start", {"trials": "many"}, r"parameter trials must be a whole number, not 'many'"),
+        ("cold_start", {"trials": 2.5}, r"parameter trials must be a whole number, not 2.5"),
+        (
+            "cold_start",
+            {"hold_ms": "a,b"},
+            r"parameter hold_ms must be whole numbers with commas between them, not 'a,b'",
+        ),
     ],
 )
 def test_wrong_parameters_start_nothing(

@@ -40,14 +40,14 @@ def recorded_parameters(name: str) -> dict[str, Any]:
     return recorded | FEWER_RECORDED.get(name, {})
 
 
-def prepared(name: str, folder: Path) -> Path:
-    """A copy with parameters for recorded data and the outputs that it must have."""
+def prepared(name: str, folder: Path, **parameters: Any) -> Path:
+    """A copy with parameters, by default for recorded data, and the outputs that it must have."""
     (folder / "notebooks").mkdir()
     copy = folder / "notebooks" / f"{name}.ipynb"
     papermill.execute_notebook(
         str(NOTEBOOK_HOME / copy.name),
         str(copy),
-        parameters={"results": str(folder / "results"), **recorded_parameters(name)},
+        parameters={"results": str(folder / "results"), **recorded_parameters(name), **parameters},
         prepare_only=True,
         progress_bar=False,
     )

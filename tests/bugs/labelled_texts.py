@@ -21,6 +21,7 @@ from iluvatar_bench.bugs.classify import Classification, classify_text
 
 FOLDER = Path(__file__).parent / "labelled"
 PUBLIC = Path(__file__).parent / "public_reports"
+WRITTEN = Path(__file__).parent / "written"
 _HEAD = "=== "
 
 
@@ -55,6 +56,12 @@ def public_reports() -> list[LabelledText]:
     is a warning that may come to nothing.
     """
     found = [text for path in sorted(PUBLIC.glob("*.txt")) for text in _texts(path)]
+    return [text for text in found if text.is_healthy or "healthy" not in text.labels]
+
+
+def written_texts() -> list[LabelledText]:
+    """Lines of many programs, written down in order to learn from them: no figure rests on them."""
+    found = [text for path in sorted(WRITTEN.glob("*.txt")) for text in _texts(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from re import _constants as opcodes  # type: ignore[attr-defined]
 from re import _parser as regex_parser  # type: ignore[attr-defined]
@@ -18,7 +19,13 @@ from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES, Signature
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Certainty
 from iluvatar_bench.worker_logs import scan
 from iluvatar_bench.worker_logs.prefilter import Prefilter
-from tests.bugs.labelled_texts import LabelledText, is_right, labelled_texts, public_reports
+from tests.bugs.labelled_texts import (
+    LabelledText,
+    is_right,
+    labelled_texts,
+    public_reports,
+    written_texts,
+)
 
 SEED = Path(__file__).parents[2] / "data" / "seed"
 
@@ -383,7 +390,7 @@ def test_the_match_is_kept_and_bounded() -> None:
 
 
 def test_every_signature_is_needed_by_some_text() -> None:
-    labelled = (*labelled_texts(), *public_reports())
+    labelled = (*labelled_texts(), *public_reports(), *written_texts())
     texts = [*(text for _, text in CASES), *(t.text for t in labelled)]
     used = [classify_text(text).signature for text in texts]
     assert [s.pattern.pattern for s in SIGNATURES if s not in used] == []
@@ -515,8 +522,9 @@ def test_healthy_texts_raise_no_alarm() -> None:
     assert _share([t for t in labelled_texts() if t.is_healthy]) >= 0.97
 
 
-def test_lines_of_public_reports_get_their_class() -> None:
-    texts = public_reports()
+@pytest.mark.parametrize("read", [public_reports, written_texts])
+def test_lines_of_public_reports_get_their_class(read: Callable[[], list[LabelledText]]) -> None:
+    texts = read()
     failures = [t for t in texts if not t.is_healthy]
     assert _share(failures) >= 0.9
     noticed = [t for t in failures if classify_text(t.text).bug_class is not None]
@@ -527,7 +535,7 @@ def test_lines_of_public_reports_get_their_class() -> None:
 def test_the_search_for_words_shows_every_line_that_counts() -> None:
     """What decides whether a line of a file is looked at at all misses none of them."""
     prefilter = Prefilter()
-    for text in (*labelled_texts(), *public_reports()):
+    for text in (*labelled_texts(), *public_reports(), *written_texts()):
         if classify_text(text.text).bug_class is not None:
             assert prefilter.places(f"{text.text}\n".encode()), text.text
 

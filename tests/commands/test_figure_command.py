@@ -40,15 +40,25 @@ def test_a_paper_gets_its_figure_and_the_text_of_its_caption(tmp_path: Path) -> 
     assert first == f"figure: {pdf}"
     assert caption.startswith("caption: Failure rate per bug class")
     assert "two-sided 95 % intervals" in caption
+    beside = (tmp_path / "rates.caption.txt").read_text()
+    assert beside == f"{caption.removeprefix('caption: ')}\n"
     document = pdf.read_bytes()
     assert document.startswith(b"%PDF")
-    # 85 mm in points, and no type 3 letters.
+    # 85 mm in points; letters are embedded, none of them as type 3.
     (box,) = re.findall(rb"/MediaBox \[ ?0 0 ([0-9.]+)", document)
     assert float(box) == pytest.approx(85 / 25.4 * 72, abs=0.1)
-    assert b"/Type3" not in document
+    assert b"/FontFile2" in document and b"/Type3" not in document
     again = tmp_path / "again.pdf"
     command("figure", "iluvatar-2022-07", "guarded", "--out", str(again), "--style", "paper")
     assert again.read_bytes() == document
+
+
+def test_a_figure_may_be_two_columns_of_a_paper_wide(tmp_path: Path) -> None:
+    pdf = tmp_path / "steps.pdf"
+    paper = ("--style", "paper", "--columns", "2")
+    assert command("figure", "guarded", "steps", "--out", str(pdf), *paper).returncode == 0
+    (box,) = re.findall(rb"/MediaBox \[ ?0 0 ([0-9.]+)", pdf.read_bytes())
+    assert float(box) == pytest.approx(170 / 25.4 * 72, abs=0.1)
 
 
 def test_the_default_is_the_first_kind_that_fits_in_the_folder_one_stands_in(
@@ -80,6 +90,8 @@ def test_checks_and_doses_have_their_figures_too(tmp_path: Path) -> None:
         (["guarded", "--width", "85"], "a number and its unit, in, mm, cm or pt"),
         (["guarded", "--width", "4mm"], "1.5in to 40in wide, not 0.157in"),
         (["guarded", "--style", "papre"], "(did you mean paper?)"),
+        (["guarded", "--columns", "2"], "--columns is of --style paper"),
+        (["guarded", "--style", "paper", "--columns", "3"], "--columns is 1 or 2, not 3"),
         (["guarded", "iluvatar-2022-07", "memory"], "it is of one run, not 2"),
         (["guarded", "differences"], "it is of two runs, not 1"),
         (["failure_rates"], "a figure failure_rates of which run?"),
@@ -119,6 +131,21 @@ def test_a_run_has_the_figures_that_fit_it(name: str) -> None:
     assert set(fitting_kinds([run])) == FITTING[name]
 
 
+LONG_NAMES = ("effects", "timeline", "kills")
+"""Kinds whose names once reached beyond a column, or left the data no room."""
+
+
+def require_room(figure: Figure) -> None:
+    """Nothing reaches beyond the sheet, and names leave half of it to the data."""
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    around = axes.get_tightbbox()
+    assert around is not None
+    assert around.x0 >= 0
+    assert around.x1 <= figure.bbox.x1
+    assert axes.get_window_extent().width >= figure.bbox.width / 2
+
+
 def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> None:
     drawn = set()
     two = ["churn-iluvatar-2022-07", "churn-guarded"]
@@ -129,6 +156,8 @@ def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> N
                 figure = figure_of(draw_figure(runs, kind))
             assert isinstance(figure, Figure)
             assert figure.get_figwidth() == 3.35
+            if kind in LONG_NAMES:
+                require_room(figure)
             drawn.add(kind)
     assert drawn == set(FIGURE_KINDS)
 

@@ -31,8 +31,10 @@ def test_mistakes_in_a_line_are_found() -> None:
     assert mistakes("./bench compare a b --fail-if-wrose") == [
         "no option --fail-if-wrose of compare"
     ]
-    assert mistakes("./bench notebook compare -p alhpa=1") == ["no parameter alhpa of compare"]
+    assert mistakes("./bench notebook compare -p alhpa=1") == ["no parameter alhpa=1 of compare"]
+    assert mistakes("./bench notebook compare -p force true") == ["no parameter force of compare"]
     assert mistakes("./bench test --al") == ["no option --al"]
+    assert mistakes("./bench docs --out x --plian") == ["no option --plian"]
     assert mistakes("./bench notebook nope") != []
     assert mistakes("./bench classify - --zone UTC < worker.log | less --oops") == []
 

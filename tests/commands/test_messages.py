@@ -26,6 +26,14 @@ def test_an_address_is_taken_as_people_write_it(address: str) -> None:
     assert check_parameters("cold_start", {"address": ""})["address"] == ""
 
 
+@pytest.mark.parametrize("address", ["unix://", "tcp://127.0.0.1:10000", "http:///run/c.sock", ""])
+def test_an_address_of_something_else_is_told(address: str) -> None:
+    done = command("run", "cold-start", "--address", address)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert address in done.stderr
+    assert "socket" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

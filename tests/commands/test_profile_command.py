@@ -71,6 +71,7 @@ def test_a_base_may_be_a_file_beside_it_or_a_saved_one(tmp_path: Path) -> None:
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text(
         'cgruop = "own"\nkill = "al"\nstart_delay_ms = "soon"\ncpus = -1\nremoval = "ordered"\n'
+        'name = "guarded"\n'
     )
     done = command("profile", "check", "bad.toml")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
@@ -81,6 +82,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "factor kill has no level 'al' (did you mean all?): one of all, init",
         "factor start_delay_ms: 'soon' is no whole number",
         "factor cpus must be at least 0, not -1",
+        "the name guarded is that of a preset",
     ):
         assert problem in done.stderr
 

@@ -23,8 +23,11 @@ def test_clusters_need_more_trials_and_ab_is_told_how() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rate", "30", "--difference", "0.1"], "must lie in 0..1, not 30"),
-        (["--rate", "0.3", "--difference", "0.8"], "must lie in 0..1, not 1.1"),
+        (["--rate", "30", "--difference", "0.1"], "--rate must lie in 0..1, not 30: 0.1 is 10 %"),
+        (
+            ["--rate", "0.3", "--difference", "0.8"],
+            "--rate and --difference together must lie in 0..1, not 1.1",
+        ),
         (["--rate", "0.3", "--difference", "0"], "no number of trials"),
         (["--rate", "0.3", "--difference", "0.001"], "more than 2000 trials"),
         (["--rate", "0.3", "--difference", "0.1", "--design-effect", "0.5"], "at least 1, not 0.5"),

@@ -15,7 +15,6 @@ import pytest
 from iluvatar_bench.containerd.proxy.own_folder import (
     INNER_SOCKET,
     PREFIX,
-    SOCKET_HOME,
     remove_abandoned_proxies,
 )
 from tests.support.networks import needs_root
@@ -28,7 +27,7 @@ import socket, sys, time
 from pathlib import Path
 from iluvatar_bench.containerd.proxy.own_folder import INNER_SOCKET, own_folder
 listen = Path(sys.argv[1])
-with own_folder(listen) as folder, socket.socket(socket.AF_UNIX) as inner, \\
+with own_folder(listen, home=listen.parent) as folder, socket.socket(socket.AF_UNIX) as inner, \\
         socket.socket(socket.AF_UNIX) as front:
     inner.bind(str(folder / INNER_SOCKET))
     front.bind(str(listen))
@@ -55,12 +54,13 @@ def holder(listen: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
 def test_the_folder_of_a_killed_proxy_goes_and_that_of_a_living_one_stays(
     short_folder: Path,
 ) -> None:
+    """In a home of its own: in the common one every owner's watchdog cleans as well."""
     with (
         holder(short_folder / "killed") as (killed, left),
         holder(short_folder / "living") as (_, kept),
         holder(short_folder / "again") as (other, taken),
     ):
-        assert str(left) not in remove_abandoned_proxies()[0]
+        assert str(left) not in remove_abandoned_proxies(short_folder)[0]
         killed.kill()
         other.kill()
         wait_for(lambda: killed.poll() is not None and other.poll() is not None)
@@ -69,7 +69,7 @@ def test_the_folder_of_a_killed_proxy_goes_and_that_of_a_living_one_stays(
             # Somebody else listens there meanwhile.
             successor.bind(str(short_folder / "again"))
             successor.listen()
-            removed, problems = remove_abandoned_proxies()
+            removed, problems = remove_abandoned_proxies(short_folder)
         assert {str(left), str(taken)} <= set(removed)
         assert problems == []
         assert not left.exists()
@@ -77,24 +77,21 @@ def test_the_folder_of_a_killed_proxy_goes_and_that_of_a_living_one_stays(
         assert (short_folder / "again").is_socket()
         assert kept.exists()
         assert (short_folder / "living").is_socket()
-    removed, _ = remove_abandoned_proxies()
+    removed, _ = remove_abandoned_proxies(short_folder)
     assert str(kept) in removed
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_a_folder_without_a_lock_goes_only_when_it_is_old_and_nobody_is_there(old: bool) -> None:
-    folder = SOCKET_HOME / f"{PREFIX}test-{os.getpid()}-{old}"
+def test_a_folder_without_a_lock_goes_only_when_it_is_old_and_nobody_is_there(
+    old: bool, short_folder: Path
+) -> None:
+    folder = short_folder / f"{PREFIX}test"
     folder.mkdir(mode=0o700)
-    try:
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(folder / INNER_SOCKET))
-            server.listen()
-            if old:
-                os.utime(folder, (0, 0))
-            assert str(folder) not in remove_abandoned_proxies()[0]
-        assert (str(folder) in remove_abandoned_proxies()[0]) is old
-        assert folder.exists() is not old
-    finally:
-        (folder / INNER_SOCKET).unlink(missing_ok=True)
-        if folder.exists():
-            folder.rmdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / INNER_SOCKET))
+        server.listen()
+        if old:
+            os.utime(folder, (0, 0))
+        assert str(folder) not in remove_abandoned_proxies(short_folder)[0]
+    assert (str(folder) in remove_abandoned_proxies(short_folder)[0]) is old
+    assert folder.exists() is not old

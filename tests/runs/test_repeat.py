@@ -142,7 +142,12 @@ def test_a_run_of_a_version_that_kept_less_says_so() -> None:
 def test_studies_and_damaged_manifests_are_one_line(tmp_path: Path) -> None:
     done = command("repeat", "root-cause")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "cannot be repeated: it is a study" in done.stderr
+    assert "cannot be repeated: it is a study, with a command of its own" in done.stderr
+    with pytest.raises(UsageError, match="it is an observation of what others ran"):
+        plan_repeat(find_run("observed"))
+    blamed = run_of(tmp_path / "blame", "hello", clean={}, command=["iluvatar-bench", "blame"])
+    with pytest.raises(UsageError, match="it was made by: iluvatar-bench blame"):
+        plan_repeat(blamed)
     run = run_of(tmp_path / "run", "hello", functions=[{"asked": "x"}])
     done = command("repeat", str(run))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

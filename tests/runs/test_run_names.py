@@ -94,6 +94,7 @@ def test_the_list_has_own_runs_first_and_counts_without_tables(results: Path) ->
     recorded = {row.call: row for row in rows if row.recorded}
     assert (recorded["guarded"].trials, recorded["guarded"].failed) == (40, 0)
     assert recorded["root-cause"].workload == "root-cause"
+    assert recorded["guarded"].workload == "cold-start"
     assert recorded["churn-guarded"].workload == "churn"
 
 

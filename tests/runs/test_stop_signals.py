@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from iluvatar_bench.host import stop_signals
-from iluvatar_bench.host.stop_signals import stop_on_signals
+from iluvatar_bench.host.stop_signals import RunStop, stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -60,6 +60,54 @@ async def test_who_does_not_heed_it_is_cancelled(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(stubborn())
+
+
+async def test_asking_from_another_thread_is_as_a_signal() -> None:
+    told: list[bool] = []
+    with stop_on_signals(on_stop=lambda: told.append(True)) as stop:
+        thread = threading.Thread(target=stop.ask)
+        thread.start()
+        await stop.wait()
+        thread.join()
+    assert told == [True]
+
+
+async def test_asking_twice_gives_up_and_asking_afterwards_does_nothing() -> None:
+    asked: list[RunStop] = []
+
+    async def stubborn() -> None:
+        with stop_on_signals() as stop:
+            asked.append(stop)
+            stop.ask()
+            await stop.wait()
+            stop.ask()
+            await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(stubborn())
+
+    async def quick() -> str:
+        with stop_on_signals() as stop:
+            asked.append(stop)
+        asked[-1].ask()
+        await asyncio.sleep(0)
+        return "whole"
+
+    assert await asyncio.create_task(quick()) == "whole"
+    assert not asked[-1].is_set()
+
+
+async def test_an_interrupt_after_asking_does_what_it_did_before() -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        with stop_on_signals() as stop:
+            stop.ask()
+            await stop.wait()
+            signal.raise_signal(signal.SIGINT)
+        assert came == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_in_a_thread_there_are_no_signals() -> None:

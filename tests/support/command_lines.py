@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from iluvatar_bench.batch.parameters import parameter_types
 from iluvatar_bench.commands.app import app
 
 # ./bench itself knows these words and does not hand them on.
-OF_THE_SCRIPT = {"test": {"--all"}}
+OF_THE_SCRIPT = {"test": {"--all", "-k"}, "docs": {"--check", "--out", "--plain"}}
 IN_MEMORY = "--in-memory"
 SHELL = {"|", "<", ">", ">>", "&&", "||", ";"}
 
@@ -29,7 +30,12 @@ def all_commands() -> dict[str, Any]:
         else:
             yield " ".join(words), command
 
-    return dict(walk((), typer.main.get_command(app)))
+    return dict(walk((), _root()))
+
+
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
 
 
 def mistakes(line: str) -> list[str]:
@@ -39,8 +45,9 @@ def mistakes(line: str) -> list[str]:
     if words[:1] == [IN_MEMORY] and line.startswith("./bench"):
         words = words[1:]
     if words and words[0] in OF_THE_SCRIPT:
-        return [f"no option {w}" for w in words[1:] if w not in OF_THE_SCRIPT[words[0]]]
-    command: Any = typer.main.get_command(app)
+        given = [word for word in words[1:] if word.startswith("-")]
+        return [f"no option {word}" for word in given if word not in OF_THE_SCRIPT[words[0]]]
+    command: Any = _root()
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         if words[0] not in command.commands:
             return [f"no command {words[0]}"]
@@ -58,7 +65,9 @@ def _notebook_mistakes(words: list[str]) -> list[str]:
     names = [word for word in words if word in notebook_names()]
     if not names:
         return [] if "--help" in words else [f"no notebook in {words}"]
-    keys = [after.split("=")[0] for word, after in pairwise(words) if word == "-p"]
+    given = [after for word, after in pairwise(words) if word == "-p"]
     return [
-        f"no parameter {key} of {names[0]}" for key in keys if key not in parameter_types(names[0])
+        f"no parameter {one} of {names[0]}"
+        for one in given
+        if "=" not in one or one.split("=")[0] not in parameter_types(names[0])
     ]

@@ -43,6 +43,7 @@ from iluvatar_bench.containerd._api import (
 )
 from iluvatar_bench.containerd.transport_words import target
 from tests.support.fake_images import FakeContent, FakeDiff, FakeImages
+from tests.support.fake_tasks import FakeFurtherTasks
 
 Answers = dict[str, grpc.StatusCode]
 
@@ -52,11 +53,16 @@ Loss = Literal["before", "after"]
 
 @dataclass
 class FakeTask:
-    """A running task. ``listed`` is False where Tasks.List leaves it out, as a slow shim's."""
+    """A running task. ``listed`` is False where Tasks.List leaves it out, as a slow shim's.
+
+    ``paused`` is what its shim knows, ``resources`` the last ones that it was updated with.
+    """
 
     pid: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     listed: bool = True
+    paused: bool = False
+    resources: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeContainerd:
@@ -260,7 +266,7 @@ class _Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
         return Empty()
 
 
-class _Tasks(tasks_pb2_grpc.TasksServicer):
+class _Tasks(FakeFurtherTasks):
     fake: FakeContainerd
 
     async def Create(self, request: Any, context: Any) -> Any:
@@ -290,7 +296,7 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
         return task_types_pb2.Process(
             id=container_id,
             pid=task.pid,
-            status=task_types_pb2.STOPPED if ended else task_types_pb2.RUNNING,
+            status=_status(task),
             exit_status=137 if ended else 0,
         )
 
@@ -323,6 +329,12 @@ class _Tasks(tasks_pb2_grpc.TasksServicer):
                 await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "task must be stopped")
             del self.fake.tasks[request.container_id]
         return tasks_pb2.DeleteResponse(id=request.container_id)
+
+
+def _status(task: FakeTask) -> Any:
+    if task.ended.is_set():
+        return task_types_pb2.STOPPED
+    return task_types_pb2.PAUSED if task.paused else task_types_pb2.RUNNING
 
 
 class _Events(events_pb2_grpc.EventsServicer):

@@ -51,6 +51,7 @@ from iluvatar_bench.errors import (
     Unreachable,
     UnusablePath,
     UsageError,
+    meant,
 )
 from iluvatar_bench.host.kernel.listener import Listener, listener_at
 from iluvatar_bench.host.kernel.shims import visible_shims
@@ -186,7 +187,7 @@ async def _chosen(client: Client, namespace: str | None) -> tuple[str, ...]:
         return names
     if namespace not in names:
         raise UsageError(
-            f"no namespace {namespace!r} in this containerd; "
+            f"no namespace {namespace!r} in this containerd{meant(namespace, names)}; "
             f"there are: {', '.join(names) or 'none'}"
         )
     return (namespace,)

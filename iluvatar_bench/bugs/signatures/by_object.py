@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from iluvatar_bench.bugs.signatures.exits import BY_FIELD
 from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
@@ -29,7 +30,8 @@ _TAKE_AWAY = (
 )
 _MAKE = (
     r"(?:[Cc]reat|[Ss]tart(?!-?up)|[Rr]un|[Ll]aunch|[Ss]pawn|[Ss]et|[Pp]repar|[Ii]nit|[Ee]xec"
-    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Ll]oad|[Rr]estor|[Rr]esum|[Bb]uild"
+    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Ll]oad|[Rr]estor|[Rr]esum"
+    r"|[Bb]uild(?!x)"
     r"|[Dd]eploy|[Ss]pecializ|[Ff]ork|[Cc]onfigur|[Aa]ppl|[Ii]nject|[Vv]alidat|[Rr]egister)"
 )
 _RUNNABLE = (
@@ -59,7 +61,8 @@ ASIDE = re.compile(
 _REASONS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"\b(?:FailedMount|FailedAttachVolume|FailedMapVolume|FailedPostStartHook|PostStartHookError"
+        r"\b(?:FailedMount|FailedAttachVolume|FailedMapVolume|FailedPostStartHook"
+        r"|PostStartHookError"
         r"|PreCreateHookError|PreStartHookError|FailedCreatePodContainer|ConfigPodSandboxError"
         r"|UnexpectedAdmissionError|FailedPrepareDynamicResources|InvalidEnvironmentVariableNames"
         r"|VolumeResizeFailed|FailedCreate)\b",
@@ -146,9 +149,10 @@ WORDINGS = (
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",
         "containerd core/remotes, core/images, core/content; moby daemon/containerd; cri-o storage",
-        near=r"(?<![/\w])[Ii]mages?\b|\b[Mm]anifests?\b|\bblobs?\b|\b[Ll]ayers?\b|\b[Dd]escriptor"
-        r"|\b[Rr]egistry\b|\b[Rr]epository\b|\bpull(?:ing)?\b|\b[Dd]igest\b|\btarball\b"
-        r"|\bauth token\b|\bdiff ID",
+        near=r"(?<![/\w.-])(?:[Ii]mages?\b|[Mm]anifests?\b(?! path)|blobs?\b|[Ll]ayers?\b"
+        r"|(?<!file )[Dd]escriptor|[Rr]egistry\b|(?<!git )[Rr]epository\b|pull(?:ing)?\b"
+        r"|[Dd]igest\b|tarball\b"
+        r"|auth token\b|diff ID)",
         within=60,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.CREATE_REJECTED,),
@@ -233,12 +237,14 @@ WORDINGS = (
         r"|[Cc]apabilit|[Rr]limit|\bseccomp|\bsetns\b|\bsetuid\b|\bsetgid\b|setgroups|[ug]id_?map"
         r"|[UG]ID map|id-?mapp|idmap|\bconsole\b|\bpty\b|\bptmx\b|exec fifo|\bfifo\b|init pipe"
         r"|sync(?: |_)?(?:socket|pipe)|\bkeyring|\bsysctl|oom_score_adj|pivot_root|\bpidfd"
-        r"|\bOCI\b|\bhooks?\b|mount ?point\b(?!=)|mount propagation|\bdevice nodes?\b"
+        r"|\bOCI\b|\b(?:prestart|poststart|createRuntime|createContainer|OCI) hooks?\b|\bhook #"
+        r"|mount ?point\b(?!=)|mount propagation|\bdevice nodes?\b"
         r"|\bmknod\b|bind mount"
-        r"|rootfsPropagation|\bconfig\.json\b|[Rr]untime handler|\bNRI\b|\bCDI\b|\bscheduler\b"
-        r"|\bconmon\b|\bprocess label|mount label|\brootless\b|shm (?:tmpfs|size)|/dev/(?:shm|null"
-        r"|console|pts|mqueue|kvm|fuse)|\bcwd\b|working directory|\bspec\b|\bGPU\b|\bnvidia"
-        r"|\bkernel\b|\bhugepage|[Ss]haredfs|virtiofs|\bqemu\b|[Hh]ypervisor|\bvsock\b",
+        r"|rootfsPropagation|(?<!\.docker/)\bconfig\.json\b|[Rr]untime handler|\bNRI\b|\bCDI\b"
+        r"|\bconmon\b|\bprocess label|mount label|\brootless\b|shm (?:tmpfs|size)|/dev/(?:shm"
+        r"|mqueue"
+        r"|kvm|fuse)|\bcwd\b|working directory|\bspec\b|\bGPU\b|\bnvidia"
+        r"|\bhugepage|[Ss]haredfs|virtiofs|\bqemu\b|[Hh]ypervisor|\bvsock\b",
         within=80,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.STARTUP_ERROR,),
@@ -276,4 +282,5 @@ WORDINGS = (
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.DAEMON_UNAVAILABLE, BugClass.STARTUP_ERROR),
     ),
+    *BY_FIELD,
 )

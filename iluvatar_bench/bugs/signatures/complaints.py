@@ -76,7 +76,8 @@ IMAGES = (
         "any client of a registry",
         "distribution registry/api/errcode; containerd core/remotes/docker",
         near=r"\b[Pp]ull(?:ing|ed|_)? ?(?:the )?(?:image|from|access)|PullImage|[Rr]egistry"
-        r"|(?<![/\w])[Ii]mages?\b|manifests?\b|/v2/|\bblobs?\b"
+        r"|(?<![/\w])[Ii]mages?\b|manifests?\b|/v2/[^\s\"]{0,200}(?:manifests|blobs|tags)/"
+        r"|/v2/\\{0,7}+\"|\bblobs?\b"
         r"|docker\.io|gcr\.io",
         certainty=Certainty.LIKELY,
         can_be_handled=True,
@@ -91,8 +92,9 @@ IMAGES = (
         r"(?:[\w-]{1,16} ){0,2}(?:image|layer|manifest|blob|archive)"
         r"|[Ee]rror (?:pulling|loading|downloading|unpacking|reading|copying|creating) (?:the )?"
         r"(?:[\w-]{1,16} ){0,2}(?:image|layer|manifest|blob)"
-        r"|[Uu]nable to (?:find|pull|load) (?:the )?image|(?:blob|manifest|image|content) "
-        r"\S{1,160}+ (?:was )?not found|layer does not exist|[Uu]nable to retrieve auth token"
+        r"|[Uu]nable to (?:find|pull|load) (?:the )?image|[Ii]mage does not exist"
+        r"|(?:blob|manifest|image|content) \S{1,160}+ (?:was )?not found|layer does not exist"
+        r"|[Uu]nable to retrieve auth token"
         r"|[Pp]ulling (?:the )?(?:container )?image failed|not found in repository"
         r"|CannotPullContainer"
         r"|could not be accessed on a registry|image with reference \S{1,200}+ was found but"
@@ -130,6 +132,8 @@ NETWORKS = (
         r"|[Cc]annot assign requested address|[Nn]etwork is unreachable|[Nn]o route to host"
         r"|\bEHOSTUNREACH\b|\bENETUNREACH\b"
         r"|dial tcp:? [^\n]{1,120}(?:i/o timeout|connection timed out)|server misbehaving"
+        r"|(?:read|write) (?:udp|tcp) [^\n]{1,120}i/o timeout|\bECONNREFUSED\b"
+        r"|\[Errno 111\]|[Cc]ould not translate host name"
         r"|[Nn]ame or service not known|no such host\b"
         r"|[Cc]ould not resolve host|error adding (?:host|interface|route)|RTNETLINK answers: ",
         "libnetwork, glibc, Go, Node, curl",
@@ -148,7 +152,8 @@ DAEMONS = (
         r" (?:start|initialize)) (?:the )?(?:docker )?(?:daemon|containerd|dockerd|[Kk]ubelet"
         r"|ContainerManager|CRI service|Docker)\b"
         r"|containerd did not exit successfully|waiting for containerd to start"
-        r"|[Ff]ailed to (?:load|unmarshal|parse|decode) (?:TOML|config)|[Ff]ailed to (?:recover"
+        r"|[Ff]ailed to (?:load|unmarshal|parse|decode) (?:TOML|config(?! for))"
+        r"|[Ff]ailed to (?:recover"
         r"|restore) state|daemon exited\b",
         "dockerd, containerd, kubelet",
         "moby daemon/command; containerd cmd/containerd; kubernetes cmd/kubelet",
@@ -166,7 +171,9 @@ CREATES = (
         r"|(?:error )?mounting \\{0,7}\"[^\"\n]{1,300}+\" to rootfs|unshare: "
         r"|could not select device"
         r"|nvidia-container-cli|error gathering device information|[Uu]nable to find user "
-        r"|no users found"
+        r"|no users found|no sub[ug]id ranges|/etc/sub[ug]id\b|Minimum memory limit"
+        r"|Range of CPUs is"
+        r"|Multi-Attach error"
         r"|[Nn]o command specified|invalid (?:volume|mount) (?:specification|config|path)"
         r"|Unknown runtime specified|no runtime for |RuntimeClass |cannot join network of"
         r"|\bCreateVM\b|create (?:the )?VM\b|start the VM\b|linux spec user|[Uu]nable to get user"
@@ -210,7 +217,7 @@ INVOKES = (
         r"|unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
         r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
-        r"|[Ee]rror (?:calling|invoking|proxying|executing|forwarding)"
+        r"|[Ee]rror (?:calling(?! 'lxd)|invoking(?! remote method)|proxying|executing|forwarding)"
         r"|[Ff]ailed to (?:call|proxy|forward|execute|route|dispatch)\b|no response from"
         r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
         r"|No invokers available|[Ff]ailed to serve request"
@@ -251,6 +258,7 @@ DEATHS = (
         "a container that was asked for by its name is not there, or no longer",
         near=r"\b(?:[Cc]ontainer|[Ss]andbox|[Pp]od|[Tt]ask|ctr|PodSandbox)s?\b",
         within=100,
+        unless=r"\blog (?:entry|type|file|stream)|\b[Ss]tats? for\b|[Ll]ogging driver|\bconfig\b",
         certainty=Certainty.POSSIBLE,
         can_be_handled=True,
         alternatives=(BugClass.REMOVAL_FAILED,),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from iluvatar_bench.bugs.signatures.wording import Q, wording
-from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
-_NAMES = r"(?:containerd|dockerd?|crio|cri-o|k3s|k3s-agent|rke2-server|rke2-agent|podman|buildkitd)"
+_NAMES = (
+    r"(?:containerd|dockerd?|crio|cri-o|cri-docker|cri-dockerd|k3s|k3s-agent|rke2-server"
+    r"|rke2-agent|podman|buildkitd?|kubelet|daemon-containerd|daemon-kubelite)"
+)
 
 WORDINGS = (
     wording(
@@ -18,11 +21,15 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        rf"\b{_NAMES}\.service: (?:Main process exited, code=(?:killed|dumped"
-        rf"|exited, status=[1-9])"
-        r"|Failed with result|Start request repeated too quickly"
-        r"|A process of this unit has been killed|Watchdog timeout)"
-        rf"|\b{_NAMES}\.service (?:failed|entered failed state|holdoff time over)"
+        rf"\b{_NAMES}\.service: (?:(?:Main|Control) process exited, code=(?:killed|dumped"
+        rf"|exited,? status=[1-9])"
+        r"|[Mm]ain process exited, code=(?:killed|dumped|exited, status=[1-9])"
+        r"|Failed with result|Start request repeated too quickly|[Ss]tart operation timed out"
+        r"|A process of this unit has been killed|Watchdog timeout|Failed at step \w"
+        r"|Failed to run '|Failed to execute|Service hold-?off time over|Unit entered failed state)"
+        rf"|\b{_NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
+        rf"|Unit {_NAMES}\.service (?:entered failed state|is masked|not found|could not be found)"
+        r"|Dependency failed for (?:Docker|containerd|Container Runtime|Lightweight Kubernetes)"
         rf"|Job for {_NAMES}\.service failed"
         r"|systemctl (?:re)?start (?:docker|containerd|crio|cri-docker|cri-dockerd)\b[^\n]{0,40}: "
         r"(?:Process )?exit"
@@ -52,6 +59,24 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
+        r"connect (?:ECONNREFUSED|ENOENT|EACCES) (?:/[^\s\"]{1,200}+)?"
+        r"|Error while fetching server API version|docker/transport/unixconn\.py",
+        "clients in Node and Python",
+        "apocas/docker-modem lib/modem.js; docker/docker-py docker/api/client.py",
+        near=r"(?:docker|balena-engine|containerd|podman|crio|buildkitd)\.sock|API version"
+        r"|unixconn",
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
+        r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
+        r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
+        r"|make sure you are running as root and the endpoint has been started",
+        "Docker Desktop, crictl",
+        "docker/for-win#13684; cri-tools cmd/crictl/util.go",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
         r"[Ee]rror while dialing|\b(?:dial|read|write) unix |[Ff]ailed to dial ",
         "clients in Go",
         "grpc-go internal/transport; go net/dial.go",
@@ -69,5 +94,18 @@ WORDINGS = (
         r"|code = Unavailable desc = error reading from server: EOF",
         "kubelet 1.20-1.34, crictl",
         "kubernetes pkg/kubelet/kubelet.go, pkg/kubelet/pleg; cri-tools cmd/crictl",
+    ),
+)
+
+BY_HAND = (
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b)\S|[Ff]ailed to start daemon: "
+        r"|[Uu]nable to configure the Docker daemon",
+        "containerd 1.0-2.3, dockerd, buildkitd",
+        "containerd cmd/containerd/main.go; moby cmd/dockerd; moby/buildkit cmd/buildkitd",
+        "what the program prints as it gives up, when it is started by hand",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.DAEMON_UNAVAILABLE,),
     ),
 )

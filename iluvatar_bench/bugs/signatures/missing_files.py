@@ -141,7 +141,8 @@ LANGUAGES = (
         r"plugin\.Open\([^\n]{1,300}(?:realpath failed|cannot open|no such file)"
         r"|(?:panic|FATAL|fatal|error)\b[^\n]{0,40}: (?:open|stat"
         r"|lstat) [^\s:]{1,300}+: no such file"
-        r"|Os \{ code: 2, kind: NotFound|unknown time zone |\(2: No such file or directory\)"
+        r"|Os \{ code: 2, kind: NotFound|\(os error 2\)|unknown time zone "
+        r"|\(2: No such file or directory\)"
         r"|x509: [Ff]ailed to load system roots",
         "Go 1.18-1.25, Rust, nginx",
         "go plugin/plugin_dlopen.go, os/error.go; rust library/std/src/io; nginx ngx_files",
@@ -203,9 +204,11 @@ PROGRAMS = (
         BugClass.MISSING_PACKAGES,
         rf"{B}(?:sh|bash|ash|dash|zsh|ksh): (?:line )?(?:\d{{1,6}}+: )?[^\s:]{{1,200}}+: "
         r"(?:command )?not found"
-        r"|: (?:line )?\d{1,6}+: [^\s:]{1,200}+: (?:command )?not found"
+        r"|: (?:line )?\d{1,6}+: (?:exec: )?[^\s:]{1,200}+: (?:command )?not found"
         r"|: line \d{1,6}+: /[^\s:]{1,200}+: No such file or directory"
         r"|/usr/bin/env: [^\n]{1,80}: No such file or directory"
+        r"|(?m:^)env: [^\n]{1,80}: No such file or directory"
+        r"|\[dumb-init\] [^\n]{1,200}: No such file or directory"
         r"|(?:no such file or directory|command not found): (?:bundle|node|python3?|java|ruby)\b",
         "dash, bash, busybox, zsh, coreutils",
         "dash src/exec.c; bash execute_cmd.c; busybox shell/ash.c; coreutils src/env.c",

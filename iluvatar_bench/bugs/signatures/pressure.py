@@ -15,9 +15,12 @@ WORDINGS = (
         r"|[Mm]emory cgroup out of memory|oom-kill:constraint=|invoked oom-killer"
         r"|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?OOM Killed\b"
         r"|[Oo]ut of memory: Kill(?:ed)? process|(?:\]|kernel:) Killed process \d"
-        r"|oom_reaper: reaped process"
+        r"|oom_reaper: reaped process|killed as a result of limit of"
         r"|killed by the OOM killer|Failed with result 'oom-kill'"
-        r"|Runtime\.OutOfMemory|OutOfMemoryError: Container killed|OutOfMemory: Container",
+        r"|Runtime\.OutOfMemory|OutOfMemoryError: [Cc]ontainer killed|OutOfMemory: [Cc]ontainer"
+        r"|\bOOM[ -]Killed\b|exhausted its memory"
+        r"|[Mm]emory limit of \S{1,20}+ (?:\w{1,6} )?exceeded"
+        r"|using too much memory|killed due to memory|oom-kill event|cgroup out-of-memory handler",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
         "linux mm/oom_kill.c; opencontainers/runc#2812; containers/crun#635",
         '"OOMKilled": false says that it was something else',
@@ -43,7 +46,7 @@ WORDINGS = (
         BugClass.EVICTED,
         r"The node was low on resource|(?:\bReason:\s{1,20}|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?)"
         r"Evicted\b|\d/\d{1,3}\s{1,12}+Evicted\b|(?<=Warning  )\s{0,8}+Evicted\b"
-        r"|[Ee]viction manager: (?:must evict|pod)"
+        r"|[Ee]viction manager: (?:must evict|pod|attempting to reclaim)"
         r"|pod is evicted|local storage usage exceeds|EvictionThresholdMet"
         r"|[Pp]reempted by (?:a )?pod"
         r"|Preempted\s{1,8}|ExceededGracePeriod|[Ee]xceeded its (?:local )?ephemeral"

@@ -81,7 +81,8 @@ DEATHS = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"of signal 15 - using the force|State 'stop-sigterm' timed out\. Killing"
+        r"of signal 15 - using the force|resorting to SIGKILL"
+        r"|State 'stop-sigterm' timed out\. Killing"
         r"|stopping timed out\. (?:Killing|Terminating)"
         r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
         r"(?:signal|SIGTERM|kill)",
@@ -122,7 +123,8 @@ ENDS_WITH_WORDS = (
         rf"Segmentation fault|{B}(?:panic|fatal error): |Exception in thread {Q}"
         r"|thread '[^'\n]{1,60}+' [^\n]{0,14}panicked at|\bpanicked at "
         r"|terminate called after throwing|stack smashing detected"
-        r"|double free or corruption|[Cc]ore dumped|free\(\): invalid",
+        r"|\bSIG(?:SEGV|ILL|BUS|ABRT|FPE): |double free or corruption|[Cc]ore dumped"
+        r"|free\(\): invalid",
         "any program",
         "go runtime/panic.go; rust std/src/panicking.rs; openjdk Thread.java; glibc malloc.c",
     ),
@@ -151,6 +153,25 @@ ENDS_WITH_WORDS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
+        r"is undefined or not exported|HandlerNotFound|MalformedHandlerName|_HANDLER environment"
+        r"|unable to load function|Error occurred during initialization of |npm ERR! Missing script"
+        r"|npm error Missing script|error: the following arguments are required"
+        r"|error: unrecognized arguments|error: argument |\[emerg\] \d{1,8}+#\d"
+        r"|Could not reserve enough space for|InvalidEntrypoint"
+        r"|error Command \"[^\"\n]{1,60}\" not found"
+        r"|LinkageError occurred while loading|Internal CLR error|FPM initialization failed"
+        r"|A server is already running\. Check"
+        r"|: \d{1,6}+: Syntax error: |\bsh: (?:\d{1,6}+: )?/[^\n:]{1,200}+: [Pp]ermission denied"
+        r"|(?m:^)MemoryError(?m:$)"
+        r"|Could not find \S{1,100} in (?:any of the sources"
+        r"|locally installed gems)|bundler: command not found",
+        "AWS Lambda, Azure Functions, JVM, .NET, npm, yarn, argparse, nginx, PHP, Ruby, shells",
+        "aws-lambda-nodejs-runtime-interface-client src/Errors.js; openjdk runtime/init.cpp; "
+        "npm/run-script; python Lib/argparse.py; nginx src/core/ngx_log.c",
+        "what was to be run is not there as it was named, or was called wrongly",
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
         r"; stderr '[^']{0,300}(?:[Ee]rror|ERROR|[Ee]xception|FATAL|CRITICAL)\b",
         "Iluvatar worker, 2022",
         "COS-IN/iluvatar-faas containers/structs.rs",
@@ -162,10 +183,12 @@ SHAPES = (
     wording(
         BugClass.PROCESS_DIED,
         r"unexpectedly|\bcrashed\b|was killed\b|no longer running|has (?:exited|died|crashed)\b"
-        r"|is not alive|disappeared\b|vanished\b|exited prematurely",
+        r"|is not alive|disappeared\b|vanished\b|exited prematurely|(?:terminated|stopped|exited)"
+        r" abnormally|[Cc]rash ?[Ll]oop|died or was killed|\bis dead\b",
         "any orchestrator",
         "the shape of a death: whom, and that it ended though nobody asked it to",
-        near=rf"\b{_WHOM}s?\b|[Pp]rocess\b|\bPID\b|\bpid\b",
+        near=rf"\b{_WHOM}s?\b|[Pp]rocess\b|\bPID\b|\bpid\b|[Rr]untime\b|[Rr]eplica|[Ii]nstance\b"
+        r"|[Aa]pplication\b|[Ss]erver\b|[Rr]unner\b|[Jj]ob\b|\b[Aa]pp\b",
         within=80,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.OOM_KILLED),
@@ -182,7 +205,8 @@ SHAPES = (
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
         r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim"
-        r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)",
+        r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)|didn't start properly"
+        r"|failed container health checks|failed ELB health checks|(?<!PLEG )\bis not healthy\b",
         "any orchestrator",
         "the shape of a start that nothing was heard of",
         certainty=Certainty.LIKELY,
@@ -192,7 +216,9 @@ SHAPES = (
         BugClass.INVOKE_FAILED,
         r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
-        r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server",
+        r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
+        r"|activator request timeout|no available instance|exceeded by function '"
+        r"|reached the maximum request timeout",
         "any gateway",
         "the shape of an answer that did not come",
         certainty=Certainty.LIKELY,
@@ -204,24 +230,11 @@ UNCAUGHT = (
     wording(
         BugClass.STARTUP_ERROR,
         r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\bUncaught (?:Exception|\w{0,20}Error)\b"
-        r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION",
-        "any language",
+        r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION|\"errorType\\{0,7}+\": ?\\{0,7}+\"",
+        "any language, AWS Lambda",
         "an exception that nobody caught; where it came from is not in the text",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
-    ),
-)
-
-EXIT_STATUS = (
-    wording(
-        BugClass.STARTUP_ERROR,
-        r"\bexit status [1-9]\d?\b(?!\d)|exited with error: exit"
-        r"|[Ee]ssential container in task exited"
-        r"|non-zero exit (?:code:? |status:? )?\(?[1-9]\d?\b(?!\d)",
-        "any supervisor",
-        "ended by itself with an error; whether it was ready by then is not in the text",
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
 )
 
@@ -292,7 +305,8 @@ SILENT = (
         r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
         r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
         r"|\bUp [^\n]{1,40} \(unhealthy\)"
-        r"|has timed out progressing|is unhealthy\b|min_healthy_time|[Ff]ailed to specialize pod"
+        r"|has timed out progressing|is unhealthy\b|min_healthy_time"
+        r"|[Ff]ailed to specialize (?:function )?pod"
         r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
         r"|waiting for available replicas",
         "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",

@@ -136,7 +136,8 @@ RUNTIMES = (
         BugClass.CREATE_REJECTED,
         r"CreateContainerConfigError|CreateContainerError|RunContainerError|couldn't find key \S"
         r"|(?:secret|configmap) \\{0,7}+\"[^\"\n]{1,120}\" not found|MountVolume\.SetUp failed"
-        r"|bind source path does not exist|invalid mount config for type",
+        r"|bind source path does not exist|invalid mount config for type"
+        r"|statfs /[^\s:]{1,300}+: no such file",
         "kubelet 1.12-1.34, docker",
         "kubernetes pkg/kubelet/kuberuntime; moby volume/mounts/linux_parser.go",
     ),

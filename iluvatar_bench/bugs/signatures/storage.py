@@ -51,7 +51,7 @@ SNAPSHOTTERS = (
 SNAPSHOTS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"[Ff]ailed to mount rootfs component|mount source: |creating overlay mount to ",
+        r"[Ff]ailed to mount rootfs component|mount source: |creating (?:overlay|aufs) mount to ",
         "containerd 1.4-2.3, dockerd 20-29, podman 3-5, CRI-O",
         "linux fs/namespace.c (EINVAL, ENODEV, EPERM); moby daemon/graphdriver/overlay2/overlay.go",
         "the directories are there, the kernel does not want to mount them so",
@@ -187,7 +187,9 @@ IMAGES = (
     wording(
         BugClass.IMAGE,
         r"manifest unknown|pull access denied for|No such image: "
-        r"|: image not known|\bGet \\{0,7}\"https?://[^\s\"/]{1,200}/v2/|toomanyrequests: "
+        r"|: image not known|\b(?:Get|Head|Put|Patch) \\{0,7}+\"https?://[^\s\"/]{1,200}+/v2/"
+        r"|\bGet https?://[^\s\"/]{1,200}+/v2/:"
+        r"|toomanyrequests: "
         r"|pull rate limit|no such image|manifest for \S{1,200}+ not found"
         r"|Error parsing image name"
         r"|does not have a compatible (?:image|manifest)|unsupported manifest media type",
@@ -198,7 +200,10 @@ IMAGES = (
         BugClass.IMAGE,
         r"[Ee]xec format error|no match for platform in manifest|cannot execute binary file"
         r"|unexpected commit digest|content digest sha256:[0-9a-f]{64}: not found"
-        r"|does not match the (?:detected )?host platform|invalid tar header",
+        r"|does not match the (?:detected )?host platform|invalid tar header"
+        r"|no matching manifest for|requested access to the resource is denied"
+        r"|short-name \S{1,200}+ did not resolve|no unqualified-search registries"
+        r"|Unable to handle docker://",
         "containerd 1.4-2.3, runc 1.0-1.5",
         "containerd images/image.go, content/local/writer.go; linux ENOEXEC",
     ),

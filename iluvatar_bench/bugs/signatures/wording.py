@@ -36,8 +36,9 @@ class Signature:
 
     ``alternatives`` are the classes that the same words can mean, the likelier one first; with
     none, the words are ``certain``. ``near``: what must stand in the same line as well, at most
-    ``within`` characters before or behind the match. ``told_calmly``: programs report this at a
-    calm level, so the level does not clear the line. ``can_be_handled``: a program that reports
+    ``within`` characters before or behind the match; ``unless``: what must not stand there, for
+    then the words are about something else. ``told_calmly``: programs report this at a calm level,
+    so the level does not clear the line. ``can_be_handled``: a program that reports
     this as a warning, or as optional, and goes on has not failed. ``words``: every match contains
     one of them.
     """
@@ -51,6 +52,7 @@ class Signature:
     alternatives: tuple[BugClass, ...] = ()
     near: re.Pattern[str] | None = None
     within: int = 300
+    unless: re.Pattern[str] | None = None
     told_calmly: bool = False
     can_be_handled: bool = False
     words: tuple[str, ...] = ()
@@ -72,7 +74,7 @@ class Signature:
                     ends if ends >= 0 else len(text), end + self.within
                 )
             ]
-            if self.near.search(window):
+            if self.near.search(window) and not (self.unless and self.unless.search(window)):
                 return found.group()
         return None
 
@@ -88,6 +90,7 @@ def wording(
     alternatives: tuple[BugClass, ...] = (),
     near: str | None = None,
     within: int = 300,
+    unless: str | None = None,
     told_calmly: bool = False,
     can_be_handled: bool = False,
 ) -> Signature:
@@ -106,6 +109,7 @@ def wording(
         alternatives,
         re.compile(near) if near is not None else None,
         within,
+        re.compile(unless) if unless is not None else None,
         told_calmly,
         can_be_handled or bug_class in (BugClass.MISSING_PACKAGES, BugClass.STARTUP_ERROR),
         tuple(sorted(required_literals(compiled))),

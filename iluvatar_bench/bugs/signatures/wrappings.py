@@ -16,7 +16,7 @@ WORDINGS = (
         BugClass.DEADLINE,
         r"context deadline exceeded|\bDeadlineExceeded\b|\bDEADLINE_EXCEEDED\b"
         r"|[Dd]eadline (?:expired before operation|[Ee]xceeded)|\"?PLEG is not healthy"
-        r"|blocked for more than \d{1,6}+ seconds",
+        r"|blocked for more than \d{1,6}+ seconds|active longer than specified deadline",
         "containerd 1.4-2.3, kubelet, grpcio, tonic; linux",
         "go context; containerd/containerd#4604, #9240, #10636; linux kernel/hung_task.c",
     ),
@@ -38,7 +38,8 @@ WORDINGS = (
         r"|Containerd [Ff]ailed to create container"
         r"|: OCI (?:runtime |permission |command )?(?:not found|error|denied|permission)"
         r"|did not terminate suc{1,2}essfully|OCI runtime attempted|container create failed"
-        r"|[Cc]ontainer creation error"
+        r"|[Cc]ontainer creation (?:error|failed)|container create: |logging driver: "
+        r"|Building VMM |Failed to open the API socket"
         r"|(?:can't|cannot) create (?:sandbox|gofer)|starting (?:sub-)?container\b"
         r"|error in executing command: |Failed to create pod sandbox|conmon bytes "
         r"|[Ff]ailed to launch (?:qemu|cloud-hypervisor|firecracker)",
@@ -67,7 +68,8 @@ WORDINGS = (
         r"|(?m:^)(?:creating|starting|running) (?:the )?(?:container|sandbox): "
         r"|(?:[Cc]reatePodSandbox|RunPodSandbox|CreateContainer|StartContainer) (?:for"
         r"|within) [^\n]{0,120}failed"
-        r"|could not synchronise with container process",
+        r"|could not synchronise with container process|failed to create cluster: |lxd forkstart "
+        r"|[Ee]rror (?:starting|creating) (?:\w{1,12} )?cluster",
         "any client, runtime or orchestrator",
         "the shape: could not create, start or run a container, and a reason that no line knows",
         certainty=Certainty.LIKELY,

@@ -30,7 +30,7 @@ from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes
 from iluvatar_bench.containerd.oci.image_archive import convert_archive
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.services.pods import Pods
-from iluvatar_bench.errors import ContainerdError, UsageError
+from iluvatar_bench.errors import ContainerdError, UsageError, meant
 from iluvatar_bench.functions import build_image, load_function
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records.call import Call
@@ -77,7 +77,10 @@ def parse_faults(text: str | None) -> tuple[Fault, ...]:
     names = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(names - {str(fault) for fault in Fault})
     if unknown or not names:
-        raise UsageError(f"no fault {', '.join(unknown) or 'named'}; there are: {', '.join(Fault)}")
+        hint = meant(unknown[0], Fault) if len(unknown) == 1 else ""
+        raise UsageError(
+            f"no fault {', '.join(unknown) or 'named'}{hint}; there are: {', '.join(Fault)}"
+        )
     return tuple(fault for fault in Fault if fault in names)
 
 

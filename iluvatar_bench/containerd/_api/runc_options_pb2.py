@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1iluvatar_bench/containerd/_api/runc_options.proto\x12\x12\x63ontainerd.runc.v1\"Y\n\x07Options\x12\x13\n\x0bshim_cgroup\x18\x03 \x01(\t\x12\x13\n\x0b\x62inary_name\x18\x06 \x01(\t\x12\x0c\n\x04root\x18\x07 \x01(\t\x12\x16\n\x0esystemd_cgroup\x18\t \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1iluvatar_bench/containerd/_api/runc_options.proto\x12\x12\x63ontainerd.runc.v1\"Y\n\x07Options\x12\x13\n\x0bshim_cgroup\x18\x03 \x01(\t\x12\x13\n\x0b\x62inary_name\x18\x06 \x01(\t\x12\x0c\n\x04root\x18\x07 \x01(\t\x12\x16\n\x0esystemd_cgroup\x18\t \x01(\x08\"\x9f\x01\n\x11\x43heckpointOptions\x12\x0c\n\x04\x65xit\x18\x01 \x01(\x08\x12\x10\n\x08open_tcp\x18\x02 \x01(\x08\x12\x1d\n\x15\x65xternal_unix_sockets\x18\x03 \x01(\x08\x12\x10\n\x08terminal\x18\x04 \x01(\x08\x12\x12\n\nfile_locks\x18\x05 \x01(\x08\x12\x12\n\nimage_path\x18\x08 \x01(\t\x12\x11\n\twork_path\x18\t \x01(\t\"!\n\x0eProcessDetails\x12\x0f\n\x07\x65xec_id\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,4 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPTIONS']._serialized_start=73
   _globals['_OPTIONS']._serialized_end=162
+  _globals['_CHECKPOINTOPTIONS']._serialized_start=165
+  _globals['_CHECKPOINTOPTIONS']._serialized_end=324
+  _globals['_PROCESSDETAILS']._serialized_start=326
+  _globals['_PROCESSDETAILS']._serialized_end=359
 # @@protoc_insertion_point(module_scope)

@@ -29,47 +29,69 @@ from iluvatar_bench.containerd._api import task_types_pb2 as iluvatar__bench_dot
 from iluvatar_bench.containerd._api import types_pb2 as iluvatar__bench_dot_containerd_dot___api_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*iluvatar_bench/containerd/_api/tasks.proto\x12\x1c\x63ontainerd.services.tasks.v1\x1a\x19google/protobuf/any.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a/iluvatar_bench/containerd/_api/task_types.proto\x1a*iluvatar_bench/containerd/_api/types.proto\"\xba\x01\n\x11\x43reateTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\'\n\x06rootfs\x18\x03 \x03(\x0b\x32\x17.containerd.types.Mount\x12\r\n\x05stdin\x18\x04 \x01(\t\x12\x0e\n\x06stdout\x18\x05 \x01(\t\x12\x0e\n\x06stderr\x18\x06 \x01(\t\x12\x10\n\x08terminal\x18\x07 \x01(\x08\x12%\n\x07options\x18\t \x01(\x0b\x32\x14.google.protobuf.Any\"7\n\x12\x43reateTaskResponse\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"5\n\x0cStartRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"\x1c\n\rStartResponse\x12\x0b\n\x03pid\x18\x01 \x01(\r\")\n\x11\x44\x65leteTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"=\n\x14\x44\x65leteProcessRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"m\n\x0e\x44\x65leteResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x03 \x01(\r\x12-\n\texited_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\nGetRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"<\n\x0bGetResponse\x12-\n\x07process\x18\x01 \x01(\x0b\x32\x1c.containerd.v1.types.Process\"\"\n\x10ListTasksRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\"@\n\x11ListTasksResponse\x12+\n\x05tasks\x18\x01 \x03(\x0b\x32\x1c.containerd.v1.types.Process\"Q\n\x0bKillRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\x12\x0e\n\x06signal\x18\x03 \x01(\r\x12\x0b\n\x03\x61ll\x18\x04 \x01(\x08\"\xa0\x01\n\x12\x45xecProcessRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\r\n\x05stdin\x18\x02 \x01(\t\x12\x0e\n\x06stdout\x18\x03 \x01(\t\x12\x0e\n\x06stderr\x18\x04 \x01(\t\x12\x10\n\x08terminal\x18\x05 \x01(\x08\x12\"\n\x04spec\x18\x06 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0f\n\x07\x65xec_id\x18\x07 \x01(\t\"\'\n\x0fListPidsRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"G\n\x10ListPidsResponse\x12\x33\n\tprocesses\x18\x01 \x03(\x0b\x32 .containerd.v1.types.ProcessInfo\"4\n\x0bWaitRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"R\n\x0cWaitResponse\x12\x13\n\x0b\x65xit_status\x18\x01 \x01(\r\x12-\n\texited_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xde\x07\n\x05Tasks\x12k\n\x06\x43reate\x12/.containerd.services.tasks.v1.CreateTaskRequest\x1a\x30.containerd.services.tasks.v1.CreateTaskResponse\x12`\n\x05Start\x12*.containerd.services.tasks.v1.StartRequest\x1a+.containerd.services.tasks.v1.StartResponse\x12g\n\x06\x44\x65lete\x12/.containerd.services.tasks.v1.DeleteTaskRequest\x1a,.containerd.services.tasks.v1.DeleteResponse\x12q\n\rDeleteProcess\x12\x32.containerd.services.tasks.v1.DeleteProcessRequest\x1a,.containerd.services.tasks.v1.DeleteResponse\x12Z\n\x03Get\x12(.containerd.services.tasks.v1.GetRequest\x1a).containerd.services.tasks.v1.GetResponse\x12g\n\x04List\x12..containerd.services.tasks.v1.ListTasksRequest\x1a/.containerd.services.tasks.v1.ListTasksResponse\x12I\n\x04Kill\x12).containerd.services.tasks.v1.KillRequest\x1a\x16.google.protobuf.Empty\x12P\n\x04\x45xec\x12\x30.containerd.services.tasks.v1.ExecProcessRequest\x1a\x16.google.protobuf.Empty\x12i\n\x08ListPids\x12-.containerd.services.tasks.v1.ListPidsRequest\x1a..containerd.services.tasks.v1.ListPidsResponse\x12]\n\x04Wait\x12).containerd.services.tasks.v1.WaitRequest\x1a*.containerd.services.tasks.v1.WaitResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*iluvatar_bench/containerd/_api/tasks.proto\x12\x1c\x63ontainerd.services.tasks.v1\x1a\x19google/protobuf/any.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a/iluvatar_bench/containerd/_api/task_types.proto\x1a*iluvatar_bench/containerd/_api/types.proto\"\xec\x01\n\x11\x43reateTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\'\n\x06rootfs\x18\x03 \x03(\x0b\x32\x17.containerd.types.Mount\x12\r\n\x05stdin\x18\x04 \x01(\t\x12\x0e\n\x06stdout\x18\x05 \x01(\t\x12\x0e\n\x06stderr\x18\x06 \x01(\t\x12\x10\n\x08terminal\x18\x07 \x01(\x08\x12\x30\n\ncheckpoint\x18\x08 \x01(\x0b\x32\x1c.containerd.types.Descriptor\x12%\n\x07options\x18\t \x01(\x0b\x32\x14.google.protobuf.Any\"7\n\x12\x43reateTaskResponse\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"5\n\x0cStartRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"\x1c\n\rStartResponse\x12\x0b\n\x03pid\x18\x01 \x01(\r\")\n\x11\x44\x65leteTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"=\n\x14\x44\x65leteProcessRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"m\n\x0e\x44\x65leteResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x13\n\x0b\x65xit_status\x18\x03 \x01(\r\x12-\n\texited_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\nGetRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"<\n\x0bGetResponse\x12-\n\x07process\x18\x01 \x01(\x0b\x32\x1c.containerd.v1.types.Process\"\"\n\x10ListTasksRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\"@\n\x11ListTasksResponse\x12+\n\x05tasks\x18\x01 \x03(\x0b\x32\x1c.containerd.v1.types.Process\"Q\n\x0bKillRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\x12\x0e\n\x06signal\x18\x03 \x01(\r\x12\x0b\n\x03\x61ll\x18\x04 \x01(\x08\"\xa0\x01\n\x12\x45xecProcessRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\r\n\x05stdin\x18\x02 \x01(\t\x12\x0e\n\x06stdout\x18\x03 \x01(\t\x12\x0e\n\x06stderr\x18\x04 \x01(\t\x12\x10\n\x08terminal\x18\x05 \x01(\x08\x12\"\n\x04spec\x18\x06 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0f\n\x07\x65xec_id\x18\x07 \x01(\t\"X\n\x10ResizePtyRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"F\n\x0e\x43loseIORequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\x12\r\n\x05stdin\x18\x03 \x01(\x08\"(\n\x10PauseTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\")\n\x11ResumeTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"o\n\x15\x43heckpointTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x19\n\x11parent_checkpoint\x18\x02 \x01(\t\x12%\n\x07options\x18\x03 \x01(\x0b\x32\x14.google.protobuf.Any\"K\n\x16\x43heckpointTaskResponse\x12\x31\n\x0b\x64\x65scriptors\x18\x01 \x03(\x0b\x32\x1c.containerd.types.Descriptor\"\xdd\x01\n\x11UpdateTaskRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\'\n\tresources\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12U\n\x0b\x61nnotations\x18\x03 \x03(\x0b\x32@.containerd.services.tasks.v1.UpdateTaskRequest.AnnotationsEntry\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"!\n\x0eMetricsRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"<\n\x0fMetricsResponse\x12)\n\x07metrics\x18\x01 \x03(\x0b\x32\x18.containerd.types.Metric\"\'\n\x0fListPidsRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\"G\n\x10ListPidsResponse\x12\x33\n\tprocesses\x18\x01 \x03(\x0b\x32 .containerd.v1.types.ProcessInfo\"4\n\x0bWaitRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65xec_id\x18\x02 \x01(\t\"R\n\x0cWaitResponse\x12\x13\n\x0b\x65xit_status\x18\x01 \x01(\r\x12-\n\texited_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xdc\x0c\n\x05Tasks\x12k\n\x06\x43reate\x12/.containerd.services.tasks.v1.CreateTaskRequest\x1a\x30.containerd.services.tasks.v1.CreateTaskResponse\x12`\n\x05Start\x12*.containerd.services.tasks.v1.StartRequest\x1a+.containerd.services.tasks.v1.StartResponse\x12g\n\x06\x44\x65lete\x12/.containerd.services.tasks.v1.DeleteTaskRequest\x1a,.containerd.services.tasks.v1.DeleteResponse\x12q\n\rDeleteProcess\x12\x32.containerd.services.tasks.v1.DeleteProcessRequest\x1a,.containerd.services.tasks.v1.DeleteResponse\x12Z\n\x03Get\x12(.containerd.services.tasks.v1.GetRequest\x1a).containerd.services.tasks.v1.GetResponse\x12g\n\x04List\x12..containerd.services.tasks.v1.ListTasksRequest\x1a/.containerd.services.tasks.v1.ListTasksResponse\x12I\n\x04Kill\x12).containerd.services.tasks.v1.KillRequest\x1a\x16.google.protobuf.Empty\x12P\n\x04\x45xec\x12\x30.containerd.services.tasks.v1.ExecProcessRequest\x1a\x16.google.protobuf.Empty\x12S\n\tResizePty\x12..containerd.services.tasks.v1.ResizePtyRequest\x1a\x16.google.protobuf.Empty\x12O\n\x07\x43loseIO\x12,.containerd.services.tasks.v1.CloseIORequest\x1a\x16.google.protobuf.Empty\x12O\n\x05Pause\x12..containerd.services.tasks.v1.PauseTaskRequest\x1a\x16.google.protobuf.Empty\x12Q\n\x06Resume\x12/.containerd.services.tasks.v1.ResumeTaskRequest\x1a\x16.google.protobuf.Empty\x12i\n\x08ListPids\x12-.containerd.services.tasks.v1.ListPidsRequest\x1a..containerd.services.tasks.v1.ListPidsResponse\x12w\n\nCheckpoint\x12\x33.containerd.services.tasks.v1.CheckpointTaskRequest\x1a\x34.containerd.services.tasks.v1.CheckpointTaskResponse\x12Q\n\x06Update\x12/.containerd.services.tasks.v1.UpdateTaskRequest\x1a\x16.google.protobuf.Empty\x12\x66\n\x07Metrics\x12,.containerd.services.tasks.v1.MetricsRequest\x1a-.containerd.services.tasks.v1.MetricsResponse\x12]\n\x04Wait\x12).containerd.services.tasks.v1.WaitRequest\x1a*.containerd.services.tasks.v1.WaitResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'iluvatar_bench.containerd._api.tasks_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_UPDATETASKREQUEST_ANNOTATIONSENTRY']._loaded_options = None
+  _globals['_UPDATETASKREQUEST_ANNOTATIONSENTRY']._serialized_options = b'8\001'
   _globals['_CREATETASKREQUEST']._serialized_start=259
-  _globals['_CREATETASKREQUEST']._serialized_end=445
-  _globals['_CREATETASKRESPONSE']._serialized_start=447
-  _globals['_CREATETASKRESPONSE']._serialized_end=502
-  _globals['_STARTREQUEST']._serialized_start=504
-  _globals['_STARTREQUEST']._serialized_end=557
-  _globals['_STARTRESPONSE']._serialized_start=559
-  _globals['_STARTRESPONSE']._serialized_end=587
-  _globals['_DELETETASKREQUEST']._serialized_start=589
-  _globals['_DELETETASKREQUEST']._serialized_end=630
-  _globals['_DELETEPROCESSREQUEST']._serialized_start=632
-  _globals['_DELETEPROCESSREQUEST']._serialized_end=693
-  _globals['_DELETERESPONSE']._serialized_start=695
-  _globals['_DELETERESPONSE']._serialized_end=804
-  _globals['_GETREQUEST']._serialized_start=806
-  _globals['_GETREQUEST']._serialized_end=857
-  _globals['_GETRESPONSE']._serialized_start=859
-  _globals['_GETRESPONSE']._serialized_end=919
-  _globals['_LISTTASKSREQUEST']._serialized_start=921
-  _globals['_LISTTASKSREQUEST']._serialized_end=955
-  _globals['_LISTTASKSRESPONSE']._serialized_start=957
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1021
-  _globals['_KILLREQUEST']._serialized_start=1023
-  _globals['_KILLREQUEST']._serialized_end=1104
-  _globals['_EXECPROCESSREQUEST']._serialized_start=1107
-  _globals['_EXECPROCESSREQUEST']._serialized_end=1267
-  _globals['_LISTPIDSREQUEST']._serialized_start=1269
-  _globals['_LISTPIDSREQUEST']._serialized_end=1308
-  _globals['_LISTPIDSRESPONSE']._serialized_start=1310
-  _globals['_LISTPIDSRESPONSE']._serialized_end=1381
-  _globals['_WAITREQUEST']._serialized_start=1383
-  _globals['_WAITREQUEST']._serialized_end=1435
-  _globals['_WAITRESPONSE']._serialized_start=1437
-  _globals['_WAITRESPONSE']._serialized_end=1519
-  _globals['_TASKS']._serialized_start=1522
-  _globals['_TASKS']._serialized_end=2512
+  _globals['_CREATETASKREQUEST']._serialized_end=495
+  _globals['_CREATETASKRESPONSE']._serialized_start=497
+  _globals['_CREATETASKRESPONSE']._serialized_end=552
+  _globals['_STARTREQUEST']._serialized_start=554
+  _globals['_STARTREQUEST']._serialized_end=607
+  _globals['_STARTRESPONSE']._serialized_start=609
+  _globals['_STARTRESPONSE']._serialized_end=637
+  _globals['_DELETETASKREQUEST']._serialized_start=639
+  _globals['_DELETETASKREQUEST']._serialized_end=680
+  _globals['_DELETEPROCESSREQUEST']._serialized_start=682
+  _globals['_DELETEPROCESSREQUEST']._serialized_end=743
+  _globals['_DELETERESPONSE']._serialized_start=745
+  _globals['_DELETERESPONSE']._serialized_end=854
+  _globals['_GETREQUEST']._serialized_start=856
+  _globals['_GETREQUEST']._serialized_end=907
+  _globals['_GETRESPONSE']._serialized_start=909
+  _globals['_GETRESPONSE']._serialized_end=969
+  _globals['_LISTTASKSREQUEST']._serialized_start=971
+  _globals['_LISTTASKSREQUEST']._serialized_end=1005
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1007
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1071
+  _globals['_KILLREQUEST']._serialized_start=1073
+  _globals['_KILLREQUEST']._serialized_end=1154
+  _globals['_EXECPROCESSREQUEST']._serialized_start=1157
+  _globals['_EXECPROCESSREQUEST']._serialized_end=1317
+  _globals['_RESIZEPTYREQUEST']._serialized_start=1319
+  _globals['_RESIZEPTYREQUEST']._serialized_end=1407
+  _globals['_CLOSEIOREQUEST']._serialized_start=1409
+  _globals['_CLOSEIOREQUEST']._serialized_end=1479
+  _globals['_PAUSETASKREQUEST']._serialized_start=1481
+  _globals['_PAUSETASKREQUEST']._serialized_end=1521
+  _globals['_RESUMETASKREQUEST']._serialized_start=1523
+  _globals['_RESUMETASKREQUEST']._serialized_end=1564
+  _globals['_CHECKPOINTTASKREQUEST']._serialized_start=1566
+  _globals['_CHECKPOINTTASKREQUEST']._serialized_end=1677
+  _globals['_CHECKPOINTTASKRESPONSE']._serialized_start=1679
+  _globals['_CHECKPOINTTASKRESPONSE']._serialized_end=1754
+  _globals['_UPDATETASKREQUEST']._serialized_start=1757
+  _globals['_UPDATETASKREQUEST']._serialized_end=1978
+  _globals['_UPDATETASKREQUEST_ANNOTATIONSENTRY']._serialized_start=1928
+  _globals['_UPDATETASKREQUEST_ANNOTATIONSENTRY']._serialized_end=1978
+  _globals['_METRICSREQUEST']._serialized_start=1980
+  _globals['_METRICSREQUEST']._serialized_end=2013
+  _globals['_METRICSRESPONSE']._serialized_start=2015
+  _globals['_METRICSRESPONSE']._serialized_end=2075
+  _globals['_LISTPIDSREQUEST']._serialized_start=2077
+  _globals['_LISTPIDSREQUEST']._serialized_end=2116
+  _globals['_LISTPIDSRESPONSE']._serialized_start=2118
+  _globals['_LISTPIDSRESPONSE']._serialized_end=2189
+  _globals['_WAITREQUEST']._serialized_start=2191
+  _globals['_WAITREQUEST']._serialized_end=2243
+  _globals['_WAITRESPONSE']._serialized_start=2245
+  _globals['_WAITRESPONSE']._serialized_end=2327
+  _globals['_TASKS']._serialized_start=2330
+  _globals['_TASKS']._serialized_end=3958
 # @@protoc_insertion_point(module_scope)

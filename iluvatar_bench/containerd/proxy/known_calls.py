@@ -102,6 +102,12 @@ _REQUESTS = _table(
         (f"{_TASKS}/Get", tasks_pb2.GetRequest, readers.process),
         (f"{_TASKS}/Exec", tasks_pb2.ExecProcessRequest, readers.process),
         (f"{_TASKS}/ListPids", tasks_pb2.ListPidsRequest, readers.process),
+        (f"{_TASKS}/Pause", tasks_pb2.PauseTaskRequest, readers.process),
+        (f"{_TASKS}/Resume", tasks_pb2.ResumeTaskRequest, readers.process),
+        (f"{_TASKS}/Update", tasks_pb2.UpdateTaskRequest, readers.process),
+        (f"{_TASKS}/Checkpoint", tasks_pb2.CheckpointTaskRequest, readers.process),
+        (f"{_TASKS}/CloseIO", tasks_pb2.CloseIORequest, readers.process),
+        (f"{_TASKS}/ResizePty", tasks_pb2.ResizePtyRequest, readers.process),
         (f"{_LEASES}/Create", leases_pb2.CreateRequest, readers.lease),
         (
             f"{_LEASES}/Delete",

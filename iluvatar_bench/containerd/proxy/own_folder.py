@@ -31,13 +31,13 @@ _CLAIM_SECONDS = 60.0
 
 
 @contextmanager
-def own_folder(listen: Path) -> Iterator[Path]:
+def own_folder(listen: Path, *, home: Path = SOCKET_HOME) -> Iterator[Path]:
     """A folder of mode 0700 for the length of a block, for the proxy that listens at ``listen``.
 
     Raises:
         OSError: it cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=SOCKET_HOME) as name:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=home) as name:
         folder = Path(name)
         with (folder / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,14 +46,14 @@ def own_folder(listen: Path) -> Iterator[Path]:
             yield folder
 
 
-def remove_abandoned_proxies() -> tuple[list[str], list[str]]:
+def remove_abandoned_proxies(home: Path = SOCKET_HOME) -> tuple[list[str], list[str]]:
     """Remove the folders of proxies that are gone, and the sockets that they listened at.
 
     Returns:
         the folders removed, and what could not be removed, with the reason.
     """
     removed, problems = [], []
-    for folder in sorted(SOCKET_HOME.glob(f"{PREFIX}*")):
+    for folder in sorted(home.glob(f"{PREFIX}*")):
         try:
             if _remove_if_abandoned(folder):
                 removed.append(str(folder))

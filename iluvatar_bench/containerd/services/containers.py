@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import DecodeError
 from pydantic_core import from_json
 
@@ -87,6 +88,26 @@ class Containers:
         )
         before = known or {}
         return tuple([_unchanged(answer.container, before) async for answer in stream])
+
+    async def set_labels(self, container_id: str, labels: Mapping[str, str]) -> None:
+        """Set these labels of a record; an empty value takes a label away, and others stay.
+
+        Raises:
+            NotFound: there is no record of this id.
+            InvalidArgument: a label and its value together are longer than 4,096 bytes.
+        """
+        message = containers_pb2.Container(id=container_id, labels=dict(labels))
+        await self._channel.call(
+            self._stub.Update,
+            containers_pb2.UpdateContainerRequest(
+                container=message,
+                # One path a label: "labels" alone would take all others away
+                # (containerd, metadata/containers.go).
+                update_mask=FieldMask(paths=[f"labels.{name}" for name in labels]),
+            ),
+            operation="Containers.Update",
+            subject=container_id,
+        )
 
     async def delete(self, container_id: str) -> None:
         """Delete the record, and with it its hold on the snapshot.

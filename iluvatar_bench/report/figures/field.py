@@ -19,6 +19,7 @@ from iluvatar_bench.report.figures.style import (
     in_style,
     theme,
 )
+from iluvatar_bench.report.sheet import sheet
 
 _MOST_KILLS = 40
 """Lines that can be told apart; the last ones are shown."""
@@ -83,6 +84,7 @@ def plot_kills(kills: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
     shown = kills.tail(_MOST_KILLS)
     senders = {name: row for row, name in enumerate(dict.fromkeys(shown["sender"]))}
     axes = axes_or_new(axes, 8.5, max(2.5, 0.16 * len(shown) + 1.2))
+    behind, right = (1.06, 1.85) if sheet().narrow else (1.02, 1.45)
     step = len(shown) / max(len(senders), 1)
     for row, kill in enumerate(shown.to_dict("records")):
         neighbour = kill["mechanism"] == "collateral_kill"
@@ -96,18 +98,18 @@ def plot_kills(kills: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
             ms=3,
             lw=1,
         )
-        axes.text(1.02, row, _short(kill["container"]), va="center", fontsize=6)
+        axes.text(behind, row, _short(kill["container"]), va="center", fontsize=6)
     places = [(position + 0.5) * step - 0.5 for position in senders.values()]
     axes.set_yticks(places, [_short(name) for name in senders], fontsize=6)
     axes.set_xticks((0, 1), ("the runtime acted for", "and ended"))
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlim(-0.05, 1.45)
+    axes.set_xlim(-0.05, right)
     axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     axes.plot([], [], color=theme().others[1], label="another container's runtime")
     axes.plot([], [], color=theme().right, ls="--", label="somebody else")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=1 if sheet().narrow else 2)
     of = f", the last {len(shown)} of {len(kills)}" if len(shown) < len(kills) else ""
     entitle(axes, f"Who ended whom (n = {len(shown)}{of})")
     describe(

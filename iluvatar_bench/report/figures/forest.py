@@ -10,7 +10,12 @@ from matplotlib.axes import Axes
 
 from iluvatar_bench.report.figures.captions import entitle, label_below, note
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.sheet import sheet
 from iluvatar_bench.stats.number_text import signed
+
+_ONE_LINE_IN, _TWO_LINES_IN = 0.36, 0.6
+"""Height of a row on a screen, inches; a narrow figure has the class and the factor in two lines.
+"""
 
 
 @in_style
@@ -62,9 +67,11 @@ def plot_effects(effects: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
         f"{row['bug_class']}: {row['factor']} {row['reference']} → {row['level']}"
         for _, row in shown.iterrows()
     ]
-    axes = axes_or_new(axes, 9.0, 0.36 * max(len(shown), 1) + 1.5)
+    row_in = _TWO_LINES_IN if sheet().narrow else _ONE_LINE_IN
+    axes = axes_or_new(axes, 9.0, row_in * max(len(shown), 1) + 1.5)
     told = shown["verdict"] != "no effect shown"
-    _forest(axes, shown, labels, told)
+    broken = [label.replace(": ", ":\n", 1) for label in labels]
+    _forest(axes, shown, broken if sheet().narrow else labels, told)
     trials = effects["reference_trials"] + effects["level_trials"]
     size = f" (n = {int(trials.max())} trials)" if len(effects) else ""
     label_below(axes, "change of the failure rate, percentage points")
@@ -90,6 +97,7 @@ def _forest(axes: Axes, table: pd.DataFrame, labels: Sequence[str], told: pd.Ser
     axes.hlines(y, low, high, color=theme().ink, lw=1.3)
     colour = theme().right
     faces = [colour if shown else theme().paper for shown in told]
-    axes.scatter(middle, y, s=44, c=faces, edgecolors=theme().ink, zorder=3)
+    size = 16 if sheet().narrow else 44
+    axes.scatter(middle, y, s=size, c=faces, edgecolors=theme().ink, zorder=3)
     axes.set_yticks(y, labels)
     axes.set_ylim(len(table) - 0.4, -0.6)

@@ -17,16 +17,7 @@ from iluvatar_bench.report.figures.style import (
     in_style,
     theme,
 )
-
-PHASES = {
-    "create": ("create_ms", "prepare_ms", "task_create_ms", "start_ms"),
-    "start-up": ("ready_ms",),
-    "alive": ("alive_ms",),
-    "remove": ("kill_ms", "delete_ms"),
-}
-"""Phases of a life in their order, and the steps that make each up.
-
-The first invocation is part of ``alive_ms``."""
+from iluvatar_bench.report.life_phases import PHASES
 
 
 @in_style

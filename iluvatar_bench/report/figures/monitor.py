@@ -5,6 +5,8 @@ Each kind of thing has a lane or a place of its own besides its colour.
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +15,7 @@ from iluvatar_bench.records import Way
 from iluvatar_bench.report.figures.captions import entitle, note
 from iluvatar_bench.report.figures.scales import plain_log
 from iluvatar_bench.report.figures.style import axes_or_new, describe, in_style, theme
+from iluvatar_bench.report.sheet import sheet
 
 _MIB = 1 << 20
 
@@ -36,6 +39,9 @@ _WAY_LABELS = {
 OWN_KINDS = ("step", "kill", "collection", "death")
 """What a trial's life is measured by: without any of them there is nothing to draw."""
 
+_LETTERS_IF_NARROW = 32
+"""Of a line of names beside moments, where those of the beginning and of the end stand together."""
+
 _SHORT_SHARE = 0.004
 """Bars are at least this share of the axis wide, or they could not be seen."""
 
@@ -54,7 +60,8 @@ def timeline_figure(
         window_ms: the part to show, in milliseconds since the submit; None: the whole life.
     """
     kinds = [kind for kind in _LANES if (timeline["kind"] == kind).any()]
-    axes = axes_or_new(axes, 9.5, 0.62 * len(kinds) + 1.5)
+    lane_in = 1.0 if sheet().narrow else 0.62
+    axes = axes_or_new(axes, 9.5, lane_in * len(kinds) + 1.5)
     low, high = window_ms if window_ms is not None else _life(timeline)
     margin = 0.02 * max(high - low, 1.0)
     axes.set_xlim(low - margin, high + margin)
@@ -142,13 +149,15 @@ def _draw_moments(axes: Axes, rows: pd.DataFrame, lane: int, colour: str) -> Non
     for number, (_, group) in enumerate(shown.groupby(groups)):
         names = dict.fromkeys(str(name).removeprefix("/") for name in group["name"])
         late = group["started_ms"].iloc[0] > low + 0.75 * (high - low)
+        text = ", ".join(names)
         axes.annotate(
-            ", ".join(names),
+            textwrap.fill(text, _LETTERS_IF_NARROW) if sheet().narrow else text,
             (group["started_ms"].iloc[-1 if late else 0], lane),
             (0, 8 + 8 * (number % 2)),
             textcoords="offset points",
             fontsize=7,
             ha="right" if late else "left",
+            va="bottom",
         )
 
 

@@ -1,0 +1,146 @@
+"""An exit, told by whoever saw it: by a number, by a signal, or by words alone.
+
+Every supervisor has a sentence of its own for it, but what the sentence holds is the same: that
+something ended, and the status with which it did. A status above 128, or below zero, is a signal;
+status 0 is no failure.
+"""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+_REPORTED = (
+    r"[Ee]xited|[Ee]xiting with|[Ee]xits with|[Rr]eturn code|[Rr]eturned code|[Tt]erminated with"
+    r"|[Ss]topped with|called exit|[Nn]on-zero exit"
+)
+_FIELDS = (
+    r"exit with|[Ee]xit[ -][Cc]ode|exit_code|exitCode|ExitCode|[Ee]xit [Ss]tatus|exit_status"
+    r"|exitStatus|returncode|[Ff]inished with|[Nn]onzero exit|npm ERR! errno"
+    r"|didn't complete successfully: exit"
+)
+_BETWEEN = (
+    r"[^\w-]{0,6}+(?:(?:exit|error|return|status|code|value|nonzero|non-zero|with|a)[^\w-]{1,4}+)"
+    r"{0,4}+"
+)
+_NOT_OTHER = r"(?![\w.:%/])(?! (?:sec|min|hou|day|wee))"
+_SIGNAL_STATUS = r"(?:129|13\d|14[0-3]|-[1-9]\d?)"
+_STATUS = r"(?:[1-9]\d?|1\d\d|2[0-5]\d)"
+
+BY_SIGNAL = (
+    wording(
+        BugClass.PROCESS_DIED,
+        rf"(?:{_REPORTED}|{_FIELDS}){_BETWEEN}(?<![\d.]){_SIGNAL_STATUS}(?![\w.:%/])",
+        "any supervisor",
+        "the shape of an exit report: POSIX wait, shells' 128 + n, Python's subprocess -n",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.OOM_KILLED,),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"[Uu]ncaught signal: \d|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
+        r"|killed by (?:signal|SIG)|[Kk]illed by the (?:system|kernel|host)"
+        r"|(?:terminated|stopped|ended|died|killed) (?:by|on|with|due to) (?:a )?(?:signal |SIG)"
+        r"|[Cc]aught (?:deadly |fatal )?signal (?:\d|SIG)"
+        r"|[Rr]untime exited without providing a reason|exited without (?:a reason|reporting)"
+        r"|[Ss]andbox terminated unexpectedly|received a shutdown signal"
+        r"|process apparently never started|wrapper script does not seem to be touching"
+        r"|returned a non-zero code: (?:13\d|14[0-3])",
+        "Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner, docker build",
+        "aws-lambda-runtime-interface-emulator rapid; Unitech/pm2 lib/God.js; celery/billiard "
+        "pool.py; jenkinsci/durable-task BourneShellScript.java; actions/runner",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"\btraps: \S{1,64}\[\d{1,10}+\] |\]: segfault at ",
+        "linux 4.x-6.x",
+        "linux arch/x86/kernel/traps.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"   (?:Unknown|NodeLost|Dead) {2}|(?<=\s)   UNKNOWN(?m:\s{0,20}$)",
+        "kubectl get, docker ps",
+        "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
+        "the column of states",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.REMOVAL_FAILED,),
+    ),
+)
+
+NOT_THERE = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"BackoffLimitExceeded|reached the specified backoff limit"
+        r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit |exited: \S{1,80} \(exit status [1-9]"
+        r"|in a crash loop|crash-looping|[Cc]ontainer \S{1,100} failed with error code"
+        r"|entered FATAL state|entered BACKOFF state|too many start retries"
+        r"|[Uu]nable to spawn|crash dump is being written|Crash dump is being written"
+        r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
+        r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
+        r"|Sibling Task Failed|[Uu]nhealthy because of failed task"
+        r"|instead of \\{0,7}\"?RUNNING|has exited, failing",
+        "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
+        "nuclio pkg/platform/kube; Supervisor supervisor/process.py; knative pkg/apis/serving; "
+        "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",
+        "it was started and is not there; why is not in the text",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\bnot started\b|failed with message|did not start\b|didn't start\b",
+        "containerd 0.2, Knative, any orchestrator",
+        "containerd 0.2 runtime/container.go; knative pkg/apis/serving/v1/revision_lifecycle.go",
+        near=r"(?:[Cc]ontainer|[Tt]ask|[Ff]unction|[Ss]ervice|[Rr]evision|[Pp]od|[Ss]andbox)\b",
+        within=80,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"   (?:Error|StartError|ContainerCannotRun|DeadlineExceeded|Failed) {2}"
+        r"|Init:(?:Error|ExitCode|Signal)",
+        "kubectl get, docker ps, crictl",
+        "kubernetes pkg/printers/internalversion/printers.go; docker/cli formatter",
+        "the column of states",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED,),
+    ),
+)
+
+_NOTE = "ended by itself with an error; whether it was ready by then is not in the text"
+
+BY_STATUS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"(?:{_REPORTED}|did not complete successfully: exit code)"
+        rf"{_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}",
+        "any supervisor, BuildKit",
+        "the shape of an exit report",
+        _NOTE,
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED,),
+    ),
+)
+"""After the wrappings of runtimes: there the status is the runtime's own."""
+
+BY_FIELD = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"(?:{_FIELDS}){_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}|exited with error: exit",
+        "any program that runs another",
+        "go os/exec_posix.go; the shape of an exit report",
+        _NOTE,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+)
+"""Last of all: it may be the status of any command that a program ran for a step of its own."""

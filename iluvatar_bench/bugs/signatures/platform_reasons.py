@@ -1,0 +1,50 @@
+"""Reasons that a platform gives by a name of its own: stop codes, kinds of event.
+
+They are names, not sentences, so they say the same at any level and in any line around them.
+"""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+WORDINGS = (
+    wording(
+        BugClass.IMAGE,
+        r"CannotPull(?:ECR|Manifest)?ContainerError|\bCannotPullImageManifestError",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/engine/errors.go",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"Cannot(?:Start|Create|Inspect)ContainerError|ResourceInitializationError"
+        r"|\bTaskFailedToStart\b|CannotCreateVolumeError|\bHostConfigError\b"
+        r"|  (?:Driver|Setup) Failure  |  Task hook failed  |  Failed Restoring Task  ",
+        "amazon-ecs-agent 1.x, Nomad 0.5-1.9",
+        "aws/amazon-ecs-agent agent/engine/errors.go; hashicorp/nomad nomad/structs/structs.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.IMAGE, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"CannotStopContainerError|CannotRemoveContainerError",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/engine/errors.go",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\bEssentialContainerExited\b|[Ee]ssential container in task exited"
+        r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
+        r"|  Sibling Task Failed  ",
+        "amazon-ecs-agent 1.x, Nomad 0.5-1.9",
+        "aws/amazon-ecs-agent agent/api/container; hashicorp/nomad nomad/structs/structs.go",
+        "ended by itself with an error; whether it was ready by then is not in the text",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
+    ),
+)
+"""After what the text around them says precisely."""

@@ -1,0 +1,63 @@
+"""The notebooks as they ran on recorded data: made once for a state of code and data, then kept."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from iluvatar_bench.batch.notebook import run_notebook
+from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.parameters import parameter_types
+
+ROOT = NOTEBOOK_HOME.parent
+_CODE = ("*.py", "*.toml", "*.j2", "*.css", "*.js")
+
+
+def executed_notebooks(kept: Path, *, say: Callable[[str], None]) -> dict[str, Path]:
+    """Name to executed notebook; those that ``kept`` has of this state are not run again.
+
+    Raises:
+        NotebookFailed: a cell raised.
+    """
+    state = _state()
+    return {name: _executed(name, kept / state, say) for name in notebook_names()}
+
+
+def stored_notebooks() -> dict[str, Path]:
+    """Name to the notebook as it is stored: without outputs."""
+    return {name: NOTEBOOK_HOME / f"{name}.ipynb" for name in notebook_names()}
+
+
+def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
+    path = kept / f"{name}.ipynb"
+    if path.exists():
+        return path
+    say(f"running {name} on recorded data")
+    recorded = {"source": "recorded"} if "source" in parameter_types(name) else {}
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder).resolve() / "results"
+        done = run_notebook(name, recorded, results=results, progress=False)
+        text = done.notebook.read_text().replace(str(results), "results")
+        kept.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(text.replace(str(ROOT), "."))
+        shutil.move(draft, path)
+    return path
+
+
+def _state() -> str:
+    """A name for code, notebooks and recorded data as they are now."""
+    digest = hashlib.sha256()
+    for path in _sources():
+        digest.update(str(path.relative_to(ROOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources() -> Iterable[Path]:
+    code = {path for pattern in _CODE for path in (ROOT / "iluvatar_bench").rglob(pattern)}
+    data = {path for path in (ROOT / "data").rglob("*") if path.is_file()}
+    return sorted(code | data | set(NOTEBOOK_HOME.glob("*.ipynb")))
