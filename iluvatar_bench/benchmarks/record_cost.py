@@ -142,7 +142,7 @@ def _keep(folder: RunFolder, trial: Trial) -> None:
     """What a run writes down of a trial: events, its death told by three ways, memory, itself."""
     at = trial.submitted_at
     seen = folder.observations
-    name = {"run_id": trial.run_id, "container_id": trial.container_id}
+    name: dict[str, Any] = {"run_id": trial.run_id, "container_id": trial.container_id}
     for topic in _TOPICS:
         seen["events"].append(Event(timestamp=at, topic=topic, pid=4242, **name).as_row())
     death = Death(pid=4242, first_way=Way.PIDFD, first_seen_at=at, pidfd_at=at, **name)
@@ -198,7 +198,9 @@ _INVOCATION = {
 
 
 def _trial(row: dict[Any, Any]) -> Trial:
-    known = {name: None if pd.isna(value) else value for name, value in row.items()}
+    known: dict[str, Any] = {
+        str(name): None if pd.isna(value) else value for name, value in row.items()
+    }
     names = list(known)
     factors = names[names.index("profile") + 1 : names.index("function")]
     return Trial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -45,7 +46,7 @@ def claim_table(plans: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("events")
 
 
-def _with_range(row: dict[str, float], estimate: str, low: str, high: str) -> str:
+def _with_range(row: Mapping[Hashable, float], estimate: str, low: str, high: str) -> str:
     return f"{_few(row[estimate])} [{_few(row[low])} {RANGE} {_few(row[high])}]"
 
 

@@ -44,7 +44,7 @@ def schema_of(example: pd.DataFrame) -> pa.Schema:
     What is empty in the example is taken for text, and times have nanoseconds. Pandas finds its own
     types again (whole numbers that may be missing).
     """
-    empty = [name for name in example if example[name].isna().all()]
+    empty = [str(name) for name in example.columns if example[name].isna().all()]
     texts = {name: "" for name in empty if example[name].dtype == object}
     found = pa.Schema.from_pandas(example.assign(**texts), preserve_index=False)
     fields = [

@@ -84,11 +84,24 @@ def deaths(draw: st.DrawFn) -> list[Death]:
     return draw(st.permutations(told))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(trials(), deaths(), st.integers(0, 7))
 def test_tables_in_parts_are_those_of_everything_at_once(
     recorded: list[Trial], ends: list[Death], seen: int
 ) -> None:
+    write_and_compare(recorded, ends, seen)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(trials(), deaths(), st.integers(0, 7))
+def test_tables_in_parts_are_those_of_everything_at_once_in_many_cases(
+    recorded: list[Trial], ends: list[Death], seen: int
+) -> None:
+    write_and_compare(recorded, ends, seen)
+
+
+def write_and_compare(recorded: list[Trial], ends: list[Death], seen: int) -> None:
     # In memory: each table of each example is synced.
     with TemporaryDirectory(dir="/dev/shm") as home, pytest.MonkeyPatch.context() as patch:
         patch.setattr(table_parts, "ROWS_AT_A_TIME", 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -69,12 +70,16 @@ def significant(after: int, before: int, share: Fraction) -> bool:
     return few <= Fraction(1, 20)
 
 
+@cache
+def significant_pairs(share: Fraction) -> np.ndarray:
+    counts = range(45)
+    return np.array([(a, b) for a in counts for b in counts if significant(a, b, share)])
+
+
 @pytest.mark.parametrize(("events", "remaining"), [(3, 0.0), (8, 0.0), (8, 0.3), (5, 1.0)])
 @pytest.mark.parametrize("days_after", [1, 3])
 def test_seeing_a_fix_is_the_sum_over_both_counts(events, remaining, days_after):
-    share = Fraction(days_after, 1 + days_after)
-    rejected = [(a, b) for a in range(45) for b in range(45) if significant(a, b, share)]
-    after, before = np.array(rejected).T
+    after, before = significant_pairs(Fraction(days_after, 1 + days_after)).T
     expected = np.sum(
         poisson.pmf(after, events * remaining * days_after) * poisson.pmf(before, events)
     )
