@@ -143,7 +143,7 @@ def test_no_page_asks_for_what_is_not_there_or_complains(
         page = chromium.new_context(viewport=size, color_scheme=theme).new_page()
         wrong = complaints_of(page, home)
         for path in html_pages(site):
-            page.goto(f"{home}/{path}", wait_until="networkidle")
+            page.goto(f"{home}/{path}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > size["width"]:
                 wrong.append(f"{path} is {wide} px wide")

@@ -111,7 +111,7 @@ def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, An
 
 
 def _record(trials: int, home: str) -> dict[str, Any]:
-    from iluvatar_bench.runs.write_tables import write_tables
+    from iluvatar_bench.runs.run_tables import write_tables
 
     folder = RunFolder(Path(home) / "run")
     folder.path.mkdir()

@@ -139,13 +139,14 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         text = _ANSI_COLOUR.sub("", text)
     lines = text.split("\n")
     loud = [line for line in lines if not is_calm(line)]
-    told_calmly = any(map(text.__contains__, TOLD_CALMLY))
+    candidates = _CANDIDATES.of(text)
+    told_calmly = any(s.told_calmly and s.may_occur(text) for s in candidates)
     if not (told_calmly or any(loud)):
         return NO_FAILURE
     judged = "\n".join(line for line in loud if not is_noise(line))
     whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
     unhandled: str | None = None
-    for signature in (*first, *_CANDIDATES.of(text)):
+    for signature in (*first, *candidates):
         if signature.told_calmly:
             where = whole
         elif signature.can_be_handled:

@@ -82,9 +82,10 @@ _PROBE = re.compile(r"I\d{4} \d\d:[^\n]{20,80}\"Probe failed\"|[Pp]robe \w{2,12}
 
 # A line of no level that says in its middle what did not work.
 _SAYS = re.compile(
-    r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w|[Ff]ailed(?:[.!]?$|[:;,(] ?)"
+    r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w"
+    r"|(?:[Ff]ailed|FAILED)(?:[.!]?$|[:;,(] ?)"
     r"|[Ff]ailure\b"
-    r"|\b(?:[Cc]annot|[Cc]an't|[Cc]ould(?: not|n't)|[Cc]ouldn't|[Dd]id(?: not|n't)|[Ww]ill not) \w"
+    r"|\b(?:[Cc]an ?not|[Cc]an't|[Cc]ould(?: not|n't)|[Dd]id(?: not|n't)|[Ww]ill not) \w"
     r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
     r"|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|defined|a (?:valid"
@@ -95,7 +96,8 @@ _SAYS = re.compile(
     r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
     r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
-    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]|\bnon-?zero exit"
+    r"|[Ss]tatus \"failed\"|\bmust (?:be )?(?:run (?:as|with) )?root\b"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     # the columns and conditions of kubectl and crictl
     r"|\bNotReady\b|NotReady$|\bunready\b|\b(?:Failed|Err)[A-Z]\w{3,30}\b"

@@ -21,7 +21,7 @@ class Level(Enum):
 
 _ERRORS = (
     "error err erro eror fatal fata ftl critical crit severe panic pani pnc dpanic emerg emergency "
-    "alert fail"
+    "alert fail abort"
 )
 _WARNINGS = "warn warning wrn"
 _CALM = "info inf information notice debug dbg debu trace trc trac fine finer finest verbose"

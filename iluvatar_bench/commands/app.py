@@ -20,6 +20,7 @@ from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
+from iluvatar_bench.commands.creation_benchmark import creation_benchmark_command
 from iluvatar_bench.commands.daemon import daemon_app
 from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
@@ -287,6 +288,11 @@ app.command(
     short_help="what a trial costs to keep, by how many there are",
     epilog=example("record-benchmark", "record-benchmark --trials 100000 --in /var/tmp --json"),
 )(record_benchmark_command)
+app.command(
+    "creation-benchmark",
+    short_help="how many containers are best made at a time",
+    epilog=example("creation-benchmark", "creation-benchmark --limit 1 --limit 4 --json"),
+)(creation_benchmark_command)
 app.command(
     "network-benchmark",
     short_help="what networks cost of themselves",

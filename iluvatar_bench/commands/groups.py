@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "false-alarms",
         "start-benchmark",
         "record-benchmark",
+        "creation-benchmark",
         "network-benchmark",
         "log-benchmark",
     ),

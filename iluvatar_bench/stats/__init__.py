@@ -36,6 +36,7 @@ from iluvatar_bench.stats.comparison import (
     describe_sides,
 )
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
+from iluvatar_bench.stats.diminishing import Knee, knee
 from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
 from iluvatar_bench.stats.event_rate import EventRate, event_rate
 from iluvatar_bench.stats.exposure import (
@@ -139,6 +140,7 @@ __all__ = [
     "Fleet",
     "FleetBasis",
     "IntervalMethod",
+    "Knee",
     "MatchedEffect",
     "Preceded",
     "Predicate",
@@ -184,6 +186,7 @@ __all__ = [
     "fleet_days",
     "holm",
     "judge_blocks",
+    "knee",
     "latency_quantiles",
     "matched_effect",
     "mean_bounds",

@@ -191,6 +191,7 @@ async def run_blame(
     concurrency: int = 6,
     function: str = "hello",
     address: Path | None = None,
+    ready_seconds: float = READY_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     on_probe: Callable[[Probe], None] | None = None,
     stop: Stop | None = None,
@@ -227,7 +228,7 @@ async def run_blame(
         profiles=_prepared(failing, clean),
         functions=(function,),
         address=address,
-        ready_seconds=READY_SECONDS,
+        ready_seconds=ready_seconds,
     )
     (source,) = settings.sources
     folder = RunFolder.create(results, profile_name="blame")

@@ -20,6 +20,9 @@ _SCOPE = re.compile(
 _CONMON = re.compile(r"\bconmon ([0-9a-f]{12,64}) <")
 # Kubernetes events and kubelet name pods, not containers.
 _POD = re.compile(r"(?:\bpod/|\bpod=\\{0,3}\"[a-z0-9.-]{1,63}/)([a-z0-9][a-z0-9.-]{1,200})")
+_INVOLVED = re.compile(
+    r"\"(?:involvedObject|regarding)\":\s{0,4}\{[^{}\n]{0,300}?\"name\":\s{0,4}\"([a-z0-9][a-z0-9.-]{1,200})"
+)
 _NAMED_CONTAINER = re.compile(
     r"\b(?:container|task) \\{0,3}[\"'`]([A-Za-z0-9][\w.-]{1,128})\\{0,3}[\"'`]"
 )
@@ -40,7 +43,7 @@ def container_in(text: str) -> str | None:
         if before:
             name = before.group(1)[::-1].lstrip(".-")
             return f"{name}-{guid.group()}"
-    for pattern in (_HEX_CONTAINER, _SCOPE, _CONMON, _NAMED_CONTAINER, _POD):
+    for pattern in (_HEX_CONTAINER, _SCOPE, _CONMON, _INVOLVED, _NAMED_CONTAINER, _POD):
         found = pattern.search(text)
         if found:
             return found.group(1)

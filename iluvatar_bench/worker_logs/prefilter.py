@@ -106,6 +106,7 @@ _REPORTED = (
     "ailure",
     "nable to ",
     "annot ",
+    "an not ",
     "an't ",
     "ould not ",
     "ouldn't ",
@@ -174,6 +175,8 @@ _REPORTED = (
     " first",
     "must be ",
     "must not be ",
+    "must run ",
+    "ABORT",
     "sn't ",
     "ren't ",
     *(
@@ -317,13 +320,13 @@ class Prefilter:
     """
 
     def __init__(self, first: Sequence[Signature] = ()) -> None:
-        words = tuple(dict.fromkeys(search_words(first)))
+        # What is told calmly is searched for whole: a part of it alone leaves a calm line calm.
+        words = tuple(dict.fromkeys((*search_words(first), *TOLD_CALMLY)))
         self._search = WordSearch([word.encode() for word in words])
         self._skipped = [len(word) - len(word.lstrip("\n")) for word in words]
         others = dict.fromkeys(_INVOCATIONS, Interest.INVOCATION)
         others |= dict.fromkeys(_CONTAINERS, Interest.CONTAINER)
-        told = [word for word in words if any(word in calm for calm in TOLD_CALMLY)]
-        others |= dict.fromkeys(told, Interest.TOLD_CALMLY)
+        others |= dict.fromkeys(TOLD_CALMLY, Interest.TOLD_CALMLY)
         self._interests = [others.get(word, Interest.FAILURE) for word in words]
 
     def places(self, data: bytes) -> list[tuple[int, Interest]]:

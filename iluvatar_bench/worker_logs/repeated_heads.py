@@ -36,8 +36,15 @@ _TRACES = (
 
 
 def holds_trace(data: bytes) -> bool:
-    """Whether a block holds what may be a trace, at a fraction of the cost of looking."""
-    return any(trace in data for trace in _TRACES)
+    """Whether a line of what may be a trace has a head, at a fraction of the cost of looking."""
+    for trace in _TRACES:
+        at = data.find(trace)
+        while at >= 0:
+            if _HEAD.match(data, data.rfind(b"\n", 0, at) + 1, at):
+                return True
+            end = data.find(b"\n", at)
+            at = data.find(trace, end) if end >= 0 else -1
+    return False
 
 
 def without_repeated_heads(lines: list[bytes]) -> list[bytes]:

@@ -17,9 +17,10 @@ from iluvatar_bench.worker_logs.damage import note_damage
 from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.failures import Failures
-from iluvatar_bench.worker_logs.formats import parse_entry
+from iluvatar_bench.worker_logs.formats import parse_entry, plain
 from iluvatar_bench.worker_logs.handled_traces import end_of_handled
 from iluvatar_bench.worker_logs.join import containers_by_transaction
+from iluvatar_bench.worker_logs.json_documents import time_in_document
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.log_report import LogReport, report_of
 from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
@@ -40,7 +41,7 @@ MOST_JUDGED_BYTES = 64 * 1024
 """Of a longer entry, its head and tail and the words around each place of interest are judged."""
 
 _MOST_PLACES = 16
-_JSON_LINE = re.compile(rb"\s*\{\s{0,4}\"(?!Error)")
+_JSON_LINE = re.compile(rb"\s*\{[ \t]{0,4}\"(?!Error)")
 
 
 def read(paths: Sequence[str | Path], *, zone: str = "UTC") -> pd.DataFrame:
@@ -162,7 +163,8 @@ class BlockScanner:
             if interest in _OF_FAILURES:
                 if position < floor or (position < calm and interest is Interest.FAILURE):
                     continue
-                start, end = entry_around(data, position, floor)
+                if position >= calm:
+                    start, end = entry_around(data, position, floor)
                 if interest is Interest.FAILURE and _is_calm_line(data[start:end]):
                     # Another word of the same line may count at a calm level.
                     calm = end
@@ -206,7 +208,11 @@ class BlockScanner:
     ) -> None:
         """Take in an entry that has a class, or that says itself that something failed."""
         entry = parse_entry(text, clock)
-        if entry.time is None and stamp:
+        if entry.time is None or entry.format == plain.NAME:
+            stamp = time_in_document(text) or (stamp if entry.time is None else "")
+        else:
+            stamp = ""
+        if stamp:
             when, zone = clock.read(stamp)
             entry = replace(entry, time=when, zone=zone)
         if not self._span.holds(entry.time):

@@ -18,6 +18,7 @@ from iluvatar_bench.worker_logs.formats import (
 _MOST_LINES_BACK = 400
 _MOST_BYTES_BACK = 64 * 1024
 _MOST_DOCUMENT_BYTES = 256 * 1024
+_SHORT_DOCUMENT_BYTES = 4096
 
 # How a line begins that cannot belong to the entry above it. Not among them: heads that also occur
 # inside a container's output, such as gunicorn's "[2022-07-08 19:58:54 +0000] [7] [INFO]".
@@ -94,18 +95,27 @@ def last_boundary(data: bytes) -> int:
 
 def _last_entry(data: bytes) -> int:
     at = data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1
-    plain = -1
+    plain = element = -1
+    shallowest = _DEEPEST
     for _ in range(_MOST_LINES_BACK):
         if _HEADER.match(data, at):
             return _before_parts(data, at)
         if plain < 0 and not _goes_on(data, at):
             plain = at
+        begin = _ELEMENT.match(data, at) if plain < 0 else None
+        if begin and len(begin.group(1)) < shallowest:
+            element, shallowest = at, len(begin.group(1))
         if at == 0 or len(data) - at > _MOST_BYTES_BACK:
             break
         at = data.rfind(b"\n", 0, at - 1) + 1
+    if plain < 0 <= element:
+        return element
     return plain if plain >= 0 else len(data)
 
 
+# An object in a list of a document, see :mod:`.json_documents`.
+_ELEMENT = re.compile(rb"([ \t]{1,8})\{\r?\n")
+_DEEPEST = 9
 _MOST_PARTS = 64
 _PART = re.compile(rb"\d{4}-\d\d-\d\dT\S{8,30} std(?:out|err) P")
 _PARTS_APART = 8
@@ -193,11 +203,15 @@ def _document_end(data: bytes, start: int) -> int:
     """
     gap = _DOCUMENT_GAP.match(data, start)
     closing = _CLOSED.get(gap.group(1) if gap else b"", _CLOSED_PRETTY)
-    # The next document bounds the search, or many that were cut off would each cost a whole block.
-    another = _NEXT_DOCUMENT.search(data, start + 1, start + _MOST_DOCUMENT_BYTES)
-    limit = another.start() if another else start + _MOST_DOCUMENT_BYTES
-    closed = closing.search(data, start + 1, limit)
-    return closed.end() if closed else 0
+    # The next document bounds the search, or many that were cut off would each cost a whole block;
+    # and most end soon.
+    for most in (_SHORT_DOCUMENT_BYTES, _MOST_DOCUMENT_BYTES):
+        another = _NEXT_DOCUMENT.search(data, start + 1, start + most)
+        limit = another.start() if another else start + most
+        closed = closing.search(data, start + 1, limit)
+        if closed or another:
+            return closed.end() if closed else 0
+    return 0
 
 
 def _plain(data: bytes, line: int, floor: int) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 """Lines that wrap another program's: Docker's json-file, the CRI's log files, journald's JSON,
-and the heads of syslog before each line of a trace.
+the heads of syslog before each line of a trace, and JSON documents over many lines.
 
 A block of such lines becomes the lines that the program itself wrote, one for one, so that a
 traceback stays whole and a level stands at the head of its line; the outer time stamps are kept
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from iluvatar_bench.worker_logs.json_documents import holds_documents, on_one_line
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.repeated_heads import holds_trace, without_repeated_heads
 
@@ -42,6 +43,8 @@ def unwrapped(block: Block) -> Block:
     """
     read = _reader(block.data)
     if read is None:
+        if holds_documents(block.data):
+            return replace(block, data=on_one_line(block.data))
         if not holds_trace(block.data):
             return block
         return replace(block, data=b"\n".join(without_repeated_heads(block.data.split(b"\n"))))

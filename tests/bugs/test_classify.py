@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from re import _constants as opcodes  # type: ignore[attr-defined]
@@ -530,6 +532,14 @@ def test_lines_of_public_reports_get_their_class(read: Callable[[], list[Labelle
     noticed = [t for t in failures if classify_text(t.text).bug_class is not None]
     assert len(noticed) >= 0.98 * len(failures)
     assert _share([t for t in texts if t.is_healthy]) >= 0.97
+
+
+def test_no_line_of_a_public_report_is_in_two_sets() -> None:
+    """A line that was learnt from is not at first sight: whatever its ids, numbers and spaces."""
+    texts = [
+        " ".join(re.sub(r"[0-9a-f]{6,}|\d+", "#", text.text).split()) for text in public_reports()
+    ]
+    assert not [text for text, count in Counter(texts).items() if count > 1]
 
 
 def test_the_search_for_words_shows_every_line_that_counts() -> None:

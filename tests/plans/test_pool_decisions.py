@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iluvatar_bench.plans import KeepAlivePool
-from iluvatar_bench.plans.keep_alive import Evict, Launch, Occupancy, PoolAction, Serve
+from iluvatar_bench.plans.keep_alive import (
+    Evict,
+    Eviction,
+    Launch,
+    Occupancy,
+    PoolAction,
+    PoolState,
+    Serve,
+)
 
 MEMORY = {"a": 1, "b": 2, "c": 5}
 BUDGET = 9
@@ -97,6 +105,73 @@ def test_every_decision_is_that_of_a_pool_that_counts_anew(moves: list[tuple[str
                 decided, expected = pool.gone(container), slow.decide()
         assert decided == expected
         assert pool.occupancy == slow.occupancy()
+
+
+class LookingThroughAll(KeepAlivePool):
+    """The same pool, which at each decision looks at everyone who waits, whatever is left."""
+
+    def _decide(self) -> list[PoolAction]:
+        decisions: list[PoolAction] = []
+        memory = {c: self._memory[name] for c, name in self._functions.items()}
+        leaving = [c for c, place in self._places.items() if place is PoolState.LEAVING]
+        free = self._budget - sum(memory.values())
+        coming = sum(memory[container] for container in leaving)
+        for arrival, function in tuple(self._waiting.items()):
+            needed = self._memory[function]
+            warm = self._warmest(function)
+            if warm is not None:
+                decisions.append(self._serve(warm, arrival))
+            elif needed <= free:
+                free -= needed
+                decisions.append(self._launch(function, arrival))
+            else:
+                while free + coming < needed and (victim := self._victim()) is not None:
+                    decisions.append(self._evict(victim))
+                    coming += memory[victim]
+                at_once = min(free, needed)
+                free -= at_once
+                coming -= min(coming, needed - at_once)
+                continue
+            del self._waiting[arrival]
+        return decisions
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(["lru", "ttl", "greedy_dual", "largest"]),
+    st.integers(1, 3),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["arrive", "arrive", "release", "retire", "gone", "ready", "prewarm"]),
+            st.integers(0, 99),
+        ),
+        max_size=80,
+    ),
+)
+def test_no_eviction_and_no_sharing_changes_what_is_decided(
+    eviction: Eviction, parallel: int, moves: list[tuple[str, int]]
+) -> None:
+    pool, slow = (
+        kind(budget_mib=BUDGET, memory_mib=MEMORY, eviction=eviction, parallel=parallel)
+        for kind in (KeepAlivePool, LookingThroughAll)
+    )
+    for number, (move, drawn) in enumerate(moves):
+        states = slow._places
+        busy = [c for c, place in states.items() if place is PoolState.BUSY]
+        chosen = {"retire": list(slow.idle), "gone": list(states), "release": busy, "ready": busy}
+        match move:
+            case "arrive":
+                arguments = (number, "abc"[drawn % 3])
+            case "prewarm":
+                arguments = ("abc"[drawn % 3],)
+            case _ if chosen[move]:
+                arguments = (chosen[move][drawn % len(chosen[move])],)
+            case _:
+                continue
+        assert getattr(pool, move)(*arguments) == getattr(slow, move)(*arguments)
+        assert pool.idle == slow.idle
+        assert tuple(pool._waiting) == tuple(slow._waiting)
+    assert pool.drop_waiting() == slow.drop_waiting()
 
 
 class CountedMemory(dict[str, int]):

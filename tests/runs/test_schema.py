@@ -19,6 +19,7 @@ from iluvatar_bench.records.frames import ARRIVAL_COLUMNS, INVOCATION_COLUMNS, P
 from iluvatar_bench.records.node_frames import NODE_COLUMNS
 from iluvatar_bench.records.schema import INTEGER, JSON, NUMBER, TEXT, TIME, YES_NO
 from iluvatar_bench.records.schema_tables import TABLES
+from iluvatar_bench.runs.collections import COLUMNS as COLLECTION_COLUMNS
 from iluvatar_bench.shipped import DATA
 from iluvatar_bench.stats.rates import FAILURE_RATE_COLUMNS
 from iluvatar_bench.studies.dose import DOSE_COLUMNS
@@ -37,6 +38,7 @@ WRITTEN: dict[str, set[str]] = {
     "positions": set(POSITION_SCHEMA.names),
     "samples": {one.name for one in fields(Sample)},
     **{name: set(columns) for name, columns in NODE_COLUMNS.items()},
+    "collections": set(NODE_COLUMNS["collections"]) | set(COLLECTION_COLUMNS),
 }
 """What today's code writes, also where no recorded run has it."""
 

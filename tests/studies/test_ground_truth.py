@@ -16,14 +16,12 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.studies.ground_truth import (
     COLUMNS,
-    KNOWN_CAUSES,
-    KnownCause,
-    choose,
     confusion,
     ground_truth,
     is_right,
     mistakes,
 )
+from iluvatar_bench.studies.known_causes import KNOWN_CAUSES, KnownCause, choose
 
 DATA = Path(__file__).parents[2] / "data"
 STORED = DATA / "ground_truth.csv"
@@ -79,6 +77,8 @@ def test_every_mechanism_that_can_be_caused_here_has_a_case() -> None:
         Mechanism.SHIM_DEATH,
         Mechanism.DAEMON_RESTART,
         Mechanism.OWN_ERROR,
+        Mechanism.NEIGHBOUR_PAUSED,
+        Mechanism.NEIGHBOUR_UPDATED,
     }
     assert len({case.name for case in KNOWN_CAUSES}) == len(KNOWN_CAUSES)
 
@@ -122,7 +122,13 @@ def test_what_is_written_of_the_recorded_causes_is_what_was_recorded(page: str) 
     assert re.search(r"none( was)? wrong", text)
 
 
-SLOW = {"stranger_amid_kills", "stranger_after_neighbours_oom", "neighbour_terminated_all"}
+SLOW = {
+    "stranger_amid_kills",
+    "stranger_after_neighbours_oom",
+    "neighbour_terminated_all",
+    "neighbour_paused",
+    "neighbour_updated",
+}
 """Each on a containerd of its own."""
 
 

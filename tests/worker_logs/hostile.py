@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import resource
 import sys
@@ -21,6 +22,11 @@ from iluvatar_bench.worker_logs import LogReport, failure_counts, scan, timeline
 from iluvatar_bench.worker_logs.class_table import class_table, remarks
 from iluvatar_bench.worker_logs.prefilter import search_words
 
+_INSPECTED = {
+    "Id": "3f" * 32,
+    "State": {"OOMKilled": True, "ExitCode": 137, "FinishedAt": "2026-03-01T10:00:00.123456789Z"},
+    "Mounts": [{"Type": "bind"}],
+}
 Mutation = Callable[[bytes, random.Random], bytes]
 
 
@@ -50,6 +56,7 @@ def _insert(data: bytes, chance: random.Random) -> bytes:
         b'{"timestamp":"2025-03-05 10:11:12.5","level":"ERROR","fields":{"message":"\\ud800","tid":'
         b'"a\\ud8001","container_id":"\\udfff<script>"}}\n',
         "\u202e\U0001f600é".encode(),
+        json.dumps([_INSPECTED] * chance.randrange(1, 200), indent=chance.choice([2, 4])).encode(),
     ]
     at = chance.randrange(len(data))
     return data[:at] + chance.choice(pieces) + data[at:]

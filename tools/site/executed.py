@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import nbformat
 
 from iluvatar_bench.batch.notebook import run_notebook
 from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
 from iluvatar_bench.batch.parameters import parameter_types
 
 ROOT = NOTEBOOK_HOME.parent
+_CHART = "application/vnd.vega"
+_SHOWN = {"text/html", "image/png", "image/svg+xml"}
 _CODE = ("*.py", "*.toml", "*.j2", "*.css", "*.js")
 
 
@@ -22,6 +27,8 @@ def executed_notebooks(kept: Path, *, say: Callable[[str], None]) -> dict[str, P
     Raises:
         NotebookFailed: a cell raised.
     """
+    # papermill warns of each list of texts with a comment behind it; we check parameters ourselves.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     state = _state()
     return {name: _executed(name, kept / state, say) for name in notebook_names()}
 
@@ -40,12 +47,24 @@ def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder).resolve() / "results"
         done = run_notebook(name, recorded, results=results, progress=False)
-        text = done.notebook.read_text().replace(str(results), "results")
+        notebook = nbformat.read(done.notebook, as_version=4)  # type: ignore[no-untyped-call]
+        for cell in notebook.cells:
+            for output in cell.get("outputs", ()):
+                _without_script(output.get("data", {}))
+        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
         kept.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
-        draft.write_text(text.replace(str(ROOT), "."))
+        draft.write_text(text.replace(str(results), "results").replace(str(ROOT), "."))
         shutil.move(draft, path)
     return path
+
+
+def _without_script(forms: dict[str, str]) -> None:
+    """Say what stands in the place of an output that only JupyterLab can show."""
+    if any(form.startswith(_CHART) for form in forms) and not _SHOWN & set(forms):
+        forms["text/html"] = (
+            "<p><em>A figure to point into and to zoom: JupyterLab shows it.</em></p>"
+        )
 
 
 def _state() -> str:

@@ -149,7 +149,7 @@ WORDINGS = (
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",
         "containerd core/remotes, core/images, core/content; moby daemon/containerd; cri-o storage",
-        near=r"(?<![/\w.-])(?:[Ii]mages?\b|[Mm]anifests?\b(?! path)|blobs?\b|[Ll]ayers?\b"
+        near=r"(?<![/\w.-])(?:[Ii]mages?\b(?! dir)|[Mm]anifests?\b(?! path)|blobs?\b|[Ll]ayers?\b"
         r"|(?<!file )[Dd]escriptor|[Rr]egistry\b|(?<!git )[Rr]epository\b|pull(?:ing)?\b"
         r"|[Dd]igest\b|tarball\b"
         r"|auth token\b|diff ID)",

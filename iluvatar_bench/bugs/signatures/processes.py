@@ -217,6 +217,7 @@ SHAPES = (
         r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
+        r"|Executed '[^'\n]{1,200}' \(Failed"
         r"|activator request timeout|no available instance|exceeded by function '"
         r"|reached the maximum request timeout",
         "any gateway",

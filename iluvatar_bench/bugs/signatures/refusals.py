@@ -25,13 +25,37 @@ REMOVALS = (
         r"|[Ff]ailed to (?:unmount|umount|delete|clean ?up) (?:rootfs|target|task|shim|container"
         r"|cgroup"
         r"|sandbox|bundle|dead shim)|RemoveContainer for [^\n]{1,120} failed"
-        r"|RemovePodSandbox [^\n]{1,120} failed|task must be stopped before deletion"
+        r"|RemovePodSandbox [^\n]{1,120} failed"
+        r"|[Rr]emoving the (?:container|pod sandbox) [^\s:]{1,120} failed"
+        r"|task must be stopped before deletion"
         r"|removal of container \S{1,80}+ is already in progress|already in removing state"
         r"|\bcontainer \S{1,80}+ (?:cannot be removed|is marked for removal)"
         r"|KillContainerError|unknown error after kill|UnmountVolume\.TearDown failed"
         r"|runc delete failed|paused containers cannot be removed",
         "runc 1.0-1.5, crun, youki, containerd 1.4-2.3, dockerd, podman, kubelet",
         "runc libcontainer/state_linux.go; moby daemon/delete.go; containers/podman libpod",
+    ),
+)
+
+PAUSED = (
+    wording(
+        BugClass.FROZEN,
+        r"cannot exec in a paused (?:container|state)|is paused, unpause the container before"
+        r"|[Cc]ontainer \S{1,80}+ is paused\b",
+        "runc 1.0-1.5, containerd 1.4-2.3, dockerd",
+        "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
+    ),
+    wording(
+        BugClass.RESOURCES_CHANGED,
+        r"memory limit of \S{1,80}+ is [^\n]{1,40}, not the [^\n]{1,40} that it was made with",
+        "iluvatar-bench",
+        "iluvatar-bench bugs/rules/whole_cgroups.py",
+    ),
+    wording(
+        BugClass.EXEC_FAILED,
+        r"exec \S{1,80}+ in container \S{1,80}+ could not be started",
+        "iluvatar-bench",
+        "iluvatar-bench lifecycle/exec_process.py",
     ),
 )
 
@@ -155,7 +179,7 @@ SHIMS = (
         r"[Ff]ailed to (?:start|load|connect to|kill) (?:the )?shim|connecting to shim: dial"
         rf"|exec: {Q}(?:[^\s\"]{{0,200}}/)?containerd-shim[\w-]{{0,40}}+\\{{0,7}}+\":"
         r"|dial(?:ing)? (?:unix )?[^\s\"]{0,200}(?:containerd-shim|/run/containerd/s/)"
-        r"|cleaning up after shim dead|shim exited unexpectedly"
+        r"|cleaning up after shim dead|shim exited (?:unexpectedly|prematurely)"
         r"|containerd-shim[^\n]{0,60}\bkilled\b"
         r"|Killed process \d{1,10}+,? \(containerd-shim|containerd-shim[^\n]{0,60} (?:panic"
         r"|segfault)"

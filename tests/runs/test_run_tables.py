@@ -15,8 +15,8 @@ from iluvatar_bench.records import Death, Event, Outcome, Sample, Trial, Way
 from iluvatar_bench.records.frames import invocations_frame, trials_frame
 from iluvatar_bench.runs import table_parts
 from iluvatar_bench.runs.observations import journaled, load_observations
+from iluvatar_bench.runs.run_tables import write_tables
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.write_tables import write_tables
 from iluvatar_bench.stats import failure_rates
 
 AT = "2026-01-01T00:00:{:02}.25+00:00"
