@@ -209,6 +209,7 @@ class BlockScanner:
         """Take in an entry that has a class, or that says itself that something failed."""
         entry = parse_entry(text, clock)
         if entry.time is None or entry.format == plain.NAME:
+            # Of an object the first stamp is as a rule when it was created.
             stamp = time_in_document(text) or (stamp if entry.time is None else "")
         else:
             stamp = ""

@@ -109,3 +109,12 @@ def test_a_document_that_was_cut_off_takes_nothing_else_with_it() -> None:
 def test_json_inside_a_document_does_not_end_it() -> None:
     text = f'{{ "Error": "{HELLO} stderr \'{{"a": "b"}}\nModuleNotFoundError: x\n\'" }}\n'
     assert classes(text) == [("missing_packages", 1)]
+
+
+@pytest.mark.parametrize("moved", range(-3, 4))
+def test_a_document_does_not_end_where_the_search_for_its_end_does(moved: int) -> None:
+    """Most end within 4 KiB, so that far is looked first: a quote and brace there may go on."""
+    head = '{ "Error": "cannot start a stopped process '
+    inner = head.ljust(4096 - len('" }') + moved, "x") + '" } y'
+    report = scan(["-"], stdin=io.BytesIO(f'{inner}\ncode = OOMKilled" }}\n'.encode()))
+    assert len(report.failures) == 1
