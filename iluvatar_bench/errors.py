@@ -24,6 +24,7 @@
     │   ├── StartupFailed           the process did not become ready
     │   ├── ProcessDied             a ready process ended though nobody asked it to
     │   ├── InvocationFailed        a ready function did not answer an invocation well
+    │   ├── ExecFailed              a further process in it could not be started
     │   └── StepTimedOut            an awaited condition did not come about in time
     ├── NetworkError                a network namespace or an address
     │   ├── PluginFailed            a CNI plugin answered with an error document
@@ -203,6 +204,10 @@ class ProcessDied(LifecycleError):
 
 class InvocationFailed(LifecycleError):
     """A ready function did not give a good answer to an invocation; the message says how."""
+
+
+class ExecFailed(LifecycleError):
+    """A further process in a running container could not be started."""
 
 
 class StepTimedOut(LifecycleError):

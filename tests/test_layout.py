@@ -53,7 +53,6 @@ SAME_SUBJECT = {
     "survival": "stats, report.figures: how long containers lived",
     "trial": "records, runs: one container's life",
     "versions": "containerd.daemon, audit.rules: versions of containerd and runc",
-    "write_tables": "runs, observe: every table, made from the journals",
 }
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from iluvatar_bench.audit.read.spec_view import (
     cgroup_is_relative,
+    cgroup_of,
+    is_unit,
     namespaces,
     needs_snapshot,
     number,
@@ -250,6 +252,8 @@ def _levels(
         snapshotter = own.snapshotter if own else ""
     if record.spec:
         found["cgroup"] = _cgroup_level(record, traces)
+        if (cgroup := cgroup_of(record)) is not None:
+            found["cgroup_driver"] = "systemd" if is_unit(cgroup) else "cgroupfs"
         found.update(_spec_levels(record.spec))
     if snapshotter in factor_levels("snapshotter"):
         found["snapshotter"] = snapshotter

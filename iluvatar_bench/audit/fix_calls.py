@@ -110,6 +110,7 @@ CALLS: Mapping[str, Calls] = {
     "cgroup_nested": Calls(_OWN_CGROUP, _CGROUPS, NOTHING),
     "cgroup_of_example": Calls(_OWN_CGROUP, _CGROUPS, NOTHING),
     "cgroup_relative": Calls(_OWN_CGROUP, _CGROUPS, NOTHING),
+    "cgroup_not_joined": Calls(_OWN_CGROUP, ("cat /proc/PID/cgroup", *_CGROUPS), NOTHING),
     "pid_namespace_not_own": Calls(
         ('Containers.Create(spec: linux.namespaces with {"type": "pid"})', *_OWN_CGROUP),
         _CGROUPS,

@@ -3,6 +3,8 @@
 from iluvatar_bench.bugs.attribute import RULES_VERSION, Attribution, attribute
 from iluvatar_bench.bugs.classify import Classification, classify_text
 from iluvatar_bench.bugs.evidence import (
+    CgroupAction,
+    CgroupFact,
     DaemonFact,
     EventFact,
     Evidence,
@@ -23,6 +25,8 @@ __all__ = [
     "RULES_VERSION",
     "Attribution",
     "BugClass",
+    "CgroupAction",
+    "CgroupFact",
     "Classification",
     "DaemonFact",
     "EventFact",

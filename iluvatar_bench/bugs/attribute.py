@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files, outsiders
+from iluvatar_bench.bugs.rules import deaths, files, outsiders, own_cgroup, whole_cgroups
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -31,6 +31,10 @@ History:
    where such Kills cover little of the time, and an OOM kill in a shared cgroup is nobody's.
 5. A cgroup that cannot be set up is ``cgroup_setup``, unless a neighbour had taken it away or was
    in it: then the create was rejected.
+6. A unit of systemd's that there is already is ``cgroup_occupied``. A file of a controller that the
+   cgroup above does not give is ``controller_missing``, no ``cgroup_removed``; a program that
+   cannot be attached to a cgroup that is not there is the latter. A process that was never in its
+   cgroup is ``cgroup_not_joined``.
 """
 
 
@@ -79,6 +83,10 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     if mechanism is Mechanism.OWN_ERROR and symptom is BugClass.MISSING_PACKAGES:
         invoked = evidence.step == "invoke"
         return BugClass.INVOKE_FAILED if invoked else BugClass.STARTUP_ERROR
+    if mechanism is Mechanism.NEIGHBOUR_PAUSED:
+        return BugClass.FROZEN
+    if mechanism is Mechanism.NEIGHBOUR_UPDATED:
+        return BugClass.RESOURCES_CHANGED
     if mechanism is Mechanism.OOM:
         return BugClass.OOM_KILLED
     if mechanism is Mechanism.SHIM_DEATH:
@@ -86,6 +94,8 @@ def _final_class(symptom: BugClass, mechanism: Mechanism, evidence: Evidence) ->
     by_neighbour = mechanism in (Mechanism.CGROUP_REMOVED, Mechanism.CGROUP_OCCUPIED)
     if symptom is BugClass.CGROUP_SETUP and by_neighbour:
         return BugClass.CREATE_REJECTED
+    if mechanism is Mechanism.CGROUP_NOT_JOINED and evidence.step in own_cgroup.ENDING:
+        return symptom if symptom is BugClass.DEADLINE else BugClass.REMOVAL_FAILED
     return symptom
 
 
@@ -115,6 +125,9 @@ def _rules(
 ) -> tuple[Callable[[BugClass, Evidence], Suspicion | None], ...]:
     return (
         _daemon_restart,
+        whole_cgroups.neighbour_updated,
+        whole_cgroups.neighbour_paused,
+        outsiders.restart_race,
         deaths.oom,
         partial(deaths.collateral_kill, largest_share=largest_share),
         deaths.own_kill,
@@ -124,6 +137,10 @@ def _rules(
         outsiders.foreign_kill,
         files.snapshot_collected,
         files.no_room_for_output,
+        own_cgroup.occupied,
+        own_cgroup.not_joined,
+        own_cgroup.controller_missing,
+        own_cgroup.removed,
         files.by_text,
         files.own_error,
     )

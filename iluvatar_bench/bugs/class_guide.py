@@ -57,6 +57,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
             Mechanism.FOREIGN_KILL,
             Mechanism.UNIT_STOPPED,
             Mechanism.RESTART_MONITOR,
+            Mechanism.STALE_HEALTH,
         ),
     ),
     BugClass.SILENT_STARTUP: ClassGuide(
@@ -69,6 +70,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
             Mechanism.COLLATERAL_KILL,
             Mechanism.OWN_KILL,
             Mechanism.FOREIGN_KILL,
+            Mechanism.RESTART_RACE,
             Mechanism.DISK_FULL,
         ),
     ),
@@ -134,7 +136,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _DOCTOR,
         fix="pull it again under its right name; keep a lease over unpacking",
         example="Error: reg.example/encode:9: image not known",
-        mechanisms=(),
+        mechanisms=(Mechanism.CONTENT_COLLECTED,),
     ),
     BugClass.DEADLINE: ClassGuide(
         "a step did not end in its time",
@@ -142,7 +144,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _DOCTOR,
         fix="less at a time on this host, or a longer deadline",
         example="failed to create shim task: context deadline exceeded: unknown",
-        mechanisms=(Mechanism.DAEMON_RESTART,),
+        mechanisms=(Mechanism.DAEMON_RESTART, Mechanism.CGROUP_NOT_JOINED),
     ),
     BugClass.DAEMON_UNAVAILABLE: ClassGuide(
         "containerd could not be reached: nothing was asked of it",
@@ -167,7 +169,12 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _DOCTOR,
         fix="delegate the controller (Delegate=yes), reset the left-over unit",
         example="cgroups: cgroup mountpoint does not exist: unknown",
-        mechanisms=(Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED),
+        mechanisms=(
+            Mechanism.CONTROLLER_MISSING,
+            Mechanism.CGROUP_NOT_JOINED,
+            Mechanism.CGROUP_OCCUPIED,
+            Mechanism.CGROUP_REMOVED,
+        ),
     ),
     BugClass.REMOVAL_FAILED: ClassGuide(
         "a container, its mount or its cgroup could not be taken away",
@@ -175,7 +182,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _AUDIT,
         fix="await the exit before the delete; unmount what leaked",
         example="ctr: task must be stopped before deletion: running: failed precondition",
-        mechanisms=(),
+        mechanisms=(Mechanism.CGROUP_NOT_JOINED,),
     ),
     BugClass.PIDS_LIMIT: ClassGuide(
         "no further process or thread was allowed",
@@ -240,6 +247,30 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         fix="read its log above the end; give its unit memory",
         example="containerd.service: Failed with result 'signal'.",
         mechanisms=(),
+    ),
+    BugClass.FROZEN: ClassGuide(
+        "the process lives and does nothing: the kernel keeps its cgroup from running",
+        "a neighbour in the same cgroup was paused",
+        _AUDIT,
+        fix="a cgroup of its own for each container",
+        example="OCI runtime exec failed: cannot exec in a paused container: unknown",
+        mechanisms=(Mechanism.NEIGHBOUR_PAUSED,),
+    ),
+    BugClass.RESOURCES_CHANGED: ClassGuide(
+        "the container ran under limits that it was not made with",
+        "an update of a neighbour in the same cgroup",
+        _AUDIT,
+        fix="a cgroup of its own for each container",
+        example="memory limit of web-1 is 64 MiB, not the 512 MiB that it was made with",
+        mechanisms=(Mechanism.NEIGHBOUR_UPDATED,),
+    ),
+    BugClass.EXEC_FAILED: ClassGuide(
+        "a further process in a running container could not be started",
+        "its program is not in the image, or the container had ended",
+        _EXPLAIN,
+        fix="name a program that the image has, by its path",
+        example="exec check-1 in container web-1 could not be started",
+        mechanisms=(Mechanism.OWN_ERROR,),
     ),
     BugClass.UNCLASSIFIED: ClassGuide(
         "a failure in words that no signature knows",

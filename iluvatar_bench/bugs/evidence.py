@@ -81,6 +81,29 @@ class KillFact:
     target: Target = Target.PROCESS
 
 
+class CgroupAction(StrEnum):
+    """What a request does to every process of a container's cgroup."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupFact:
+    """One Tasks.Pause, Resume or Update of this client that containerd did not refuse.
+
+    ``at`` is when it was answered, in seconds since the epoch; ``memory_limit_bytes`` the limit
+    that an update set (None: it set none, or was no update).
+    """
+
+    container_id: str
+    cgroup: str
+    action: CgroupAction
+    at: float
+    memory_limit_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotFact:
     """Snapshots.Stat of one snapshot; ``found`` None: containerd did not say."""
@@ -151,6 +174,12 @@ class Evidence:
     cgroup_members: int | None = None
     """Processes in the cgroup, or None when it could not be read; the first of their PIDs."""
     cgroup_pids: tuple[int, ...] | None = None
+    cgroup_joined: bool | None = None
+    """Whether the process was in that cgroup once its task was made; and the one that it was in."""
+    cgroup_of_process: str | None = None
+    controllers_above: tuple[str, ...] | None = None
+    """The controllers that the cgroup above it gives to those in it (version 2,
+    ``cgroup.subtree_control``; of the nearest one above that exists)."""
     oom_kills: int | None = None
     """Increase of the cgroup's oom_kill counter over the container's life."""
     memory_counters: Mapping[str, int] | None = None
@@ -173,6 +202,15 @@ class Evidence:
     """From when on ``neighbour_kills`` has all of them."""
     reaping_seconds: float | None = None
     """How long after the answer to a Kill the exit came at most, measured in this run."""
+    own_changes: tuple[CgroupFact, ...] = ()
+    neighbour_changes: tuple[CgroupFact, ...] = ()
+    """Our pauses, resumes and updates of this container, and of others in the same cgroup, or in
+    one above it; oldest first."""
+    cgroup_frozen: bool | None = None
+    """Whether the kernel keeps the processes of the cgroup from running."""
+    memory_limit_bytes: int | None = None
+    """The cgroup's memory limit as it is, and as the container was made with it; 0: none."""
+    memory_limit_made_bytes: int | None = None
     cgroup_shared: bool | None = None
     """Whether other containers may be in the cgroup."""
     client_pid: int | None = None
@@ -227,7 +265,7 @@ class Evidence:
         for name in ("daemon_before", "daemon_now"):
             if values.get(name) is not None:
                 values[name] = DaemonFact(**values[name])
-        for name in ("missing_lower_directories", "cgroup_pids", "kernel_log", "notes"):
+        for name in _LISTS:
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)
@@ -235,6 +273,10 @@ class Evidence:
 
 def _kill(*, target: str = Target.PROCESS, **values: Any) -> KillFact:
     return KillFact(target=Target(target), **values)
+
+
+def _change(*, action: str, **values: Any) -> CgroupFact:
+    return CgroupFact(action=CgroupAction(action), **values)
 
 
 def _missing(*, kind: str, verdict: str, **values: Any) -> MissingFact:
@@ -245,9 +287,19 @@ def _signal(**values: Any) -> SignalFact:
     return SignalFact.from_dict(values)
 
 
+_LISTS = (
+    "missing_lower_directories",
+    "cgroup_pids",
+    "controllers_above",
+    "kernel_log",
+    "notes",
+)
+
 _PARTS: Mapping[str, Any] = {
     "own_kills": _kill,
     "neighbour_kills": _kill,
+    "own_changes": _change,
+    "neighbour_changes": _change,
     "missing": _missing,
     "parents": SnapshotFact,
     "events": EventFact,

@@ -34,6 +34,34 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
         "is merely consistent: such a Kill was under way at the exit, and they cover little time",
         _OWN_CGROUP,
     ),
+    Mechanism.NEIGHBOUR_PAUSED: MechanismGuide(
+        "a pause meant for another container froze the cgroup that this one is in too",
+        "the kernel says that the cgroup is frozen, and this client's last request to it was the "
+        "pause of a neighbour; merely consistent where it has thawed since, and such pauses cover "
+        "more than half of the step that failed",
+        _OWN_CGROUP,
+    ),
+    Mechanism.NEIGHBOUR_UPDATED: MechanismGuide(
+        "an update meant for another container moved the limits of the cgroup that both are in",
+        "the cgroup's memory limit is that of a neighbour's Tasks.Update, and not the one that the "
+        "container was made with",
+        _OWN_CGROUP,
+    ),
+    Mechanism.CONTENT_COLLECTED: MechanismGuide(
+        "containerd's garbage collector removed parts of an image that no label held",
+        "containerd answers that a digest which an image names is not found; merely consistent: "
+        "nobody says whether it had ever been there",
+        "Label the manifest with containerd.io/gc.ref.content.N for its configuration and each "
+        "layer, and the configuration with containerd.io/gc.ref.snapshot.<snapshotter>, before "
+        "the lease of the commit or the import goes.",
+    ),
+    Mechanism.STALE_HEALTH: MechanismGuide(
+        "the worker gave a request to a container that had ended, and that its pool still kept",
+        "the container's exit, by containerd's clock, lies before the moment at which it was given "
+        "the request (a mechanism of arrivals; the trial has that of the container's end)",
+        "Await the exit of each container (Tasks.Wait, issued before Tasks.Start), and take it out "
+        "of the pool at once: a health check each second leaves up to two seconds of requests.",
+    ),
     Mechanism.LEASE_GONE: MechanismGuide(
         "the lease that was to hold the snapshot had expired, or another client had deleted it",
         "containerd answers a request under that lease with: lease does not exist",
@@ -62,6 +90,13 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
         "fits",
         "Take the label containerd.io/restart.status off the container, or set it to running.",
     ),
+    Mechanism.RESTART_RACE: MechanismGuide(
+        "containerd's restart monitor took a task that was not started yet for one that had ended",
+        "the record's label containerd.io/restart.status says running, and the task ended, or was "
+        "there already, before this client had started it",
+        "Set the label containerd.io/restart.status once Tasks.Start has answered, not with "
+        "Containers.Create.",
+    ),
     Mechanism.OOM: MechanismGuide(
         "the kernel killed the process at its cgroup's memory limit",
         "the kernel's record names the process as its victim, or the cgroup's counter rose and the "
@@ -81,13 +116,31 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
     ),
     Mechanism.CGROUP_OCCUPIED: MechanismGuide(
         "the runtime or the kernel refuses a cgroup that other containers live in, or below",
-        "the error says that the cgroup is not empty, or that devices.deny was refused",
+        "the error says that the cgroup is not empty, that systemd has such a unit already, or "
+        "that devices.deny was refused",
         _OWN_CGROUP,
     ),
     Mechanism.CGROUP_REMOVED: MechanismGuide(
         "the cgroup went away while the container was to join it: a neighbour's, if it is shared",
-        "the error says that a path below /sys/fs/cgroup is not there any more",
+        "the error says that a path below /sys/fs/cgroup is not there any more, or that a program "
+        "cannot be attached to it for that reason",
         _OWN_CGROUP,
+    ),
+    Mechanism.CGROUP_NOT_JOINED: MechanismGuide(
+        "the container's process is in another cgroup than its spec says: its limits do not hold, "
+        "and Kill(all) misses it",
+        "/proc/<pid>/cgroup, read once the task is made, names another cgroup, and what failed is "
+        "done by the cgroup",
+        _OWN_CGROUP + " With the systemd driver use runc 1.1.6 or later: runc up to 1.1.5 takes a "
+        "unit that exists for one of its own (opencontainers/runc#3780).",
+    ),
+    Mechanism.CONTROLLER_MISSING: MechanismGuide(
+        "a limit asks for a controller that the host does not give to the container's cgroup",
+        "the error names a file of that controller, and cgroup.subtree_control of the cgroup above "
+        "does not have it",
+        "Enable the controller from the root down (Delegate=yes for containerd's unit; no process "
+        "in the cgroups between), or set no limit of it; iluvatar-bench doctor says which are "
+        "there.",
     ),
     Mechanism.BRIDGE_FULL: MechanismGuide(
         "the bridge has no port left for another container",

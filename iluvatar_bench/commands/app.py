@@ -20,6 +20,7 @@ from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
 from iluvatar_bench.commands.clean import clean_command
 from iluvatar_bench.commands.compare import compare_command
+from iluvatar_bench.commands.creation_benchmark import creation_benchmark_command
 from iluvatar_bench.commands.daemon import daemon_app
 from iluvatar_bench.commands.demo import demo_command
 from iluvatar_bench.commands.doctor import doctor_command
@@ -272,6 +273,11 @@ app.command(
     short_help="how long help, wrong requests and first containers take",
     epilog=example("start-benchmark", "start-benchmark --answers-only --json"),
 )(start_benchmark_command)
+app.command(
+    "creation-benchmark",
+    short_help="how many containers are best made at a time",
+    epilog=example("creation-benchmark", "creation-benchmark --limit 1 --limit 4 --json"),
+)(creation_benchmark_command)
 app.command(
     "network-benchmark",
     short_help="what networks cost of themselves",

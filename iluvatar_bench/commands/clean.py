@@ -45,6 +45,7 @@ async def _clean() -> list[str]:
         remove_abandoned_traces,
         remove_killed_proxies,
     )
+    from iluvatar_bench.containerd.daemon.outlived import remove_outlived
     from iluvatar_bench.containerd.daemon.place import abandoned_places
 
     left: list[str] = []
@@ -54,5 +55,9 @@ async def _clean() -> list[str]:
     proxies, stuck = remove_killed_proxies()
     for folder in proxies:
         print_plain(f"removed {folder}: of a proxy that was killed")
+    left += stuck
+    outlived, stuck = remove_outlived()
+    for what in outlived:
+        print_plain(f"removed {what}: its run is gone")
     left += stuck
     return [*left, *await remove_abandoned_networks(), *remove_abandoned_traces()]

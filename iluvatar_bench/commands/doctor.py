@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from iluvatar_bench.commands.options import AsJson, Concurrency
 from iluvatar_bench.commands.output import print_json, print_rows
 from iluvatar_bench.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from iluvatar_bench.host.doctor import Check
 
 
 def doctor_command(
@@ -21,7 +26,7 @@ def doctor_command(
     """
     from iluvatar_bench.host.doctor import check_host
 
-    checks = check_host(concurrency)
+    checks = (*check_host(concurrency), *_known_bugs())
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -30,6 +35,21 @@ def doctor_command(
         print_rows(("", "what", "found", "what to do"), rows)
     if any(check.required and not check.ok for check in checks):
         raise typer.Exit(1)
+
+
+def _known_bugs() -> Iterator[Check]:
+    """What containerd and runc are known to do wrong in the versions that are installed."""
+    from iluvatar_bench.containerd.daemon.known_bugs import containerd_bugs, runtime_bugs
+    from iluvatar_bench.host.doctor import Check
+    from iluvatar_bench.host.facts import program_version
+
+    for program, bugs_of in (("containerd", containerd_bugs), ("runc", runtime_bugs)):
+        version = program_version(program, "--version")
+        if version is None:
+            continue
+        for bug in bugs_of(version):
+            name = f"{program}: {bug.name}"
+            yield Check(name, False, f"{bug.what} ({bug.source})", bug.remedy, required=False)
 
 
 def require_working_host() -> None:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.commands.options import Concurrency, Results, Seed
+from iluvatar_bench.commands.options import Concurrency, ReadySeconds, Results, Seed
 from iluvatar_bench.commands.output import print_plain, print_table
 from iluvatar_bench.commands.save_figures import save_dose_figure
 from iluvatar_bench.errors import UnusablePath
@@ -39,7 +39,10 @@ class NegativeNumbers(TyperCommand):
 
 
 def dose_command(
-    quantity: Annotated[str, typer.Argument(help="start_delay_ms, concurrency or pause_threshold")],
+    quantity: Annotated[
+        str,
+        typer.Argument(help="start_delay_ms, creation_limit, concurrency or pause_threshold"),
+    ],
     doses: Annotated[list[float], typer.Argument(help="the doses")],
     profile: Annotated[str, typer.Option(help="all factors")] = "guarded",
     settings: Annotated[
@@ -49,6 +52,7 @@ def dose_command(
     trials: Annotated[int, typer.Option(help="containers a dose")] = 40,
     concurrency: Concurrency = 4,
     seed: Seed = 1,
+    ready_seconds: ReadySeconds = 60.0,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
     results: Results = Path("results"),
 ) -> None:
@@ -79,6 +83,7 @@ def dose_command(
                 seed=seed,
                 results=results,
                 concurrency=concurrency,
+                ready_seconds=ready_seconds,
                 on_trial=on_trial,
                 stop=stop,
             )

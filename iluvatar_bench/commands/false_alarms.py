@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.commands.options import Results, Seed, Sets
+from iluvatar_bench.commands.options import ReadySeconds, Results, Seed, Sets
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import UnusablePath
 
@@ -27,6 +27,7 @@ def false_alarms_command(
     concurrency: Annotated[int, typer.Option(help="containers at a time")] = 6,
     alpha: Annotated[float, typer.Option(help="accepted chance of a false alarm")] = 0.05,
     seed: Seed = 1,
+    ready_seconds: ReadySeconds = 60.0,
     table: Annotated[
         Path, typer.Option(help="a row a comparison, as CSV; written after each")
     ] = Path("false_alarms.csv"),
@@ -54,6 +55,7 @@ def false_alarms_command(
             seed=seed,
             results=results,
             question=question,
+            ready_seconds=ready_seconds,
             on_comparison=keep,
             stop=stop,
         )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from iluvatar_bench.commands.options import ReadySeconds
+
 if TYPE_CHECKING:
     from iluvatar_bench.records import Trial
-    from iluvatar_bench.studies.ground_truth import KnownCause
+    from iluvatar_bench.studies.known_causes import KnownCause
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -30,6 +32,7 @@ def ground_truth_command(
             help="ask the kernel who sent each signal; without, unknown is no wrong answer"
         ),
     ] = True,
+    ready_seconds: ReadySeconds = 90.0,
     csv: Annotated[
         Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
     ] = None,
@@ -37,13 +40,8 @@ def ground_truth_command(
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
     from iluvatar_bench.errors import UnusablePath
     from iluvatar_bench.host.writable import require_writable
-    from iluvatar_bench.studies.ground_truth import (
-        answer,
-        choose,
-        ground_truth,
-        is_right,
-        mistakes,
-    )
+    from iluvatar_bench.studies.ground_truth import answer, ground_truth, is_right, mistakes
+    from iluvatar_bench.studies.known_causes import choose
 
     def report(case: KnownCause, trial: Trial) -> None:
         if not is_right(case, trial, unknown_passes=not witness):
@@ -61,6 +59,7 @@ def ground_truth_command(
             repeats=repeats,
             concurrency=concurrency,
             witness=witness,
+            ready_seconds=ready_seconds,
             on_trial=report,
         )
     )

@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ground-truth",
         "false-alarms",
         "start-benchmark",
+        "creation-benchmark",
         "network-benchmark",
         "log-benchmark",
     ),

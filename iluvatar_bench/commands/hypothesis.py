@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
-from iluvatar_bench.commands.options import AsJson, Concurrency, Function, Results, Seed
+from iluvatar_bench.commands.options import (
+    AsJson,
+    Concurrency,
+    Function,
+    ReadySeconds,
+    Results,
+    Seed,
+)
 from iluvatar_bench.commands.output import print_json, print_plain
 from iluvatar_bench.commands.save_figures import save_figures
 
@@ -37,6 +44,7 @@ def hypothesis_command(
     concurrency: Concurrency = 6,
     alpha: Annotated[float, typer.Option(help="accepted chance of any false answer")] = 0.05,
     function: Function = "hello",
+    ready_seconds: ReadySeconds = 60.0,
     seed: Seed = 1,
     results: Results = Path("results"),
     as_json: AsJson = False,
@@ -66,6 +74,7 @@ def hypothesis_command(
             concurrency=concurrency,
             most=most,
             function=function,
+            ready_seconds=ready_seconds,
             on_tested=None if as_json else _show_answer,
             stop=stop,
         )

@@ -23,6 +23,12 @@ ProfileName = Annotated[
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="FACTOR=LEVEL", help="change one factor")
 ]
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime", metavar="PATH", help="the OCI runtime, as --set runtime=PATH; default: runc"
+    ),
+]
 Address = Annotated[
     Path | None,
     typer.Option(
@@ -65,8 +71,13 @@ WithWitness = Annotated[
 
 LogCollections = Annotated[
     bool,
-    typer.Option("--log-collections", help="have the private containerd log when it collects"),
+    typer.Option(help="have the private containerd log when it collects, for the table of that"),
 ]
+
+
+def with_runtime(settings: list[str] | None, runtime: str | None) -> list[str]:
+    """The changes of a profile, with the runtime that was named."""
+    return [*(settings or ()), *(() if runtime is None else (f"runtime={runtime}",))]
 
 
 def network_settings(

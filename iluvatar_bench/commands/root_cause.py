@@ -14,6 +14,7 @@ from iluvatar_bench.commands.options import (
     AsJson,
     Concurrency,
     Function,
+    ReadySeconds,
     Results,
     Seed,
     Sets,
@@ -52,6 +53,7 @@ def root_cause_command(
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
+    ready_seconds: ReadySeconds = 60.0,
     as_json: AsJson = False,
     results: Results = Path("results"),
 ) -> None:
@@ -86,6 +88,7 @@ def root_cause_command(
                 function=function,
                 alpha=alpha,
                 address=address,
+                ready_seconds=ready_seconds,
                 on_trial=on_trial,
                 stop=stop,
             )
@@ -136,6 +139,7 @@ def blame_command(
     alpha: Alpha = 0.05,
     function: Function = "hello",
     address: Address = None,
+    ready_seconds: ReadySeconds = 60.0,
     as_json: AsJson = False,
     results: Results = Path("results"),
 ) -> None:
@@ -163,6 +167,7 @@ def blame_command(
             concurrency=concurrency,
             function=function,
             address=address,
+            ready_seconds=ready_seconds,
             on_probe=None if as_json else _show_probe,
             stop=stop,
         )

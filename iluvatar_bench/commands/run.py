@@ -21,12 +21,14 @@ from iluvatar_bench.commands.options import (
     ProfileName,
     ReadySeconds,
     Results,
+    Runtime,
     Seed,
     Sets,
     Subnet,
     Trials,
     WithWitness,
     network_settings,
+    with_runtime,
 )
 from iluvatar_bench.commands.output import example
 from iluvatar_bench.commands.resume import end_run, run_options
@@ -60,6 +62,7 @@ run_app.callback(invoke_without_command=True, epilog=example("run --resume resul
 def cold_start_command(
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
+    runtime: Runtime = None,
     trials: Trials = 40,
     concurrency: Concurrency = 4,
     seed: Seed = 1,
@@ -71,14 +74,14 @@ def cold_start_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
-    log_collections: LogCollections = False,
+    log_collections: LogCollections = True,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Cold-start containers under one profile and print the failure rate of each bug class."""
     from iluvatar_bench.profiles import resolve_profile
 
-    chosen = resolve_profile(profile, settings or ())
+    chosen = resolve_profile(profile, with_runtime(settings, runtime))
     network = network_settings(subnet, bridge, plugins)
     from iluvatar_bench.report.progress_bars import progress_bar
     from iluvatar_bench.runs import run_cold_start
@@ -115,6 +118,7 @@ def cold_start_command(
 def churn_command(
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
+    runtime: Runtime = None,
     arrivals: Annotated[int, typer.Option(help="how many requests")] = 300,
     pattern: Annotated[
         str, typer.Option(help="of the arrivals: poisson, constant, bursts or closed")
@@ -169,7 +173,7 @@ def churn_command(
         keep_alive_ms=keep_alive_ms,
     )
     _run(
-        resolve_profile(profile, settings or ()),
+        resolve_profile(profile, with_runtime(settings, runtime)),
         plan,
         as_json=as_json,
         results=results,
@@ -194,6 +198,7 @@ def trace_command(
     ],
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
+    runtime: Runtime = None,
     metadata: Annotated[
         Path | None,
         typer.Option(help="func_name,cold_dur_ms,warm_dur_ms,mem_mb: memory of each function"),
@@ -253,7 +258,7 @@ def trace_command(
         keep_alive_ms=keep_alive_ms,
     )
     _run(
-        resolve_profile(profile, settings or ()),
+        resolve_profile(profile, with_runtime(settings, runtime)),
         plan,
         as_json=as_json,
         results=results,

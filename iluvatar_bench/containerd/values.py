@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 
+RESTART_LABEL = "containerd.io/restart.status"
+"""What containerd's restart monitor is to see to: ``running`` or ``stopped`` (containerd,
+runtime/restart/restart.go)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """One mount that makes up a root file system."""
@@ -28,10 +33,14 @@ class Mount:
 
     @property
     def upper_directory(self) -> str | None:
-        """Where writes go: overlay's ``upperdir``, or the source of a writable bind."""
+        """Where writes go: overlay's ``upperdir``, the source of a writable bind, a file of blocks.
+
+        None for what is no path of its own: a subvolume of btrfs, a device.
+        """
         if self.type == "overlay":
             return self.option("upperdir")
-        return self.source if "rw" in self.options else None
+        by_path = self.type == "bind" or "loop" in self.options
+        return self.source if by_path and "rw" in self.options else None
 
     @property
     def lower_directories(self) -> tuple[str, ...]:

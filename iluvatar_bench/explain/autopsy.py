@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs.certainty import certainty
-from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.evidence import CgroupAction, Evidence
 from iluvatar_bench.bugs.rules.coincidence import fitting_kills
 from iluvatar_bench.bugs.rules.senders import deciding_signal
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
@@ -20,6 +20,7 @@ from iluvatar_bench.explain.autopsy_steps import client_steps
 from iluvatar_bench.explain.case import Actor, Case, Moment, Remedy
 from iluvatar_bench.explain.case_html import case_fragment, case_page
 from iluvatar_bench.explain.case_text import case_text
+from iluvatar_bench.explain.collector_moments import collector_moments
 from iluvatar_bench.explain.grounds import Grounds, grounds
 from iluvatar_bench.explain.observed_words import as_observed, logs_of_trial
 from iluvatar_bench.explain.remedy import remedy
@@ -35,7 +36,9 @@ _LONG_ERROR = 300
 
 _LATENT: Mapping[str, str] = {
     Mechanism.SNAPSHOT_COLLECTED: "Yet its snapshot had been collected while it ran, and nobody "
-    "noticed: it had loaded all that it needed. The next look for a file would have failed."
+    "noticed: it had loaded all that it needed. The next look for a file would have failed.",
+    Mechanism.CGROUP_NOT_JOINED: "Yet its process was never in its cgroup: no limit held for it, "
+    "and a Kill(all) would have missed it.",
 }
 
 
@@ -128,6 +131,8 @@ def _case(
         *_news_of_death(deaths),
         *_signals(evidence),
         *_neighbours(row, evidence),
+        *_changes(row, evidence),
+        *(() if run.workload == OBSERVED else collector_moments(run.seen.get("collections"), row)),
     )
     return Case(
         title=f"Trial {row['trial']} of {row['run_id']}: container {row['container_id']}",
@@ -306,4 +311,20 @@ def _neighbours(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:
             text=f"{what} of {kill.container_id} in "
             + ("the same cgroup" if same else "a cgroup above its own"),
             bad=kill in hits,
+        )
+
+
+def _changes(row: Mapping[str, Any], evidence: Evidence) -> Iterator[Moment]:
+    """Pauses, resumes and updates of others in the cgroup of this container."""
+    mechanism = row.get("mechanism")
+    blamed = {
+        Mechanism.NEIGHBOUR_PAUSED: CgroupAction.PAUSE,
+        Mechanism.NEIGHBOUR_UPDATED: CgroupAction.UPDATE,
+    }
+    for change in evidence.neighbour_changes[-_MOST_NEIGHBOURS:]:
+        yield Moment(
+            at=change.at,
+            actor=Actor.NEIGHBOUR,
+            text=f"Tasks.{change.action.capitalize()} of {change.container_id}",
+            bad=any(mechanism == str(m) and change.action is a for m, a in blamed.items()),
         )

@@ -10,9 +10,17 @@ from iluvatar_bench.bugs.taxonomy import Mechanism
 from iluvatar_bench.explain.case import Remedy
 
 _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
+    Mechanism.RESTART_RACE: ("restart", "none", ("none",)),
     Mechanism.SNAPSHOT_COLLECTED: ("snapshot_reference", "lease", ("lease", "container")),
     **dict.fromkeys(
-        (Mechanism.COLLATERAL_KILL, Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED),
+        (
+            Mechanism.COLLATERAL_KILL,
+            Mechanism.CGROUP_OCCUPIED,
+            Mechanism.CGROUP_REMOVED,
+            Mechanism.CGROUP_NOT_JOINED,
+            Mechanism.NEIGHBOUR_PAUSED,
+            Mechanism.NEIGHBOUR_UPDATED,
+        ),
         ("cgroup", "own", ("own",)),
     ),
 }

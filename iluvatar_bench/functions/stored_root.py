@@ -45,6 +45,7 @@ async def daemon_with(
     collector: Collector = NATURAL_COLLECTOR,
     log_path: Path | None = None,
     log_level: LogLevel = "info",
+    restart_monitor: bool = False,
 ) -> AsyncIterator[Node]:
     """A private containerd that images are to be imported into.
 
@@ -59,7 +60,12 @@ async def daemon_with(
         async with _stored_root(images, snapshotters) as stored:
             node = await stack.enter_async_context(
                 private_daemon(
-                    collector=collector, log_path=log_path, log_level=log_level, stored=stored
+                    collector=collector,
+                    log_path=log_path,
+                    log_level=log_level,
+                    stored=stored,
+                    snapshotters=snapshotters,
+                    restart_monitor=restart_monitor,
                 )
             )
         yield node

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iluvatar_bench.errors import EnvironmentProblem
 from iluvatar_bench.host import facts
-from iluvatar_bench.host.kernel import cgroups, init_system
+from iluvatar_bench.host.kernel import cgroups, controllers, init_system
 from iluvatar_bench.host.kernel.tracefs import open_tracefs
 from iluvatar_bench.host.process_limits import limits_for
 
@@ -74,14 +74,8 @@ def _checks(concurrency: int) -> Iterator[Check]:
     yield Check(
         "cgroups", mode != "none", mode, "" if mode != "none" else "mount a cgroup hierarchy"
     )
-    systemd = init_system.is_systemd()
-    yield Check(
-        "systemd",
-        systemd,
-        "is the init" if systemd else f"is not the init, which is {init_system.init_name()}",
-        "" if systemd else "needed for --set cgroup_driver=systemd only; cgroupfs works without",
-        required=False,
-    )
+    yield _controllers()
+    yield _driver()
     yield _traces()
     yield _space()
     for limit in limits_for(concurrency):
@@ -98,6 +92,35 @@ def _program(name: str, package: str, flag: str) -> Check:
     version = facts.program_version(name, flag)
     remedy = "" if version else f"apt-get install {package} (or ./bench, which does it as root)"
     return Check(name, version is not None, version or "not installed", remedy)
+
+
+def _controllers() -> Check:
+    """Whether limits can be kept."""
+    missing = controllers.missing_controllers()
+    have = [name for name in controllers.WANTED if name not in missing]
+    return Check(
+        "cgroup controllers",
+        not missing,
+        ", ".join(have) + (f"; not {', '.join(missing)}" if missing else ""),
+        f"limits of {', '.join(missing)} are refused: {controllers.how_to_give(missing)}"
+        if missing
+        else "",
+        required=False,
+    )
+
+
+def _driver() -> Check:
+    """Which cgroup driver fits this host; cgroupfs works on every one."""
+    systemd = init_system.is_systemd()
+    return Check(
+        "cgroup driver",
+        systemd,
+        "systemd, which is the init, and cgroupfs"
+        if systemd
+        else f"cgroupfs; systemd is not the init, which is {init_system.init_name()}",
+        "" if systemd else "nothing, unless you want --set cgroup_driver=systemd",
+        required=False,
+    )
 
 
 def _traces() -> Check:

@@ -16,12 +16,15 @@ from iluvatar_bench.containerd.daemon.place import PLACE_LABEL
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import BindMount, NetworkNamespace, runtime_spec
-from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus, Mount
+from iluvatar_bench.containerd.values import RESTART_LABEL, ContainerRecord, ExitStatus, Mount
 from iluvatar_bench.errors import InvocationFailed, ProcessDied
 from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.host.kernel.joined_cgroup import JoinedCgroup, joined_cgroup
+from iluvatar_bench.host.kernel.shims import is_shim
 from iluvatar_bench.host.network.attachment import Attachment
+from iluvatar_bench.host.oci_runtime import runtime_path
 from iluvatar_bench.host.tails import Tail, read_tail
 from iluvatar_bench.lifecycle.cgroup_choice import chosen_cgroup
 from iluvatar_bench.lifecycle.invocation import Invocation, Invoker
@@ -43,6 +46,10 @@ STARTUP_SECONDS = 20.0
 INVOKE_SECONDS = 30.0
 DEATH_NEWS_SECONDS = 0.5
 
+SOCKETS_IN_CONTAINER = "/run/iluvatar-bench.sockets"
+SOCKET_VARIABLE = "ILUVATAR_BENCH_SOCKET"
+"""Names the socket that a function behind one listens at."""
+
 
 class Container:
     """A container of one profile on one node.
@@ -60,6 +67,7 @@ class Container:
         image: ImportedImage,
         profile: Profile,
         kills: KillLog,
+        creations: asyncio.Semaphore | None = None,
     ) -> None:
         self.id = container_id
         self.node = node
@@ -75,6 +83,8 @@ class Container:
         self.pid: int | None = None
         self.shim_pid: int | None = None
         """The shim that made the process: known, because it is the parent, once the task is."""
+        self.joined: JoinedCgroup | None = None
+        """The cgroup that the process was in once the task was made; None: not known."""
         self.reference = SnapshotReference(
             container_id, node=node, image=image, profile=profile, progress=self.progress
         )
@@ -91,6 +101,11 @@ class Container:
         self.stderr = self.folder / "stderr"
         self._barrier: StartBarrier | None = None
         self._resources = ExitStack()
+        self.memory_limit_bytes = profile.limits.memory_limit_bytes
+        """The limit that this client gave it last; 0: none."""
+        self._creations = creations
+        self._turn = ExitStack()
+        """Ends the container's turn among those that are being made."""
 
     @property
     def cgroup(self) -> str:
@@ -116,9 +131,21 @@ class Container:
         """
         with full_disk_told(self.folder):
             self._prepare_folder()
-        await self.reference.prepare(self._create_record)
-        await self.reference.collect("before_mount")
-        await self._create_task()
+        await self._take_turn()
+        try:
+            await self.reference.prepare(self._create_record)
+            await self.reference.collect("before_mount")
+            await self._create_task()
+        except BaseException:
+            self._turn.close()
+            raise
+
+    async def _take_turn(self) -> None:
+        """Wait until few enough containers are being made. The turn ends with Start's answer."""
+        if self._creations is not None:
+            with self.progress.span("turn"):
+                await self._creations.acquire()
+            self._turn.callback(self._creations.release)
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -139,10 +166,13 @@ class Container:
                     spec=self._spec(),
                     snapshotter=snapshotter,
                     snapshot_key=snapshot_key,
-                    labels={PLACE_LABEL: self.node.id},
+                    labels={PLACE_LABEL: self.node.id, **self._restart_label()},
                 )
             )
         self.progress.record_created = True
+
+    def _restart_label(self) -> dict[str, str]:
+        return {RESTART_LABEL: "running"} if self.profile.restart == "running" else {}
 
     def _spec(self) -> dict[str, object]:
         binds = []
@@ -151,7 +181,11 @@ class Container:
             binds.append(BindMount(str(self._barrier.path), BARRIER_IN_CONTAINER, read_only=False))
             env[BARRIER_VARIABLE] = BARRIER_IN_CONTAINER
         network = NetworkNamespace()
-        if self.attachment is not None:
+        if self.attachment is not None and self.attachment.socket is not None:
+            env[SOCKET_VARIABLE] = f"{SOCKETS_IN_CONTAINER}/{self.attachment.socket.name}"
+            folder = str(self.attachment.socket.parent)
+            binds.append(BindMount(folder, SOCKETS_IN_CONTAINER, read_only=False))
+        elif self.attachment is not None:
             env.update(HOST=self.attachment.address, PORT=str(self.attachment.port))
             namespace = self.attachment.namespace
             network = NetworkNamespace(path=namespace, of_host=namespace is None)
@@ -178,12 +212,14 @@ class Container:
                 rootfs=self.mounts,
                 stdout=self.stdout,
                 stderr=self.stderr,
-                runtime_binary=self.node.runtime_binary,
+                runtime_binary=self.node.runtime_binary or runtime_path(self.profile.runtime),
                 runc_root=self.node.runc_root,
                 systemd_cgroup=self._driver is CgroupDriver.SYSTEMD,
                 shim_cgroup=self._cgroup.shims or "",
             )
         self.shim_pid = processes.parent_of(self.pid)
+        if self.shim_pid is not None and is_shim(self.shim_pid):
+            self.joined = joined_cgroup(self.pid, self.cgroup)
         # Before Start, so that no exit can be missed.
         self.watch_exit()
         await asyncio.sleep(self.profile.start_delay_ms / 1000)
@@ -201,8 +237,7 @@ class Container:
             StartupFailed: it ended or stayed silent.
             ContainerdError: a request failed.
         """
-        with self.progress.measure("start_ms"):
-            await self.node.client.tasks.start(self.id)
+        await self.run()
         await self.reference.started()
         with self.progress.measure("ready_ms"):
             if self._barrier is not None:
@@ -212,6 +247,15 @@ class Container:
             await self._wait_for(self.image.ready_text or READY_TEXT, ready_seconds)
         self.progress.ready_at = time.time()
         await self.reference.collect("after_ready")
+
+    async def run(self) -> None:
+        """Start the process, ready or not.
+
+        Raises:
+            ContainerdError: the request failed.
+        """
+        with self._turn, self.progress.measure("start_ms"):
+            await self.node.client.tasks.start(self.id)
 
     async def _wait_for(self, text: str, seconds: float) -> None:
         assert self.exited is not None
@@ -293,7 +337,8 @@ class Container:
         return read_tail(self.stdout), read_tail(self.stderr)
 
     def close(self) -> None:
-        """Release the wait, the barrier and the folder of this container."""
+        """Release the turn, the wait, the barrier and the folder of this container."""
+        self._turn.close()
         self._resources.close()
 
 
@@ -305,10 +350,21 @@ def _discard(future: asyncio.Future[ExitStatus]) -> None:
 
 @asynccontextmanager
 async def open_container(
-    container_id: str, *, node: Node, image: ImportedImage, profile: Profile, kills: KillLog
+    container_id: str,
+    *,
+    node: Node,
+    image: ImportedImage,
+    profile: Profile,
+    kills: KillLog,
+    creations: asyncio.Semaphore | None = None,
 ) -> AsyncIterator[Container]:
-    """A container whose process-side resources are released at the end of the block."""
-    container = Container(container_id, node=node, image=image, profile=profile, kills=kills)
+    """A container whose process-side resources are released at the end of the block.
+
+    ``creations`` is shared by those of which only so many are made at a time.
+    """
+    container = Container(
+        container_id, node=node, image=image, profile=profile, kills=kills, creations=creations
+    )
     try:
         yield container
     finally:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from iluvatar_bench.bugs import KillFact, Target
+from iluvatar_bench.lifecycle.cgroup_log import CgroupLog
 
 MOST_KEPT = 10_000
 
@@ -21,10 +22,12 @@ class KillLog:
     """The last Kills that this client sent, and signals of its own, in order.
 
     One log for all containers of a run. A Kill is evidence for seconds: of the container that it
-    was sent to, and of those beside it at that moment.
+    was sent to, and of those beside it at that moment. ``cgroups`` has what else was done to
+    whole cgroups.
     """
 
     def __init__(self) -> None:
+        self.cgroups = CgroupLog()
         self._under_way: list[KillFact] = []
         self._ended: deque[KillFact] = deque(maxlen=MOST_KEPT)
         self._late_seconds: deque[float] = deque(maxlen=_MOST_MEASURED)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from iluvatar_bench.bugs import KillFact
-from iluvatar_bench.containerd.values import ExitStatus
+from iluvatar_bench.containerd.values import RESTART_LABEL, ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
@@ -21,12 +21,17 @@ from iluvatar_bench.errors import (
     Unreachable,
 )
 from iluvatar_bench.host.first_error import FirstError
+from iluvatar_bench.lifecycle.cgroup_requests import resume_container
 from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.lifecycle.end_by_hand import end_by_hand
 
 T = TypeVar("T")
 
 EXIT_SECONDS = 10.0
 """How long a killed process may take to end, and how long the worker of 2022 polled."""
+
+GRACE_SECONDS = 2.0
+"""How long a process that was asked to end by SIGTERM may take until it gets SIGKILL."""
 
 POLL_SECONDS = 0.005
 
@@ -53,9 +58,15 @@ async def remove_container(container: Container) -> tuple[str, ...]:
     notes: list[str] = []
     own_kill: KillFact | None = None
     status: ExitStatus | None = None
+    if container.profile.restart != "none" and container.progress.record_created:
+        # First: the restart monitor would start again what is ended.
+        forget = container.node.client.containers.set_labels
+        await _part(tried, partial(forget, container.id, {RESTART_LABEL: ""}))
     if container.progress.task_created:
         _renew_broken_wait(container)
-        own_kill, kill_error = await _kill(container)
+        if container.progress.paused:
+            notes += await _resume(container)
+        own_kill, kill_error = await _end(container)
         if isinstance(kill_error, (AnswerLost, Unreachable)):
             # Perhaps it never came there, and the process lives. A daemon that is being restarted
             # would not hear a second one sent at once either.
@@ -63,6 +74,8 @@ async def remove_container(container: Container) -> tuple[str, ...]:
             await _kill(container)
         deletion = FirstError()
         status = await deletion.attempt(_delete_task(container, deletion))
+        if _refused(deletion) and (ended := await end_by_hand(container)) is not None:
+            notes.append(ended)
         container.kills.reaped(container.id, status.exited_at if status is not None else None)
         if kill_error is None:
             pass
@@ -84,6 +97,15 @@ async def remove_container(container: Container) -> tuple[str, ...]:
             tried.errors[0].add_note(note)
     tried.raise_first()
     return tuple(notes)
+
+
+def _refused(deletion: FirstError) -> bool:
+    """Whether the task could not be deleted by a daemon that answers.
+
+    Of one that does not nobody knows what it will do next: its containers are left to it.
+    """
+    lost = [error for error in deletion.errors if isinstance(error, (AnswerLost, Unreachable))]
+    return bool(deletion.errors) and not lost
 
 
 async def _drop_metadata(container: Container, tried: FirstError) -> None:
@@ -115,19 +137,50 @@ async def _part(tried: FirstError, request: Callable[[], Awaitable[None]]) -> No
     await tried.attempt(_ask_twice(tried, request))
 
 
-async def _kill(container: Container) -> tuple[KillFact, Exception | None]:
+async def _resume(container: Container) -> list[str]:
+    """Resume what was paused, so that it can end; why that was refused, where it was."""
+    try:
+        await resume_container(container)
+    except ContainerdError as error:
+        # It has ended meanwhile, or a neighbour's removal has thawed the cgroup. Where the answer
+        # was lost, the Kill that follows will say what is the matter.
+        return [str(error)]
+    return []
+
+
+async def _end(container: Container) -> tuple[KillFact, Exception | None]:
+    """End the process as the profile says: at once, or asked first.
+
+    The Kill that is told of is the first one: from then on the end is this client's doing.
+    """
+    if container.profile.stop != "term_then_kill" or container.exited is None:
+        return await _kill(container)
+    first, error = await _kill(container, signal.SIGTERM)
+    if error is not None:
+        return first, error
+    with container.progress.span("grace"):
+        await asyncio.wait((container.exited,), timeout=GRACE_SECONDS)
+    if container.exited.done():
+        return first, None
+    _, error = await _kill(container)
+    return first, error
+
+
+async def _kill(
+    container: Container, number: signal.Signals = signal.SIGKILL
+) -> tuple[KillFact, Exception | None]:
     """Send the Kill; an error other than *already gone* is handed back for the caller to weigh."""
     progress = container.progress
     if not progress.death_seen:
         progress.end_life(time.time())
     all_processes = container.profile.kill == "all"
     with container.kills.record(
-        container.id, cgroup=container.cgroup, all_processes=all_processes, signal=signal.SIGKILL
+        container.id, cgroup=container.cgroup, all_processes=all_processes, signal=number
     ) as kill:
         try:
             with progress.measure("kill_ms"):
                 await container.node.client.tasks.kill(
-                    container.id, signal=signal.SIGKILL, all_processes=all_processes
+                    container.id, signal=number, all_processes=all_processes
                 )
         except (NotFound, FailedPrecondition):
             # There was nothing to kill: the process has ended, or was created and never started.

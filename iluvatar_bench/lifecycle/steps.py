@@ -31,6 +31,8 @@ class Progress:
     ready_at: float | None = None
     """When the function said that it was ready, in seconds since the epoch."""
     death_seen: bool = False
+    paused: bool = False
+    """Whether this client has paused it, and not resumed it since."""
     step_lease: str | None = None
     """The lease that is to be dropped at the forced collection, while it exists."""
     life_lease_created: bool = False

@@ -129,10 +129,12 @@ class _AttachmentBackend(httpcore.AsyncNetworkBackend):
         connection = await _new_socket(attachment)
         try:
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            device = attachment.device.encode()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
-            target = (attachment.address, attachment.port)
+            target: str | tuple[str, int] = str(attachment.socket)
+            if attachment.socket is None:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                device = attachment.device.encode()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+                target = (attachment.address, attachment.port)
             async with asyncio.timeout(timeout):
                 await asyncio.get_running_loop().sock_connect(connection, target)
         except TimeoutError as error:
@@ -148,7 +150,9 @@ class _AttachmentBackend(httpcore.AsyncNetworkBackend):
 
 
 async def _new_socket(attachment: Attachment) -> socket.socket:
-    """A socket in the namespace in which the attachment's address is reached."""
+    """A socket in the namespace in which the attachment's address is reached, or a unix socket."""
+    if attachment.socket is not None:
+        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     make = partial(socket.socket, socket.AF_INET, socket.SOCK_STREAM)
     if attachment.mode is not NetworkMode.LOOPBACK:
         return make()

@@ -20,7 +20,7 @@ from iluvatar_bench.profiles.profile import (
 MAX_CELLS = 16
 DEFAULT_FACTORS = ("snapshot_reference", "cgroup")
 
-_USUAL_SUSPECTS: Mapping[str, Any] = {"cgroup": "shared"}
+_USUAL_SUSPECTS: Mapping[str, Any] = {"cgroup": "shared", "snapshotter": "native"}
 """The suspect where the base agrees with the reference and the factor has several other levels.
 
 These had one other level once: a design that left it out keeps its meaning.
@@ -132,7 +132,8 @@ def _levels(base: Profile, name: str) -> tuple[Any, Any]:
     others = [level for level in factor_levels(name) if level != reference]
     if len(others) != 1:
         known = factor_levels(name)
-        kinds = f"has the levels {', '.join(known)}" if known else "takes a number"
+        free = "a name or a path" if isinstance(reference, str) else "a number"
+        kinds = f"has the levels {', '.join(known)}" if known else f"takes {free}"
         raise UsageError(f"factor {name} {kinds}: say which two, {name}=REFERENCE,SUSPECT")
     return reference, others[0]
 

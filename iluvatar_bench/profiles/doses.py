@@ -9,6 +9,7 @@ from iluvatar_bench.profiles.profile import Profile, change_profile
 
 QUANTITIES: dict[str, tuple[str, str]] = {
     "start_delay_ms": ("delay between Tasks.Create and Tasks.Start", "ms"),
+    "creation_limit": ("made at a time (0: no limit)", "containers"),
     "concurrency": ("load", "containers at a time"),
     "pause_threshold": ("pause threshold of the collector", "share of time"),
 }

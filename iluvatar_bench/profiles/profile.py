@@ -42,6 +42,12 @@ CollectionLevel = Literal[
 FORCED_COLLECTIONS = get_args(CollectionLevel)[2:]
 """Levels of ``collection`` that force one at a named step, in the order of a container's life."""
 
+_ADDED_LATER = (
+    *("keep_alive", "stop", "health", "eviction", "prewarm", "retry", "creation_limit"),
+    *("transport", "invoke_parallel", "restart", "runtime"),
+)
+"""Factors of which runs of before know nothing: their defaults say what those did."""
+
 _PATHS_ONLY = ("relative", "nested", "example")
 """Levels of ``cgroup`` that say something of a path: systemd's units have none to say it of."""
 
@@ -78,8 +84,14 @@ class Profile(BaseModel):
         description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
         "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
     )
-    snapshotter: Literal["overlayfs", "native"] = Field(
-        default="overlayfs", description="which snapshotter makes the root file system"
+    snapshotter: Literal["overlayfs", "native", "btrfs", "blockfile", "erofs"] = Field(
+        default="overlayfs",
+        description="which snapshotter makes the root file system; blockfile is there from "
+        "containerd 1.7 on, erofs from 2.1 on",
+    )
+    runtime: Annotated[str, Field(pattern=r"^(?:[\w.-]+|/\S+)$")] = Field(
+        default="runc",
+        description="the OCI runtime of the containers: a program's name, or its absolute path",
     )
     collection: CollectionLevel = Field(
         default="natural",
@@ -116,6 +128,55 @@ class Profile(BaseModel):
     start_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
         default=0, description="pause between Tasks.Create and Tasks.Start, in milliseconds"
     )
+    keep_alive: Literal["running", "paused"] = Field(
+        default="running",
+        description="what a container does while it is kept for its next invocation: it runs; or "
+        "it is paused (Tasks.Pause), and resumed before the invocation and before its removal",
+    )
+    stop: Literal["kill", "term_then_kill"] = Field(
+        default="kill",
+        description="how a container is ended: by SIGKILL; or by SIGTERM, and by SIGKILL where it "
+        "still runs after 2 s",
+    )
+    health: Literal["none", "invoke"] = Field(
+        default="none",
+        description="how a pool learns that an idle container is of no use: containerd says that "
+        "it has ended; or, as the worker of 2022, each second its function is invoked, a container "
+        "that fails is marked, and removed in the next round: until then it is given requests",
+    )
+    eviction: Literal["lru", "ttl", "greedy_dual", "largest"] = Field(
+        default="lru",
+        description="which idle container of a pool goes where memory is needed: the least "
+        "recently used; none before its keep-alive is over, so that arrivals wait (ttl); the one "
+        "of the lowest age + uses / memory (greedy_dual); the one that counts for most memory",
+    )
+    prewarm: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="containers of each function that a pool starts before any arrival"
+    )
+    retry: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=0,
+        description="how often a pool gives an arrival that failed to another container; its first "
+        "failure stays in the table",
+    )
+    creation_limit: Annotated[int, Field(ge=0, le=512)] = Field(
+        default=0,
+        description="how many containers are made at a time, from Snapshots.Prepare to the answer "
+        "of Tasks.Start; 0: no limit",
+    )
+    transport: Literal["tcp", "unix"] = Field(
+        default="tcp",
+        description="where a function listens: at an address; or at a unix socket in a folder of "
+        "its container, which needs no network",
+    )
+    invoke_parallel: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="how many invocations a container is given at a time"
+    )
+    restart: Literal["none", "running"] = Field(
+        default="none",
+        description="containerd.io/restart.status of the record: none; or running, whereupon "
+        "containerd's restart monitor sees to it that its task runs: it looks each second on a "
+        "private containerd, every 10 s by default",
+    )
 
     @model_validator(mode="after")
     def _paths_need_a_driver_of_paths(self) -> Self:
@@ -132,8 +193,16 @@ class Profile(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Eight characters that are equal exactly where all factors are, whatever the name."""
-        levels = json.dumps(self.factors, sort_keys=True)
+        """Eight characters that are equal exactly where all factors are, whatever the name.
+
+        A factor that was added later, and is at its default, is left out: a profile of yesterday
+        is the same today.
+        """
+        told = dict(self.factors)
+        for name in _ADDED_LATER:
+            if told[name] == Profile.model_fields[name].default:
+                del told[name]
+        levels = json.dumps(told, sort_keys=True)
         return hashlib.sha256(levels.encode()).hexdigest()[:8]
 
     @property
@@ -187,7 +256,7 @@ def factor_names() -> tuple[str, ...]:
 
 
 def factor_levels(factor: str) -> tuple[str, ...]:
-    """The levels of a factor; empty for one that takes a number."""
+    """The levels of a factor; empty for one that takes a number or, as ``runtime``, a name."""
     annotation = Profile.model_fields[factor].annotation
     return tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
 

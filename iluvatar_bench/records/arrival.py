@@ -48,6 +48,9 @@ class ArrivalRecord:
     bug_class: str | None = None
     invoke_ms: float | None = None
     latency_ms: float | None = None
+    attempts: int = 1
+    first_failure: str | None = None
+    mechanism: str | None = None
 
     def __post_init__(self) -> None:
         """Hold the accounting rule: a class exactly when failed.

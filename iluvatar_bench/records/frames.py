@@ -28,8 +28,14 @@ ARRIVAL_COLUMNS = {
     "bug_class": "string",
     "invoke_ms": "float64",
     "latency_ms": "float64",
+    "attempts": "Int64",
+    "first_failure": "string",
+    "mechanism": "string",
 }
 """Columns of ``arrivals`` and their types; see ``records.ArrivalRecord``."""
+
+NOT_OF_OLD = ("attempts", "first_failure", "mechanism")
+"""Columns that arrivals of earlier runs do not have: empty there."""
 
 POOL_COLUMNS = {
     "at_ms": "float64",
@@ -42,9 +48,11 @@ POOL_COLUMNS = {
     "resident_mib": "int64",
 }
 """``event`` is one of arrive, launch, serve, release, evict, expire, dead (found dead while idle),
-gone, drop, close, resume (the pool is empty again, because the run was cut off); the counts are
-those after it. Decisions that follow from one event are taken at
-once, so rows of the same moment have the same counts."""
+gone, drop, close, prewarm (started ahead of any arrival), ready (may take more at a time), retry
+(an arrival that failed is given to another), unhealthy (removed in the round after it failed),
+resume (the pool is empty again, because the run was cut off); the counts are those after it.
+Decisions that follow from one event are taken at once, so rows of the same moment have the same
+counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,13 @@ def arrivals_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(ARRIVAL_COLUMNS))
     frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
     return frame.astype(ARRIVAL_COLUMNS).sort_values("arrival", ignore_index=True)
+
+
+def with_later_columns(arrivals: pd.DataFrame) -> pd.DataFrame:
+    """The arrivals of a run of any age, with all columns that today's have."""
+    missing = {n: ARRIVAL_COLUMNS[n] for n in NOT_OF_OLD if n not in arrivals.columns}
+    empty = {n: pd.Series(pd.NA, index=arrivals.index, dtype=kind) for n, kind in missing.items()}
+    return arrivals.assign(**empty)
 
 
 def arrivals_counts(arrivals: pd.DataFrame) -> dict[str, int]:

@@ -49,6 +49,8 @@ class RunResult:
     seen: Mapping[str, pd.DataFrame] = field(default_factory=lambda: Observations().frames())
     """What the monitor saw: ``events``, ``deaths``, ``samples``; empty where nothing was kept.
 
+    ``collections`` (``runs.collections.COLUMNS``) is there where containerd's log told of them.
+
     An observation has the tables of ``node_frames.NODE_COLUMNS`` as well."""
 
     @property

@@ -199,6 +199,9 @@ ARRIVALS = TableSchema(
         "bug_class": words("of the container that should have served it"),
         "invoke_ms": ms("the request to the container alone; empty without a good answer"),
         "latency_ms": ms("from its planned time (closed loop: from submission) to the answer"),
+        "attempts": count("how many containers were given it; runs of before: empty"),
+        "first_failure": words("class of the first that failed it, also where another served it"),
+        "mechanism": words("why the last one failed: the trial's, or stale_health"),
     },
 )
 
@@ -208,7 +211,9 @@ POOL = TableSchema(
         "at_ms": ms("from the workload's start"),
         "event": words(
             "arrive, launch, serve, release, evict, expire, dead (found dead while idle), gone, "
-            "drop, close, or resume (the pool is empty again, because the run was cut off)"
+            "drop, close, prewarm (started ahead of any request), ready (may take more at a time), "
+            "retry (one that failed goes to another container), unhealthy (removed in the round "
+            "after it failed), or resume (the pool is empty again, as the run was cut off)"
         ),
         "container": count("the container, as a trial"),
         "busy": count("containers that serve"),
@@ -225,6 +230,9 @@ COLLECTIONS = TableSchema(
         "at": moment("of an observation: when the first directory was seen to go"),
         "ended_at": moment("when it was over"),
         "pause_ms": ms("of a run: how long containerd was paused for it"),
+        "removed_snapshots": count("of a run: how many snapshots went; of before: empty"),
+        "removed_contents": count("of a run: how many blobs went; of before: empty"),
+        "names": Column(JSON, "of a run: the names of the snapshots that went"),
         "snapshotter": words("of an observation: whose directories went"),
         "directories": count("of an observation: how many"),
     },

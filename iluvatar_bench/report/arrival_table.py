@@ -24,10 +24,10 @@ def churn_table(
     Returns:
         A frame of text. Counts add up: arrivals = ok + failed + unknown + dropped. Medians and
         95 % quantiles are in milliseconds, of the arrivals that have the value; so few that they
-        have no such quantile have none.
+        have no such quantile have none. What a run of before does not know is a dash.
     """
     columns = {name: _texts(frame, pools[name]) for name, frame in arrivals.items()}
-    return pd.DataFrame(columns).rename_axis("measure")
+    return pd.DataFrame(columns).fillna("–").rename_axis("measure")
 
 
 def measures_of(
@@ -41,6 +41,14 @@ def measures_of(
     counts = {"arrivals": (len(arrivals), "arrivals")}
     counts |= {f"… {name}": (int(outcomes.get(name, 0)), "arrivals") for name in OUTCOMES}
     counts |= {f"served {name}": (int(starts.get(name, 0)), "arrivals") for name in STARTS}
+    if arrivals["attempts"].notna().any():
+        # A retry hides no failure; runs of before knew none.
+        tried_again = served["first_failure"].notna()
+        stale = arrivals["mechanism"] == "stale_health"
+        counts |= {
+            "served after a failure": (int(tried_again.sum()), "arrivals"),
+            "given to what had ended": (int(stale.sum()), "arrivals"),
+        }
     counts |= {
         "containers launched": (int(events.get("launch", 0)), "containers"),
         "evicted for memory": (int(events.get("evict", 0)), "containers"),

@@ -191,7 +191,12 @@ def draw_timeline(run: RunResult, trial: int) -> Drawn:
 def _timeline_of(run: RunResult, trial: int) -> pd.DataFrame:
     # An observation has seen other things besides.
     seen = {name: run.seen[name] for name in ("events", "deaths", "samples")}
-    return trial_timeline(run.trials, trial=trial, **seen)
+    return trial_timeline(run.trials, trial=trial, **seen, collections=_collections(run))
+
+
+def _collections(run: RunResult) -> pd.DataFrame | None:
+    """When containerd collected; an observation has another table of that name."""
+    return None if run.workload == OBSERVED else run.seen.get("collections")
 
 
 def _draw_effects(runs: Runs) -> Drawn:
@@ -239,7 +244,7 @@ FIGURE_KINDS: dict[str, FigureKind] = {
     ),
     "lifecycles": FigureKind(
         lacks=_lifecycles,
-        draw=lambda runs: plot_lifecycles(runs[0].trials),
+        draw=lambda runs: plot_lifecycles(runs[0].trials, collections=_collections(runs[0])),
     ),
     "survival": FigureKind(
         lacks=_survival,

@@ -213,7 +213,8 @@ def _failures() -> dict[str, Any]:
         "transform": [{"filter": "isValid(datum.failed)"}],
         "params": [
             {
-                "name": "class",
+                # "class" would be a word of the expressions that Vega makes of it.
+                "name": "chosen",
                 "select": {"type": "point", "fields": ["bug_class"]},
                 "bind": "legend",
             }
@@ -234,7 +235,7 @@ def _failures() -> dict[str, Any]:
                 "type": "nominal",
                 "legend": {"title": "failed, by class", "orient": "top"},
             },
-            "opacity": {"condition": {"param": "class", "value": 1}, "value": 0.1},
+            "opacity": {"condition": {"param": "chosen", "value": 1}, "value": 0.1},
             "tooltip": _TOLD,
         },
     }

@@ -27,6 +27,7 @@ def trial_timeline(
     events: pd.DataFrame,
     deaths: pd.DataFrame,
     samples: pd.DataFrame,
+    collections: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Everything known of one trial, ordered by time.
 
@@ -34,12 +35,13 @@ def trial_timeline(
         trials: rows of ``records.Trial``, the whole run's: neighbours' Kills are in theirs.
         trial: the number of one of them.
         events, deaths, samples: the run's rows of ``records.Event``, ``Death`` and ``Sample``.
+        collections: the run's collections as containerd's log tells of them, if it does.
 
     Returns:
         One row a thing. ``kind``: ``step``; ``kill`` (our Kill of this container);
         ``neighbour_kill`` (our Kill of every process of the same cgroup, or one above it,
         sent to another container); ``collection`` (one that this client forced, whoever's trial it
-        was);
+        was; and by the name ``collector`` each that the log tells of);
         ``event`` (containerd's word on this container or its snapshot); ``death`` (one row for
         each way that told it, by that way's name); ``sample`` (``rss_bytes``, NaN: gone).
         ``started_ms`` and ``ended_ms``: milliseconds since the trial's submit, equal for what has
@@ -54,6 +56,7 @@ def trial_timeline(
     rows = [
         *_own_spans(chosen),
         *_neighbours(trials, chosen),
+        *_collections(collections, chosen),
         *_events(events, chosen),
         *_deaths(deaths, chosen),
         *_samples(samples, chosen),
@@ -123,6 +126,24 @@ def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
                     "ended_ms": ended_ms,
                     "completed": span["completed"],
                 }
+
+
+def _collections(collections: pd.DataFrame | None, chosen: pd.Series[Any]) -> Iterator[Row]:
+    """The collector's own runs while the container was there."""
+    if collections is None:
+        return
+    end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
+    for _, collection in collections.iterrows():
+        ended_ms = (collection["ended_at"] - chosen["submitted_at"]) / _MS
+        if ended_ms >= 0 and ended_ms - collection["pause_ms"] <= end_ms:
+            yield {
+                "kind": "collection",
+                "name": "collector",
+                "container_id": "",
+                "started_ms": ended_ms - collection["pause_ms"],
+                "ended_ms": ended_ms,
+                "completed": True,
+            }
 
 
 def _reaches_over(other: pd.Series[Any], chosen: pd.Series[Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.records.frames import arrivals_frame
+from iluvatar_bench.records.frames import arrivals_frame, with_later_columns
 from iluvatar_bench.runs.store import RunFolder, read_table
 
 
@@ -22,6 +22,7 @@ def load_arrivals(path: Path) -> pd.DataFrame:
     frame = read_table(path, "arrivals", journal)
     if frame is None:
         frame = arrivals_frame(journal.rows())
+    frame = with_later_columns(frame)
     if frame["arrival"].duplicated().any():
         raise UsageError(f"{path}: an arrival stands in it twice")
     if (frame["outcome"].eq("failed") != frame["bug_class"].notna()).any():

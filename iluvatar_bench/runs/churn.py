@@ -85,6 +85,11 @@ async def run_churn(
         journal_sync_seconds=journal_sync_seconds,
         witness=witness,
     )
+    if profile.eviction == "ttl" and plan.keep_alive_ms is None:
+        raise UsageError(
+            "eviction=ttl evicts nothing before its keep-alive is over: say how long that is "
+            "(--keep-alive-ms), or arrivals could wait for ever"
+        )
     names = {source: find_source(source).container_name for source in sources}
     if len(set(names.values())) < len(names):
         raise UsageError(f"two different functions are named alike: {', '.join(names)}")

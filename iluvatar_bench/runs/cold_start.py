@@ -42,7 +42,7 @@ async def run_cold_start(
     network: NetworkSettings = DEFAULT_NETWORK,
     address: Path | None = None,
     pause_threshold: float | None = None,
-    log_collections: bool = False,
+    log_collections: bool = True,
     away_seconds: float = AWAY_SECONDS,
     journal_sync_seconds: float = SYNC_SECONDS,
     witness: bool = True,

@@ -15,6 +15,7 @@ from iluvatar_bench.host.facts import host_facts, started_as
 from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.host_noise import noise_of_run, read_noise
 from iluvatar_bench.host.journal import kept_synced
+from iluvatar_bench.host.oci_runtime import runtime_facts
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.function_record import function_records
@@ -75,6 +76,10 @@ async def execute(
     async def keep() -> None:
         # Also after Ctrl-C: what was lived through is kept as tables, not only as journals.
         testbed.observations.close()
+        if testbed.collections is not None:
+            reader, journal = testbed.collections
+            reader.read_on()
+            journal.close()
         write_run(
             folder,
             {
@@ -127,7 +132,7 @@ def write_run(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 def _write(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
     # Not before: pandas and scipy take longer to load than containerd to start.
-    from iluvatar_bench.runs.write_tables import write_tables
+    from iluvatar_bench.runs.run_tables import write_tables
 
     try:
         folder.flush()
@@ -183,4 +188,5 @@ async def _surroundings(testbed: Testbed) -> dict[str, Any]:
         "private_daemon": testbed.node.collector is not None,
         "network": network,
         "host": await asyncio.to_thread(host_facts),
+        "runtimes": await asyncio.to_thread(runtime_facts, [p.runtime for p in settings.profiles]),
     }

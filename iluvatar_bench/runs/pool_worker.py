@@ -1,61 +1,41 @@
 """Runs a churn plan: carries out what the keep-alive pool decides, on real containers.
 
-Each container's life is a trial. Between two arrivals it is idle, and a death is noticed then too.
+Each container's life is a trial. Between two arrivals it is idle, and a death is noticed then too:
+at once, or in rounds, as the profile says.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
-from iluvatar_bench.errors import Unreachable
+from iluvatar_bench.errors import LifecycleError, Unreachable
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
-from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Outcome, Trial
+from iluvatar_bench.profiles import Profile
+from iluvatar_bench.records import Trial
+from iluvatar_bench.runs.arrival_book import ArrivalBook, ArrivalSink, OpenArrival
+from iluvatar_bench.runs.idle_life import Given, IdleLife, Tenancy
 from iluvatar_bench.runs.pool_log import PoolLog
 from iluvatar_bench.runs.room import require_room
 from iluvatar_bench.runs.runner import Sink, Stop
 from iluvatar_bench.runs.standing import Standing
 from iluvatar_bench.runs.trial import Life, Setting, live_trial
 
-ArrivalSink = Callable[[ArrivalRecord], None]
-
 _STOP_POLL_SECONDS = 0.1
-
-
-@dataclass(slots=True)
-class _Open:
-    """An arrival that was submitted and has not ended; times from the workload's start, in ms."""
-
-    arrival: Arrival
-    submitted_at: str
-    submitted_at_ms: float
-    ended: asyncio.Future[None]
-    start: str | None = None
-    begun_at_ms: float | None = None
-
-
-@dataclass(slots=True)
-class _Tenancy:
-    """What a live container serves now, or else the future of what it serves next."""
-
-    serving: _Open | None
-    next: asyncio.Future[_Open | None] | None = None
-    """None as its result: to be removed."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PoolWorker:
     """A worker with a keep-alive pool, for one run of one plan. :meth:`run` may be called once.
 
-    ``settings`` has one entry for each function of the plan. A sink that raises ends the run.
+    ``settings`` has one entry for each function of the plan, all of one profile. A sink that raises
+    ends the run.
     """
 
     settings: Mapping[str, Setting]
@@ -66,19 +46,42 @@ class PoolWorker:
     so_far: Standing = field(default_factory=Standing)
     """Where the plan is taken up; by default at its beginning."""
     _pool: KeepAlivePool = field(init=False)
+    _book: ArrivalBook = field(init=False)
+    _idle: IdleLife = field(init=False)
     _group: asyncio.TaskGroup = field(init=False)
-    _open: dict[int, _Open] = field(init=False, default_factory=dict)
-    _tenancies: dict[int, _Tenancy] = field(init=False, default_factory=dict)
+    _tenancies: dict[int, Tenancy] = field(init=False, default_factory=dict)
     _stopped: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _sink_error: Exception | None = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
+    _ahead_ms: float = field(init=False, default=0.0)
+    """How long it took to start what is started ahead of any arrival: the plan begins then."""
 
     def __post_init__(self) -> None:
+        setting = next(iter(self.settings.values()))
+        profile = setting.profile
         self._pool = KeepAlivePool(
             budget_mib=self.plan.budget_mib,
             memory_mib=self.plan.memory_mib,
             first_container=self.so_far.next_container,
+            eviction=profile.eviction,
+            parallel=profile.invoke_parallel,
         )
+        self._book = ArrivalBook(
+            run_id=setting.run_id,
+            sinks=self.arrival_sinks,
+            retries=profile.retry,
+            in_rounds=profile.health == "invoke",
+            now_ms=self._now_ms,
+        )
+        self._idle = IdleLife(
+            settings=self.settings,
+            keep_ms=self.plan.keep_alive_ms,
+            leaves=self._leaves_pool,
+        )
+
+    @property
+    def _profile(self) -> Profile:
+        return next(iter(self.settings.values())).profile
 
     async def run(self, stop: Stop | None = None) -> None:
         """Submit every arrival that has not ended, see each to its end, then remove what is idle.
@@ -91,6 +94,7 @@ class PoolWorker:
             self._note("resume")
         async with task_group() as self._group:
             watch = self._group.create_task(self._watch(stop))
+            await self._start_ahead()
             if self.plan.clients is None:
                 await self._submit_on_schedule()
             else:
@@ -98,12 +102,22 @@ class PoolWorker:
                 async with task_group() as clients:
                     for _ in range(self.plan.clients):
                         clients.create_task(self._client(waiting))
-            while self._open:
-                await asyncio.wait([one.ended for one in self._open.values()])
+            while unanswered := self._book.unanswered:
+                await asyncio.wait(unanswered)
             watch.cancel()
             for evicted in self._pool.empty():
                 self._hand_over(evicted.container, None)
                 self._note("close", evicted.container)
+
+    async def _start_ahead(self) -> None:
+        """Start what the profile wants before any arrival, as far as the budget has room."""
+        began = time.monotonic()
+        for function in self.plan.memory_mib:
+            for _ in range(self._profile.prewarm):
+                self._carry_out("prewarm", None, self._pool.prewarm(function))
+        if self._tenancies:
+            await asyncio.wait([tenancy.settled for tenancy in self._tenancies.values()])
+            self._ahead_ms = (time.monotonic() - began) * 1000
 
     @property
     def _arrivals(self) -> tuple[Arrival, ...]:
@@ -113,8 +127,9 @@ class PoolWorker:
         while not self._ends_early(stop):  # noqa: ASYNC110  (it can only be asked)
             await asyncio.sleep(_STOP_POLL_SECONDS)
         self._stopped.set()
-        for number in self._pool.drop_waiting():
-            self._end(self._open[number], ArrivalOutcome.DROPPED)
+        with self._kept_as_sink_error():
+            for number in self._pool.drop_waiting():
+                self._book.dropped(number)
         self._note("drop")
 
     def _ends_early(self, stop: Stop | None) -> bool:
@@ -124,8 +139,9 @@ class PoolWorker:
 
     async def _submit_on_schedule(self) -> None:
         for arrival in self._arrivals:
-            assert arrival.at_ms is not None
-            left = arrival.at_ms / 1000 - (time.monotonic() - self._began)
+            planned = self._planned_ms(arrival)
+            assert planned is not None
+            left = planned / 1000 - (time.monotonic() - self._began)
             if left > 0:
                 try:
                     await asyncio.wait_for(self._stopped.wait(), timeout=left)
@@ -138,20 +154,17 @@ class PoolWorker:
                 return
             self._submit(arrival)
 
+    def _planned_ms(self, arrival: Arrival) -> float | None:
+        return None if arrival.at_ms is None else arrival.at_ms + self._ahead_ms
+
     async def _client(self, waiting: Iterator[Arrival]) -> None:
         for arrival in waiting:
             if self._stopped.is_set():
                 return
             await self._submit(arrival).ended
 
-    def _submit(self, arrival: Arrival) -> _Open:
-        opened = _Open(
-            arrival=arrival,
-            submitted_at=datetime.now(UTC).isoformat(),
-            submitted_at_ms=self._now_ms(),
-            ended=asyncio.get_running_loop().create_future(),
-        )
-        self._open[arrival.index] = opened
+    def _submit(self, arrival: Arrival) -> OpenArrival:
+        opened = self._book.submit(arrival, planned_at_ms=self._planned_ms(arrival))
         self._carry_out("arrive", None, self._pool.arrive(arrival.index, arrival.function))
         return opened
 
@@ -160,47 +173,45 @@ class PoolWorker:
         for decision in decisions:
             match decision:
                 case Launch(number, function, arrival):
-                    tenancy = _Tenancy(serving=self._begin(arrival, "cold"))
-                    self._tenancies[number] = tenancy
+                    if arrival is not None:
+                        self._book.begin(arrival, "cold")
+                    self._tenancies[number] = tenancy = Tenancy(first=arrival)
                     self._group.create_task(self._live(number, function, tenancy))
                     self._note("launch", number)
                 case Serve(number, arrival):
-                    self._hand_over(number, self._begin(arrival, "warm"))
+                    self._book.begin(arrival, "warm")
+                    self._hand_over(number, arrival)
                     self._note("serve", number)
                 case Evict(number):
                     self._hand_over(number, None)
                     self._note("evict", number)
 
-    def _begin(self, number: int, start: str) -> _Open:
-        opened = self._open[number]
-        opened.start = start
-        opened.begun_at_ms = self._now_ms()
-        return opened
+    def _hand_over(self, container: int, arrival: int | None) -> None:
+        self._tenancies[container].given.put_nowait(arrival)
 
-    def _hand_over(self, container: int, opened: _Open | None) -> None:
-        awaited = self._tenancies[container].next
-        assert awaited is not None
-        awaited.set_result(opened)
-
-    async def _live(self, number: int, function: str, tenancy: _Tenancy) -> None:
+    async def _live(self, number: int, function: str, tenancy: Tenancy) -> None:
         async def live(container: Container) -> None:
-            while tenancy.serving is not None:
-                await self._serve(number, tenancy.serving, container)
-                tenancy.serving = await self._stay_idle(number, tenancy, container)
+            tenancy.lives = True
+            tenancy.settled.set_result(None)
+            await self._occupy(number, function, tenancy, container)
 
         trial = await self._trial(number, function, live)
+        if not tenancy.settled.done():
+            tenancy.settled.set_result(None)
         if trial is None:
             # Containerd is lost, and nobody had asked it for this container.
-            assert tenancy.serving is not None
             self._stopped.set()
-            self._end(tenancy.serving, ArrivalOutcome.DROPPED)
-            tenancy.serving = None
+            if tenancy.first is not None:
+                with self._kept_as_sink_error():
+                    self._book.dropped(tenancy.first)
         else:
             for sink in self.sinks:
                 sink(trial)
             require_room(self.settings[function].node, trial)
-        if trial is not None and tenancy.serving is not None:
-            self._end_with(trial, tenancy.serving)
+            if not tenancy.lives and tenancy.first is not None:
+                self._fail(tenancy.first, number)
+            with self._kept_as_sink_error():
+                self._book.judged(trial)
         del self._tenancies[number]
         self._carry_out("gone", number, self._pool.gone(number))
 
@@ -222,79 +233,125 @@ class PoolWorker:
                 setting.daemon.suspect()
         return None
 
-    async def _serve(self, number: int, opened: _Open, container: Container) -> None:
-        invoker = self.settings[opened.arrival.function].invoker
-        assert invoker is not None
-        invocation = await container.invoke(invoker, {"name": str(opened.arrival.index)})
-        arrival = opened.arrival
-        since = opened.submitted_at_ms if arrival.at_ms is None else arrival.at_ms
-        self._end(
-            opened,
-            ArrivalOutcome.OK,
-            trial=number,
-            container_id=container.id,
-            invoke_ms=invocation.duration_ms,
-            latency_ms=self._now_ms() - since,
-        )
+    async def _occupy(
+        self, number: int, function: str, tenancy: Tenancy, container: Container
+    ) -> None:
+        """Serve what is given, and be idle in between, until it is to be removed.
 
-    async def _stay_idle(
-        self, number: int, tenancy: _Tenancy, container: Container
-    ) -> _Open | None:
-        tenancy.serving = None
-        tenancy.next = asyncio.get_running_loop().create_future()
-        self._carry_out("release", number, self._pool.release(number))
-        keep_ms = self.plan.keep_alive_ms
+        An arrival that fails is given to another container at once, if the profile says so.
+        """
+        serving: dict[asyncio.Task[None], int] = {}
+        next_one = asyncio.ensure_future(tenancy.given.get())
         try:
-            await container.stay_alive(
-                None if keep_ms is None else keep_ms / 1000, until=tenancy.next
-            )
-        except BaseException:
-            # Cancelled as well, which is how a time limit ends it. At once, before anything is
-            # awaited: no arrival may be given to the dead.
-            if tenancy.next.done():
-                tenancy.serving = tenancy.next.result()
+            if tenancy.first is not None:
+                serving[self._serving(number, tenancy.first, container)] = tenancy.first
+                if self._profile.invoke_parallel > 1:
+                    self._carry_out("ready", number, self._pool.ready(number))
             else:
-                self._pool.retire(number)
-                self._note("dead", number)
+                self._carry_out("release", number, self._pool.release(number))
+            while True:
+                if serving:
+                    await asyncio.wait({next_one, *serving}, return_when=asyncio.FIRST_COMPLETED)
+                    for done in [task for task in serving if task.done()]:
+                        self._served(number, tenancy, done, serving.pop(done))
+                else:
+                    await self._idle.wait_given(number, function, tenancy, container, next_one)
+                if next_one.done():
+                    given = next_one.result()
+                    if given is None:
+                        break
+                    serving[self._serving(number, given, container)] = given
+                    next_one = asyncio.ensure_future(tenancy.given.get())
+            if tenancy.unhealthy is not None:
+                raise tenancy.unhealthy
+        except BaseException as error:
+            # Cancelled as well, which is how a time limit ends it. Before anything is awaited: no
+            # arrival may be given to the dead.
+            self._pool.withdraw(number)
+            self._leaves_pool(number, "dead")
+            if serving and isinstance(error, Exception):
+                # Whoever is served beside it may still have a good answer.
+                await asyncio.wait(serving)
+            self._fail_left(number, tenancy, serving, next_one)
             raise
-        if not tenancy.next.done():
-            self._pool.retire(number)
-            self._note("expire", number)
-            return None
-        return tenancy.next.result()
+        finally:
+            next_one.cancel()
+            for task in serving:
+                task.cancel()
 
-    def _end_with(self, trial: Trial, opened: _Open) -> None:
-        """End the arrival that a container failed to serve."""
-        failed = trial.outcome is Outcome.FAILED
-        self._end(
-            opened,
-            ArrivalOutcome.FAILED if failed else ArrivalOutcome.UNKNOWN,
-            trial=trial.trial,
-            container_id=trial.container_id,
-            bug_class=trial.bug_class,
-        )
+    def _fail_left(
+        self,
+        number: int,
+        tenancy: Tenancy,
+        serving: Mapping[asyncio.Task[None], int],
+        next_one: Given,
+    ) -> None:
+        """Fail what a container was given and has no good answer to."""
+        left = [
+            arrival
+            for task, arrival in serving.items()
+            if not task.done() or task.cancelled() or task.exception() is not None
+        ]
+        given = [next_one.result()] if next_one.done() and not next_one.cancelled() else []
+        while not tenancy.given.empty():
+            given.append(tenancy.given.get_nowait())
+        for arrival in (*left, *(one for one in given if one is not None)):
+            self._fail(arrival, number)
 
-    def _end(self, opened: _Open, outcome: ArrivalOutcome, **found: Any) -> None:
-        arrival = opened.arrival
-        planned, begun = arrival.at_ms, opened.begun_at_ms
-        record = ArrivalRecord(
-            run_id=next(iter(self.settings.values())).run_id,
-            arrival=arrival.index,
-            function=arrival.function,
-            planned_at_ms=planned,
-            submitted_at=opened.submitted_at,
-            submitted_at_ms=opened.submitted_at_ms,
-            lateness_ms=None if planned is None else opened.submitted_at_ms - planned,
-            queue_ms=None if begun is None else begun - opened.submitted_at_ms,
-            start=opened.start,
-            outcome=outcome,
-            **found,
-        )
+    def _serving(self, number: int, arrival: int, container: Container) -> asyncio.Task[None]:
+        return asyncio.ensure_future(self._serve(number, arrival, container))
+
+    async def _serve(self, number: int, arrival: int, container: Container) -> None:
+        invoker = self.settings[self._book.function(arrival)].invoker
+        assert invoker is not None
+        invocation = await container.invoke(invoker, {"name": str(arrival)})
         with self._kept_as_sink_error():
-            for sink in self.arrival_sinks:
-                sink(record)
-        del self._open[arrival.index]
-        opened.ended.set_result(None)
+            self._book.served(
+                arrival,
+                container=number,
+                container_id=container.id,
+                invoke_ms=invocation.duration_ms,
+            )
+        # Before its client can ask for more: that is to find the container idle.
+        self._carry_out("release", number, self._pool.release(number))
+
+    def _served(
+        self, number: int, tenancy: Tenancy, done: asyncio.Task[None], arrival: int
+    ) -> None:
+        """What comes of an invocation that failed: with rounds the container is marked, and stays
+        in the pool until the next one; without it is of no use from now on."""
+        error = done.exception()
+        if self._sink_error is not None:
+            raise self._sink_error
+        if error is None:
+            return
+        if self._profile.health == "invoke" and isinstance(error, LifecycleError):
+            tenancy.unhealthy = tenancy.unhealthy or error
+            self._fail(arrival, number)
+            self._carry_out("release", number, self._pool.release(number))
+            return
+        self._pool.withdraw(number)
+        self._fail(arrival, number)
+        raise error
+
+    def _fail(self, arrival: int, container: int) -> None:
+        """An arrival that a container failed: once more, if the profile says so."""
+        with self._kept_as_sink_error():
+            again = self._book.failed(
+                arrival, container=container, again=not self._stopped.is_set()
+            )
+        if again:
+            function = self._book.function(arrival)
+            avoid = self._book.failed_by(arrival)
+            self._carry_out("retry", None, self._pool.arrive(arrival, function, avoid=avoid))
+
+    def _leaves_pool(self, number: int, why: str) -> bool:
+        """Take an idle container out of the pool; False where it is not idle (any more)."""
+        if number not in self._pool.idle:
+            return False
+        self._pool.retire(number)
+        self._note(why, number)
+        return True
 
     def _note(self, event: str, container: int | None = None) -> None:
         at_ms = self._now_ms()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iluvatar_bench.errors import UsageError
+import pandas as pd
+
+from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.collections import TABLE, load_collections
 from iluvatar_bench.runs.node_tables import load_node
 from iluvatar_bench.runs.observations import load_observations
 from iluvatar_bench.runs.pool_log import load_pool
@@ -29,7 +32,7 @@ def open_run(folder: Path | str) -> RunResult:
         raise UsageError(f"the trials in {folder} do not add up: {error}") from error
     plan = manifest.get("plan", {})
     arrived = "arrivals" in plan
-    node = load_node(folder) if plan.get("kind") == OBSERVED else {}
+    node = load_node(folder) if plan.get("kind") == OBSERVED else _collections(folder)
     return RunResult(
         folder,
         manifest,
@@ -40,3 +43,13 @@ def open_run(folder: Path | str) -> RunResult:
         pool=load_pool(folder) if arrived else None,
         seen={**load_observations(folder), **node},
     )
+
+
+def _collections(folder: Path) -> dict[str, pd.DataFrame]:
+    """When containerd collected; nothing where nobody noted it."""
+    try:
+        found = load_collections(folder)
+    except UnusablePath:
+        # A log of before that was not kept whole: what it lacks cannot be told.
+        found = None
+    return {} if found is None else {TABLE: found}

@@ -43,6 +43,7 @@ class RunFolder:
         self._journal = Journal(path / "journal.jsonl")
         self.arrivals = Journal(path / "arrivals.jsonl")
         self.pool = Journal(path / "pool.jsonl")
+        self.collections = Journal(path / "collections.jsonl")
         self.observations = {name: Journal(path / f"{name}.jsonl") for name in OBSERVATIONS}
 
     @property
@@ -63,7 +64,8 @@ class RunFolder:
     @property
     def journals(self) -> tuple[Journal, ...]:
         """Every journal of the run."""
-        return (self._journal, self.arrivals, self.pool, *self.observations.values())
+        observed = self.observations.values()
+        return (self._journal, self.arrivals, self.pool, self.collections, *observed)
 
     @property
     def _reserve(self) -> Path:

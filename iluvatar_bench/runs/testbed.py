@@ -30,18 +30,28 @@ from iluvatar_bench.functions import (
 from iluvatar_bench.host.host_noise import Noise, read_noise
 from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
+from iluvatar_bench.host.kernel.controllers import require_controller
 from iluvatar_bench.host.kernel.init_system import require_driver
-from iluvatar_bench.host.network.attachment import DEFAULT_NETWORK, NetworkMode, NetworkSettings
+from iluvatar_bench.host.network.attachment import (
+    DEFAULT_NETWORK,
+    AddressBook,
+    NetworkMode,
+    NetworkSettings,
+)
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
+from iluvatar_bench.host.network.socket_folders import SocketFolders
+from iluvatar_bench.host.oci_runtime import runtime_path
 from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.lifecycle.invocation import Invoker, open_invoker
 from iluvatar_bench.monitor import Monitor, open_monitor, open_witness
+from iluvatar_bench.monitor.collection_follow import CollectionReader, follow_collections
 from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
+from iluvatar_bench.runs.collections import CollectionJournal
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
 from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.observations import ObservationJournals
@@ -77,7 +87,9 @@ class TestbedSettings:
     Raises:
         UsageError: a name or number is wrong, the profiles need different collectors, or
             ``network`` would have no effect.
-        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init.
+        EnvironmentProblem: a profile has systemd make the cgroups, which is not this host's init,
+            or sets a limit whose controller this host does not have; MissingProgram: one names an
+            OCI runtime that is not installed.
     """
 
     profiles: tuple[Profile, ...]
@@ -89,8 +101,9 @@ class TestbedSettings:
     sample_seconds: float = PERIOD_SECONDS
     pause_threshold: float | None = None
     """Another one for the collector of a private containerd; None: the profile's collector."""
-    log_collections: bool = False
-    """Whether the log of a private containerd is to tell of every collection."""
+    log_collections: bool = True
+    """Whether the log of a private containerd is to tell of every collection, for the table of
+    them: its level is ``debug`` then."""
     away_seconds: float = AWAY_SECONDS
     """How long containerd may be away before the run gives it up."""
     journal_sync_seconds: float = SYNC_SECONDS
@@ -138,6 +151,9 @@ class TestbedSettings:
             )
         for driver in {profile.cgroup_driver for profile in self.profiles}:
             require_driver(CgroupDriver(driver))
+        for profile in self.profiles:
+            runtime_path(profile.runtime)
+            _require_limits(profile)
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -151,7 +167,13 @@ class TestbedSettings:
     @property
     def bridged(self) -> bool:
         """Whether any profile puts its containers on the bridge."""
-        return any(NetworkMode(profile.network) is NetworkMode.BRIDGE for profile in self.profiles)
+        return NetworkMode.BRIDGE in self.network_modes
+
+    @property
+    def network_modes(self) -> tuple[NetworkMode, ...]:
+        """Every kind of network that a profile needs: none where functions are behind sockets."""
+        on_networks = [profile for profile in self.profiles if profile.transport == "tcp"]
+        return tuple(dict.fromkeys(NetworkMode(profile.network) for profile in on_networks))
 
     @property
     def collector(self) -> Collector:
@@ -170,6 +192,13 @@ class TestbedSettings:
 def build_options(profile: Profile) -> BuildOptions:
     """How a function's image is built under a profile."""
     return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
+
+
+def _require_limits(profile: Profile) -> None:
+    """Refuse limits that this host cannot keep: each container would fail to be created."""
+    for factor, controller in (("memory_limit_mib", "memory"), ("cpus", "cpu")):
+        if level := profile.factors[factor]:
+            require_controller(controller, wanted_by=f"{factor}={level}")
 
 
 def _require_memory(source: Function | StoredImage, profile: Profile) -> None:
@@ -192,10 +221,17 @@ class Testbed:
     kills: KillLog
     images: Mapping[tuple[str, BuildOptions], ImportedImage]
     networks: Mapping[NetworkMode, tuple[NetworkPool, Invoker]]
+    sockets: tuple[SocketFolders, Invoker] | None
+    """For the profiles whose functions are behind unix sockets; None where none is."""
+    creations: Mapping[str, asyncio.Semaphore]
+    """The turns of those that are being made at a time, by the fingerprint of a profile that has a
+    limit."""
     monitor: Monitor
     daemon: DaemonWatch
     observations: ObservationJournals
     """Where what the monitor sees is written down."""
+    collections: tuple[CollectionReader, CollectionJournal] | None
+    """Who reads of them in containerd's log, and where they are written down; None: nobody does."""
     noise: Noise
     """The host before anything of this was started: what others do on it."""
     session: int = 1
@@ -210,7 +246,12 @@ class Testbed:
         Raises:
             KeyError: the settings does not hold them.
         """
-        networks, invoker = self.networks[NetworkMode(profile.network)]
+        networks: NetworkPool | SocketFolders
+        if profile.transport == "unix":
+            assert self.sockets is not None
+            networks, invoker = self.sockets
+        else:
+            networks, invoker = self.networks[NetworkMode(profile.network)]
         return Setting(
             run_id=self.run_id,
             node=self.node,
@@ -222,6 +263,7 @@ class Testbed:
             ready_seconds=self.settings.ready_seconds,
             monitor=self.monitor,
             daemon=self.daemon,
+            creations=self.creations.get(profile.fingerprint),
             session=self.session,
             on_step=on_step,
         )
@@ -255,7 +297,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
         # Before containerd: it ends the containers first, and only then their networks go.
         networks = {
             mode: await stack.enter_async_context(_network(settings, mode))
-            for mode in dict.fromkeys(NetworkMode(p.network) for p in settings.profiles)
+            for mode in settings.network_modes
         }
         node = await stack.enter_async_context(_node(settings, folder, (*layouts.values(),)))
         log.info("containerd answers at %s", node.address)
@@ -265,6 +307,10 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
         }
         log.info("images are imported")
         observations = ObservationJournals(folder)
+        journal = CollectionJournal(folder.collections)
+        collections = await stack.enter_async_context(
+            follow_collections(node.log if settings.log_collections else None, journal.note)
+        )
         witness = await stack.enter_async_context(open_witness(wanted=settings.witness))
         yield Testbed(
             run_id=folder.run_id,
@@ -273,6 +319,12 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
             kills=KillLog(),
             images=images,
             networks=networks,
+            sockets=await stack.enter_async_context(_sockets(settings, node)),
+            creations={
+                profile.fingerprint: asyncio.Semaphore(profile.creation_limit)
+                for profile in settings.profiles
+                if profile.creation_limit
+            },
             # Last, so that it sees the workload and nothing of what came before.
             monitor=await stack.enter_async_context(
                 open_monitor(
@@ -286,6 +338,7 @@ async def open_testbed(settings: TestbedSettings, folder: RunFolder) -> AsyncIte
                 follow_daemon(node.client, node.address, away_seconds=settings.away_seconds)
             ),
             observations=observations,
+            collections=None if collections is None else (collections, journal),
             noise=noise,
             session=folder.session,
         )
@@ -317,8 +370,22 @@ async def _node(
         collector=settings.collector,
         log_path=folder.path / "containerd.log",
         log_level="debug" if settings.log_collections else "info",
+        restart_monitor=any(profile.restart != "none" for profile in settings.profiles),
     ) as node:
         yield node
+
+
+@asynccontextmanager
+async def _sockets(
+    settings: TestbedSettings, node: Node
+) -> AsyncIterator[tuple[SocketFolders, Invoker] | None]:
+    if all(profile.transport == "tcp" for profile in settings.profiles):
+        yield None
+        return
+    book = AddressBook()
+    folders = SocketFolders(node.scratch, book)
+    async with open_invoker(book) as invoker:
+        yield folders, invoker
 
 
 @asynccontextmanager

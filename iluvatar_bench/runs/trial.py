@@ -18,29 +18,30 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
-    ContainerdError,
     DiskFull,
     NetworkError,
     Unreachable,
 )
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.network.network_pool import NetworkPool
+from iluvatar_bench.host.network.socket_folders import SocketFolders
+from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container, KillLog, remove_container
+from iluvatar_bench.lifecycle.cgroup_requests import pause_container, resume_container
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS, open_container
 from iluvatar_bench.lifecycle.invocation import Invoker
 from iluvatar_bench.monitor import (
-    EventLog,
-    FailingContainer,
     ImageLayers,
     Monitor,
     collect,
-    events_of,
     who_listens,
 )
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.daemon_watch import DaemonWatch
+from iluvatar_bench.runs.failing import Before, failing_container
+from iluvatar_bench.runs.latent_damage import latent_damage
 from iluvatar_bench.runs.live_steps import OnStep, steps_told
 from iluvatar_bench.runs.verdict import OF_CONTAINERS, judged
 
@@ -48,11 +49,6 @@ log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 120.0
 """Deadline of one trial beyond its planned life: far above every deadline inside it."""
-
-_NEIGHBOUR_WINDOW_SECONDS = 5.0
-"""How far before the failed step neighbours' Kills are kept as evidence: the rules of attribution
-say how much of the time since then such Kills cover."""
-
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*m")
 """Colours and the like (ECMA-48, SGR), which servers write to files as well."""
@@ -67,7 +63,7 @@ class Setting:
     image: ImportedImage
     profile: Profile
     kills: KillLog
-    networks: NetworkPool | None = None
+    networks: NetworkPool | SocketFolders | None = None
     """Where a container's network comes from; without it the runtime makes one, and nobody can
     invoke the function."""
     invoker: Invoker | None = None
@@ -78,6 +74,8 @@ class Setting:
     daemon: DaemonWatch | None = None
     """Who knows whether containerd is there; without one a trial's own deadlines are all there is.
     """
+    creations: asyncio.Semaphore | None = None
+    """The turns of those that are being made at a time; without one there is no limit."""
     session: int = 1
     """How often the run was begun: containers of a resumed run have names of their own."""
     on_step: OnStep | None = None
@@ -87,19 +85,6 @@ class Setting:
         """What the container of a trial is called."""
         again = f"-{self.session}" if self.session > 1 else ""
         return f"{function}-{self.run_id[-8:]}-{index:05d}{again}"
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What was there when the container's life began: what is different later, changed meanwhile.
-
-    ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
-    containerd (None: not known), ``at`` when that was, in seconds since the epoch.
-    """
-
-    oom_kills: int | None = None
-    daemon: DaemonFact | None = None
-    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +104,13 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
 
     async def live(container: Container) -> None:
         if setting.invoker is not None:
-            for number in range(planned.invocations):
-                await container.invoke(setting.invoker, {"name": f"{planned.index}-{number}"})
+            for first in range(0, planned.invocations, setting.profile.invoke_parallel):
+                await _invoke_some(setting.invoker, container, planned, first)
+        if setting.profile.keep_alive == "paused":
+            await pause_container(container)
         await container.stay_alive(planned.hold_ms / 1000)
+        if container.progress.paused:
+            await resume_container(container)
 
     return await live_trial(
         setting,
@@ -130,6 +119,16 @@ async def run_trial(setting: Setting, planned: PlannedTrial) -> Trial:
         function=planned.function,
         seconds=planned.hold_ms / 1000,
     )
+
+
+async def _invoke_some(
+    invoker: Invoker, container: Container, planned: PlannedTrial, first: int
+) -> None:
+    """As many invocations at a time as the profile says; the first error is that of all."""
+    last = min(first + container.profile.invoke_parallel, planned.invocations)
+    async with task_group() as group:
+        for number in range(first, last):
+            group.create_task(container.invoke(invoker, {"name": f"{planned.index}-{number}"}))
 
 
 async def live_trial(
@@ -177,6 +176,7 @@ async def _lived(setting: Setting, live: Life, trial: Trial, seconds: float | No
         image=setting.image,
         profile=setting.profile,
         kills=setting.kills,
+        creations=setting.creations,
     ) as container:
         if setting.on_step is not None:
             container.progress.on_step = steps_told(setting.on_step, trial)
@@ -227,7 +227,7 @@ async def _live(
             _watch(setting, container)
             await container.start(ready_seconds=setting.ready_seconds)
             await live(container)
-            latent = await _latent_damage(container)
+            latent = await latent_damage(container)
     except Exception as error:
         if isinstance(error, (Unreachable, DiskFull)) and not container.progress.begun:
             raise
@@ -256,24 +256,6 @@ async def _bounded(setting: Setting, seconds: float | None) -> AsyncIterator[Non
     watch = setting.daemon
     async with asyncio.timeout(seconds) if watch is None else watch.bounded(seconds):
         yield
-
-
-async def _latent_damage(container: Container) -> Mechanism | None:
-    """What is wrong with a container that nobody has a complaint about.
-
-    A function that has loaded all that it needs does not notice that its files are gone.
-
-    Raises:
-        AnswerLost: the daemon went away: as with every other request, the outcome is not known.
-    """
-    try:
-        intact = await container.snapshots.exists(container.snapshot_key)
-    except AnswerLost:
-        raise
-    except ContainerdError as error:
-        log.debug("%s: %s", container.id, error)
-        return None
-    return None if intact else Mechanism.SNAPSHOT_COLLECTED
 
 
 def _daemon(address: Path) -> DaemonFact | None:
@@ -330,59 +312,21 @@ async def collect_evidence(
     setting: Setting, container: Container, error: Exception, before: Before
 ) -> TrialFailure:
     """Collect the evidence of a failure; call it before anything of the container is removed."""
-    progress = container.progress
-    ended_at = time.time()
-    kills = setting.kills
-    events = None if setting.monitor is None else setting.monitor.events
     text = str(error) if isinstance(error, OF_CONTAINERS) else _words(error)
-    kills_since = kills.known_since(progress.step_started_at - _NEIGHBOUR_WINDOW_SECONDS)
-    text = text or f"the trial did not end in its time, in step {progress.step}"
-    failing = FailingContainer(
-        container_id=container.id,
-        step=progress.step,
-        step_started_at=progress.step_started_at,
-        step_ended_at=ended_at,
-        snapshotter=setting.profile.snapshotter,
-        snapshot_key=container.snapshot_key,
-        snapshot_prepared=progress.snapshot_prepared,
-        snapshot_removed_by_us=progress.snapshot_removed,
-        chain_id=container.image.chain_id,
-        parent=container.reference.parent,
-        task_created=progress.task_created,
-        mounts=container.mounts,
-        cgroup=container.cgroup,
-        oom_kills_before=before.oom_kills,
-        exit_status=await _exit_status(container, error),
-        error=text,
-        own_kills=kills.of(container.id),
-        neighbour_kills=kills.of_neighbours(
-            container.id, cgroup=container.cgroup, since=kills_since
-        ),
-        kills_known_since=kills_since,
-        reaping_seconds=kills.reaping_seconds(),
-        cgroup_shared=setting.profile.cgroup != "own",
-        began_at=before.at,
-        witness=None if setting.monitor is None else setting.monitor.witness,
-        stdout=container.stdout,
-        stderr=container.stderr,
-        pid=container.pid,
-        shim_pid=container.shim_pid,
-        daemon_before=before.daemon,
-        events=None if events is None else events_of(events.events, container.id),
+    failing = failing_container(
+        container,
+        kills=setting.kills,
+        monitor=setting.monitor,
         daemon_answers=setting.daemon is None or setting.daemon.serving,
-        events_broken=None if events is None else _why_incomplete(events),
-        cwd=container.image.cwd,
-        env=container.image.env,
+        before=before,
+        error=text,
+        exit_status=await _exit_status(container, error),
     )
-    log.debug("%s failed in step %s", container.id, progress.step, exc_info=error)
+    log.debug("%s failed in step %s", container.id, failing.step, exc_info=error)
     evidence = await collect(
         setting.node.client, setting.node.address, failing, layers=setting.layers
     )
     return TrialFailure(error, evidence)
-
-
-def _why_incomplete(events: EventLog) -> str | None:
-    return events.broken or (events.gaps[-1].reason if events.gaps else None)
 
 
 async def _exit_status(container: Container, error: Exception) -> ExitStatus | None:

@@ -19,6 +19,7 @@ from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
     DeadlineExceeded,
+    ExecFailed,
     ImageError,
     InvocationFailed,
     LifecycleError,
@@ -91,6 +92,10 @@ def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attributio
 
 def _symptom(error: Exception, evidence: Evidence) -> BugClass:
     match error:
+        case StartupFailed() | InvocationFailed() | StepTimedOut() if evidence.cgroup_frozen:
+            return BugClass.FROZEN
+        case ExecFailed():
+            return BugClass.EXEC_FAILED
         case StartupFailed():
             return startup_symptom(
                 stdout=evidence.stdout_tail,

@@ -34,6 +34,7 @@ from iluvatar_bench.stats.comparison import (
     describe_sides,
 )
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
+from iluvatar_bench.stats.diminishing import Knee, knee
 from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
 from iluvatar_bench.stats.exposure import (
     DEATH_CLASSES,
@@ -112,6 +113,7 @@ __all__ = [
     "Decision",
     "EffectVerdict",
     "IntervalMethod",
+    "Knee",
     "MatchedEffect",
     "Preceded",
     "Predicate",
@@ -149,6 +151,7 @@ __all__ = [
     "fisher_power",
     "holm",
     "judge_blocks",
+    "knee",
     "latency_quantiles",
     "matched_effect",
     "mean_bounds",

@@ -101,7 +101,8 @@ class Blame:
         """What else was asked, and what was not."""
         there = sum(probe.decision is Decision.HIGH for probe in self.probes)
         if there:
-            yield f"{there} other sets of up to {self.largest} leave it"
+            others = "other sets" if self.minimal else "sets"
+            yield f"{there} {others} of up to {self.largest} leave it"
         undecided = ["+".join(probe.changed) for probe in self._open]
         if undecided:
             yield f"undecided: {', '.join(undecided)}"
@@ -191,6 +192,7 @@ async def run_blame(
     concurrency: int = 6,
     function: str = "hello",
     address: Path | None = None,
+    ready_seconds: float = READY_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     on_probe: Callable[[Probe], None] | None = None,
     stop: Stop | None = None,
@@ -227,7 +229,7 @@ async def run_blame(
         profiles=_prepared(failing, clean),
         functions=(function,),
         address=address,
-        ready_seconds=READY_SECONDS,
+        ready_seconds=ready_seconds,
     )
     (source,) = settings.sources
     folder = RunFolder.create(results, profile_name="blame")

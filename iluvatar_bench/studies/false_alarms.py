@@ -15,6 +15,7 @@ from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.stats import Rate, Verdict, rate
 from iluvatar_bench.studies.ab import AbQuestion, run_ab
 from iluvatar_bench.studies.ab_result import AbResult
+from iluvatar_bench.studies.root_cause import READY_SECONDS
 
 MAX_COMPARISONS = 1000
 
@@ -67,6 +68,7 @@ async def measure_false_alarms(
     results: Path,
     question: AbQuestion | None = None,
     hold_ms: tuple[int, int] = (100, 600),
+    ready_seconds: float = READY_SECONDS,
     on_comparison: Callable[[FalseAlarms], None] | None = None,
     stop: Stop | None = None,
 ) -> FalseAlarms:
@@ -91,6 +93,7 @@ async def measure_false_alarms(
             results=results,
             question=question,
             hold_ms=hold_ms,
+            ready_seconds=ready_seconds,
             stop=stop,
         )
         if stop is not None and stop.is_set():

@@ -28,6 +28,7 @@ from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.stats import Preceded, Verdict, preceding
 from iluvatar_bench.studies.ab import AbQuestion, run_ab
 from iluvatar_bench.studies.ab_result import AbResult
+from iluvatar_bench.studies.root_cause import READY_SECONDS
 
 MOST_TESTED = 2
 """Hypotheses that are tested at most, one after the other, until one is shown."""
@@ -230,6 +231,7 @@ async def run_hypotheses(
     concurrency: int = 6,
     most: int = MOST_TESTED,
     function: str = "hello",
+    ready_seconds: float = READY_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     on_tested: Callable[[HypothesisAnswer], None] | None = None,
     stop: Stop | None = None,
@@ -265,6 +267,7 @@ async def run_hypotheses(
                 alpha=mined.alpha / most,
             ),
             function=function,
+            ready_seconds=ready_seconds,
             on_trial=on_trial,
             stop=stop,
         )

@@ -18,8 +18,8 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY, OBSERVED
 from iluvatar_bench.runs.result import open_run
+from iluvatar_bench.runs.run_tables import write_tables
 from iluvatar_bench.runs.store import RunFolder
-from iluvatar_bench.runs.write_tables import write_tables
 from iluvatar_bench.studies.root_cause import root_cause_of
 
 _KEY = ["profile", "kind", "bug_class"]

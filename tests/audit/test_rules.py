@@ -310,6 +310,55 @@ def test_a_shared_cgroup_means_what_the_runtimes_version_makes_of_it(
     assert found.bug_classes == known.bug_classes
 
 
+@pytest.mark.parametrize(
+    ("version", "effect", "classes"),
+    [
+        ("runc version 1.1.5", "stays in its shim's cgroup", {"deadline", "removal_failed"}),
+        ("runc version 1.1.6", "refused at create", {"create_rejected"}),
+        ("crun version 1.21", "refused at create", {"create_rejected"}),
+    ],
+)
+def test_a_shared_unit_means_something_else_than_a_shared_path(
+    version: str, effect: str, classes: set[str]
+) -> None:
+    ids = ("x-1", "x-2")
+    records = [record(id, cgroup="a.slice:x:y") for id in ids]
+    snapshots = {**snapshot(ids[0]), **snapshot(ids[1])}
+    tasks = {**running(ids[0]), **running(ids[1])}
+    host = HostState(runtimes={"runc": version})
+    audit = audit_of(*records, snapshots=snapshots, tasks=tasks, host=host)
+    (found,) = audit.findings
+    assert found.rule.name == "cgroup_shared"
+    assert effect in " ".join(found.details)
+    assert set(found.bug_classes) == classes
+    assert levels_of(audit, "cgroup_driver") == ("systemd", ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "real", "joined"),
+    [
+        ("/ns/c", "/ns/c", True),
+        ("/ns/c", "/docker/node/ns/c/init.scope", True),
+        ("/ns/c", "/ns/cc", False),
+        ("a-b.slice:cri:c", "/a.slice/a-b.slice/cri-c.scope", True),
+        ("a.slice:cri:b.slice", "/a.slice/b.slice", True),
+        ("a.slice:x:c", "/system.slice/containerd.service", False),
+        # Where it lies is not known from the record.
+        ("x/y", "/system.slice/x/y", True),
+        ("/", "/system.slice", True),
+    ],
+)
+def test_a_process_outside_of_its_cgroup_is_found(asked: str, real: str, joined: bool) -> None:
+    host = HostState(cgroups={("ns", "c"): real}, runtimes={"runc": "runc version 1.1.5"})
+    audit = audit_of(
+        record("c", cgroup=asked), snapshots=snapshot("c"), tasks=running("c"), host=host
+    )
+    found = [f for f in audit.findings if f.rule.name == "cgroup_not_joined"]
+    assert [f.objects for f in found] == ([] if joined else [("ns/c",)])
+    if found:
+        assert f"ns/c is in {real}" in found[0].details[0]
+
+
 def test_systemds_cgroups_and_those_that_the_runtime_makes() -> None:
     same = [record(id, cgroup="system.slice:runc:x") for id in ("a", "b")]
     both = {**snapshot("a"), **snapshot("b")}, {**running("a"), **running("b")}

@@ -33,22 +33,16 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 class Visit:
-    """One page, what it asked for beyond this host, and what its console complained of."""
+    """One page, and what it asked for beyond this host."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
         self.elsewhere: list[str] = []
-        self.complaints: list[str] = []
         page.on("request", self._asked)
-        page.on("console", self._said)
 
     def _asked(self, request: Any) -> None:
         if urlsplit(request.url).hostname not in (None, "127.0.0.1"):
             self.elsewhere.append(request.url)
-
-    def _said(self, message: Any) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
 
     def run_all(self, address: str) -> None:
         page = self.page
@@ -60,13 +54,15 @@ class Visit:
 
     def wait_panel(self, pattern: str, *, seconds: float = 90) -> str:
         """The panel's first line, once it is as the pattern says."""
-        self.page.wait_for_function(
-            "pattern => new RegExp(pattern).test("
-            "document.querySelector('.iluvatar-live b')?.textContent ?? '')",
+        found = self.page.wait_for_function(
+            """pattern => {
+                const line = document.querySelector('.iluvatar-live b')?.textContent ?? '';
+                return new RegExp(pattern).test(line) && line;
+            }""",
             arg=pattern,
             timeout=1000 * seconds,
         )
-        return str(self.page.locator(".iluvatar-live b").first.text_content())
+        return str(found.json_value())
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +83,9 @@ def stopped(home: Path) -> Iterator[tuple[Visit, list[int]]]:
         visit = Visit(browser.new_page(viewport={"width": 1400, "height": 6400}))
         try:
             visit.run_all(address)
-            seen = []
-            for least in (1, 6, 12):
-                line = visit.wait_panel(f"^({least}|[0-9]*[1-9][0-9]+) of {PLANNED}.* left$")
+            seen = [0]
+            for _ in range(3):
+                line = visit.wait_panel(f"^(?!{seen[-1]} )[0-9]+ of {PLANNED}.* left$")
                 seen.append(int(line.split()[0]))
             visit.page.screenshot(path=str(home / "running.png"))
             visit.page.get_by_role("button", name="Stop", exact=True).click()
@@ -105,8 +101,7 @@ def stopped(home: Path) -> Iterator[tuple[Visit, list[int]]]:
 
 def test_the_panel_counts_while_the_run_goes(stopped: tuple[Visit, list[int]]) -> None:
     _, seen = stopped
-    assert seen == sorted(set(seen))
-    assert 0 < seen[0] < seen[-1] < PLANNED
+    assert 0 == seen[0] < seen[1] < seen[2] < seen[3] < PLANNED
 
 
 def test_the_stop_button_leaves_a_readable_run(
@@ -154,8 +149,8 @@ def test_the_time_line_is_drawn_and_nothing_is_fetched(stopped: tuple[Visit, lis
         }"""
     )
     assert {"230,159,0", "86,180,233", "0,114,178"} <= set(colours)
+    assert visit.page.get_by_text("Javascript Error").count() == 0
     assert visit.elsewhere == []
-    assert [text for text in visit.complaints if "vega" in text.lower()] == []
 
 
 def test_the_table_sorts_and_filters(stopped: tuple[Visit, list[int]], home: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from iluvatar_bench.bugs import (
+    CgroupAction,
+    CgroupFact,
     DaemonFact,
     EventFact,
     Evidence,
@@ -31,6 +33,8 @@ errors = st.text(max_size=30) | st.sampled_from(
         "cannot start a stopped process",
         "container's cgroup is not empty: 2 process(es) found",
         "write /sys/fs/cgroup/freezer/x/cgroup.procs: no such device",
+        "open /sys/fs/cgroup/x/memory.max: no such file or directory",
+        'unable to start unit "x.scope": Unit x.scope was already loaded or has a fragment file.',
         "mkdir /x: no space left on device",
         "container's cgroup unexpectedly frozen",
         "c did not answer an invocation (http_error): HTTP 500: ModuleNotFoundError: "
@@ -48,6 +52,15 @@ kill_facts = st.builds(
     ended_at=maybe_time,
     pid=st.none() | st.integers(1, 3),
     target=st.sampled_from(Target),
+)
+limits = st.none() | st.sampled_from([0, 1 << 20, 1 << 21])
+change_facts = st.builds(
+    CgroupFact,
+    container_id=st.text(max_size=3),
+    cgroup=st.just("/shared"),
+    action=st.sampled_from(CgroupAction),
+    at=times,
+    memory_limit_bytes=limits,
 )
 missing_facts = st.builds(
     MissingFact,
@@ -96,7 +109,7 @@ any_evidence = st.builds(
     Evidence,
     container_id=st.text(max_size=3) | st.just("c"),
     error=errors,
-    step=st.none() | st.sampled_from(["create", "start", "alive", "invoke"]),
+    step=st.none() | st.sampled_from(["create", "start", "alive", "invoke", "kill", "resume"]),
     step_started_at=maybe_time,
     step_ended_at=maybe_time,
     snapshot_key=st.none() | st.text(max_size=3),
@@ -110,6 +123,9 @@ any_evidence = st.builds(
     exit_status=statuses,
     exited_at=maybe_time,
     cgroup=st.none() | st.just("/shared"),
+    cgroup_joined=maybe_bool,
+    cgroup_of_process=st.none() | st.just("/system.slice"),
+    controllers_above=st.none() | few(st.sampled_from(["cpu", "memory", "pids"])),
     oom_kills=st.none() | st.integers(-3, 3),
     pid=st.none() | st.integers(1, 3),
     shim_pid=st.none() | st.integers(1, 3),
@@ -119,6 +135,12 @@ any_evidence = st.builds(
     daemon_reachable=maybe_bool,
     own_kills=few(kill_facts),
     neighbour_kills=few(kill_facts),
+    own_changes=few(change_facts),
+    neighbour_changes=few(change_facts),
+    cgroup_frozen=maybe_bool,
+    process_alive=maybe_bool,
+    memory_limit_bytes=limits,
+    memory_limit_made_bytes=limits,
     kills_known_since=maybe_time,
     reaping_seconds=st.none() | st.floats(0, 1),
     cgroup_shared=maybe_bool,

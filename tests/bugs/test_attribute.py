@@ -340,3 +340,20 @@ def test_symptoms_of_a_start() -> None:
     running = "OCI runtime start failed: cannot start an already running container: unknown"
     assert start_symptom(running, exit_status=137) is BugClass.SILENT_STARTUP
     assert start_symptom(running, exit_status=None) is BugClass.UNCLASSIFIED
+
+
+def test_a_task_that_the_restart_monitor_took_before_it_was_started() -> None:
+    taken = replace(INTACT, step="start", exit_status=137, exited_at=100.0)
+    assert mechanism(BugClass.SILENT_STARTUP, taken) is Mechanism.UNKNOWN
+    labelled = replace(taken, restart_status="running")
+    found = attribute(BugClass.SILENT_STARTUP, labelled)
+    assert (found.mechanism, found.proven) == (Mechanism.RESTART_RACE, False)
+    # Once it runs, the monitor leaves it alone; and a Kill of ours is one.
+    assert mechanism(BugClass.PROCESS_DIED, replace(labelled, step="alive")) is Mechanism.UNKNOWN
+    own = KillFact("c", "/own", False, 9, 99.99, 100.0)
+    killed = replace(labelled, own_kills=(own,))
+    assert mechanism(BugClass.SILENT_STARTUP, killed) is not Mechanism.RESTART_RACE
+    there = replace(
+        INTACT, step="task_create", restart_status="running", error="task c: already exists"
+    )
+    assert mechanism(BugClass.UNCLASSIFIED, there) is Mechanism.RESTART_RACE

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iluvatar_bench.bugs import (
     BugClass,
+    CgroupAction,
     Evidence,
     FileVerdict,
     KillFact,
@@ -144,9 +145,28 @@ def says_either(*texts: str) -> Callable[[Evidence], bool]:
     return lambda evidence: any(says(text)(evidence) for text in texts)
 
 
+def lacks_memory(evidence: Evidence) -> bool:
+    given = evidence.controllers_above
+    return says("memory.max")(evidence) and given is not None and "memory" not in given
+
+
 def had_no_room(evidence: Evidence) -> bool:
     left = evidence.output_free_bytes
     return says("no space left")(evidence) or (left is not None and left < 2**17)
+
+
+def was_in_a_cgroup_that_was_paused(evidence: Evidence) -> bool:
+    changes = {change.action for change in evidence.neighbour_changes}
+    thawed = CgroupAction.RESUME in changes or bool(evidence.neighbour_kills)
+    if evidence.step == "resume":
+        return bool(evidence.own_changes) and thawed
+    return CgroupAction.PAUSE in changes and evidence.exit_status is None
+
+
+def was_given_anothers_limit(evidence: Evidence) -> bool:
+    limits = {change.memory_limit_bytes for change in evidence.neighbour_changes}
+    now = evidence.memory_limit_bytes
+    return now is not None and now in limits and now != evidence.memory_limit_made_bytes
 
 
 HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
@@ -156,16 +176,24 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.FOREIGN_KILL: was_signalled,
     Mechanism.UNIT_STOPPED: was_signalled,
     Mechanism.RESTART_MONITOR: lambda evidence: evidence.restart_status == "stopped",
+    Mechanism.RESTART_RACE: lambda evidence: evidence.restart_status == "running",
     Mechanism.OOM: was_out_of_memory,
     Mechanism.SHIM_DEATH: lost_its_shim,
     Mechanism.DAEMON_RESTART: lost_its_daemon,
     Mechanism.OWN_ERROR: failed_by_itself,
-    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices."),
+    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices.", "already loaded"),
     Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
+    Mechanism.CGROUP_NOT_JOINED: lambda evidence: evidence.cgroup_joined is False,
+    Mechanism.CONTROLLER_MISSING: lacks_memory,
     Mechanism.DISK_FULL: had_no_room,
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
     Mechanism.LEASE_GONE: says("lease does not exist"),
+    Mechanism.CONTENT_COLLECTED: says("content digest sha256:"),
+    Mechanism.NEIGHBOUR_PAUSED: was_in_a_cgroup_that_was_paused,
+    Mechanism.NEIGHBOUR_UPDATED: was_given_anothers_limit,
+    # Of an arrival, not of a trial.
+    Mechanism.STALE_HEALTH: lambda _: False,
     Mechanism.UNKNOWN: lambda _: True,
 }
 """What must be so, said independently of the rules; nothing here is known unless it is said."""
@@ -203,6 +231,8 @@ def test_the_order_and_the_irrelevant_change_nothing(
         evidence,
         own_kills=shuffled(evidence.own_kills),
         neighbour_kills=shuffled(evidence.neighbour_kills),
+        own_changes=shuffled(evidence.own_changes),
+        neighbour_changes=shuffled(evidence.neighbour_changes),
         parents=shuffled(evidence.parents),
         missing=shuffled(evidence.missing),
         missing_lower_directories=shuffled(evidence.missing_lower_directories),

@@ -17,7 +17,7 @@ from iluvatar_bench.report.figure_kinds import (
     save_run_figures,
 )
 from iluvatar_bench.report.figure_names import FIGURE_NAMES
-from iluvatar_bench.report.figures.style import figure_of
+from iluvatar_bench.report.figures.style import figure_of, in_theme
 from iluvatar_bench.report.sheet import Sheet, drawn_for, width_in
 from iluvatar_bench.runs import find_run, open_run
 from iluvatar_bench.runs.recorded import RECORDED_HOME
@@ -137,7 +137,8 @@ LONG_NAMES = ("effects", "timeline", "kills")
 
 def require_room(figure: Figure) -> None:
     """Nothing reaches beyond the sheet, and names leave half of it to the data."""
-    figure.canvas.draw()
+    with in_theme():
+        figure.draw_without_rendering()
     (axes,) = figure.axes
     around = axes.get_tightbbox()
     assert around is not None
@@ -154,10 +155,10 @@ def test_every_kind_is_drawn_of_some_recorded_run_on_a_sheet_of_its_width() -> N
         for kind in fitting_kinds(runs):
             with drawn_for(Sheet(paper=True, width_in=3.35)):
                 figure = figure_of(draw_figure(runs, kind))
-            assert isinstance(figure, Figure)
-            assert figure.get_figwidth() == 3.35
-            if kind in LONG_NAMES:
-                require_room(figure)
+                assert isinstance(figure, Figure)
+                assert figure.get_figwidth() == 3.35
+                if kind in LONG_NAMES:
+                    require_room(figure)
             drawn.add(kind)
     assert drawn == set(FIGURE_KINDS)
 

@@ -14,6 +14,7 @@ from iluvatar_bench.containerd.daemon.collection_log import (
 )
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.bounded_files import bound_file, copy_kept
+from iluvatar_bench.monitor.collection_follow import follow_collections
 
 LINES = """\
 time="2026-11-25T19:50:08.480626700Z" level=info msg="loading plugin" type=io.containerd.gc.v1
@@ -31,6 +32,43 @@ def test_collections_of_metadata_are_read_and_nothing_else(tmp_path: Path) -> No
         Collection(datetime(2026, 11, 25, 19, 50, 8, 561000, UTC), 1.085006),
         Collection(datetime(2026, 11, 25, 19, 50, 9, 500000, UTC), pytest.approx(0.996898)),
     )
+
+
+WHAT_WENT = """\
+time="2026-11-25T19:50:08Z" level=debug msg="removed snapshot" key=bench/12/hello-1 snapshotter=o
+time="2026-11-25T19:50:08Z" level=debug msg="removed content" key="sha256:0123"
+time="2026-11-25T19:50:08Z" level=debug msg="removed snapshot" key=bench/7/layer/two snapshotter=o
+time="2026-11-25T19:50:09Z" level=debug msg="garbage collected" d=1ms
+time="2026-11-25T19:50:10Z" level=debug msg="garbage collected" d=2ms
+"""
+
+
+def test_a_collection_tells_what_went_before_its_end(tmp_path: Path) -> None:
+    log = tmp_path / "containerd.log"
+    log.write_text(WHAT_WENT)
+    first, second = read_collections(log)
+    assert (first.snapshots, first.contents) == (("hello-1", "layer/two"), 1)
+    assert (second.snapshots, second.contents) == ((), 0)
+
+
+async def test_a_log_is_followed_over_lines_that_are_not_whole_yet(tmp_path: Path) -> None:
+    log, seen = tmp_path / "containerd.log", list[Collection]()
+    log.write_text(LINES, encoding="utf-8")
+    async with follow_collections(log, seen.append) as reader:
+        assert reader is not None
+        reader.read_on()
+        assert seen == [], "what was there before"
+        with log.open("a", encoding="utf-8") as file:
+            half = len(WHAT_WENT) // 2
+            for part in (WHAT_WENT[:half], WHAT_WENT[half:]):
+                file.write(part)
+                file.flush()
+                reader.read_on()
+        assert [collection.pause_ms for collection in seen] == [1, 2]
+        assert seen[0].contents == 1
+        log.unlink()
+        reader.read_on()
+        assert reader.broken is not None
 
 
 def test_a_log_without_its_middle_is_refused(tmp_path: Path) -> None:

@@ -194,6 +194,20 @@ REQUESTS: list[tuple[str, Message, dict[str, Any]]] = [
         {"container_id": "c1", "exec_id": "e"},
     ),
     (f"{TASKS}/ListPids", tasks_pb2.ListPidsRequest(container_id="c1"), {"container_id": "c1"}),
+    (f"{TASKS}/Pause", tasks_pb2.PauseTaskRequest(container_id="c1"), {"container_id": "c1"}),
+    (f"{TASKS}/Resume", tasks_pb2.ResumeTaskRequest(container_id="c1"), {"container_id": "c1"}),
+    (f"{TASKS}/Update", tasks_pb2.UpdateTaskRequest(container_id="c1"), {"container_id": "c1"}),
+    (
+        f"{TASKS}/Checkpoint",
+        tasks_pb2.CheckpointTaskRequest(container_id="c1"),
+        {"container_id": "c1"},
+    ),
+    (
+        f"{TASKS}/CloseIO",
+        tasks_pb2.CloseIORequest(container_id="c1", exec_id="e", stdin=True),
+        {"container_id": "c1", "exec_id": "e"},
+    ),
+    (f"{TASKS}/ResizePty", tasks_pb2.ResizePtyRequest(container_id="c1"), {"container_id": "c1"}),
     (
         f"{LEASES}/Create",
         leases_pb2.CreateRequest(id="l1", labels={**EXPIRY, "x": "y"}),

@@ -22,7 +22,8 @@ from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.cgroup_choice import chosen_cgroup
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import Profile, resolve_profile
-from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
+from iluvatar_bench.runs.failing import Before
+from iluvatar_bench.runs.trial import Setting, collect_evidence
 from tests.audit.clients import RawWorker
 from tests.support.witnesses import witnessed
 

@@ -20,7 +20,8 @@ from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile, resolve_profile
-from iluvatar_bench.runs.trial import Before, Setting, collect_evidence, run_trial
+from iluvatar_bench.runs.failing import Before
+from iluvatar_bench.runs.trial import Setting, collect_evidence, run_trial
 from tests.support.witnesses import witnessed
 
 pytestmark = pytest.mark.daemon

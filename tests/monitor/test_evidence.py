@@ -23,7 +23,8 @@ from iluvatar_bench.monitor import FailingContainer, collect, open_monitor, who_
 from iluvatar_bench.monitor.evidence import host as host_facts_module
 from iluvatar_bench.profiles import PRESETS, resolve_profile
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
-from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
+from iluvatar_bench.runs.failing import Before
+from iluvatar_bench.runs.trial import Setting, collect_evidence
 from iluvatar_bench.studies import faults
 from tests.support.fake_containerd import fake_containerd
 

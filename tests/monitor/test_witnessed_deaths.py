@@ -15,7 +15,8 @@ from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.monitor import open_monitor, open_witness, who_listens
 from iluvatar_bench.profiles import PRESETS
-from iluvatar_bench.runs.trial import Before, Setting, collect_evidence
+from iluvatar_bench.runs.failing import Before
+from iluvatar_bench.runs.trial import Setting, collect_evidence
 
 pytestmark = pytest.mark.daemon
 

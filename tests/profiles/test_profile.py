@@ -48,6 +48,26 @@ def test_a_profile_of_yesterday_is_the_same_today(
     assert resolve_profile(name, settings).fingerprint == fingerprint
 
 
+def test_a_habit_makes_another_profile_and_its_default_does_not() -> None:
+    guarded = PRESETS["guarded"]
+    for setting in (
+        "keep_alive=paused",
+        "stop=term_then_kill",
+        "health=invoke",
+        "eviction=ttl",
+        "prewarm=1",
+        "retry=1",
+        "creation_limit=4",
+        "transport=unix",
+        "invoke_parallel=2",
+        "restart=running",
+    ):
+        factor, _, _ = setting.partition("=")
+        assert resolve_profile("guarded", [setting]).fingerprint != guarded.fingerprint
+        usual = resolve_profile("guarded", [f"{factor}={guarded.factors[factor]}"])
+        assert usual.fingerprint == guarded.fingerprint
+
+
 def test_what_is_said_of_paths_needs_a_driver_of_paths() -> None:
     systemd = "cgroup_driver=systemd"
     for level in ("relative", "nested", "example"):
@@ -74,6 +94,9 @@ def test_settings_change_single_factors_and_are_named() -> None:
         ("guarded", ["start_delay_ms=soon"], "start_delay_ms: 'soon' is no whole number"),
         ("guarded", ["start_delay_ms=-1"], "factor start_delay_ms must be at least 0, not -1"),
         ("guarded", ["name=x"], "no factor 'name'"),
+        ("guarded", ["eviction=lfu"], r"eviction has no level 'lfu'.*lru, ttl, greedy_dual"),
+        ("guarded", ["retry=11"], "factor retry must be at most 10, not 11"),
+        ("guarded", ["invoke_parallel=0"], "factor invoke_parallel must be at least 1, not 0"),
     ],
 )
 def test_mistakes_have_a_hint(name: str, settings: list[str], message: str) -> None:

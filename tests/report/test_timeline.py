@@ -165,7 +165,7 @@ def test_the_figures_draw_on_the_axes_they_are_given_and_name_their_units(tmp_pa
         "steps",
         "our Kill of it",
         "our Kills of its cgroup",
-        "forced collections",
+        "collections",
         "containerd's events",
         "death seen by",
         "memory\n(0–5 MiB)",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records.frames import ARRIVAL_COLUMNS, NOT_OF_OLD
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs import find_run, open_run, record_run, recorded_names
 from iluvatar_bench.runs.collections import load_collections
@@ -22,6 +23,15 @@ def test_runs_are_found_by_name_and_a_folder_of_that_name_wins(
     make_run(tmp_path / "guarded", ok=1)
     assert find_run("guarded") == Path("guarded")
     assert {"guarded", "iluvatar-2022-07"} <= set(recorded_names())
+
+
+def test_arrivals_of_before_have_todays_columns_and_nothing_in_them() -> None:
+    arrivals = open_run(find_run("churn-guarded")).arrivals
+    assert arrivals is not None
+    assert list(arrivals.columns) == list(ARRIVAL_COLUMNS)
+    later = arrivals[list(NOT_OF_OLD)]
+    assert later.isna().all(axis=None)
+    assert later.dtypes.astype(str).to_dict() == {n: ARRIVAL_COLUMNS[n] for n in NOT_OF_OLD}
 
 
 def test_every_recorded_run_opens_and_was_finished() -> None:

@@ -15,7 +15,10 @@ from iluvatar_bench.batch.parameters import parameter_types
 from iluvatar_bench.commands.app import app
 
 # ./bench itself knows these words and does not hand them on.
-OF_THE_SCRIPT = {"test": {"--all", "-k"}, "docs": {"--check", "--out", "--plain"}}
+OF_THE_SCRIPT = {
+    "test": {"--all", "--cgroup2", "--vm", "--steps", "-k"},
+    "docs": {"--check", "--out", "--plain"},
+}
 IN_MEMORY = "--in-memory"
 SHELL = {"|", "<", ">", ">>", "&&", "||", ";"}
 

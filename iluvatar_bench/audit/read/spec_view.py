@@ -85,6 +85,19 @@ def cgroup_is_relative(record: ContainerRecord) -> bool:
     return bool(path) and not path.startswith("/") and ":" not in path
 
 
+def is_unit(cgroup: str) -> bool:
+    """Whether a ``cgroupsPath`` is ``slice:prefix:name``, of which systemd makes the cgroup."""
+    return ":" in cgroup
+
+
+def unit_of(cgroup: str) -> str:
+    """The unit that a runtime asks systemd for (runc 1.1.5, libcontainer/cgroups/systemd/common.go,
+    getUnitName; crun 1.8, src/libcrun/cgroup-systemd.c, get_systemd_scope_and_slice)."""
+    _, _, unit = cgroup.partition(":")
+    _, _, name = unit.partition(":")
+    return name if name.endswith(".slice") else f"{unit.replace(':', '-', 1)}.scope"
+
+
 def has_own_pid_namespace(record: ContainerRecord) -> bool:
     """Whether the spec asks for a new PID namespace."""
     return any(not entry.get("path") for entry in namespaces(record.spec, "pid"))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from iluvatar_bench.audit.read.host import runtime_program
-from iluvatar_bench.audit.read.spec_view import cgroup_is_relative, cgroup_of
+from iluvatar_bench.audit.read.spec_view import (
+    cgroup_is_relative,
+    cgroup_of,
+    is_unit,
+    unit_of,
+)
 from iluvatar_bench.audit.rules.broken_rule import BrokenRule, Rule, Severity, broken_rule
 from iluvatar_bench.audit.rules.cgroup_groups import Member
 from iluvatar_bench.audit.rules.context import Context
@@ -59,6 +64,18 @@ CGROUP_RELATIVE = Rule(
 )
 
 
+CGROUP_NOT_JOINED = Rule(
+    name="cgroup_not_joined",
+    what="running containers whose process is in another cgroup than their spec says",
+    why="None of the limits of its cgroup holds for it, and what a runtime does by the cgroup "
+    "misses it: Kill(all), freezing, its share in memory and processor time.",
+    fix="Give each container a `linux.cgroupsPath` of its own, and use runc 1.1.6 or later: up to "
+    "1.1.5 it takes a unit of systemd's that exists for its own.",
+    source="https://github.com/opencontainers/runc/issues/3780",
+    bug_classes=(BugClass.DEADLINE, BugClass.REMOVAL_FAILED),
+)
+
+
 def broken_by_cgroups(context: Context) -> list[BrokenRule]:
     """Every rule about the paths of cgroups."""
     return [
@@ -66,6 +83,7 @@ def broken_by_cgroups(context: Context) -> list[BrokenRule]:
         *_nested(context),
         *_of_example(context),
         *_relative(context),
+        *_not_joined(context),
     ]
 
 
@@ -125,12 +143,16 @@ def _effects(
 ) -> tuple[list[str], tuple[BugClass, ...]]:
     """What each runtime of these records makes of it, in words and as bug classes."""
     members = [record for group in groups.values() for _, record in group]
-    programs = {program for record in members if (program := runtime_program(record))}
+    programs = {
+        (program, is_unit(cgroup_of(record) or ""))
+        for record in members
+        if (program := runtime_program(record))
+    }
     said: list[str] = []
     classes: dict[BugClass, None] = {}
-    for program in sorted(programs):
+    for program, by_systemd in sorted(programs):
         version = context.state.host.runtimes.get(program, "")
-        effect = shared_cgroup_effect(version)
+        effect = shared_cgroup_effect(version, by_systemd=by_systemd)
         said.append(f"under {version or f'{program} of unknown version'}, {effect.effect}")
         classes |= dict.fromkeys(effect.bug_classes)
     return said, tuple(classes) or (BugClass.PROCESS_DIED,)
@@ -159,3 +181,23 @@ def _alone(context: Context, is_so: Callable[[ContainerRecord], bool]) -> list[s
         for record in view.state.records.values()
         if is_so(record) and (name := view.title(record.id)) not in told
     ]
+
+
+def _not_joined(context: Context) -> list[BrokenRule]:
+    """Of the containers that run, as the kernel says.
+
+    A relative path has no one place to be, and what a runtime makes where none is named depends on
+    its driver.
+    """
+    objects, details = [], []
+    for view in context.views:
+        for record in view.state.records.values():
+            asked = cgroup_of(record)
+            real = context.state.host.cgroups.get((view.state.name, record.id))
+            if asked is None or asked == "/" or real is None or cgroup_is_relative(record):
+                continue
+            wanted = f"/{unit_of(asked)}" if is_unit(asked) else asked
+            if f"{wanted}/" not in f"{real}/":
+                objects.append(view.title(record.id))
+                details.append(f"{view.title(record.id)} is in {real}, not in {wanted}")
+    return broken_rule(CGROUP_NOT_JOINED, Severity.HIGH, objects, details=sorted(details)[:3])

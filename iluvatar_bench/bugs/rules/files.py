@@ -116,6 +116,7 @@ _OWN_CLASSES = frozenset(
         BugClass.PROCESS_DIED,
         BugClass.SILENT_STARTUP,
         BugClass.INVOKE_FAILED,
+        BugClass.EXEC_FAILED,
     }
 )
 _ANSWERED = re.compile(r"\(http_error\): (?:invoke of \S{1,100}: )?HTTP 5\d\d: ")
@@ -135,6 +136,9 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         supports.append(f"the process ended by itself with status {status}")
     elif status is None and evidence.step == "invoke" and _ANSWERED.search(evidence.error):
         supports.append("the function answered with an exception")
+    absent = _all_absent(evidence)
+    if symptom is BugClass.EXEC_FAILED and status is None and absent:
+        supports.append("the program of a further process is not there")
     if not supports:
         if status is None or status <= SIGNALLED:
             return None
@@ -148,7 +152,6 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     if "address already in use" in evidence.stderr_tail.lower():
         # Nobody's fault that the evidence could name: not the function's, at any rate.
         objections.append("another process listens at the port it was given")
-    absent = _all_absent(evidence)
     supports += [_described(fact) for fact in absent]
     if evidence.snapshot_found is True and evidence.upper_exists is not False:
         supports.append(f"its snapshot {evidence.snapshot_key} is intact")
@@ -180,23 +183,19 @@ def by_text(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     said = f"{evidence.error}\n{evidence.stderr_tail}".lower()
     for mechanism, text in _TEXTS.items():
         if found := text.search(said):
-            return suspicion(mechanism, [f"the error says {found.group()!r}"])
+            return suspicion(
+                mechanism,
+                [f"the error says {found.group()!r}"],
+                circumstantial=mechanism is Mechanism.CONTENT_COLLECTED,
+            )
     return None
 
 
 _TEXTS = {
-    # EINVAL is the kernel's answer to "a" in version 1's devices.deny where the cgroup has others
-    # below it (Linux, security/device_cgroup.c, devcgroup_update_access).
-    Mechanism.CGROUP_OCCUPIED: re.compile(
-        r"container's cgroup is not empty|/devices\.(?:deny|allow): invalid argument"
-    ),
-    # ENODEV is the kernel's answer where the cgroup was removed after its file had been opened.
-    Mechanism.CGROUP_REMOVED: re.compile(
-        r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)"
-    ),
     Mechanism.DISK_FULL: re.compile("no space left on device"),
     Mechanism.BRIDGE_FULL: re.compile("exchange full"),
     Mechanism.LEASE_GONE: re.compile("lease does not exist"),
+    Mechanism.CONTENT_COLLECTED: re.compile(r"content digest sha256:[0-9a-f]{64}: not found"),
     Mechanism.IPAM_EXHAUSTED: re.compile("no ip addresses available"),
 }
 

@@ -18,6 +18,7 @@ from iluvatar_bench.bugs.rules.senders import (
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
+RUNNING = "running"
 STOPPED = "stopped"
 """What ``containerd.io/restart.status`` says where the restart monitor is to end the task
 (containerd, runtime/restart/restart.go)."""
@@ -67,6 +68,31 @@ def restart_monitor(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     if evidence.own_kills or fitting_kills(evidence):
         objections.append("a Kill of this client fits this moment as well")
     return suspicion(Mechanism.RESTART_MONITOR, [label], objections, circumstantial=True)
+
+
+def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The restart monitor again, on a task between its creation and its start.
+
+    Containerd 1.6 kills, deletes and makes anew what it finds created (runtime/restart/monitor,
+    change.go); later versions leave it alone.
+    """
+    if evidence.restart_status != RUNNING or evidence.step not in ("task_create", "start"):
+        return None
+    label = f"the record's label containerd.io/restart.status says {RUNNING!r}"
+    if evidence.exit_status is not None and evidence.exit_status > SIGNALLED:
+        supports = [label, f"the task ended with status {evidence.exit_status}, not yet started"]
+    elif "already exists" in evidence.error:
+        supports = [label, "the task was there already"]
+    else:
+        return None
+    objections = ["this client had sent it a Kill"] if evidence.own_kills else []
+    if not witness_sees(evidence):
+        return suspicion(Mechanism.RESTART_RACE, supports, objections, circumstantial=True)
+    decided = decided_by(evidence)
+    if decided is not None:
+        by_monitor = decided[1] is Sender.OWN_RUNTIME
+        (supports if by_monitor else objections).append(told(decided[0], evidence))
+    return suspicion(Mechanism.RESTART_RACE, supports, objections)
 
 
 def _by_own_runtime(symptom: BugClass, evidence: Evidence) -> bool:

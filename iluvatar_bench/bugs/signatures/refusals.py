@@ -37,6 +37,28 @@ REMOVALS = (
     ),
 )
 
+PAUSED = (
+    wording(
+        BugClass.FROZEN,
+        r"cannot exec in a paused (?:container|state)|is paused, unpause the container before"
+        r"|[Cc]ontainer \S{1,80}+ is paused\b",
+        "runc 1.0-1.5, containerd 1.4-2.3, dockerd",
+        "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
+    ),
+    wording(
+        BugClass.RESOURCES_CHANGED,
+        r"memory limit of \S{1,80}+ is [^\n]{1,40}, not the [^\n]{1,40} that it was made with",
+        "iluvatar-bench",
+        "iluvatar-bench bugs/rules/whole_cgroups.py",
+    ),
+    wording(
+        BugClass.EXEC_FAILED,
+        r"exec \S{1,80}+ in container \S{1,80}+ could not be started",
+        "iluvatar-bench",
+        "iluvatar-bench lifecycle/exec_process.py",
+    ),
+)
+
 CGROUPS = (
     wording(
         BugClass.CREATE_REJECTED,

@@ -33,6 +33,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *storage.IMAGES,
     *network_words.WORDINGS,
     *pressure.WORDINGS,
+    *refusals.PAUSED,
     *refusals.REMOVALS,
     *refusals.CGROUPS,
     *refusals.RUNTIMES,

@@ -1,7 +1,9 @@
 """When containerd's garbage collector ran, from a private containerd's own debug log.
 
 Containerd 1.6 publishes no event when it collects. At the log level ``debug`` its scheduler writes
-one line a collection (``gc/scheduler``): ``msg="garbage collected" d=1.085006ms``.
+one line a collection (``gc/scheduler``): ``msg="garbage collected" d=1.085006ms``, and before that
+one for each thing that went (``metadata/snapshot.go``, ``metadata/content.go``):
+``msg="removed snapshot" key=NAMESPACE/NUMBER/NAME`` and ``msg="removed content"``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.bounded_files import NOT_KEPT
 
 _LINE = re.compile(r'^time="([^"]+)" level=debug msg="garbage collected" d="?([^"\s]+)"?')
+_REMOVED = re.compile(r'level=debug msg="removed (snapshot|content)"(?:.* key="?([^"\s]+)"?)?')
 _CUT = re.compile(rf"\[\d+ {NOT_KEPT.decode()}\]\n")
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|µs|ns)")
 _MILLISECONDS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1000.0, "ms": 1.0, "µs": 1e-3, "ns": 1e-6}
@@ -22,10 +25,45 @@ _MILLISECONDS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1000.0, "ms": 1.0, "µs":
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection: when it was over, and for how long it locked the metadata database."""
+    """One collection: when it was over, how long it locked the metadata database, and what went.
+
+    ``snapshots`` are the names of the snapshots whose directories it removed, ``contents`` counts
+    blobs.
+    """
 
     ended_at: datetime
     pause_ms: float
+    snapshots: tuple[str, ...] = ()
+    contents: int = 0
+
+
+class CollectionLines:
+    """Reads the lines of a log in their order."""
+
+    def __init__(self) -> None:
+        self._snapshots: list[str] = []
+        self._contents = 0
+
+    def read(self, line: str) -> Collection | None:
+        """The collection whose end a line tells of; None for every other line."""
+        if (removed := _REMOVED.search(line)) is not None:
+            if removed[1] == "content":
+                self._contents += 1
+            elif removed[2]:
+                # NAMESPACE/NUMBER/NAME, and a name may have slashes.
+                self._snapshots.append(removed[2].split("/", 2)[-1])
+            return None
+        match = _LINE.match(line)
+        if match is None:
+            return None
+        found = Collection(
+            ended_at=datetime.fromisoformat(match[1]).astimezone(UTC),
+            pause_ms=milliseconds(match[2]),
+            snapshots=tuple(self._snapshots),
+            contents=self._contents,
+        )
+        self._snapshots, self._contents = [], 0
+        return found
 
 
 def read_collections(log: Path) -> tuple[Collection, ...]:
@@ -35,16 +73,15 @@ def read_collections(log: Path) -> tuple[Collection, ...]:
         OSError: the log cannot be read.
         UnusablePath: its middle was not kept, so that there are collections it does not tell of.
     """
-    found = []
+    found, reader = [], CollectionLines()
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if _CUT.fullmatch(line):
                 raise UnusablePath(
                     f"{log} grew too long to be kept whole; run fewer trials at once"
                 )
-            if match := _LINE.match(line):
-                ended_at = datetime.fromisoformat(match[1]).astimezone(UTC)
-                found.append(Collection(ended_at, milliseconds(match[2])))
+            if (collection := reader.read(line)) is not None:
+                found.append(collection)
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from iluvatar_bench.containerd.client import NAMESPACE, Client, connect
 from iluvatar_bench.containerd.daemon import versions
 from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.containerd.daemon.root_copy import copy_root
+from iluvatar_bench.containerd.daemon.snapshot_homes import snapshotter_settings
 from iluvatar_bench.containerd.daemon.tasks_end import end_every_task, end_tasks
 from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
 from iluvatar_bench.containerd.daemon.watchdog import own_place
@@ -73,6 +74,8 @@ class Node:
 
     Containers live on: their shims do. Requests and streams under way break.
     """
+    log: Path | None = None
+    """What the daemon writes while it runs; None where it is not ours."""
 
 
 @asynccontextmanager
@@ -83,6 +86,8 @@ async def private_daemon(
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
     stored: Path | None = None,
+    snapshotters: Iterable[str] = (),
+    restart_monitor: bool = False,
 ) -> AsyncIterator[Node]:
     """Run a containerd for the length of a block, and leave nothing of it behind.
 
@@ -95,10 +100,13 @@ async def private_daemon(
     is kept at ``log_path`` if one is given; at the level ``debug`` it tells of every collection
     (``collection_log``). With the name of a ``sandbox_image`` it has the CRI plugin, whose pods
     stand on that image, which is to be imported: nothing is pulled. The host's network is the only
-    one that they can have.
+    one that they can have. What the ``snapshotters`` need beside it is made (``snapshot_homes``).
+    With ``restart_monitor`` it has containerd's restart monitor, which looks every second (its
+    default is ten).
 
     Raises:
-        MissingProgram: containerd or runc is not installed.
+        MissingProgram: containerd, runc or what a snapshotter needs is not installed.
+        EnvironmentProblem: what a snapshotter needs cannot be made, or this containerd lacks it.
         InsufficientPrivilege: not root.
         DaemonStartFailed: it ended or did not serve in time; its last lines are in the message.
         DiskFull: there is no room for what it writes.
@@ -109,13 +117,16 @@ async def private_daemon(
         place = await stack.enter_async_context(in_threads(own_place(log_path=log_path)))
         if stored is not None:
             await asyncio.to_thread(copy_root, stored, place.root)
-        settings = configuration(place, collector, log_level, sandbox_image)
+        homes = await asyncio.to_thread(snapshotter_settings, place, snapshotters)
+        settings = configuration(
+            place, collector, log_level, sandbox_image, homes, restart_monitor=restart_monitor
+        )
         daemon = _Daemon(program, place, settings, _NO_REGISTRY if sandbox_image else {})
         await daemon.start()
         # A body that fails still has its tasks ended in order, while the daemon can do it.
         stack.push_async_callback(daemon.stop)
         client = await _first_answer(stack, daemon.process, place)
-        await _require_plugins(client, place)
+        await _require_plugins(client, place, snapshotters)
         yield Node(
             id=place.id,
             client=client,
@@ -125,6 +136,7 @@ async def private_daemon(
             scratch=place.scratch,
             collector=collector,
             restart=partial(daemon.restart, client),
+            log=place.log,
         )
 
 
@@ -181,10 +193,16 @@ def configuration(
     collector: Collector,
     log_level: LogLevel = "info",
     sandbox_image: str | None = None,
+    snapshot_homes: Mapping[str, Any] | None = None,
+    *,
+    restart_monitor: bool = False,
 ) -> str:
     """The daemon's configuration file, in TOML; with a sandbox image that of one for pods."""
     disabled = list(versions.DISABLED_PLUGINS)
-    pods = {}
+    pods, restarts = {}, {}
+    if restart_monitor:
+        disabled.remove(versions.RESTART_PLUGIN)
+        restarts = {versions.RESTART_PLUGIN: {"interval": "1s"}}
     if sandbox_image is not None:
         disabled = [name for name in disabled if name not in versions.CRI_PLUGINS]
         pods = {"io.containerd.grpc.v1.cri": _pod_settings(place, sandbox_image)}
@@ -204,6 +222,8 @@ def configuration(
                 "startup_delay": collector.startup_delay,
             },
             **pods,
+            **(snapshot_homes or {}),
+            **restarts,
         },
     }
     return tomli_w.dumps(settings)
@@ -326,9 +346,10 @@ def _require_room(place: Place, why: str) -> None:
             raise disk_full(path, f"containerd did not start: {why}")
 
 
-async def _require_plugins(client: Client, place: Place) -> None:
+async def _require_plugins(client: Client, place: Place, snapshotters: Iterable[str]) -> None:
     plugins = {f"{p.type}.{p.id}": p.init_error for p in await client.introspection.plugins()}
-    for name in versions.REQUIRED_PLUGINS:
+    own = [f"io.containerd.snapshotter.v1.{name}" for name in snapshotters]
+    for name in dict.fromkeys((*versions.REQUIRED_PLUGINS, *own)):
         if name not in plugins:
             raise DaemonStartFailed(f"this containerd has no plugin {name}")
         if plugins[name]:

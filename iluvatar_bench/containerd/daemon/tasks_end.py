@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.place import PLACE_LABEL, Place
 from iluvatar_bench.containerd.daemon.teardown import remove_empty_homes, remove_runc_folder
+from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     ContainerdError,
     DaemonFault,
@@ -106,13 +107,27 @@ async def end_container_task(client: Client, container_id: str, *, all_processes
     """
     exit_seen = asyncio.create_task(client.tasks.wait_exit(container_id))
     try:
-        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=all_processes)
-        async with asyncio.timeout(_EXIT_SECONDS):
-            await exit_seen
-    except (NotFound, FailedPrecondition, DaemonFault, TimeoutError):
-        # It had ended already, or was created and never started: deleting is what is left.
-        pass
+        # The cgroup's processes first. One that never joined it is reached by its number alone.
+        for every in (True, False) if all_processes else (False,):
+            if await _kill_and_await(client, container_id, exit_seen, all_processes=every):
+                break
     finally:
         exit_seen.cancel()
         await asyncio.gather(exit_seen, return_exceptions=True)
     await client.tasks.delete(container_id)
+
+
+async def _kill_and_await(
+    client: Client, container_id: str, exit_seen: asyncio.Task[ExitStatus], *, all_processes: bool
+) -> bool:
+    """Whether there is nothing more to kill."""
+    try:
+        await client.tasks.kill(container_id, signal=signal.SIGKILL, all_processes=all_processes)
+        async with asyncio.timeout(_EXIT_SECONDS):
+            await asyncio.shield(exit_seen)
+    except (NotFound, FailedPrecondition):
+        # It had ended already, or was created and never started: deleting is what is left.
+        return True
+    except (DaemonFault, TimeoutError):
+        return False
+    return True

@@ -16,8 +16,10 @@ from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, Place
 from iluvatar_bench.containerd.daemon.versions import shim_socket
 from iluvatar_bench.host.bounded_files import copy_kept
 from iluvatar_bench.host.kernel import cgroups, mounts, processes
-from iluvatar_bench.host.kernel.cgroup_names import all_parents
+from iluvatar_bench.host.kernel.cgroup_names import all_parents, slice_path, slice_unit
+from iluvatar_bench.host.kernel.descendants import end_held, held_descendants
 from iluvatar_bench.host.kernel.shims import shim_processes
+from iluvatar_bench.host.kernel.systemd_units import stop_slice
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ def remove_place(place: Place) -> list[str]:
     for directory in (place.data, place.state):
         if not mounts.mounts_below(directory):
             left += _remove_folder(directory)
+    if cgroups.members(slice_path(place.cgroup)) is not None:
+        left += stop_slice(slice_unit(place.cgroup))
     for parent in all_parents(place.cgroup):
         left += cgroups.remove_tree(parent)
         # The one that all places share.
@@ -98,13 +102,15 @@ def _end_processes(place: Place) -> list[str]:
     def find() -> Iterable[int]:
         return _daemon_and_helpers(place) or _container_processes(place)
 
-    for _ in range(_LOOKS):
-        if not find():
-            return []
-        stuck = processes.end(find)
-        if stuck:
-            return [f"process {pid}" for pid in stuck]
-    return [f"process {pid}" for pid in _container_processes(place)]
+    # A container that never joined its cgroup is found below its shim, as long as that lives.
+    with held_descendants(shim_processes(place.socket)) as below:
+        for _ in range(_LOOKS):
+            if not find():
+                break
+            stuck = processes.end(find)
+            if stuck:
+                return [f"process {pid}" for pid in stuck]
+        return [f"process {pid}" for pid in (*end_held(below), *_container_processes(place))]
 
 
 def _daemon_and_helpers(place: Place) -> tuple[int, ...]:
@@ -158,7 +164,11 @@ def remove_empty_homes(namespace: str) -> None:
 
 
 def _shim_sockets(place: Place) -> list[Path]:
-    """Sockets of shims that are still up; they live outside the place, in containerd's folder."""
+    """Sockets of shims that are still up.
+
+    Up to containerd 2.2 they live outside the place, in ``/run/containerd/s``; from 2.3 on in the
+    daemon's own state (containerd, pkg/shim/util_unix.go, d806373).
+    """
     return [found for b in _bundles(place) if (found := shim_socket(b)) is not None]
 
 

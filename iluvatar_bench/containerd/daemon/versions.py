@@ -38,12 +38,15 @@ CRI_PLUGINS = (
 )
 """Kubernetes' interface, under its names in 1.x and 2.x."""
 
+RESTART_PLUGIN = "io.containerd.internal.v1.restart"
+"""Starts and stops tasks as labels of their containers say."""
+
 DISABLED_PLUGINS = (
     # Not needed, and not to be shared; a check of the CRI plugin has it.
     *CRI_PLUGINS,
     # These would use fixed paths that a system containerd uses too.
     "io.containerd.internal.v1.opt",
-    "io.containerd.internal.v1.restart",
+    RESTART_PLUGIN,
     "io.containerd.nri.v1.nri",
     "io.containerd.internal.v1.tracing",
     "io.containerd.tracing.processor.v1.otlp",
@@ -132,3 +135,12 @@ def refuses_shared_cgroup(runc: Release) -> bool:
     Seen on 1.1.5 and 1.5.1, and read in the sources of the versions between.
     """
     return runc >= (1, 2)
+
+
+def ignores_unit_that_exists(runc: Release) -> bool:
+    """Whether runc takes systemd's answer that a unit exists for a success: up to 1.1.5.
+
+    The container's process then stays in the shim's cgroup (opencontainers/runc#3780, #3782; 1.0
+    and 1.1.5, libcontainer/cgroups/systemd/common.go, startUnit).
+    """
+    return runc < (1, 1, 6)

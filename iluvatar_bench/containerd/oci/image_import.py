@@ -28,6 +28,7 @@ from iluvatar_bench.containerd.oci.documents import (
 from iluvatar_bench.containerd.oci.media_types import READY_LABEL
 from iluvatar_bench.containerd.oci.platforms import host_platform, stated_platform
 from iluvatar_bench.containerd.services.images import ImageRecord
+from iluvatar_bench.containerd.services.snapshots import Snapshots
 from iluvatar_bench.containerd.values import Descriptor, Mount
 from iluvatar_bench.errors import (
     AlreadyExists,
@@ -154,21 +155,39 @@ async def _unpack(
     parent = ""
     for layer, diff_id, name in zip(layout.layers, layout.config.diff_ids, chain, strict=True):
         if not await snapshots.exists(name):
-            key = f"extract-{secrets.token_hex(6)} {name}"
-            try:
-                async with cleaned_up(partial(snapshots.remove, key), only_after_failure=True):
-                    mounts = await snapshots.prepare(key, parent=parent, lease=lease)
-                    applied = await _apply(client, layer, mounts, lease=lease)
-                    if applied.digest != diff_id:
-                        raise ImageError(
-                            f"layer {layer.digest} unpacks to {applied.digest}, "
-                            f"but the image's configuration says {diff_id}; build the image again"
-                        )
-                    await snapshots.commit(name, key=key, lease=lease)
-            except AlreadyExists:
-                # Another import of the same layers was quicker: its snapshot serves us both.
-                pass
+            await unpack_layer(client, snapshots, layer, diff_id, name, parent=parent, lease=lease)
         parent = name
+
+
+async def unpack_layer(
+    client: Client,
+    snapshots: Snapshots,
+    layer: Descriptor,
+    diff_id: str,
+    name: str,
+    *,
+    parent: str,
+    lease: str,
+) -> None:
+    """Make the committed snapshot ``name`` of a layer, on top of ``parent``.
+
+    Raises:
+        ImageError: it does not unpack, or not to what ``diff_id`` says.
+    """
+    key = f"extract-{secrets.token_hex(6)} {name}"
+    try:
+        async with cleaned_up(partial(snapshots.remove, key), only_after_failure=True):
+            mounts = await snapshots.prepare(key, parent=parent, lease=lease)
+            applied = await _apply(client, layer, mounts, lease=lease)
+            if applied.digest != diff_id:
+                raise ImageError(
+                    f"layer {layer.digest} unpacks to {applied.digest}, "
+                    f"but the image's configuration says {diff_id}; build the image again"
+                )
+            await snapshots.commit(name, key=key, lease=lease)
+    except AlreadyExists:
+        # Another import of the same layers was quicker: its snapshot serves us both.
+        pass
 
 
 async def _apply(

@@ -78,20 +78,7 @@ def runtime_spec(
         namespaces.append({"type": "network"})
     return {
         "ociVersion": "1.0.2",
-        "process": {
-            "terminal": False,
-            "user": {"uid": 0, "gid": 0},
-            "args": list(args),
-            "env": [f"{name}={value}" for name, value in env.items()],
-            "cwd": cwd,
-            "capabilities": {
-                kind: [] for kind in ("bounding", "effective", "inheritable", "permitted")
-            },
-            "rlimits": [
-                {"type": "RLIMIT_NOFILE", "hard": limits.open_files, "soft": limits.open_files}
-            ],
-            "noNewPrivileges": True,
-        },
+        "process": process_spec(args, env=env, cwd=cwd, limits=limits),
         "root": {"path": "rootfs", "readonly": limits.read_only_root},
         "hostname": hostname,
         "mounts": _system_mounts() + [_bind(bind) for bind in binds],
@@ -102,6 +89,26 @@ def runtime_spec(
             "readonlyPaths": list(_READONLY_PATHS),
             "resources": _cgroup_limits(limits),
         },
+    }
+
+
+def process_spec(
+    args: Sequence[str], *, env: Mapping[str, str], cwd: str, limits: Limits = NO_LIMITS
+) -> dict[str, Any]:
+    """A process of a container as JSON-ready values: its first, or one that exec adds."""
+    return {
+        "terminal": False,
+        "user": {"uid": 0, "gid": 0},
+        "args": list(args),
+        "env": [f"{name}={value}" for name, value in env.items()],
+        "cwd": cwd,
+        "capabilities": {
+            kind: [] for kind in ("bounding", "effective", "inheritable", "permitted")
+        },
+        "rlimits": [
+            {"type": "RLIMIT_NOFILE", "hard": limits.open_files, "soft": limits.open_files}
+        ],
+        "noNewPrivileges": True,
     }
 
 

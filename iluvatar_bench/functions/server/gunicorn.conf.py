@@ -2,7 +2,9 @@
 
 import os
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
+socket = os.environ.get("ILUVATAR_BENCH_SOCKET")
+address = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
+bind = f"unix:{socket}" if socket else address
 workers = 1
 
 # "Listening at" would otherwise be said before the function is imported: a function that cannot

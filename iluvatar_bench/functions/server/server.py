@@ -1,7 +1,8 @@
 """The agent inside a function's container: GET / is a ping, POST /invoke runs the function.
 
-It runs on the image's interpreter and knows nothing of the harness but three environment variables:
-ILUVATAR_BENCH_BARRIER (a FIFO, usually absent), HOST and PORT.
+It runs on the image's interpreter and knows nothing of the harness but four environment variables:
+ILUVATAR_BENCH_BARRIER (a FIFO, usually absent), HOST and PORT, or in their place
+ILUVATAR_BENCH_SOCKET (where it listens at a unix socket).
 """
 
 import os
@@ -41,4 +42,7 @@ def invoke():
 
 
 if __name__ == "__main__":
-    app.run(host=os.environ.get("HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "8080")))
+    socket = os.environ.get("ILUVATAR_BENCH_SOCKET")
+    # Werkzeug takes a unix socket as a host of this form (werkzeug.serving.run_simple).
+    host = f"unix://{socket}" if socket else os.environ.get("HOST", "127.0.0.1")
+    app.run(host=host, port=int(os.environ.get("PORT", "8080")))

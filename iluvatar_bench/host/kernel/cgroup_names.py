@@ -17,8 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-_UNIT_PREFIX = "iluvatar_bench"
+UNIT_PREFIX = "iluvatar_bench"
 """In the name of every slice and scope of ours; with a dash it would be two levels."""
+
+TOP_SLICE = f"{UNIT_PREFIX}.slice"
+"""The slice that all places' slices are in: systemd loads it with the first of them."""
 
 
 EXAMPLE_PATH = "kata/vfiotest"
@@ -57,8 +60,8 @@ def container_cgroup(driver: CgroupDriver, parent: str, name: str) -> CgroupName
         path = f"{parent}/{name}"
         return CgroupName(path, path)
     return CgroupName(
-        f"{_slice(parent)}:{_UNIT_PREFIX}:{name}",
-        f"{slice_path(parent)}/{_UNIT_PREFIX}-{name}.scope",
+        f"{slice_unit(parent)}:{UNIT_PREFIX}:{name}",
+        f"{slice_path(parent)}/{UNIT_PREFIX}-{name}.scope",
     )
 
 
@@ -75,7 +78,7 @@ def relative_cgroup(parent: str, name: str, *, unified: bool) -> CgroupName:
 
 def slice_path(parent: str) -> str:
     """Where the slice of a place's cgroup lies: systemd's counterpart of the path itself."""
-    return f"/{_UNIT_PREFIX}.slice/{_slice(parent)}"
+    return f"/{TOP_SLICE}/{slice_unit(parent)}"
 
 
 def all_parents(parent: str) -> tuple[str, ...]:
@@ -83,5 +86,6 @@ def all_parents(parent: str) -> tuple[str, ...]:
     return parent, slice_path(parent), f"{parent}/{SHIMS}"
 
 
-def _slice(parent: str) -> str:
-    return f"{_UNIT_PREFIX}-{parent.rpartition('/')[2]}.slice"
+def slice_unit(parent: str) -> str:
+    """The name of that slice."""
+    return f"{UNIT_PREFIX}-{parent.rpartition('/')[2]}.slice"

@@ -83,6 +83,23 @@ def children(path: str) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def controllers_above(path: str) -> tuple[str, ...] | None:
+    """The controllers that cgroups beside this one have, with version 2 alone; else None.
+
+    ``cgroup.subtree_control`` of the one above it, or of the nearest one above that exists.
+    """
+    if mode() != "v2":
+        return None
+    (mount,) = hierarchies()[:1]
+    directory = (mount / path.strip("/")).parent
+    while directory != mount and not directory.is_dir():
+        directory = directory.parent
+    try:
+        return tuple((directory / "cgroup.subtree_control").read_text().split())
+    except OSError:
+        return None
+
+
 def oom_kills(path: str) -> int | None:
     """The cgroup's counter of processes killed at its memory limit; None when not readable.
 
@@ -110,6 +127,36 @@ def memory_counters(path: str) -> dict[str, int] | None:
                 key, _, value = line.rpartition(" ")
                 counters.setdefault(key or "failcnt", int(value))
     return counters or None
+
+
+def is_frozen(path: str) -> bool | None:
+    """Whether the kernel keeps the processes of the cgroup from running; None: it is not known.
+
+    Version 1 says so in ``freezer.state`` (``FREEZING``: some still run), also where a cgroup above
+    it was frozen; version 2 in ``cgroup.events``.
+    """
+    found = None
+    for directory in _directories(path):
+        for name, frozen in (("freezer.state", "FROZEN"), ("cgroup.events", "frozen 1")):
+            try:
+                lines = (directory / name).read_text().splitlines()
+            except OSError:
+                continue
+            found = bool(found) or frozen in lines
+    return found
+
+
+def memory_limit(path: str) -> int | None:
+    """The cgroup's memory limit in bytes; 0: none. None: there is no such cgroup, or controller."""
+    for directory in _directories(path):
+        for name in ("memory.limit_in_bytes", "memory.max"):
+            try:
+                text = (directory / name).read_text().strip()
+            except OSError:
+                continue
+            # Without a limit version 1 says 2^63 rounded down to a page, version 2 "max".
+            return 0 if text == "max" or int(text) >= 1 << 62 else int(text)
+    return None
 
 
 def remove_tree(path: str) -> list[str]:

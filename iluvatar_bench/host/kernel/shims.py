@@ -46,6 +46,11 @@ def shim_of(address: Path, container_id: str) -> int | None:
     return None
 
 
+def is_shim(pid: int) -> bool:
+    """Whether a process is a shim, of whichever containerd."""
+    return _shim(pid) is not None
+
+
 def shim_processes(address: Path) -> tuple[int, ...]:
     """Every process of the shims of one containerd, those too that start one or clean up."""
     return tuple(

@@ -32,6 +32,8 @@ class NetworkMode(StrEnum):
     """A namespace with nothing but loopback; requests are made from inside it."""
     HOST = "host"
     """No namespace: the host's loopback, with a port for each container."""
+    SOCKET = "socket"
+    """A unix socket in a folder; the namespace is the runtime's, with loopback only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,11 @@ class Attachment:
     port: int
     device: str
     namespace: Path | None = None
-    """What the container's network namespace is; None: the host's."""
+    """What the container's network namespace is; None: the host's, or in mode ``socket`` one that
+    the runtime makes."""
+    socket: Path | None = None
+    """In mode ``socket``: where the function listens, alone in its folder. There ``address``,
+    ``port`` and ``device`` say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

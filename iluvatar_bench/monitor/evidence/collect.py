@@ -13,7 +13,7 @@ from iluvatar_bench.bugs import EventFact, Evidence, SnapshotFact
 from iluvatar_bench.bugs.rules.missing_file import missing_names, traceback_folders
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
-from iluvatar_bench.containerd.values import SnapshotInfo
+from iluvatar_bench.containerd.values import RESTART_LABEL, SnapshotInfo
 from iluvatar_bench.errors import NotFound
 from iluvatar_bench.monitor.evidence import host as host_facts
 from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
@@ -26,8 +26,6 @@ SETTLE_SECONDS = 0.1
 MOST_EVENTS = 20
 MOST_SIGNALS = 50
 
-RESTART_LABEL = "containerd.io/restart.status"
-"""Containerd, runtime/restart/restart.go."""
 MOST_PARENTS = 64
 
 
@@ -82,6 +80,9 @@ def _known(failing: FailingContainer, notes: list[str]) -> Facts:
         "neighbour_kills": failing.neighbour_kills,
         "kills_known_since": failing.kills_known_since,
         "reaping_seconds": failing.reaping_seconds,
+        "own_changes": failing.own_changes,
+        "neighbour_changes": failing.neighbour_changes,
+        "memory_limit_made_bytes": failing.memory_limit_made_bytes,
         "cgroup_shared": failing.cgroup_shared,
         "client_pid": os.getpid(),
         "daemon_before": failing.daemon_before,

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iluvatar_bench.bugs import DaemonFact, EventFact, KillFact
+from iluvatar_bench.bugs import CgroupFact, DaemonFact, EventFact, KillFact
 from iluvatar_bench.containerd.values import ExitStatus, Mount
+from iluvatar_bench.host.kernel.joined_cgroup import JoinedCgroup
 from iluvatar_bench.monitor.witness import Witness
 
 
@@ -20,6 +21,7 @@ class FailingContainer:
     when the task was created; ``daemon_before`` is who was containerd then. ``events`` are the
     container's last ones (None: nobody listened), and ``events_broken`` says why some are missing.
     ``parent`` is what the container's snapshot stands on (empty: the image's topmost layer).
+    ``joined`` is the cgroup that its process was in once the task was made (None: not known).
     Where containerd is known not to answer (``daemon_answers``) it is not asked. ``began_at`` is
     when its life began, from when on the ``witness`` is asked about it.
     """
@@ -48,7 +50,11 @@ class FailingContainer:
     daemon_before: DaemonFact | None = None
     events: tuple[EventFact, ...] | None = None
     events_broken: str | None = None
+    own_changes: tuple[CgroupFact, ...] = ()
+    neighbour_changes: tuple[CgroupFact, ...] = ()
+    memory_limit_made_bytes: int | None = None
     cgroup_shared: bool | None = None
+    joined: JoinedCgroup | None = None
     kills_known_since: float | None = None
     reaping_seconds: float | None = None
     began_at: float | None = None

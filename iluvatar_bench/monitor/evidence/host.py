@@ -62,7 +62,8 @@ def root_facts(namespace: str, failing: FailingContainer) -> Facts:
         deleted = entry is not None and entry.root_deleted
         facts |= {
             "upper_directory": upper,
-            "upper_exists": not deleted and Path(upper).is_dir(),
+            # A directory, or blockfile's file.
+            "upper_exists": not deleted and Path(upper).exists(),
         }
     if work is not None:
         facts |= {"work_directory": work, "work_exists": Path(work).is_dir()}
@@ -109,7 +110,9 @@ def _directories(
     for mount in mounts:
         if mount.upper_directory is not None:
             return mount.upper_directory, mount.option("workdir"), lower
-    return (None if entry is None else entry.upper_directory), None, lower
+    # Without a request a bind is all there is to go by; what was asked for and has no directory (a
+    # subvolume, a device) shows the path within its own file system, which is none of the host's.
+    return (None if entry is None or mounts else entry.upper_directory), None, lower
 
 
 def seen_root(namespace: str, failing: FailingContainer) -> SeenRoot | None:
@@ -123,10 +126,20 @@ def seen_root(namespace: str, failing: FailingContainer) -> SeenRoot | None:
 
 
 def cgroup_facts(failing: FailingContainer) -> Facts:
-    """Who is in the cgroup, and what it counts of its memory limit."""
+    """Who is in the cgroup, whether it is frozen, its memory limit, and what it counts of that."""
     members = cgroups.members(failing.cgroup)
     counters = cgroups.memory_counters(failing.cgroup)
-    facts: Facts = {"memory_counters": counters}
+    facts: Facts = {
+        "memory_counters": counters,
+        "controllers_above": cgroups.controllers_above(failing.cgroup),
+        "cgroup_frozen": cgroups.is_frozen(failing.cgroup),
+        "memory_limit_bytes": cgroups.memory_limit(failing.cgroup),
+    }
+    if failing.joined is not None:
+        facts |= {
+            "cgroup_joined": failing.joined.joined,
+            "cgroup_of_process": failing.joined.where,
+        }
     if members is not None:
         facts |= {
             "cgroup_members": len(members),

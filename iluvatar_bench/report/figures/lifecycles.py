@@ -26,6 +26,7 @@ def plot_lifecycles(
     *,
     limit: int = 60,
     until_s: float | None = None,
+    collections: pd.DataFrame | None = None,
     axes: Axes | None = None,
 ) -> Axes:
     """One line a container over the run's time, in phases; a mark where it failed.
@@ -39,6 +40,7 @@ def plot_lifecycles(
         limit: draw only so many, the first to be submitted.
         until_s: where the axis of time ends, seconds, so that several figures have the same one
             (:func:`lifecycles_end_s`); default: where the last life does.
+        collections: when containerd collected (``ended_at``, UTC): a line through all lives each.
         axes: where to draw; a new figure by default.
     """
     known = _in_order(trials)
@@ -51,6 +53,8 @@ def plot_lifecycles(
     axes.barh(y, total, 0.85, begin, color=theme().paper, edgecolor=theme().faint, lw=0.5)
     _phases(axes, shown, y, begin, begin + total, per_second)
     _marks(axes, shown, y, begin + total)
+    if collections is not None and not shown.empty:
+        _collections(axes, collections, shown, per_second)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, None if until_s is None else until_s * per_second * 1.02)
     whole_numbers(axes.yaxis)
@@ -88,6 +92,26 @@ def _begins_s(shown: pd.DataFrame) -> pd.Series[float]:
         shown["submitted_at"] - shown["submitted_at"].min()
     ).dt.total_seconds()
     return begins
+
+
+def _collections(
+    axes: Axes, collections: pd.DataFrame, shown: pd.DataFrame, per_second: float
+) -> None:
+    """A line at each collection of the time that is shown."""
+    since = (collections["ended_at"] - shown["submitted_at"].min()).dt.total_seconds()
+    end_s = (_begins_s(shown) + shown["total_ms"] / 1000).max()
+    times = since[since.between(0, end_s)].to_numpy(dtype=np.float64) * per_second
+    if len(times):
+        axes.vlines(
+            times,
+            -0.5,
+            len(shown) - 0.5,
+            color=theme().ink,
+            lw=0.5,
+            alpha=0.5,
+            zorder=3,
+            label=f"collections (n = {len(times)})",
+        )
 
 
 def _phases(

@@ -23,7 +23,7 @@ _LANES = {
     "step": "steps",
     "kill": "our Kill of it",
     "neighbour_kill": "our Kills of its cgroup",
-    "collection": "forced collections",
+    "collection": "collections",
     "event": "containerd's events",
     "death": "death seen by",
     "sample": "memory",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
+from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
+from iluvatar_bench.runs.collections import collections_frame
 from iluvatar_bench.runs.observations import journaled
 from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.store import RunFolder
@@ -22,4 +24,6 @@ def write_tables(folder: RunFolder) -> None:
     if folder.pool.path.exists():
         folder.write_table("arrivals", arrivals_frame(folder.arrivals.rows()))
         folder.write_table("pool", pool_frame(folder.pool.rows()))
+    if folder.collections.path.exists():
+        folder.write_table(COLLECTIONS, collections_frame(folder.collections.rows()))
     folder.write_csv("failure_rates", failure_rates(frame))

@@ -1,0 +1,113 @@
+"""Rules for a cgroup that is taken, was never joined, lacks a controller, or went away. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+
+_OCCUPIED = re.compile(
+    # EINVAL is the kernel's answer to "a" in version 1's devices.deny where the cgroup has others
+    # below it (Linux, security/device_cgroup.c, devcgroup_update_access).
+    r"container's cgroup is not empty|/devices\.(?:deny|allow): invalid argument"
+    # systemd, src/core/dbus-manager.c: the unit of another container, or one that was left behind.
+    r"|unit \S{1,300} (?:was already loaded or has a fragment file|already exists)"
+)
+_UNIT_GONE = re.compile(r"\bunit \S{1,300}\.scope not found")
+"""What crun says of a scope that it was to share."""
+
+_FILE_GONE = re.compile(r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)")
+"""ENODEV is the kernel's answer where the cgroup was removed after its file had been opened."""
+_PROGRAM_REFUSED = re.compile(r"bpf_prog_attach[^\n]{1,200}: no such file or directory")
+"""The kernel's answer for a directory of a cgroup that was removed after it had been opened (Linux,
+kernel/cgroup/cgroup.c, css_tryget_online_from_dir)."""
+
+_FILE_OF_CONTROLLER = re.compile(
+    r"(?:^|[/`\"' ])"
+    r"(?P<file>(?P<controller>cpuset|cpu|memory|io|pids|hugetlb|rdma|misc)\.[\w.]{2,40})"
+    r"[`\"']?: no such file or directory"
+)
+_CONTROLLER_REFUSED = re.compile(
+    r"cgroup controller [`\"'](?P<controller>\w{2,20})[`\"'] is not available"
+    r"|controller [`\"'](?P<under>\w{2,20})[`\"'] is not available under"
+)
+"""crun, src/libcrun/cgroup-resources.c (check_cgroup_v2_controller_available_wrapper)."""
+
+_OF_THE_CGROUP = frozenset(
+    {BugClass.DEADLINE, BugClass.REMOVAL_FAILED, BugClass.CGROUP_SETUP, BugClass.UNCLASSIFIED}
+)
+"""What a process outside of its cgroup can bring about: whatever is done by the cgroup fails."""
+
+ENDING = frozenset({"kill", "delete"})
+"""The steps in which a runtime reaches the process by its cgroup."""
+
+
+def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """Another container has the cgroup, or the unit of systemd's that makes it."""
+    said = _said(evidence)
+    if found := _OCCUPIED.search(said):
+        return suspicion(Mechanism.CGROUP_OCCUPIED, [f"the error says {found.group()!r}"])
+    if evidence.cgroup_shared and (found := _UNIT_GONE.search(said)):
+        supports = [
+            f"the error says {found.group()!r}",
+            "the cgroup is shared: the unit was to take more than one container",
+        ]
+        return suspicion(Mechanism.CGROUP_OCCUPIED, supports)
+    return None
+
+
+def not_joined(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The process was in another cgroup than its own: Kill(all) and the limits miss it.
+
+    runc up to 1.1.5 takes systemd's answer that the unit exists for a success
+    (opencontainers/runc#3780).
+    """
+    if symptom not in _OF_THE_CGROUP:
+        return None
+    if evidence.cgroup_joined is not False:
+        joined = ["once its task was made, the process was in its cgroup"]
+        return ruled_out(Mechanism.CGROUP_NOT_JOINED, *(joined if evidence.cgroup_joined else []))
+    where = evidence.cgroup_of_process or "the root cgroup"
+    supports = [f"once its task was made, the process was in {where}, not in {evidence.cgroup}"]
+    tied = evidence.step in ENDING or _FILE_GONE.search(_said(evidence)) is not None
+    objections = [] if tied else ["the failure is not one of ending it, and names no cgroup"]
+    return suspicion(Mechanism.CGROUP_NOT_JOINED, supports, objections)
+
+
+def controller_missing(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """A limit needs a controller that the cgroup above does not give.
+
+    Only of version 2, where what is there is known from ``cgroup.subtree_control``.
+    """
+    said = _said(evidence)
+    if found := _CONTROLLER_REFUSED.search(said):
+        return suspicion(Mechanism.CONTROLLER_MISSING, [f"the error says {found.group()!r}"])
+    found = _FILE_OF_CONTROLLER.search(said)
+    given = evidence.controllers_above
+    if found is None or given is None:
+        return None
+    controller = found["controller"]
+    if controller in given:
+        return ruled_out(
+            Mechanism.CONTROLLER_MISSING, f"the cgroup above gives the controller {controller}"
+        )
+    supports = [
+        f"the error says that {found['file']} is not there",
+        f"the cgroup above gives {', '.join(given) or 'no controller'}, and not {controller}",
+    ]
+    return suspicion(Mechanism.CONTROLLER_MISSING, supports)
+
+
+def removed(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The cgroup went away between its making and its use: a neighbour's end took it along."""
+    said = _said(evidence)
+    for text in (_FILE_GONE, _PROGRAM_REFUSED):
+        if found := text.search(said):
+            return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
+    return None
+
+
+def _said(evidence: Evidence) -> str:
+    return f"{evidence.error}\n{evidence.stderr_tail}".lower()

@@ -1,0 +1,169 @@
+"""Rules for what is done to a whole cgroup though it was meant for one container in it. Pure.
+
+A pause freezes every process of the cgroup, and whoever resumes or kills one thaws all; an update
+moves the limits of all. Containerd goes on calling the others running.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from iluvatar_bench.bugs.evidence import CgroupAction, CgroupFact, Evidence
+from iluvatar_bench.bugs.rules.senders import SIGKILL, time_text
+from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
+from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
+
+SILENT = frozenset(
+    {
+        BugClass.FROZEN,
+        BugClass.INVOKE_FAILED,
+        BugClass.SILENT_STARTUP,
+        BugClass.DEADLINE,
+        BugClass.CREATE_REJECTED,
+        BugClass.EXEC_FAILED,
+    }
+)
+"""What a frozen cgroup looks like: nobody answers, or the runtime refuses to go in."""
+
+STEPS = ("pause", "resume")
+"""Steps that a neighbour's pause or resume makes fail: the cgroup is frozen, or thawed, already."""
+
+_MOST_OF_THE_STEP = 0.5
+
+
+def neighbour_paused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The pause of another container in the same cgroup, or in one above it."""
+    if symptom not in SILENT and evidence.step not in STEPS:
+        return None
+    if evidence.exit_status is not None:
+        return ruled_out(Mechanism.NEIGHBOUR_PAUSED, "the process had ended")
+    if evidence.step == "resume":
+        return _thawed(evidence)
+    pause = _last_pause(evidence)
+    if evidence.cgroup_frozen is True and pause is not None:
+        frozen = f"the cgroup {evidence.cgroup} is frozen"
+        return suspicion(Mechanism.NEIGHBOUR_PAUSED, [frozen, _told(pause, evidence)])
+    share = _frozen_share(evidence)
+    if share > _MOST_OF_THE_STEP:
+        covered = f"pauses of neighbours cover {100 * share:.0f} % of the step {evidence.step}"
+        objections = []
+        if evidence.process_alive is False:
+            objections.append("the process is gone")
+        return suspicion(Mechanism.NEIGHBOUR_PAUSED, [covered], objections, circumstantial=True)
+    if evidence.cgroup_frozen is False:
+        return ruled_out(Mechanism.NEIGHBOUR_PAUSED, "its cgroup is not frozen")
+    return None
+
+
+def neighbour_updated(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The update of another container in the same cgroup, and what came of its limit."""
+    now, made = evidence.memory_limit_bytes, evidence.memory_limit_made_bytes
+    if now is None or made is None or now == made:
+        return None
+    updates = [
+        change
+        for change in _in_order(evidence.neighbour_changes)
+        if change.action is CgroupAction.UPDATE and change.memory_limit_bytes == now
+    ]
+    if not updates:
+        return None
+    supports = [
+        f"the cgroup's memory limit is {_mib(now)}, and the container was made with {_mib(made)}",
+        _told(updates[-1], evidence),
+    ]
+    if evidence.oom_kills:
+        supports.append(f"the cgroup's oom_kill counter rose by {evidence.oom_kills}")
+    dead_for_memory = symptom is BugClass.OOM_KILLED or (
+        symptom is BugClass.PROCESS_DIED and bool(evidence.oom_kills)
+    )
+    objections = [] if dead_for_memory else ["nothing says that it failed for want of memory"]
+    return suspicion(Mechanism.NEIGHBOUR_UPDATED, supports, objections)
+
+
+def _thawed(evidence: Evidence) -> Suspicion | None:
+    """A resume that was refused, because the container was not paused any more."""
+    pauses = [c.at for c in evidence.own_changes if c.action is CgroupAction.PAUSE]
+    if not pauses:
+        return None
+    paused_at = max(pauses)
+    resumes = [
+        _told(change, evidence)
+        for change in _in_order(evidence.neighbour_changes)
+        if change.action is CgroupAction.RESUME and change.at >= paused_at
+    ]
+    kills = [
+        f"this client's Kill of {kill.container_id} in the same cgroup thawed it"
+        for kill in evidence.neighbour_kills
+        if kill.signal == SIGKILL and (kill.ended_at is None or kill.ended_at >= paused_at)
+    ]
+    thaws = [*resumes[-1:], *sorted(kills)[-1:]]
+    if not thaws:
+        return ruled_out(Mechanism.NEIGHBOUR_PAUSED, "no neighbour was resumed or killed meanwhile")
+    return suspicion(Mechanism.NEIGHBOUR_PAUSED, thaws)
+
+
+def _last_pause(evidence: Evidence) -> CgroupFact | None:
+    """The neighbour's pause that nobody has ended, as far as this client knows."""
+    last = None
+    for change in _in_order(evidence.neighbour_changes):
+        if change.action is CgroupAction.PAUSE:
+            last = change
+        elif change.action is CgroupAction.RESUME:
+            last = None
+    return last
+
+
+def _frozen_share(evidence: Evidence) -> float:
+    """How much of the failed step neighbours' pauses cover, between 0 and 1."""
+    started, ended = evidence.step_started_at, evidence.step_ended_at
+    if started is None or ended is None or not 0 < ended - started < math.inf:
+        return 0.0
+    covered, since = 0.0, None
+    for change in _thaws_and_pauses(evidence):
+        if change.action is CgroupAction.PAUSE:
+            since = change.at if since is None else since
+        elif since is not None:
+            covered += max(0.0, min(change.at, ended) - max(since, started))
+            since = None
+    if since is not None:
+        covered += max(0.0, ended - max(since, started))
+    return min(1.0, covered / (ended - started))
+
+
+def _thaws_and_pauses(evidence: Evidence) -> list[CgroupFact]:
+    """Neighbours' pauses, and what ended them: resumes, and SIGKILLs, for which runc thaws."""
+    found = [c for c in evidence.neighbour_changes if c.action is not CgroupAction.UPDATE]
+    found += [c for c in evidence.own_changes if c.action is CgroupAction.RESUME]
+    found += [
+        CgroupFact(kill.container_id, kill.cgroup, CgroupAction.RESUME, kill.ended_at)
+        for kill in evidence.neighbour_kills
+        if kill.signal == SIGKILL and kill.ended_at is not None
+    ]
+    return _in_order(found)
+
+
+def _in_order(changes: Iterable[CgroupFact]) -> list[CgroupFact]:
+    return sorted(changes, key=lambda change: (change.at, change.container_id, change.action))
+
+
+_WORDS = {
+    CgroupAction.PAUSE: "Tasks.Pause",
+    CgroupAction.RESUME: "Tasks.Resume",
+    CgroupAction.UPDATE: "Tasks.Update",
+}
+
+
+def _told(change: CgroupFact, evidence: Evidence) -> str:
+    same = change.cgroup == evidence.cgroup
+    where = "the same cgroup" if same else f"the cgroup {change.cgroup} above its own"
+    limit = change.memory_limit_bytes
+    to = "" if limit is None else f" to {_mib(limit)}"
+    said = f"this client's {_WORDS[change.action]} of {change.container_id} in {where}{to}"
+    if evidence.step_ended_at is None:
+        return said
+    return f"{said} was answered {time_text(evidence.step_ended_at - change.at)} before the failure"
+
+
+def _mib(limit: int) -> str:
+    return f"{limit / (1 << 20):g} MiB" if limit else "none"

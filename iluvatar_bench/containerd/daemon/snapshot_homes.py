@@ -1,0 +1,102 @@
+"""What snapshotters need that are not for every file system: a disk of their own, or a program.
+
+A private containerd has a file for it among its data. It is mounted below them, so that its end
+unmounts it; the loop device goes with the mount.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from iluvatar_bench.containerd.daemon.place import Place
+from iluvatar_bench.errors import EnvironmentProblem, MissingProgram
+
+_PLUGIN = "io.containerd.snapshotter.v1"
+_DISK_BYTES = 4 * 1024**3
+"""Of a file with holes: what is written to it is all that it takes."""
+
+_SCRATCH_BYTES = 512 * 1024**2
+"""Of the file that each of blockfile's snapshots begins as a copy of, holes and all."""
+
+_SECONDS = 60.0
+
+
+def snapshotter_settings(place: Place, snapshotters: Iterable[str]) -> dict[str, Any]:
+    """Make what the snapshotters need, and say to containerd's configuration where it is.
+
+    What is made lies below the place's data, and goes with it.
+
+    Raises:
+        MissingProgram: a program that makes file systems is not installed.
+        EnvironmentProblem: the kernel or the disk does not allow it.
+    """
+    settings: dict[str, Any] = {}
+    for name in dict.fromkeys(snapshotters):
+        if name in _MAKERS:
+            settings |= _MAKERS[name](place)
+    return settings
+
+
+def _btrfs(place: Place) -> dict[str, Any]:
+    _require("mkfs.btrfs", "btrfs-progs")
+    disk, home = place.data / "btrfs.disk", place.data / "btrfs"
+    _sparse(disk, _DISK_BYTES)
+    home.mkdir()
+    _do("mkfs.btrfs", "--quiet", str(disk))
+    _do("mount", "--types", "btrfs", "--options", "loop", str(disk), str(home))
+    return {f"{_PLUGIN}.btrfs": {"root_path": str(home)}}
+
+
+def _blockfile(place: Place) -> dict[str, Any]:
+    _require("mkfs.ext4", "e2fsprogs")
+    home = place.data / "blockfile"
+    home.mkdir()
+    scratch = home / "scratch"
+    _sparse(scratch, _SCRATCH_BYTES)
+    # Without a journal, which each copy would carry, and without tables that are written later.
+    _do("mkfs.ext4", "-q", "-m0", "-O", "^has_journal", "-E", "nodiscard", str(scratch))
+    (home / "snapshots").mkdir()
+    return {
+        f"{_PLUGIN}.blockfile": {
+            "root_path": str(home / "snapshots"),
+            "scratch_file": str(scratch),
+            "fs_type": "ext4",
+            "mount_options": ["loop"],
+        }
+    }
+
+
+def _erofs(place: Place) -> dict[str, Any]:
+    _require("mkfs.erofs", "erofs-utils")
+    # Its own differ where it can, the walking one for all others.
+    return {"io.containerd.service.v1.diff-service": {"default": ["erofs", "walking"]}}
+
+
+_MAKERS: dict[str, Callable[[Place], dict[str, Any]]] = {
+    "btrfs": _btrfs,
+    "blockfile": _blockfile,
+    "erofs": _erofs,
+}
+
+
+def _require(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        raise MissingProgram(
+            f"{program} is not installed, which this snapshotter needs; on Debian or Ubuntu: "
+            f"apt-get install {package}"
+        )
+
+
+def _sparse(file: Path, size: int) -> None:
+    with file.open("wb") as opened:
+        opened.truncate(size)
+
+
+def _do(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    if done.returncode != 0:
+        raise EnvironmentProblem(f"{' '.join(command)} failed: {done.stderr.strip()}")

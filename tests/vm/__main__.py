@@ -1,0 +1,76 @@
+"""``python -m tests.vm [SUITE] [--steps A,B]``: make the disk, boot it, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.vm.machine import boot
+from tests.vm.make_disk import NotHere, make_disk, make_project_disk, require_programs
+from tests.vm.recipe import SUITES, disk_of
+
+DISK_SECONDS, PROJECT_SECONDS = 900.0, 120.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./bench test --vm", description=__doc__)
+    parser.add_argument("suite", nargs="?", default="bookworm", choices=SUITES)
+    parser.add_argument("--steps", default="", help="only these, by the beginnings of their names")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="the machine's longest time")
+    parser.add_argument("--console", type=Path, help="keep what its console says in this file")
+    chosen = parser.parse_args()
+    try:
+        require_programs()
+        disk = disk_of(chosen.suite)
+        began = time.monotonic()
+        if not disk.folder.is_dir():
+            print(f"making {disk.folder} (once)", flush=True)
+            make_disk(disk, seconds=DISK_SECONDS)
+            print(f"made in {time.monotonic() - began:.0f} s", flush=True)
+    except NotHere as missing:
+        print(f"skipped: no virtual machine, which {missing}")
+        return 0
+    except subprocess.SubprocessError as error:
+        print(f"the disk could not be made: {error}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="bench-vm-") as folder:
+        project = Path(folder) / "project.ext4"
+        make_project_disk(project)
+        console = chosen.console or Path(folder) / "console.log"
+        steps = boot(
+            disk,
+            project,
+            arguments=chosen.steps.replace(" ", "_"),
+            seconds=chosen.seconds,
+            console=console,
+            on_step=tell,
+        )
+        if len(steps) < 2:
+            print(f"the machine said:\n{console.read_text(errors='replace')[-4000:]}")
+    wrong = [step for step in steps if not step["ok"]]
+    print(
+        f"{len(steps) - len(wrong)} of {len(steps)} steps in a machine of {chosen.suite} are well"
+    )
+    print(f"(emulated on {platform.machine()}, {time.monotonic() - began:.0f} s in all)")
+    return 1 if wrong or len(steps) < 2 else 0
+
+
+def tell(step: dict[str, object]) -> None:
+    """A line for a step, and what is wrong with it."""
+    mark = "well" if step["ok"] else "WRONG"
+    trials = step.get("trials") or {}
+    assert isinstance(trials, dict)
+    found = "; ".join(f"{n} {name}" for name, n in trials.items())
+    print(f"{mark:5} {step['step']:28} {step['seconds']:>7} s  {found}", flush=True)
+    for what in ("wrong", "left", "errors", "stdout", "stderr"):
+        if not step["ok"] and step.get(what):
+            print(f"      {what}: {step[what]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

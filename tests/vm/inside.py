@@ -1,0 +1,309 @@
+"""Runs in the machine, as root, once it has booted: each step, and what is left behind by it.
+
+A step's result goes to the console as one line of JSON behind a mark. Nothing here is imported
+from the project: it is a user of its commands.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MARK = "@@STEP@@ "
+OUT = Path("/root/out")
+READY = ("--ready-seconds", "300")
+"""Emulated, a Python takes 5 to 20 s to start."""
+
+
+@dataclass
+class Step:
+    """``wanted`` says of what a command printed, and of the trials it kept, what is wrong."""
+
+    name: str
+    command: list[str]
+    wanted: Callable[[Said], str] = lambda _: ""
+    seconds: float = 600.0
+
+
+@dataclass
+class Said:
+    """What came of a command; ``trials`` counts outcome, class and mechanism."""
+
+    status: int
+    stdout: str
+    stderr: str
+    trials: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def named(self) -> dict[str, int]:
+        """The trials, as a table of words."""
+        return {" / ".join(filter(None, key)): n for key, n in sorted(self.trials.items())}
+
+
+def cold_start(name: str, profile: str, *more: str, trials: int) -> list[str]:
+    return [
+        *("iluvatar-bench", "run", "cold-start", "--profile", profile, "--trials", str(trials)),
+        *("--concurrency", "4", "--out", str(OUT / name), *READY, *more),
+    ]
+
+
+def settings(*words: str) -> list[str]:
+    return [part for word in words for part in ("--set", word)]
+
+
+def all_ok(said: Said) -> str:
+    wrong = {key: n for key, n in said.trials.items() if key[0] != "ok"}
+    return f"not all are ok: {wrong}" if wrong or not said.trials else ""
+
+
+def all_explained(said: Said) -> str:
+    """Failures, each with its mechanism."""
+    failed = {key: n for key, n in said.trials.items() if key[0] != "ok"}
+    unknown = {key: n for key, n in failed.items() if key[2] in ("", "unknown")}
+    if not failed:
+        return "none failed"
+    return f"without a mechanism: {unknown}" if unknown else ""
+
+
+def only(*mechanisms: str) -> Callable[[Said], str]:
+    """Failures of these mechanisms and of no other, and some of each."""
+
+    def wanted(said: Said) -> str:
+        found = {key[2] for key in said.trials if key[0] != "ok"}
+        return "" if found == set(mechanisms) else f"mechanisms: {sorted(found)}"
+
+    return wanted
+
+
+def explained_with(mechanism: str) -> Callable[[Said], str]:
+    """Failures, each with its mechanism, and this one among them."""
+
+    def wanted(said: Said) -> str:
+        found = {key[2] for key in said.trials}
+        return all_explained(said) or ("" if mechanism in found else f"mechanisms: {found}")
+
+    return wanted
+
+
+def succeeded(said: Said) -> str:
+    return "" if said.status == 0 else f"status {said.status}"
+
+
+def has_everything(said: Said) -> str:
+    checks = {check["name"]: check for check in json.loads(said.stdout)}
+    lacking = [c["name"] for c in checks.values() if c["required"] and not c["ok"]]
+    if lacking:
+        return f"lacks {lacking}"
+    wrong = [n for n in ("cgroup controllers", "cgroup driver") if not checks[n]["ok"]]
+    mode = checks["cgroups"]["found"]
+    return f"{wrong}, cgroups {mode}" if wrong or mode != "v2" else ""
+
+
+COMPILED = settings("byte_code=shipped")
+"""What a starting Python compiles is not the subject here: emulated, it takes 20 s."""
+BY_SYSTEMD = [*settings("cgroup_driver=systemd"), *COMPILED]
+HELD = settings("snapshot_reference=lease")
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+
+
+def runc_joins_units() -> bool:
+    """Whether this runc refuses a unit that exists, as 1.1.6 and later do."""
+    said = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True)
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", said.stdout)
+    return found is not None and tuple(map(int, found.groups())) >= (1, 1, 6)
+
+
+def steps() -> Iterator[Step]:
+    yield Step("doctor", ["iluvatar-bench", "doctor", "--json"], has_everything)
+    yield Step("guarded", cold_start("guarded", "guarded", *COMPILED, trials=12), all_ok)
+    yield Step(
+        "worker of 2022", cold_start("worker", "iluvatar-2022-07", trials=24), all_explained, 900
+    )
+    yield Step(
+        "systemd, own cgroups",
+        cold_start("systemd-own", "guarded", *BY_SYSTEMD, trials=4),
+        all_ok,
+    )
+    shared = "cgroup_occupied" if runc_joins_units() else "cgroup_not_joined"
+    yield Step(
+        "systemd, shared cgroup",
+        cold_start("systemd-shared", "iluvatar-2022-07", *BY_SYSTEMD, *HELD, trials=4),
+        explained_with(shared),
+    )
+    yield Step("killed", [sys.executable, __file__, "killed"], succeeded, 300)
+    yield Step(
+        "memory hog",
+        cold_start(
+            "hog",
+            "guarded",
+            *("--function", "memory_hog", *settings("memory_limit_mib=96"), *COMPILED),
+            trials=2,
+        ),
+        only("oom"),
+    )
+    yield Step(
+        "crun",
+        cold_start("crun", "guarded", "--runtime", "crun", *COMPILED, trials=4),
+        all_ok,
+    )
+    yield Step(
+        "ground truth", ["iluvatar-bench", "ground-truth", "--repeats", "1"], succeeded, 1500
+    )
+    yield Step(
+        "tests of cgroups",
+        [
+            *PYTEST,
+            "tests/host/kernel",
+            "tests/lifecycle/test_systemd_cgroup.py",
+            "tests/lifecycle/test_cgroup_levels.py",
+            "tests/lifecycle/test_shared_cgroup.py",
+        ],
+        succeeded,
+        1200,
+    )
+
+
+def killed_run() -> int:
+    """A run and its watchdogs are killed; ``clean`` is to find all of it."""
+    command = cold_start("killed", "guarded", *BY_SYSTEMD, trials=8)
+    run = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 200
+    scopes = Path("/sys/fs/cgroup/iluvatar_bench.slice")
+    while not list(scopes.glob("*/*.scope")):
+        if time.monotonic() > deadline or run.poll() is not None:
+            print("no container came")
+            return 1
+        time.sleep(0.2)
+    dogs = [pid for pid, words in commands().items() if "watchdog_process" in words]
+    for pid in [*dogs, run.pid]:
+        os.kill(pid, signal.SIGKILL)
+    run.wait()
+    left = len(list(scopes.glob("*/*.scope")))
+    done = subprocess.run(["iluvatar-bench", "clean"], check=False)
+    print(f"{left} scopes were left to be cleaned away; clean ended with {done.returncode}")
+    return done.returncode
+
+
+def commands() -> dict[int, str]:
+    """What each process was started as; the kernel's own threads were not."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            except OSError:
+                continue
+            if words:
+                found[int(entry.name)] = words
+    return found
+
+
+def residue() -> dict[str, list[str]]:
+    """Units, cgroups, processes, mounts and folders of ours."""
+    units = subprocess.run(
+        ["systemctl", "list-units", "--all", "--plain", "--no-legend", "iluvatar*"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    cgroups = [str(p) for p in Path("/sys/fs/cgroup").rglob("*iluvatar*") if p.is_dir()]
+    ours = re.compile(r"containerd|/functions/|server\.py|iluvatar-bench")
+    alive = [words for words in commands().values() if ours.search(words)]
+    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "iluv" in line]
+    folders = [str(p) for h in ("/run", "/var/lib") for p in Path(h).glob("iluvatar-bench/*")]
+    found = {
+        "units": [line.split()[0] for line in units.splitlines() if line.split()],
+        "cgroups": cgroups,
+        "processes": alive,
+        "mounts": mounts,
+        "folders": folders,
+    }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def run(step: Step) -> dict[str, object]:
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            step.command, capture_output=True, text=True, check=False, timeout=step.seconds
+        )
+        said = Said(done.returncode, done.stdout, done.stderr)
+    except subprocess.TimeoutExpired as error:
+        texts = [(t or b"").decode(errors="replace") for t in (error.stdout, error.stderr)]
+        said = Said(-1, texts[0], f"{texts[1]}\nlonger than {step.seconds:g} s")
+    seconds = time.monotonic() - began
+    if "--out" in step.command:
+        out = Path(step.command[step.command.index("--out") + 1])
+        for file in out.glob("*/trials.csv"):
+            with file.open(newline="") as rows:
+                for row in csv.DictReader(rows):
+                    key = (row["outcome"], row["bug_class"] or "", row["mechanism"] or "")
+                    said.trials[key] += 1
+    try:
+        wrong = step.wanted(said)
+    except (ValueError, KeyError, LookupError) as error:
+        wrong = f"cannot be read: {error!r}"
+    left = residue()
+    result: dict[str, object] = {
+        "step": step.name,
+        "ok": not wrong and not left,
+        "wrong": wrong,
+        "left": left,
+        "seconds": round(seconds, 1),
+        "trials": said.named(),
+    }
+    if wrong:
+        result["stdout"], result["stderr"] = said.stdout[-3000:], said.stderr[-3000:]
+        errors = [
+            row["error"]
+            for file in (OUT.glob("*/*/trials.csv") if "--out" in step.command else ())
+            if str(file).startswith(step.command[step.command.index("--out") + 1])
+            for row in csv.DictReader(file.open(newline=""))
+            if row["error"]
+        ]
+        result["errors"] = [error[:600] for error in errors[:6]]
+    else:
+        result["said"] = said.stdout.strip()[-300:]
+    return result
+
+
+def chosen() -> set[str]:
+    """The steps that the kernel's command line names; none: all."""
+    found = re.search(r"bench\.steps=(\S*)", Path("/proc/cmdline").read_text())
+    return {word.replace("_", " ") for word in (found.group(1) if found else "").split(",") if word}
+
+
+def main() -> int:
+    if sys.argv[1:] == ["killed"]:
+        return killed_run()
+    # Beside the environment of the unit, so that what is found is this checkout's.
+    os.environ.setdefault("HOME", "/root")
+    tell(
+        {
+            "step": "booted",
+            "ok": True,
+            "seconds": float(Path("/proc/uptime").read_text().split()[0]),
+        }
+    )
+    names = chosen()
+    for step in steps():
+        if not names or any(step.name.startswith(name) for name in names):
+            tell(run(step))
+    return 0
+
+
+def tell(result: dict[str, object]) -> None:
+    print(f"\n{MARK}{json.dumps(result)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Makes a machine's disk: Debian by debootstrap, packages by pip, one file system of it all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.vm.recipe import (
+    COMMAND,
+    ENVIRONMENT,
+    MASKED,
+    PACKAGES,
+    PROJECT,
+    PYTHON_PACKAGES,
+    SUITES,
+    UNIT,
+    Disk,
+    requirement_files,
+)
+
+FREE_MIB = 3000
+"""Room in the machine beyond what is in it."""
+
+
+class NotHere(Exception):
+    """The host lacks a program that a virtual machine takes; it says which."""
+
+
+def require_programs() -> None:
+    """Look for all that it takes.
+
+    Raises:
+        NotHere: something is missing.
+    """
+    if os.geteuid() != 0:
+        raise NotHere("making a disk takes root")
+    packages = {
+        "debootstrap": "debootstrap",
+        "qemu-system-x86_64": "qemu-system-x86",
+        "mkfs.ext4": "e2fsprogs",
+    }
+    missing = [package for program, package in packages.items() if shutil.which(program) is None]
+    if missing:
+        raise NotHere(f"needs {', '.join(missing)}: apt-get install {' '.join(missing)}")
+
+
+def make_disk(disk: Disk, *, seconds: float) -> None:
+    """Make the disk unless it is there; a half of one is begun anew.
+
+    Raises:
+        NotHere: a program is missing.
+        subprocess.SubprocessError: a part failed, or took longer than ``seconds``.
+    """
+    if disk.folder.is_dir():
+        return
+    require_programs()
+    draft = disk.folder.with_name(f"{disk.folder.name}.draft-{os.getpid()}")
+    tree = draft / "tree"
+    try:
+        tree.mkdir(parents=True)
+        _debian(disk.suite, tree, seconds)
+        _python(disk.suite, tree, draft / "names.txt", seconds)
+        _settle(tree)
+        _file_system(tree, draft / disk.root.name, seconds)
+        for name, kept in (("vmlinuz", disk.kernel), ("initrd.img", disk.initrd)):
+            (newest,) = sorted((tree / "boot").glob(f"{name}-*"))[-1:]
+            shutil.copy(newest, draft / kept.name)
+        shutil.rmtree(tree)
+        draft.rename(disk.folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _debian(suite: str, tree: Path, seconds: float) -> None:
+    command = [
+        *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+        *("--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", suite, str(tree), mirror()),
+    ]
+    _run(command, seconds=seconds)
+
+
+def mirror() -> str:
+    """The archive that this host installs its own packages from.
+
+    Raises:
+        NotHere: apt names none.
+    """
+    listed = _run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"],
+        seconds=60,
+    )
+    for line in listed.splitlines():
+        address, _, component = line.partition(" ")
+        if component == "main" and not address.rstrip("/").endswith("-security"):
+            return address
+    raise NotHere("apt is not configured with an archive of Debian's")
+
+
+def _python(suite: str, tree: Path, names: Path, seconds: float) -> None:
+    """Packages for the suite's Python, and wheels for the functions' images."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
+    of_suite = [f"--python-version={SUITES[suite]}", "--implementation=cp", "--only-binary=:all:"]
+    names.write_text("\n".join(PYTHON_PACKAGES))
+    _run(
+        [
+            *(*pip, "install", "--no-compile", "--target", str(tree / "opt/site"), *of_suite),
+            *("--constraint", str(PROJECT / "requirements.lock"), "--requirement", str(names)),
+        ],
+        seconds=seconds,
+    )
+    for listing in requirement_files():
+        _run(
+            [
+                *(*pip, "download", "--dest", str(tree / "opt/wheels"), *of_suite),
+                *("--requirement", str(listing)),
+            ],
+            seconds=seconds,
+            cwd=listing.parent,
+        )
+    version = next(
+        line.split('"')[1]
+        for line in (PROJECT / "pyproject.toml").read_text().splitlines()
+        if line.startswith("version = ")
+    )
+    told = tree / f"opt/site/iluvatar_bench-{version}.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: iluvatar-bench\nVersion: {version}\n"
+    )
+    # Emulated, compiling them at each boot would take minutes.
+    _run(
+        ["chroot", str(tree), "python3", "-m", "compileall", "-q", "-j2", "/opt/site"],
+        seconds=seconds,
+        check=False,
+    )
+
+
+def _settle(tree: Path) -> None:
+    """Make the tree a machine that does one thing, and ends."""
+    (tree / "etc/fstab").write_text(
+        "/dev/vda / ext4 defaults 0 0\n/dev/vdb /mnt/project ext4 defaults 0 0\n"
+    )
+    (tree / "mnt/project").mkdir()
+    (tree / "etc/hostname").write_text("bench\n")
+    (tree / "etc/bench.env").write_text(ENVIRONMENT)
+    program = tree / "usr/local/bin/iluvatar-bench"
+    program.write_text(COMMAND)
+    program.chmod(0o755)
+    units = tree / "etc/systemd/system"
+    (units / "bench.service").write_text(UNIT)
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / "bench.service").symlink_to("../bench.service")
+    for name in MASKED:
+        (units / name).unlink(missing_ok=True)
+        (units / name).symlink_to("/dev/null")
+    shutil.rmtree(tree / "var/cache/apt", ignore_errors=True)
+    shutil.rmtree(tree / "var/lib/apt/lists", ignore_errors=True)
+
+
+def _file_system(tree: Path, file: Path, seconds: float) -> None:
+    used = int(_run(["du", "-s", "--block-size=1M", str(tree)], seconds=60).split()[0])
+    _run(
+        ["mkfs.ext4", "-q", "-m0", "-d", str(tree), str(file), f"{used + used // 8 + FREE_MIB}M"],
+        seconds=seconds,
+    )
+
+
+def make_project_disk(file: Path) -> None:
+    """A second disk with the files of this checkout, as they are now.
+
+    Raises:
+        subprocess.SubprocessError: it could not be made.
+    """
+    tree = file.with_suffix(".tree")
+    listed = _run(["git", "-C", str(PROJECT), "ls-files", "-co", "--exclude-standard"], seconds=60)
+    for name in listed.splitlines():
+        source = PROJECT / name
+        if source.is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, tree / name)
+    _run(["mkfs.ext4", "-q", "-m0", "-d", str(tree), str(file), "256M"], seconds=120)
+    shutil.rmtree(tree)
+
+
+def _run(command: list[str], *, seconds: float, cwd: Path | None = None, check: bool = True) -> str:
+    # What is set for this project's own Python is nobody else's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        cwd=cwd,
+        env=environment,
+    )
+    if check and done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise subprocess.SubprocessError(f"{command[0]} failed: {said}")
+    return done.stdout

@@ -1,0 +1,113 @@
+"""What the machine's disk is made of: another recipe is another disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+"""Debian's suites, and the version of Python in each."""
+
+PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "procps", "iproute2"),
+    *("linux-image-cloud-amd64", "initramfs-tools", "btrfs-progs", "erofs-utils"),
+    *("python3", "containerd", "runc", "crun", "containernetworking-plugins"),
+)
+
+PYTHON_PACKAGES = (
+    *("asyncinotify", "grpcio", "httpcore", "httpx", "hyperscan", "numpy", "pandas"),
+    *("prometheus-client", "protobuf", "psutil", "pyarrow", "pydantic", "rich", "scipy", "tomli-w"),
+    *("tqdm", "typer", "matplotlib", "jinja2", "pytest", "pytest-asyncio", "hypothesis", "pip"),
+)
+"""The product's core, what its runs draw with, and what its tests need; versions by the lock."""
+
+MASKED = (
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
+    *("fstrim.timer", "systemd-networkd.service", "getty@tty1.service", "containerd.service"),
+    *("serial-getty@ttyS0.service", "e2scrub_reap.service", "systemd-timesyncd.service"),
+)
+"""Units that have nothing to do here; containerd's tests start daemons of their own."""
+
+UNIT = """\
+[Unit]
+Description=What is tried in this machine
+After=basic.target dbus.socket
+
+[Service]
+Type=oneshot
+EnvironmentFile=/etc/bench.env
+WorkingDirectory=/mnt/project
+ExecStart=/usr/bin/python3 /mnt/project/tests/vm/inside.py
+ExecStopPost=/usr/bin/systemctl --no-block poweroff
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+ENVIRONMENT = """\
+HOME=/root
+LANG=C.UTF-8
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PYTHONPATH=/mnt/project:/opt/site
+PIP_NO_INDEX=1
+PIP_FIND_LINKS=/opt/wheels
+PIP_BREAK_SYSTEM_PACKAGES=1
+"""
+
+COMMAND = """\
+#!/usr/bin/python3
+import sys
+
+from iluvatar_bench.commands.app import main
+
+sys.argv[0] = "iluvatar-bench"
+main()
+"""
+"""The console script, which an installation would have made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A suite's disk, its kernel and its first file system, in the user's cache."""
+
+    suite: str
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """The file system, in one file."""
+        return self.folder / "root.ext4"
+
+    @property
+    def kernel(self) -> Path:
+        """The kernel that the machine boots."""
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        """The modules that it needs to see its disk."""
+        return self.folder / "initrd.img"
+
+
+def disk_of(suite: str) -> Disk:
+    """Where the disk of this recipe lies, made or not."""
+    lock = (PROJECT / "requirements.lock").read_text()
+    wheels = [path.read_text() for path in requirement_files()]
+    parts = [suite, SUITES[suite], PACKAGES, PYTHON_PACKAGES, MASKED, UNIT, ENVIRONMENT, COMMAND]
+    told = hashlib.sha256(json.dumps([*parts, lock, wheels]).encode()).hexdigest()[:16]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Disk(suite, home / "iluvatar-bench" / "vm" / f"{suite}-{told}")
+
+
+def requirement_files() -> tuple[Path, ...]:
+    """What the built-in functions and their servers need: a machine without a network has it."""
+    home = PROJECT / "iluvatar_bench" / "functions"
+    return tuple(sorted([*home.glob("builtin/*/reqs.txt"), *home.glob("server/reqs*.txt")]))
