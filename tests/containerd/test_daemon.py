@@ -86,7 +86,7 @@ async def test_a_body_that_fails_with_a_running_container_leaves_nothing(
 
 
 async def test_a_daemon_that_ends_says_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon_module, "configuration", lambda *settings: "[no toml")
+    monkeypatch.setattr(daemon_module, "configuration", lambda *_, **__: "[no toml")
     with pytest.raises(DaemonStartFailed, match=r"ended with status 1 .*last words: .*toml"):
         async with private_daemon():
             pass

@@ -40,6 +40,8 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
     assert set(result.trials["outcome"]) == {"ok"}
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
+        "collections.jsonl",
+        "collections.parquet",
         "containerd.log",
         "deaths.jsonl",
         "deaths.parquet",
