@@ -112,7 +112,6 @@ def test_a_search_shows_its_probes() -> None:
         differing=("cgroup", "kill", "removal"),
         largest=1,
         minimal=(("cgroup",),),
-        undecided=(("removal",),),
         unsearched=0,
         control_events=12,
         control_trials=40,
