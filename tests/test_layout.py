@@ -32,6 +32,7 @@ SAME_SUBJECT = {
     "doctor": "host, commands: what this host has and lacks",
     "dose": "studies, commands, report.figures: one quantity at several doses",
     "false_alarms": "studies, commands: a profile against itself, many times",
+    "fleet": "stats, commands: what measured rates mean on many workers",
     "ground_truth": "studies, commands: mechanisms caused on purpose",
     "host": "audit.read, monitor.evidence: what the host tells, now and at a failure",
     "hypothesis": "studies, commands: what preceded a failure, tested by intervention",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from iluvatar_bench.batch.notebook_files import notebook_names
 from tests.support.command_lines import mistakes
 from tests.support.pages import PAGES, ROOT, anchors_of, commands_of, links_of, name_of, tokens
 from tools.site.contents import groups_of
@@ -99,6 +100,11 @@ def test_what_contributors_are_asked_for_and_given_exists() -> None:
     entries = [hook["entry"] for hook in hooks]
     assert "./bench test" in entries, "the hooks run what CI runs"
     assert all((ROOT / entry.split()[0]).exists() for entry in entries)
+
+
+def test_every_notebook_is_listed() -> None:
+    listed = set(links_of(ROOT / "docs" / "notebooks.md"))
+    assert {f"../notebooks/{name}.ipynb" for name in notebook_names()} <= listed
 
 
 PROMISES = [ROOT / "docs" / name for name in ("promises.md", "edges.md")]

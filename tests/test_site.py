@@ -103,9 +103,12 @@ def test_every_page_notebook_and_package_is_there(site: Path) -> None:
 
 
 def test_notebooks_have_their_outputs_and_figures_are_drawn(site: Path) -> None:
-    for name in notebook_names():
-        text = (site / "notebooks" / f"{name}.html").read_text()
-        assert "cell_output" in text, name
+    silent = {
+        name
+        for name in notebook_names()
+        if "cell_output" not in (site / "notebooks" / f"{name}.html").read_text()
+    }
+    assert silent == set()
     text = (site / "docs" / "gallery.html").read_text()
     assert [one.kind for one in gallery() if f"{one.kind}.png" not in text] == []
 
@@ -147,7 +150,9 @@ def test_no_page_asks_for_what_is_not_there_or_complains(
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > size["width"]:
                 wrong.append(f"{path} is {wide} px wide")
-            page.screenshot(path=tmp_path / f"{path.replace('/', '--')}.png", full_page=True)
+            # Lists of names are long, and each part of them looks alike.
+            whole = not path.startswith(("docs/api/", "genindex"))
+            page.screenshot(path=tmp_path / f"{path.replace('/', '--')}.png", full_page=whole)
     assert wrong == []
 
 

@@ -1,8 +1,8 @@
 """Builds the documentation as a site that needs no network: ``./bench docs``.
 
 Warnings are errors, broken links between pages among them. The first build runs every notebook on
-recorded data and draws every figure, which takes minutes; what is there already is kept in
-``build/docs/kept``.
+recorded data and draws every figure, which takes minutes; they are kept in ``build/docs`` until
+code, notebooks or recorded data change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from sphinx.cmd.build import build_main
 
 from tools.site.assemble import ROOT, assemble
-from tools.site.executed import executed_notebooks, stored_notebooks
+from tools.site.executed import executed_notebooks, state_of_sources, stored_notebooks
 from tools.site.gallery import FOLDER, draw_gallery
 
 CONFIGURATION = Path(__file__).parent / "site"
@@ -27,7 +27,9 @@ def build(out: Path, *, plain: bool, say: Callable[[str], None]) -> int:
 
     ``plain`` leaves away what takes minutes: outputs of notebooks and the pictures of figures.
     """
-    kept = out / "kept"
+    kept = out / "kept" / state_of_sources()
+    for older in set((out / "kept").glob("*")) - {kept}:
+        shutil.rmtree(older)
     if not plain:
         say("drawing figures of recorded runs")
         draw_gallery(kept)

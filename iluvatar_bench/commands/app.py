@@ -28,6 +28,7 @@ from iluvatar_bench.commands.dose import NegativeNumbers, dose_command
 from iluvatar_bench.commands.extras import missing_extra
 from iluvatar_bench.commands.false_alarms import false_alarms_command
 from iluvatar_bench.commands.figure import FigureHelp, figure_command
+from iluvatar_bench.commands.fleet import fleet_command
 from iluvatar_bench.commands.function import function_app
 from iluvatar_bench.commands.ground_truth import ground_truth_command
 from iluvatar_bench.commands.groups import GroupedCommands
@@ -46,6 +47,7 @@ from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
 from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
+from iluvatar_bench.commands.record_benchmark import record_benchmark_command
 from iluvatar_bench.commands.rejudge import rejudge_command
 from iluvatar_bench.commands.repeat import repeat_command
 from iluvatar_bench.commands.report import record_command, report_command
@@ -204,6 +206,14 @@ app.command(
     epilog=example("trials-needed --rate 0.3 --difference 0.1 --design-effect 1.5"),
 )(trials_needed_command)
 app.command(
+    "fleet",
+    short_help="measured rates on many workers; what a claim takes",
+    epilog=example(
+        "fleet observed --client iluvatar_worker --workers 200 --price 0.1",
+        "fleet --measured 3/2000000 --starts-per-second 2 --claim 1e-6",
+    ),
+)(fleet_command)
+app.command(
     "figure",
     cls=FigureHelp,
     short_help="a figure of runs as a file, for a screen or a paper",
@@ -273,6 +283,11 @@ app.command(
     short_help="how long help, wrong requests and first containers take",
     epilog=example("start-benchmark", "start-benchmark --answers-only --json"),
 )(start_benchmark_command)
+app.command(
+    "record-benchmark",
+    short_help="what a trial costs to keep, by how many there are",
+    epilog=example("record-benchmark", "record-benchmark --trials 100000 --in /var/tmp --json"),
+)(record_benchmark_command)
 app.command(
     "creation-benchmark",
     short_help="how many containers are best made at a time",

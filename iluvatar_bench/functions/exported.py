@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from iluvatar_bench.errors import ImageError, UsageError
+from iluvatar_bench.errors import ImageError, UsageError, meant
 from iluvatar_bench.functions.build import build_image
 from iluvatar_bench.functions.catalog import builtin_names, load_function
 from iluvatar_bench.functions.images import StoredImage, find_image
@@ -22,9 +22,10 @@ def image_on_disk(name: str) -> StoredImage:
     if found is not None:
         return found
     if name not in builtin_names() and not Path(name).expanduser().is_dir():
+        hint = meant(name, builtin_names())
         raise UsageError(
-            f"no image {name!r} on disk, nor a function of that name; iluvatar-bench image list "
-            "shows those there"
+            f"no image {name!r} on disk, nor a function of that name{hint}; iluvatar-bench image "
+            "list shows those there"
         )
     built = find_image(build_image(load_function(name)).digest)
     assert built is not None

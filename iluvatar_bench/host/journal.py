@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from io import FileIO
 from pathlib import Path
@@ -119,7 +119,24 @@ class Journal:
         """
         parts = [part for part in (*segments_of(self.path), self.path) if _holds_any(part)]
         for path in parts if newest is None else parts[-newest:]:
-            yield from _rows_of(path)
+            yield from (document for _, document in _rows_of(path))
+
+    def each_row_at(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every complete line of a journal in one part, and where it begins (bytes).
+
+        Raises:
+            UsageError: as :meth:`rows`.
+        """
+        return _rows_of(self.path)
+
+    def rows_from(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The lines that begin at these places, in this order; those of :meth:`each_row_at`."""
+        with self.path.open("rb") as file:
+            for place in places:
+                file.seek(place)
+                document = _document(file.readline())
+                assert document is not None, f"no line of {self.path} begins at {place}"
+                yield document
 
     def _open(self) -> FileIO:
         if self._file is None:
@@ -152,13 +169,15 @@ def _holds_any(part: Path) -> bool:
         return False
 
 
-def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
+def _rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every complete line, and where it begins."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         # The oldest part of one that is bounded goes at any time.
         return
     torn: int | None = None
+    place = 0
     with file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -169,7 +188,8 @@ def _rows_of(path: Path) -> Iterator[dict[str, Any]]:
             elif torn is not None:
                 raise UsageError(f"{path} is damaged: line {torn} cannot be read")
             else:
-                yield document
+                yield place, document
+            place += len(line)
 
 
 def _document(line: bytes) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Watching containers: what containerd says, and what the host shows, in life and at a failure."""
 
 from iluvatar_bench.monitor.event_log import EventLog, event_log
-from iluvatar_bench.monitor.evidence.collect import collect, events_of
+from iluvatar_bench.monitor.evidence.collect import collect, event_facts
 from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
 from iluvatar_bench.monitor.evidence.host import who_listens
 from iluvatar_bench.monitor.evidence.rootfs import ImageLayers
@@ -20,8 +20,8 @@ __all__ = [
     "Testimony",
     "Witness",
     "collect",
+    "event_facts",
     "event_log",
-    "events_of",
     "open_monitor",
     "open_witness",
     "who_listens",

@@ -14,7 +14,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ from typing import Any
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.errors import AnswerLost, ContainerdError, DaemonFault, Unreachable
+from iluvatar_bench.monitor.kept_events import MOST_EVENTS_KEPT, KeptEvents
 from iluvatar_bench.records import Event
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,6 @@ FIRST_BACKOFF_SECONDS = 0.02
 LAST_BACKOFF_SECONDS = 1.0
 OPEN_SECONDS = 10.0
 """How long opening the log waits for the first stream to be proven."""
-
-MOST_EVENTS_KEPT = 10_000
-"""Of the last events: those of every container that lives. A container's life has about ten."""
 
 _ECHO_HOME = "/iluvatar-bench/echo/"
 _ECHO_SECONDS = 0.02
@@ -89,7 +86,7 @@ class EventLog:
         read_only: bool = False,
         most_kept: int = MOST_EVENTS_KEPT,
     ) -> None:
-        self.events: deque[DaemonEvent] = deque(maxlen=most_kept)
+        self.events = KeptEvents(most_kept)
         self.gaps: list[Gap] = []
         self.broken: str | None = None
         self._client = client

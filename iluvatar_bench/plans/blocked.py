@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from iluvatar_bench.errors import UsageError
@@ -79,6 +80,7 @@ def blocked(
     )
     random_state = random.Random(f"blocks of {seed}")
     trials: list[BlockedTrial] = []
+    waiting = iter(drawn.trials)
     for block in range(blocks):
         order = [cell for cell in range(len(cells)) for _ in range(repeats)]
         random_state.shuffle(order)
@@ -86,6 +88,6 @@ def blocked(
             turns = list(range(len(cells)))
             random_state.shuffle(turns)
             order.sort(key=turns.index)
-        planned = drawn.trials[block * size : (block + 1) * size]
+        planned = islice(waiting, size)
         trials += [BlockedTrial(p, cell, block) for p, cell in zip(planned, order, strict=True)]
     return BlockedPlan(tuple(trials), tuple(cells), concurrency, seed)

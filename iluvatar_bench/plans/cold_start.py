@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, overload
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.seed import require_seed
 
-MAX_TRIALS = 100_000
+MAX_TRIALS = 10_000_000
 MAX_CONCURRENCY = 512
+MAX_INVOCATIONS = 100_000
+LISTED = 10_000
+"""Up to so many trials a plan holds them all, and is written down trial by trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,54 @@ class PlannedTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnTrials(Sequence[PlannedTrial]):
+    """The trials of a plan, drawn anew each time that they are gone through: none is kept.
+
+    ``hold_ms`` are inclusive bounds. To take one out of the middle draws all before it.
+    """
+
+    number: int
+    function: str
+    hold_ms: tuple[int, int]
+    invocations: int
+    seed: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[PlannedTrial]:
+        random_state = random.Random(self.seed)
+        for index in range(self.number):
+            hold_ms = random_state.randint(*self.hold_ms)
+            yield PlannedTrial(index, self.function, hold_ms, self.invocations)
+
+    @overload
+    def __getitem__(self, at: int) -> PlannedTrial: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[PlannedTrial, ...]: ...
+    def __getitem__(self, at: int | slice) -> PlannedTrial | tuple[PlannedTrial, ...]:
+        if isinstance(at, slice):
+            wanted = set(range(self.number)[at])
+            drawn = {trial.index: trial for trial in self if trial.index in wanted}
+            return tuple(drawn[index] for index in range(self.number)[at])
+        index = range(self.number)[at]
+        return next(islice(self, index, None))
+
+
+@dataclass(frozen=True, slots=True)
 class ColdStartPlan:
     """Trials in order; at most ``concurrency`` of them at a time, the next as soon as one ends."""
 
-    trials: tuple[PlannedTrial, ...]
+    trials: Sequence[PlannedTrial]
     concurrency: int
     seed: int
 
     def as_json(self) -> dict[str, Any]:
-        """The plan as JSON-ready values."""
+        """The plan as JSON-ready values: a large one as what it is drawn from."""
+        trials = self.trials
+        if isinstance(trials, DrawnTrials):
+            drawn = asdict(trials)
+            return {"trials": drawn, "concurrency": self.concurrency, "seed": self.seed}
         return asdict(self)
 
     @classmethod
@@ -45,8 +88,13 @@ class ColdStartPlan:
         Raises:
             TypeError, KeyError: it is none.
         """
-        trials = tuple(PlannedTrial(**trial) for trial in document["trials"])
-        return cls(**{**document, "trials": trials})
+        trials = document["trials"]
+        if isinstance(trials, Mapping):
+            shortest, longest = trials["hold_ms"]
+            drawn = DrawnTrials(**{**trials, "hold_ms": (shortest, longest)})
+            return cls(**{**document, "trials": drawn})
+        listed = tuple(PlannedTrial(**trial) for trial in trials)
+        return cls(**{**document, "trials": listed})
 
 
 def cold_start(
@@ -75,15 +123,10 @@ def cold_start(
     shortest, longest = hold_ms
     if not 0 <= shortest <= longest:
         raise UsageError(f"hold_ms must be a range of times from 0 up, not {shortest}..{longest}")
-    if not 0 <= invocations <= MAX_TRIALS:
-        raise UsageError(f"invocations must be between 0 and {MAX_TRIALS}, not {invocations}")
+    if not 0 <= invocations <= MAX_INVOCATIONS:
+        raise UsageError(f"invocations must be between 0 and {MAX_INVOCATIONS}, not {invocations}")
     require_seed(seed)
-    random_state = random.Random(seed)
+    drawn = DrawnTrials(trials, function, (shortest, longest), invocations, seed)
     return ColdStartPlan(
-        trials=tuple(
-            PlannedTrial(index, function, random_state.randint(shortest, longest), invocations)
-            for index in range(trials)
-        ),
-        concurrency=concurrency,
-        seed=seed,
+        trials=tuple(drawn) if trials <= LISTED else drawn, concurrency=concurrency, seed=seed
     )

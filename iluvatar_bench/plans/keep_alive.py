@@ -14,7 +14,8 @@ Its owner tells it what happened, it answers with what is to be done. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -102,12 +103,23 @@ class KeepAlivePool:
             raise ValueError("every function must count for something and fit into the budget")
         self._budget = budget_mib
         self._memory = dict(memory_mib)
+        self._smallest = min(self._memory.values(), default=0)
         self._functions: dict[ContainerNumber, str] = {}
         self._places: dict[ContainerNumber, PoolState] = {}
-        self._idle: dict[ContainerNumber, None] = {}
+        self._counts = dict.fromkeys(PoolState, 0)
+        self._mib = dict.fromkeys(PoolState, 0)
+        """Containers and memory by place: nothing is counted anew at a decision."""
+        # Ordered ones: what is taken from their front is gone at once. A dict keeps the holes, and
+        # looks through all of them for what is first.
+        self._idle: OrderedDict[ContainerNumber, None] = OrderedDict()
         """The idle ones, least recently used first."""
-        self._waiting: dict[int, str] = {}
+        self._avoided: dict[int, frozenset[ContainerNumber]] = {}
+        """The containers that an arrival must not be given, where there are any."""
+        self._waiting: OrderedDict[int, str] = OrderedDict()
         """Arrival to function, in the order of arrival."""
+        self._waiting_of = {name: OrderedDict[int, int]() for name in self._memory}
+        """The same of each function, with the place in that order."""
+        self._arrived = 0
         self._launched = first_container
         self._eviction = eviction
         self._parallel = parallel
@@ -127,23 +139,27 @@ class KeepAlivePool:
     @property
     def occupancy(self) -> Occupancy:
         """The pool at this moment."""
-        places = list(self._places.values())
         return Occupancy(
-            busy=places.count(PoolState.BUSY),
-            idle=places.count(PoolState.IDLE),
-            leaving=places.count(PoolState.LEAVING),
+            busy=self._counts[PoolState.BUSY],
+            idle=self._counts[PoolState.IDLE],
+            leaving=self._counts[PoolState.LEAVING],
             waiting=len(self._waiting),
-            resident_mib=self._counted(self._places),
+            resident_mib=sum(self._mib.values()),
         )
 
-    def arrive(self, arrival: int, function: str) -> list[PoolAction]:
-        """An arrival came.
+    def arrive(
+        self, arrival: int, function: str, *, avoid: Collection[ContainerNumber] = ()
+    ) -> list[PoolAction]:
+        """An arrival came, or comes again: then it is served by none of those to ``avoid``.
 
         Raises:
             KeyError: a function that the pool does not know.
         """
-        self._memory[function]
+        self._waiting_of[function][arrival] = self._arrived
         self._waiting[arrival] = function
+        if avoid:
+            self._avoided[arrival] = frozenset(avoid)
+        self._arrived += 1
         return self._decide()
 
     def prewarm(self, function: str) -> list[PoolAction]:
@@ -152,7 +168,7 @@ class KeepAlivePool:
         Raises:
             KeyError: a function that the pool does not know.
         """
-        if self._memory[function] > self._budget - self._counted(self._places):
+        if self._memory[function] > self._budget - sum(self._mib.values()):
             return []
         return [self._launch(function, None)]
 
@@ -196,6 +212,7 @@ class KeepAlivePool:
         self._priority.pop(container, None)
         self._ready.pop(container, None)
         self._withdrawn.discard(container)
+        self._count(container, self._places[container], -1)
         function = self._functions.pop(container)
         del self._places[container], self._serving[container]
         if function not in self._functions.values():
@@ -206,6 +223,9 @@ class KeepAlivePool:
         """Give up the arrivals that wait; gives their numbers."""
         dropped = tuple(self._waiting)
         self._waiting.clear()
+        self._avoided.clear()
+        for waiting in self._waiting_of.values():
+            waiting.clear()
         return dropped
 
     def empty(self) -> list[Evict]:
@@ -213,12 +233,20 @@ class KeepAlivePool:
         return [self._evict(container) for container in tuple(self._idle)]
 
     def _decide(self) -> list[PoolAction]:
+        """What follows now. Of those that wait, no more are looked at than the pool has containers.
+
+        The first that finds no room takes what is free. Those behind it are served by containers
+        that are there, or have idle ones evicted; where none may be, only the former is left.
+        """
         decisions: list[PoolAction] = []
-        free = self._budget - self._counted(self._places)
-        coming = self._counted(c for c, place in self._places.items() if place is PoolState.LEAVING)
-        for arrival, function in tuple(self._waiting.items()):
+        free = self._budget - sum(self._mib.values())
+        coming = self._mib[PoolState.LEAVING]
+        begun: list[int] = []
+        for arrival, function in self._waiting.items():
+            if free < self._smallest and (self._eviction == "ttl" or not self._idle):
+                break
             needed = self._memory[function]
-            warm = self._warmest(function)
+            warm = self._warmest(function, self._avoided.get(arrival, ()))
             if warm is not None:
                 decisions.append(self._serve(warm, arrival))
             elif needed <= free:
@@ -234,8 +262,35 @@ class KeepAlivePool:
                 free -= at_once
                 coming -= min(coming, needed - at_once)
                 continue
+            begun.append(arrival)
+            del self._waiting_of[function][arrival]
+        for arrival in begun:
             del self._waiting[arrival]
-        return decisions
+            self._avoided.pop(arrival, None)
+        return [*decisions, *self._serve_warm()]
+
+    def _serve_warm(self) -> list[PoolAction]:
+        """Whom the containers that are there can serve, in the order of arrival."""
+        decisions: list[PoolAction] = []
+        while True:
+            served = [found for name in self._waiting_of if (found := self._next_warm(name))]
+            if not served:
+                return decisions
+            _, arrival, warm = min(served)
+            decisions.append(self._serve(warm, arrival))
+            del self._waiting_of[self._waiting.pop(arrival)][arrival]
+            self._avoided.pop(arrival, None)
+
+    def _next_warm(self, function: str) -> tuple[int, int, ContainerNumber] | None:
+        """The first that waits for the function and has a container: place, arrival, container."""
+        if self._warmest(function) is None:
+            return None
+        for arrival, place in self._waiting_of[function].items():
+            # All but those that are tried again take any: the first one or so is found.
+            warm = self._warmest(function, self._avoided.get(arrival, ()))
+            if warm is not None:
+                return place, arrival, warm
+        return None
 
     def _launch(self, function: str, arrival: int | None) -> Launch:
         container = self._launched
@@ -243,6 +298,7 @@ class KeepAlivePool:
         self._functions[container] = function
         self._places[container] = PoolState.BUSY
         self._serving[container] = 1
+        self._count(container, PoolState.BUSY, 1)
         self._use(function, arrival)
         return Launch(container, function, arrival)
 
@@ -276,16 +332,19 @@ class KeepAlivePool:
         self._move(container, PoolState.IDLE, PoolState.LEAVING)
         return Evict(container)
 
-    def _warmest(self, function: str) -> ContainerNumber | None:
+    def _warmest(
+        self, function: str, avoided: Collection[ContainerNumber] = ()
+    ) -> ContainerNumber | None:
         """The idle one that was used last, or else a busy one that has room for one more."""
         for container in reversed(self._idle):
-            if self._functions[container] == function:
+            if self._functions[container] == function and container not in avoided:
                 return container
         for container in self._ready:
             if (
                 self._places[container] is PoolState.BUSY
                 and self._functions[container] == function
                 and self._serving[container] < self._parallel
+                and container not in avoided
             ):
                 return container
         return None
@@ -296,6 +355,9 @@ class KeepAlivePool:
                 f"container {container} is {self._places[container]}, it must be {before}"
             )
         self._places[container] = after
+        self._count(container, before, -1)
+        self._count(container, after, 1)
 
-    def _counted(self, containers: Iterable[ContainerNumber]) -> int:
-        return sum(self._memory[self._functions[container]] for container in containers)
+    def _count(self, container: ContainerNumber, place: PoolState, number: int) -> None:
+        self._counts[place] += number
+        self._mib[place] += number * self._memory[self._functions[container]]

@@ -13,6 +13,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.noise_caveat import noise_caveat
+from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.rate_words import rate_words
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 from iluvatar_bench.records.workload import workload_of
@@ -76,7 +77,7 @@ class RunResult:
         There the plan does not say how many containers it takes.
         """
         plan = self.manifest["plan"]
-        return len(plan["trials"] if self.arrivals is None else plan["arrivals"])
+        return planned_trials(plan) if self.arrivals is None else len(plan["arrivals"])
 
     @property
     def _progress(self) -> str:
@@ -159,6 +160,17 @@ class RunResult:
         gaps = [g for part in (*before, self.manifest) for g in part.get("event_gaps") or ()]
         if gaps:
             yield f"containerd's events were cut off {len(gaps)} time(s)"
+
+    @property
+    def seconds_watched(self) -> float | None:
+        """How long an observation lasted, all its sessions together; None where one has no end."""
+        sessions = (*(self.manifest.get("sessions") or ()), self.manifest)
+        if any(part.get("ended_at") is None for part in sessions):
+            return None
+        return sum(
+            (pd.Timestamp(part["ended_at"]) - pd.Timestamp(part["started_at"])).total_seconds()
+            for part in sessions
+        )
 
     @property
     def unwitnessed(self) -> str:

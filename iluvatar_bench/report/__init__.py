@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         side_by_side,
     )
     from iluvatar_bench.report.figures.monitor import latency_figure, timeline_figure
+    from iluvatar_bench.report.fleet_tables import claim_table, fleet_table
     from iluvatar_bench.report.lifecycles_chart import interactive_lifecycles
     from iluvatar_bench.report.live_display import live_panel
     from iluvatar_bench.report.log_text import as_html
@@ -94,6 +95,7 @@ __all__ = [
     "browse",
     "causes",
     "churn_table",
+    "claim_table",
     "client_rates",
     "comparison_export",
     "comparison_table",
@@ -106,6 +108,7 @@ __all__ = [
     "drawn_in",
     "effect_table",
     "failure_examples",
+    "fleet_table",
     "interactive_lifecycles",
     "kills",
     "latency_figure",
@@ -152,6 +155,7 @@ __all__ = [
 _HOMES = (
     "tables",
     "field_tables",
+    "fleet_tables",
     "timeline",
     "progress_bars",
     "live_display",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.page_parts import Document, Part, Text, table_part
 
@@ -73,7 +74,7 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "revision": host.get("git_revision"),
         "who killed whom": witness_text(manifest),
         "function": manifest.get("function"),
-        "planned trials": len(plan.get("trials") or ()) or None,
+        "planned trials": planned_trials(plan) or None,
         "planned arrivals": len(plan.get("arrivals") or ()) or None,
         **{name: value for name, value in plan.items() if isinstance(value, int | float | str)},
         "factors": "; ".join(
@@ -96,6 +97,7 @@ def witness_text(manifest: Mapping[str, Any]) -> str | None:
 def _manifest_text(manifest: Mapping[str, Any]) -> str:
     """The manifest without the long lists of its plan, which the run's folder has."""
     plan = manifest.get("plan") or {}
-    long = [name for name in ("trials", "arrivals") if name in plan]
-    short = {**plan, **{name: f"{len(plan[name] or ())} (see manifest.json)" for name in long}}
+    counts = {"trials": planned_trials(plan), "arrivals": len(plan.get("arrivals") or ())}
+    long = {name: f"{counts[name]} (see manifest.json)" for name in counts if name in plan}
+    short = {**plan, **long}
     return json.dumps({**manifest, "plan": short}, indent=2)

@@ -107,6 +107,10 @@ class ArrivalBook:
         """Which function an open arrival is for."""
         return self._open[number].arrival.function
 
+    def failed_by(self, number: int) -> tuple[int, ...]:
+        """The containers that have failed an open arrival so far."""
+        return tuple(attempt.container for attempt in self._open[number].failures)
+
     def served(self, number: int, *, container: int, container_id: str, invoke_ms: float) -> None:
         """It has a good answer."""
         opened = self._open[number]
@@ -151,7 +155,9 @@ class ArrivalBook:
         opened.answer = answer
         del self._open[number]
         self._answered[number] = opened
-        opened.ended.set_result(None)
+        if not opened.ended.done():
+            # Done already: cancelled with its client, where the run is.
+            opened.ended.set_result(None)
         self._settle(opened)
 
     def _settle(self, opened: OpenArrival) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +110,13 @@ async def live_cold_start(
     require_limits(plan.concurrency)
     (source,) = settings.sources
     (profile,) = settings.profiles
-    done = {trial.trial for trial in folder.journal()}
-    left = replace(plan, trials=tuple(t for t in plan.trials if t.index not in done))
+    done = {row["trial"] for row in folder.trials.each_row()}
     async with open_testbed(settings, folder) as testbed:
         setting = testbed.setting(profile, source.container_name, on_step=on_step)
         return await execute(
             testbed,
             folder,
-            lambda sinks: run_plan(setting, left, sinks=sinks, stop=stop),
+            lambda sinks: run_plan(setting, plan, done=done, sinks=sinks, stop=stop),
             manifest={
                 "profile": profile.model_dump(),
                 "function": source.name,

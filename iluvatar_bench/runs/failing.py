@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.lifecycle import Container, KillLog
-from iluvatar_bench.monitor import EventLog, FailingContainer, Monitor, events_of
+from iluvatar_bench.monitor import EventLog, FailingContainer, Monitor, event_facts
 
 _NEIGHBOUR_WINDOW_SECONDS = 5.0
 """How far before the failed step neighbours' Kills are kept as evidence: the rules of attribution
@@ -81,7 +81,7 @@ def failing_container(
         pid=container.pid,
         shim_pid=container.shim_pid,
         daemon_before=before.daemon,
-        events=None if events is None else events_of(events.events, container.id),
+        events=None if events is None else event_facts(events.events.of(container.id)),
         daemon_answers=daemon_answers,
         events_broken=None if events is None else _why_incomplete(events),
         cwd=container.image.cwd,

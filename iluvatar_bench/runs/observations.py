@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +84,13 @@ def _last_words(rows: Iterable[dict[str, Any]]) -> list[Death]:
     """A record a death, in the order in which they were first seen."""
     deaths: dict[tuple[str, int | None, str], Death] = {}
     for row in rows:
-        death = Death(**{**row, "first_way": Way(row["first_way"])})
-        deaths[death.container_id, death.pid, death.first_seen_at] = death
+        deaths[death_key(row)] = Death(**{**row, "first_way": Way(row["first_way"])})
     return list(deaths.values())
+
+
+def death_key(row: Mapping[str, Any]) -> tuple[str, int | None, str]:
+    """What the rows of one death have in common."""
+    return row["container_id"], row["pid"], row["first_seen_at"]
 
 
 def load_observations(path: Path) -> dict[str, pd.DataFrame]:

@@ -342,7 +342,8 @@ class PoolWorker:
             )
         if again:
             function = self._book.function(arrival)
-            self._carry_out("retry", None, self._pool.arrive(arrival, function))
+            avoid = self._book.failed_by(arrival)
+            self._carry_out("retry", None, self._pool.arrive(arrival, function, avoid=avoid))
 
     def _leaves_pool(self, number: int, why: str) -> bool:
         """Take an idle container out of the pool; False where it is not idle (any more)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Protocol
 
 from iluvatar_bench.errors import Unreachable
@@ -28,9 +28,10 @@ async def run_plan(
     *,
     sinks: tuple[Sink, ...],
     stop: Stop | None = None,
+    done: Container[int] = (),
 ) -> None:
-    """Run every trial of the plan under one setting: see :func:`run_trials`."""
-    trials = ((setting, planned) for planned in plan.trials)
+    """Run the trials of the plan that are not ``done``, by their index: see :func:`run_trials`."""
+    trials = ((setting, planned) for planned in plan.trials if planned.index not in done)
     await run_trials(trials, concurrency=plan.concurrency, sinks=sinks, stop=stop)
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     # Tables come after the last container: a run's first need not wait for pandas.
     import pandas as pd
 
-    from iluvatar_bench.records.frames import Observations
-
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
 
@@ -40,7 +38,7 @@ class RunFolder:
     def __init__(self, path: Path, *, session: int = 1) -> None:
         self.path = path
         self.session = session
-        self._journal = Journal(path / "journal.jsonl")
+        self.trials = Journal(path / "journal.jsonl")
         self.arrivals = Journal(path / "arrivals.jsonl")
         self.pool = Journal(path / "pool.jsonl")
         self.collections = Journal(path / "collections.jsonl")
@@ -59,13 +57,13 @@ class RunFolder:
     @property
     def journal_path(self) -> Path:
         """One JSON document a line, appended as each trial ends."""
-        return self._journal.path
+        return self.trials.path
 
     @property
     def journals(self) -> tuple[Journal, ...]:
         """Every journal of the run."""
         observed = self.observations.values()
-        return (self._journal, self.arrivals, self.pool, self.collections, *observed)
+        return (self.trials, self.arrivals, self.pool, self.collections, *observed)
 
     @property
     def _reserve(self) -> Path:
@@ -97,7 +95,7 @@ class RunFolder:
         Raises:
             UsageError: another process is at it.
         """
-        self._journal.claim()
+        self.trials.claim()
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that never began; whatever but its log is in it keeps it."""
@@ -115,7 +113,7 @@ class RunFolder:
 
     def append(self, trial: Trial) -> None:
         """Append the trial to the journal; it survives the end of this process, however it ends."""
-        self._journal.append(trial.as_json())
+        self.trials.append(trial.as_json())
 
     def reserve(self) -> None:
         """Hold room on the disk for how a run ends there: its last lines and its last manifest.
@@ -159,16 +157,7 @@ class RunFolder:
         Raises:
             UsageError: the journal is damaged.
         """
-        return [Trial.from_json(row) for row in self._journal.rows()]
-
-    def write_tables(
-        self, trials: pd.DataFrame, seen: Observations, invocations: pd.DataFrame
-    ) -> None:
-        """Write the trials, what the monitor saw and the invocations; ``trials`` as CSV too."""
-        self.write_table("invocations", invocations)
-        for name, frame in seen.frames().items():
-            self.write_table(name, frame)
-        self.write_trials(trials)
+        return [Trial.from_json(row) for row in self.trials.rows()]
 
     def write_trials(self, trials: pd.DataFrame) -> None:
         """Write the trials, as Parquet and as CSV."""
@@ -252,7 +241,7 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
     folder = RunFolder(path)
     manifest = read_manifest(path)
-    frame = read_table(path, "trials", folder._journal)
+    frame = read_table(path, "trials", folder.trials)
     try:
         if frame is None:
             frame = trials_frame(folder.journal())

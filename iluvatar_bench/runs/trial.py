@@ -18,7 +18,6 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
 from iluvatar_bench.errors import (
     AnswerLost,
-    ContainerdError,
     DiskFull,
     NetworkError,
     Unreachable,
@@ -42,6 +41,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.daemon_watch import DaemonWatch
 from iluvatar_bench.runs.failing import Before, failing_container
+from iluvatar_bench.runs.latent_damage import latent_damage
 from iluvatar_bench.runs.live_steps import OnStep, steps_told
 from iluvatar_bench.runs.verdict import OF_CONTAINERS, judged
 
@@ -227,7 +227,7 @@ async def _live(
             _watch(setting, container)
             await container.start(ready_seconds=setting.ready_seconds)
             await live(container)
-            latent = await _latent_damage(container)
+            latent = await latent_damage(container)
     except Exception as error:
         if isinstance(error, (Unreachable, DiskFull)) and not container.progress.begun:
             raise
@@ -256,27 +256,6 @@ async def _bounded(setting: Setting, seconds: float | None) -> AsyncIterator[Non
     watch = setting.daemon
     async with asyncio.timeout(seconds) if watch is None else watch.bounded(seconds):
         yield
-
-
-async def _latent_damage(container: Container) -> Mechanism | None:
-    """What is wrong with a container that nobody has a complaint about.
-
-    A function that has loaded all that it needs does not notice that its files are gone.
-
-    Raises:
-        AnswerLost: the daemon went away: as with every other request, the outcome is not known.
-    """
-    try:
-        intact = await container.snapshots.exists(container.snapshot_key)
-    except AnswerLost:
-        raise
-    except ContainerdError as error:
-        log.debug("%s: %s", container.id, error)
-        return None
-    if not intact:
-        return Mechanism.SNAPSHOT_COLLECTED
-    outside = container.joined is not None and not container.joined.joined
-    return Mechanism.CGROUP_NOT_JOINED if outside else None
 
 
 def _daemon(address: Path) -> DaemonFact | None:

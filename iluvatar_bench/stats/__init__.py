@@ -15,6 +15,8 @@ what causes it             :func:`stratified_effect`, :func:`factor_effects`, :f
 how many trials            :func:`trials_to_see_difference`, :func:`trials_to_exclude_rate`,
                            :func:`visible_difference`, :func:`blocks_to_see`,
                            :class:`UntilPrecise`, :class:`Sprt`
+past one machine           :func:`event_rate`, :func:`fleet_days`, :func:`chance_fix_is_seen`,
+                           :func:`claim_plans`, :func:`starts_for_claim`
 =========================  ==================================================================
 """
 
@@ -36,6 +38,7 @@ from iluvatar_bench.stats.comparison import (
 from iluvatar_bench.stats.difference import RateDifference, rate_difference
 from iluvatar_bench.stats.diminishing import Knee, knee
 from iluvatar_bench.stats.effects import EFFECT_COLUMNS, EffectVerdict, factor_effects
+from iluvatar_bench.stats.event_rate import EventRate, event_rate
 from iluvatar_bench.stats.exposure import (
     DEATH_CLASSES,
     DEATH_RATE_COLUMNS,
@@ -44,6 +47,15 @@ from iluvatar_bench.stats.exposure import (
     deaths_per_hour,
 )
 from iluvatar_bench.stats.failure_events import ClusteredRate, clustered_rate, event_sizes
+from iluvatar_bench.stats.fleet import (
+    ANY_FAILURE,
+    FLEET_COLUMNS,
+    Fleet,
+    chance_fix_is_seen,
+    failure_groups,
+    fleet_days,
+)
+from iluvatar_bench.stats.fleet_basis import FleetBasis, fleet_basis
 from iluvatar_bench.stats.latency import (
     DEFAULT_QUANTILES,
     QUANTILE_COLUMNS,
@@ -68,6 +80,14 @@ from iluvatar_bench.stats.power import (
     trials_to_see_difference,
 )
 from iluvatar_bench.stats.preceding import Preceded, Predicate, preceding
+from iluvatar_bench.stats.rate_claim import (
+    CLAIM_COLUMNS,
+    CountModel,
+    chance_of_claim,
+    claim_bound,
+    claim_plans,
+    starts_for_claim,
+)
 from iluvatar_bench.stats.rates import (
     FAILURE_RATE_COLUMNS,
     IntervalMethod,
@@ -94,6 +114,8 @@ from iluvatar_bench.stats.survival import (
 )
 
 __all__ = [
+    "ANY_FAILURE",
+    "CLAIM_COLUMNS",
     "COMPARISON_COLUMNS",
     "CURVE_COLUMNS",
     "DEATH_CLASSES",
@@ -102,6 +124,7 @@ __all__ = [
     "EFFECT_COLUMNS",
     "EVENT_COLUMNS",
     "FAILURE_RATE_COLUMNS",
+    "FLEET_COLUMNS",
     "NOT_OK",
     "QUANTILE_COLUMNS",
     "BlockComparison",
@@ -109,9 +132,13 @@ __all__ = [
     "Cause",
     "ClassVerdict",
     "ClusteredRate",
+    "CountModel",
     "DeathRate",
     "Decision",
     "EffectVerdict",
+    "EventRate",
+    "Fleet",
+    "FleetBasis",
     "IntervalMethod",
     "Knee",
     "MatchedEffect",
@@ -133,7 +160,11 @@ __all__ = [
     "block_classes",
     "block_differences",
     "blocks_to_see",
+    "chance_fix_is_seen",
+    "chance_of_claim",
     "check_accounting",
+    "claim_bound",
+    "claim_plans",
     "class_effects",
     "class_verdicts",
     "clustered_rate",
@@ -144,11 +175,15 @@ __all__ = [
     "deaths_per_hour",
     "describe_sides",
     "enough_for",
+    "event_rate",
     "event_sizes",
     "events_to_bound",
     "factor_effects",
+    "failure_groups",
     "failure_rates",
     "fisher_power",
+    "fleet_basis",
+    "fleet_days",
     "holm",
     "judge_blocks",
     "knee",
@@ -163,6 +198,7 @@ __all__ = [
     "removed_share_bound",
     "sign_flip_evidence",
     "sign_flip_test",
+    "starts_for_claim",
     "step_latencies",
     "stratified_effect",
     "survival_curve",

@@ -11,10 +11,10 @@ import operator
 from dataclasses import dataclass
 
 import pandas as pd
-import scipy
 
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.stats._checks import check_confidence, refuse_missing, require_columns
+from iluvatar_bench.stats.poisson_bounds import poisson_bounds
 
 DEATH_CLASSES = (BugClass.PROCESS_DIED, BugClass.OOM_KILLED, BugClass.SHIM_LOST)
 """The classes in which a ready process ended though nobody asked it to."""
@@ -83,8 +83,7 @@ def deaths_per_hour(deaths: int, container_hours: float, *, confidence: float = 
     if hours > 0:
         estimate = deaths / hours
         tail = (1 - confidence) / 2
-        low = float(scipy.special.gammaincinv(deaths, tail)) / hours if deaths > 0 else 0.0
-        high = float(scipy.special.gammainccinv(deaths + 1, tail)) / hours
+        low, high = (bound / hours for bound in poisson_bounds(deaths, tail))
         zero_bound = -math.log1p(-confidence) / hours
     return DeathRate(
         deaths=deaths,

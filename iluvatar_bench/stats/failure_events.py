@@ -142,15 +142,19 @@ def _kill(evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def _collection_window(
     row: Mapping[Hashable, Any], evidence: Mapping[str, Any]
 ) -> tuple[float, float] | None:
-    """When the snapshot can have gone: between Prepare and the end of the step that failed."""
+    """When the snapshot can have gone: between Prepare and the end of the step that failed.
+
+    Of a container that was merely observed Prepare is not known: from its first event on.
+    """
     if row["mechanism"] != Mechanism.SNAPSHOT_COLLECTED or not isinstance(row.get("spans"), str):
         return None
-    prepared = [span for span in json.loads(row["spans"]) if span["name"] == "prepare"]
+    spans = json.loads(row["spans"])
+    prepared = [span["ended_ms"] / 1000 for span in spans if span["name"] == "prepare"]
     ended = evidence.get("step_ended_at")
-    if not prepared or ended is None:
+    if ended is None or (not prepared and "observed" not in evidence):
         return None
     submitted = pd.Timestamp(row["submitted_at"]).timestamp()
-    return submitted + prepared[0]["ended_ms"] / 1000, ended
+    return submitted + (prepared[0] if prepared else 0.0), ended
 
 
 def _pierced(windows: Iterable[tuple[float, float]]) -> list[int]:

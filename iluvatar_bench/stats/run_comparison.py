@@ -21,6 +21,7 @@ import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import COUNTED_ALIKE, Outcome
+from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.stats.comparison import Verdict, describe_sides
 from iluvatar_bench.stats.group_power import fewest_groups, group_power
@@ -283,13 +284,14 @@ def _plans(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[
     found = {}
     plans = [dict(manifest.get("plan") or {}) for manifest in (one, other)]
     # A plan has trials or arrivals; a list of them is no text for a remark.
+    sizes = [planned_trials(plan) or len(plan.get("arrivals") or ()) for plan in plans]
     trials = [plan.pop("trials", None) or plan.pop("arrivals", ()) for plan in plans]
     seeds = [plan.pop("seed", None) for plan in plans]
     for name in ("workload", "function"):
         found[name] = (one.get(name), other.get(name))
     for name in sorted({*plans[0], *plans[1]}):
         found[name] = (plans[0].get(name), plans[1].get(name))
-    if seeds[0] == seeds[1] and len(trials[0]) == len(trials[1]) and trials[0] != trials[1]:
+    if seeds[0] == seeds[1] and sizes[0] == sizes[1] and trials[0] != trials[1]:
         found["what is planned"] = ("one set", "another of the same size and seed")
     return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 

@@ -101,7 +101,8 @@ class Blame:
         """What else was asked, and what was not."""
         there = sum(probe.decision is Decision.HIGH for probe in self.probes)
         if there:
-            yield f"{there} other sets of up to {self.largest} leave it"
+            others = "other sets" if self.minimal else "sets"
+            yield f"{there} {others} of up to {self.largest} leave it"
         undecided = ["+".join(probe.changed) for probe in self._open]
         if undecided:
             yield f"undecided: {', '.join(undecided)}"

@@ -155,13 +155,6 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         alone=True,
     ),
     KnownCause(
-        # The monitor looks each second: it comes between Tasks.Create and Tasks.Start.
-        name="restart_label_before_start",
-        expected=Mechanism.RESTART_RACE,
-        settings=("restart=running", "start_delay_ms=2500"),
-        alone=True,
-    ),
-    KnownCause(
         name="committed_without_labels",
         expected=Mechanism.CONTENT_COLLECTED,
         fault=faults.use_committed_without_labels,

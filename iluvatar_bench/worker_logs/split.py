@@ -209,9 +209,10 @@ def _document_end(data: bytes, start: int) -> int:
         another = _NEXT_DOCUMENT.search(data, start + 1, start + most)
         limit = another.start() if another else start + most
         closed = closing.search(data, start + 1, limit)
-        if closed or another:
-            return closed.end() if closed else 0
-    return 0
+        # What ends where the search ended may go on behind it.
+        if another or (closed and (closed.end() < limit or limit >= len(data))):
+            break
+    return closed.end() if closed else 0
 
 
 def _plain(data: bytes, line: int, floor: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from iluvatar_bench.worker_logs.json_documents import holds_documents, on_one_line
+from iluvatar_bench.worker_logs.json_documents import on_one_line
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.repeated_heads import holds_trace, without_repeated_heads
 
@@ -37,17 +37,16 @@ _Reader = Callable[[bytes], "_Line | None"]
 
 
 def unwrapped(block: Block) -> Block:
-    """The block without its wrapping; the same block if it has none, and no trace.
+    """The block without its wrapping; the same block if it has none, no trace and no document.
 
     A line that cannot be read in the wrapping of the first one stays as it is.
     """
     read = _reader(block.data)
     if read is None:
-        if holds_documents(block.data):
-            return replace(block, data=on_one_line(block.data))
-        if not holds_trace(block.data):
-            return block
-        return replace(block, data=b"\n".join(without_repeated_heads(block.data.split(b"\n"))))
+        data = on_one_line(block.data)
+        if holds_trace(data):
+            data = b"\n".join(without_repeated_heads(data.split(b"\n")))
+        return block if data is block.data else replace(block, data=data)
     lines = block.data.split(b"\n")
     inner: list[bytes] = []
     stamps: list[str] = []

@@ -98,7 +98,18 @@ RUN_BY_PAPERMILL = {
 """Those that are run there on recorded data, by papermill; a second time would show no more."""
 
 
-@pytest.mark.parametrize("name", [n for n in notebook_names() if n not in RUN_BY_PAPERMILL])
+TABLES_ONLY = ("fleet",)
+"""Those that call what the fast suite tests elsewhere, and draw nothing: only in the slow one."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in TABLES_ONLY else [])
+        for name in notebook_names()
+        if name not in RUN_BY_PAPERMILL
+    ],
+)
 def test_a_notebook_runs_on_recorded_data(name: str, tmp_path: Path) -> None:
     done = nbval(prepared(name, tmp_path), tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -34,6 +34,7 @@ TEXTS = [
     (BugClass.CREATE_REJECTED, "[conmon:e]: the frob is odd"),
     (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: odd"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob is odd: exit status 3"'),
+    (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob terminated unexpectedly"'),
     (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
 ]
 

@@ -249,7 +249,17 @@ FAILURES |= {
     BugClass.PIDS_LIMIT: (
         "failed to start shim: start failed: fork/exec: resource temporarily unavailable",
     ),
+    BugClass.FROZEN: (
+        "Error response from daemon: Container 4f1c is paused, unpause the container before exec",
+        "exec failed: unable to start container process: cannot exec in a paused container (use "
+        "--ignore-paused to override)",
+    ),
+    BugClass.RESOURCES_CHANGED: (
+        "the memory limit of web-1 is 67108864 bytes, not the 268435456 that it was made with",
+    ),
+    BugClass.EXEC_FAILED: ("exec probe-1 in container web-1 could not be started: no such file",),
 }
+
 CASES = [(bug_class, text) for bug_class, texts in FAILURES.items() for text in texts]
 
 HEALTHY = (

@@ -58,6 +58,7 @@ def test_the_names_of_files_are_taken() -> None:
         (["run", "cold-start", "--function", "helo"], "(did you mean hello?)"),
         (["dose", "start_delay", "0", "1"], "(did you mean start_delay_ms?)"),
         (["blame", "iluvatar-2022-07", "guarded", "--bug-class", "proces_died"], "process_died?)"),
+        (["image", "export", "helo", "x.tar"], "nor a function of that name (did you mean hello?)"),
         (["run", "churn", "--pattern", "poison"], "'poison' (did you mean poisson?); there are: "),
         (["check", "--faults", "colection", "--", "true"], "(did you mean collection?)"),
         (["ab", "guarded", "guarded", "--bug-class", "oom_kiled"], "(did you mean oom_killed?)"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iluvatar_bench.lifecycle import KillLog, kill_log
 
@@ -53,3 +56,49 @@ def test_kills_are_known_since_the_log_began_or_the_oldest_that_it_kept(
     for number in range(4):
         killed(short, f"c{number}", 0.0)
     assert short.known_since(0.0) == short.of("c1")[0].started_at
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c"]),
+            st.sampled_from(["/x", "/x/y", "/x/yy", "/z"]),
+            st.floats(-2, 5),
+            st.floats(0, 3),
+        ),
+        max_size=25,
+    ),
+    st.integers(3, 30),
+    st.floats(-2, 40),
+)
+def test_what_is_asked_of_the_log_is_what_looking_through_all_of_it_finds(
+    sent: list[tuple[str, str, float, float]], most: int, since: float
+) -> None:
+    """The host's clock may be set back in between: ``step`` may be negative."""
+    clock = 0.0
+
+    def now() -> float:
+        return clock
+
+    kept = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kill_log, "MOST_KEPT", most)
+        patch.setattr(kill_log.time, "time", now)
+        log = KillLog()
+        with log.record("a", cgroup="/x", all_processes=True, signal=9) as under_way:
+            for container, cgroup, step, length in sent:
+                clock += step
+                with log.record(container, cgroup=cgroup, all_processes=True, signal=9) as kill:
+                    clock += length
+                kept.append(replace(kill, ended_at=clock))
+            kept = [*kept[-most:], under_way]
+            ordered = sorted(kept, key=lambda kill: kill.started_at)
+            for asked in "abc":
+                assert log.of(asked) == tuple(k for k in ordered if k.container_id == asked)
+                assert log.of_neighbours(asked, cgroup="/x/y", since=since) == tuple(
+                    k
+                    for k in ordered
+                    if k.container_id != asked
+                    and k.cgroup in ("/x", "/x/y")
+                    and (k.ended_at is None or k.ended_at >= since)
+                )

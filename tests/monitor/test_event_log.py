@@ -169,6 +169,10 @@ async def test_the_log_keeps_the_last_events_and_hands_on_each(
         await until(lambda: handed_on == MOST_EVENTS_KEPT + 50)
     assert len(log.events) == MOST_EVENTS_KEPT
     assert log.events[-1].container_id == f"c{MOST_EVENTS_KEPT + 49}"
+    for name in ("c0", "c49", "c50", "c51", f"c{MOST_EVENTS_KEPT + 49}"):
+        assert log.events.of(name) == tuple(
+            event for event in log.events if event.container_id == name
+        )
 
 
 async def test_an_error_of_ours_while_taking_an_event_is_not_swallowed(

@@ -112,3 +112,13 @@ def test_what_is_of_no_use_takes_no_more_and_is_never_idle() -> None:
     assert pool.release(0) == []
     assert pool.idle == ()
     assert pool.gone(0) == [Launch(1, "f", 2)]
+
+
+def test_who_comes_again_is_not_served_by_what_failed_it() -> None:
+    pool = KeepAlivePool(budget_mib=2, memory_mib={"f": 1})
+    pool.arrive(0, "f")
+    assert pool.release(0) == []
+    assert pool.arrive(1, "f", avoid=[0]) == [Launch(1, "f", 1)]
+    # No room, and only the one that failed it is idle: that one makes room.
+    assert pool.arrive(2, "f", avoid=[0]) == [Evict(0)]
+    assert pool.gone(0) == [Launch(2, "f", 2)]

@@ -101,3 +101,12 @@ async def test_a_request_to_the_dead_is_the_pools_mistake_where_it_looks_in_roun
         arrivals.failed(0, container=0)
         arrivals.judged(judged(0, exited_at=1.0))
         assert [record.mechanism for record in records] == [mechanism]
+
+
+async def test_a_client_that_was_cancelled_needs_no_answer() -> None:
+    arrivals, _ = book()
+    opened = arrivals.submit(Arrival(0, "f", None), planned_at_ms=None)
+    arrivals.begin(0, "cold")
+    opened.ended.cancel()
+    assert arrivals.failed(0, container=0) is False
+    assert arrivals.unanswered == []

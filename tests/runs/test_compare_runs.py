@@ -63,6 +63,13 @@ def test_replicates_that_alternate_are_judged_by_run() -> None:
     assert found.sentence.endswith(
         "is worse than baseline guarded (4 against 4 runs, exact p = 0.029)"
     )
+    # 0, 1, 2 and 3 of 40; and 20 to 50 %, twice as far apart as chance alone would have them.
+    assert found.remarks == (
+        "baseline: its 4 runs had 0.0–7.5 % not ok, with a standard deviation of 3.2 points; "
+        "independent trials alone would have 3.0",
+        "candidate: its 4 runs had 20.0–50.0 % not ok, with a standard deviation of 13.6 points; "
+        "independent trials alone would have 7.3",
+    )
     assert compare_runs(bad, good).verdict is Verdict.BETTER
     # The same runs swing so much that one of them less decides nothing.
     close = replicates([2, 9, 1, 3], "c", [1, 4, 5, 8])

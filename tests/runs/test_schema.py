@@ -14,8 +14,14 @@ import pytest
 from iluvatar_bench.clients.check.check_folder import POSITION_SCHEMA
 from iluvatar_bench.containerd.proxy.call_log import CALL_SCHEMA
 from iluvatar_bench.host.kernel.cgroup_usage import CgroupUsage
+from iluvatar_bench.profiles import factor_names
 from iluvatar_bench.records import Death, Event, Sample
-from iluvatar_bench.records.frames import ARRIVAL_COLUMNS, INVOCATION_COLUMNS, POOL_COLUMNS
+from iluvatar_bench.records.frames import (
+    ARRIVAL_COLUMNS,
+    INVOCATION_COLUMNS,
+    POOL_COLUMNS,
+    trials_frame,
+)
 from iluvatar_bench.records.node_frames import NODE_COLUMNS
 from iluvatar_bench.records.schema import INTEGER, JSON, NUMBER, TEXT, TIME, YES_NO
 from iluvatar_bench.records.schema_tables import TABLES
@@ -37,12 +43,19 @@ WRITTEN: dict[str, set[str]] = {
     "pool": set(POOL_COLUMNS),
     "positions": set(POSITION_SCHEMA.names),
     "samples": {one.name for one in fields(Sample)},
+    "trials": {*trials_frame([]).columns, *factor_names()},
     **{name: set(columns) for name, columns in NODE_COLUMNS.items()},
     "collections": set(NODE_COLUMNS["collections"]) | set(COLLECTION_COLUMNS),
 }
 """What today's code writes, also where no recorded run has it."""
 
-APART = {"ground_truth", "ground_truth_without_witness", "false_alarms", "mechanisms"}
+APART = {
+    "ground_truth",
+    "ground_truth_habits",
+    "ground_truth_without_witness",
+    "false_alarms",
+    "mechanisms",
+}
 """Tables of no run: of measurements of this program, each with its header alone."""
 
 

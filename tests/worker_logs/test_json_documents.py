@@ -80,6 +80,12 @@ def test_a_span_leaves_out_the_events_of_other_days(tmp_path: Path) -> None:
         ("- state:\n    finishedAt: '2026-03-01T10:00:00Z'\n", "2026-03-01T10:00:00Z"),
         ("the field FinishedAt: 2026-03-01T10:00:00Z of a sentence", ""),
         (f'{{"FinishedAt":"{NEVER}"}}', ""),
+        (
+            "  Last State: Terminated\n    Finished:     Thu, 05 Mar 2026 10:05:00 +0100\n"
+            "    Finished:     Thu, 99 Mar 2026 10:05:00 +9999\n"
+            "    Finished:     Wed, 04 Mar 2026 10:05:00 -0000\n",
+            "2026-03-05T10:05:00+01:00",
+        ),
     ],
 )
 def test_the_time_of_an_object_is_its_end_where_it_has_one(text: str, stamp: str) -> None:

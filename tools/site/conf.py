@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 
 project = "iluvatar_bench"
 author = "the authors of iluvatar_bench"
-project_copyright = "Apache-2.0"
+project_copyright = "the authors of iluvatar_bench, Apache-2.0"
 version = release = installed("iluvatar-bench")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

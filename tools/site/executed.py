@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import logging
 import shutil
@@ -12,8 +13,13 @@ from pathlib import Path
 import nbformat
 
 from iluvatar_bench.batch.notebook import run_notebook
-from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
+from iluvatar_bench.batch.notebook_files import (
+    NOTEBOOK_HOME,
+    declared_parameters,
+    notebook_names,
+)
 from iluvatar_bench.batch.parameters import parameter_types
+from iluvatar_bench.shipped import DATA
 
 ROOT = NOTEBOOK_HOME.parent
 _CHART = "application/vnd.vega"
@@ -22,15 +28,14 @@ _CODE = ("*.py", "*.toml", "*.j2", "*.css", "*.js")
 
 
 def executed_notebooks(kept: Path, *, say: Callable[[str], None]) -> dict[str, Path]:
-    """Name to executed notebook; those that ``kept`` has of this state are not run again.
+    """Name to executed notebook; those that the folder ``kept`` has are not run again.
 
     Raises:
         NotebookFailed: a cell raised.
     """
     # papermill warns of each list of texts with a comment behind it; we check parameters ourselves.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    state = _state()
-    return {name: _executed(name, kept / state, say) for name in notebook_names()}
+    return {name: _executed(name, kept, say) for name in notebook_names()}
 
 
 def stored_notebooks() -> dict[str, Path]:
@@ -42,6 +47,9 @@ def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
     path = kept / f"{name}.ipynb"
     if path.exists():
         return path
+    if not _has_recorded_tables(name):
+        say(f"{name} has no recorded tables yet: it is shown as it is stored")
+        return stored_notebooks()[name]
     say(f"running {name} on recorded data")
     recorded = {"source": "recorded"} if "source" in parameter_types(name) else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -59,6 +67,12 @@ def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
     return path
 
 
+def _has_recorded_tables(name: str) -> bool:
+    """Whether the tables that it reads by default are there; some read none."""
+    declared = [one.default for one in declared_parameters(name) if one.name == "tables"]
+    return all((DATA / "tables" / str(ast.literal_eval(one))).is_dir() for one in declared)
+
+
 def _without_script(forms: dict[str, str]) -> None:
     """Say what stands in the place of an output that only JupyterLab can show."""
     if any(form.startswith(_CHART) for form in forms) and not _SHOWN & set(forms):
@@ -67,8 +81,8 @@ def _without_script(forms: dict[str, str]) -> None:
         )
 
 
-def _state() -> str:
-    """A name for code, notebooks and recorded data as they are now."""
+def state_of_sources() -> str:
+    """A name for code, notebooks and recorded data as they are now: of it what is drawn is kept."""
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(str(path.relative_to(ROOT)).encode())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.signatures.exits import BY_FIELD
+from iluvatar_bench.bugs.signatures.exits import BY_FIELD, BY_WORD
 from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
@@ -283,4 +283,5 @@ WORDINGS = (
         alternatives=(BugClass.DAEMON_UNAVAILABLE, BugClass.STARTUP_ERROR),
     ),
     *BY_FIELD,
+    *BY_WORD,
 )

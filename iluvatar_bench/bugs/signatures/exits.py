@@ -144,3 +144,20 @@ BY_FIELD = (
     ),
 )
 """Last of all: it may be the status of any command that a program ran for a step of its own."""
+
+BY_WORD = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"\bcrash(?:ed|es|ing)\b|\bABORT {1,4}: |\bSIG(?:ILL|SEGV|BUS|ABRT|FPE|SYS|TRAP)\b"
+        r"|[Cc]ore dumped|[Ss]egmentation (?:fault|violation)|[Nn]on-?zero exit"
+        r"|code=exited, status=[1-9]|[Ee]xited with [1-9]|not running after"
+        r"|(?:[Ee]xited|[Dd]ied|[Ss]topped|[Tt]erminated|[Kk]illed|[Cc]losed) unexpectedly"
+        r"|[Uu]nexpectedly (?:exit|died|stopped|terminated|killed|crashed)",
+        "any program",
+        "what is said of an end where nothing else is",
+        _NOTE,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_CRASHED),
+    ),
+)
+"""After everything: that something ended is all that the line says."""

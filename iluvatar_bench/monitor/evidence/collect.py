@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -210,9 +210,8 @@ def _said(evidence: Evidence) -> str:
     return "\n".join((evidence.stdout_tail, evidence.stderr_tail, evidence.error))
 
 
-def events_of(events: Iterable[DaemonEvent], container_id: str) -> tuple[EventFact, ...]:
+def event_facts(events: Sequence[DaemonEvent]) -> tuple[EventFact, ...]:
     """The last events of one container, oldest first."""
-    of_it = [e for e in events if container_id in (e.container_id, e.snapshot_key)]
     return tuple(
         EventFact(
             topic=event.topic,
@@ -220,5 +219,5 @@ def events_of(events: Iterable[DaemonEvent], container_id: str) -> tuple[EventFa
             pid=event.pid,
             exit_status=event.exit_status,
         )
-        for event in of_it[-MOST_EVENTS:]
+        for event in events[-MOST_EVENTS:]
     )

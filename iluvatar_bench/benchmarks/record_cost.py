@@ -1,0 +1,274 @@
+"""What a trial costs to keep, by how many there are: time, bytes, memory; and a failure's look-ups.
+
+No container is started: trials like those of the recorded runs go through the real store, as a run
+hands them to it. Each number of trials is measured in a process of its own, whose memory is that of
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iluvatar_bench.containerd.services.events import DaemonEvent
+from iluvatar_bench.lifecycle import KillLog
+from iluvatar_bench.monitor import event_facts
+from iluvatar_bench.monitor.kept_events import KeptEvents
+from iluvatar_bench.plans import KeepAlivePool
+from iluvatar_bench.records import STEP_COLUMNS, Death, Event, Outcome, Sample, Span, Trial, Way
+from iluvatar_bench.runs.recorded import RECORDED_HOME
+from iluvatar_bench.runs.store import RunFolder
+
+OUT_OF_ORDER = 8
+"""So many trials at a time: they end in another order than they began in."""
+
+_TOPICS = (
+    "/snapshot/prepare",
+    "/containers/create",
+    "/tasks/create",
+    "/tasks/start",
+    "/tasks/exit",
+    "/tasks/delete",
+    "/containers/delete",
+    "/snapshot/remove",
+)
+_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+_LOOK_UPS = 200
+NEIGHBOURS = 50
+"""So many Kills are as recent as the failure that asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCost:
+    """What ``trials`` trials took.
+
+    ``journal_us`` and ``tables_us`` are microseconds of a trial, to be written down as it ends and
+    to become rows of tables; ``journal_bytes`` and ``table_bytes`` what it takes on the disk;
+    ``peak_bytes`` the most memory that the process had, to the end of the tables. ``open_seconds``
+    and ``open_peak_bytes`` are of another process that opens the run, for figures and reports.
+    """
+
+    trials: int
+    journal_us: float
+    tables_us: float
+    journal_bytes: float
+    table_bytes: float
+    peak_bytes: int
+    open_seconds: float
+    open_peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpCost:
+    """What a failure looks up in our own logs after ``trials`` trials, and a pool's decision.
+
+    Medians in microseconds; the decision is one with ``trials`` arrivals that wait for memory.
+    """
+
+    trials: int
+    failure_us: float
+    decision_us: float
+
+
+def record_costs(counts: list[int], *, home: Path | None = None) -> Iterator[RecordCost]:
+    """The cost of each number of trials, as it is measured.
+
+    ``home`` is where the runs are written, a temporary folder by default; they are removed.
+
+    Raises:
+        DiskFull, OSError: there is no room there.
+    """
+    for trials in counts:
+        with tempfile.TemporaryDirectory(prefix="iluvatar-bench-", dir=home) as folder:
+            recorded = _alone(_record, trials, folder)
+            opened = _alone(_open, folder)
+        yield RecordCost(trials=trials, **recorded, **opened)
+
+
+def look_up_costs(counts: list[int]) -> Iterator[LookUpCost]:
+    """The cost of a failure's look-ups and of a pool's decision after so many trials."""
+    for trials in counts:
+        yield LookUpCost(
+            trials=trials, failure_us=_failure_us(trials), decision_us=_decision_us(trials)
+        )
+
+
+def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Its result in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def _record(trials: int, home: str) -> dict[str, Any]:
+    from iluvatar_bench.runs.run_tables import write_tables
+
+    folder = RunFolder(Path(home) / "run")
+    folder.path.mkdir()
+    folder.write_manifest({"status": "running", "plan": {"trials": []}, "profile": {"name": "p"}})
+    # The templates are read before the clock runs.
+    waiting = trials_like_recorded(trials)
+    first = next(waiting)
+    began = time.monotonic()
+    _keep(folder, first)
+    for trial in waiting:
+        _keep(folder, trial)
+    folder.flush()
+    journaled, journal_bytes = time.monotonic(), _bytes(folder.path)
+    write_tables(folder)
+    ended = time.monotonic()
+    folder.write_manifest({"status": "finished", "plan": {"trials": []}, "profile": {"name": "p"}})
+    folder.close()
+    return {
+        "journal_us": 1e6 * (journaled - began) / trials,
+        "tables_us": 1e6 * (ended - journaled) / trials,
+        "journal_bytes": journal_bytes / trials,
+        "table_bytes": (_bytes(folder.path) - journal_bytes) / trials,
+        "peak_bytes": _peak_bytes(),
+    }
+
+
+def _keep(folder: RunFolder, trial: Trial) -> None:
+    """What a run writes down of a trial: events, its death told by three ways, memory, itself."""
+    at = trial.submitted_at
+    seen = folder.observations
+    name: dict[str, Any] = {"run_id": trial.run_id, "container_id": trial.container_id}
+    for topic in _TOPICS:
+        seen["events"].append(Event(timestamp=at, topic=topic, pid=4242, **name).as_row())
+    death = Death(pid=4242, first_way=Way.PIDFD, first_seen_at=at, pidfd_at=at, **name)
+    for told in (death, replace(death, wait_at=at), replace(death, wait_at=at, event_at=at)):
+        seen["deaths"].append(told.as_row())
+    sample = Sample(round=trial.trial, sampled_at=at, rss_bytes=11_747_328, diff_bytes=None, **name)
+    seen["samples"].append(sample.as_row())
+    folder.append(trial)
+
+
+def _open(home: str) -> dict[str, Any]:
+    from iluvatar_bench.runs.result import open_run
+
+    began = time.monotonic()
+    open_run(Path(home) / "run")
+    return {"open_seconds": time.monotonic() - began, "open_peak_bytes": _peak_bytes()}
+
+
+def trials_like_recorded(count: int) -> Iterator[Trial]:
+    """Trials as in the recorded runs, one in five of them failed, with its evidence."""
+    good, bad = (_templates(name) for name in ("guarded", "iluvatar-2022-07"))
+    for at in range(count):
+        # In blocks, the last begun ends first.
+        number = at - at % OUT_OF_ORDER + OUT_OF_ORDER - 1 - at % OUT_OF_ORDER
+        templates = bad if number % 5 == 4 else good
+        template = templates[number % len(templates)]
+        submitted = _BEGAN + timedelta(milliseconds=100 * number)
+        sent = tuple({**one, "sent_at": submitted.isoformat()} for one in template.invocations[:1])
+        yield replace(
+            template,
+            trial=number,
+            container_id=f"hello-{number:012x}",
+            submitted_at=submitted.isoformat(),
+            invocations=sent,
+        )
+
+
+def _templates(name: str) -> list[Trial]:
+    rows = pd.read_parquet(RECORDED_HOME / name / "trials.parquet").to_dict(orient="records")
+    return [_trial(row) for row in rows]
+
+
+_INVOCATION = {
+    "attachment": "10.10.0.2",
+    "operation": "invoke",
+    "first": True,
+    "duration_ms": 4.2,
+    "status": 200,
+    "response_bytes": 20,
+    "cause": None,
+    "error": None,
+}
+
+
+def _trial(row: dict[Any, Any]) -> Trial:
+    known: dict[str, Any] = {
+        str(name): None if pd.isna(value) else value for name, value in row.items()
+    }
+    names = list(known)
+    factors = names[names.index("profile") + 1 : names.index("function")]
+    return Trial(
+        run_id=known["run_id"],
+        trial=known["trial"],
+        container_id=known["container_id"],
+        profile=known["profile"],
+        factors={name: known[name] for name in factors},
+        function=known["function"],
+        submitted_at="",
+        outcome=Outcome(known["outcome"]),
+        bug_class=known["bug_class"],
+        mechanism=known["mechanism"],
+        failed_step=known["failed_step"],
+        error=known["error"],
+        exit_status=None if known["exit_status"] is None else int(known["exit_status"]),
+        steps={name: known[name] for name in STEP_COLUMNS if known[name] is not None},
+        spans=tuple(Span(**span) for span in json.loads(known["spans"])),
+        total_ms=known["total_ms"],
+        evidence=json.loads(known["evidence"]),
+        invocations=(_INVOCATION,) if known["first_invoke_ms"] is not None else (),
+    )
+
+
+def _failure_us(trials: int) -> float:
+    """Our own Kills and events of a container, after all others have had theirs.
+
+    :data:`NEIGHBOURS` Kills are as recent as it, which is how many it is asked about.
+    """
+    kills, events = KillLog(), KeptEvents()
+    since = 0.0
+    for number in range(trials):
+        if number == trials - NEIGHBOURS:
+            since = time.time()
+        name = f"c{number}"
+        for topic in _TOPICS:
+            events.append(DaemonEvent(_BEGAN, "n", topic, container_id=name, snapshot_key=name))
+        with kills.record(name, cgroup=f"/n/{name}", all_processes=True, signal=9):
+            pass
+    taken = []
+    for number in range(_LOOK_UPS):
+        name = f"c{trials - 1 - number % trials}"
+        began = time.perf_counter()
+        kills.of(name)
+        kills.of_neighbours(name, cgroup=f"/n/{name}", since=since)
+        kills.reaping_seconds()
+        event_facts(events.of(name))
+        taken.append(time.perf_counter() - began)
+    return 1e6 * statistics.median(taken)
+
+
+def _decision_us(waiting: int) -> float:
+    pool = KeepAlivePool(budget_mib=512, memory_mib={"a": 64, "b": 128})
+    for arrival in range(waiting):
+        pool.arrive(arrival, "ab"[arrival % 2])
+    taken = []
+    for arrival in range(waiting, waiting + _LOOK_UPS):
+        began = time.perf_counter()
+        pool.arrive(arrival, "a")
+        taken.append(time.perf_counter() - began)
+    return 1e6 * statistics.median(taken)
+
+
+def _peak_bytes() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
