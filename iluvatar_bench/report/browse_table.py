@@ -115,7 +115,8 @@ class BrowsableTable:
         return (
             f'{_STYLE}<div class="iluvatar-table">'
             f'<p hidden><input type="search" aria-label="filter" placeholder="{hint}"></p>'
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+            f'<div style="overflow-x:auto"><table><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
             f'<p><span role="status">the first of {len(rows)} rows</span>{more}</p>'
             "<nav hidden><button>previous</button> <button>next</button></nav>"
             f'<script type="application/json">{data}</script><script>{_SCRIPT}</script></div>'

@@ -74,7 +74,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(home: Path) -> Iterator[tuple[Visit, list[int]]]:
     """A run that was watched, stopped by its button, and shown to the end; the counts seen."""
     live = {"source": "live", "trials": PLANNED, "concurrency": 3, "hold_ms": [200, 900]}
-    prepared("cold_start", home, **live, settings=["snapshot_reference=lease"])
+    # With byte code in the image a container starts soon enough to be finished when it is stopped.
+    quick = ["snapshot_reference=lease", "byte_code=shipped"]
+    prepared("cold_start", home, **live, settings=quick)
     with jupyterlab(home) as address, playwright.sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=BROWSER,

@@ -140,7 +140,7 @@ def test_a_table_that_is_another_is_told(
 
 
 def test_classes_that_the_program_of_then_did_not_know_are_no_difference() -> None:
-    # Recorded under an earlier version, of 14 fewer rows.
+    # Recorded under an earlier version, which had fewer rows.
     old = pd.read_csv(find_run("guarded") / "failure_rates.csv")
     assert len(old) < len(open_run(find_run("guarded")).rates)
     assert [check.differs for check in check_tables(find_run("guarded"))] == ["", ""]
