@@ -46,6 +46,8 @@ _TOPICS = (
 )
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _LOOK_UPS = 200
+NEIGHBOURS = 50
+"""So many Kills are as recent as the failure that asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,9 +228,15 @@ def _trial(row: dict[Any, Any]) -> Trial:
 
 
 def _failure_us(trials: int) -> float:
-    """Our own Kills and events of a container, after all others have had theirs."""
+    """Our own Kills and events of a container, after all others have had theirs.
+
+    :data:`NEIGHBOURS` Kills are as recent as it, which is how many it is asked about.
+    """
     kills, events = KillLog(), KeptEvents()
+    since = 0.0
     for number in range(trials):
+        if number == trials - NEIGHBOURS:
+            since = time.time()
         name = f"c{number}"
         for topic in _TOPICS:
             events.append(DaemonEvent(_BEGAN, "n", topic, container_id=name, snapshot_key=name))
@@ -239,7 +247,7 @@ def _failure_us(trials: int) -> float:
         name = f"c{trials - 1 - number % trials}"
         began = time.perf_counter()
         kills.of(name)
-        kills.of_neighbours(name, cgroup=f"/n/{name}", since=time.time() - 0.1)
+        kills.of_neighbours(name, cgroup=f"/n/{name}", since=since)
         kills.reaping_seconds()
         event_facts(events.of(name))
         taken.append(time.perf_counter() - began)

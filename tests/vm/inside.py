@@ -129,13 +129,13 @@ def steps() -> Iterator[Step]:
         "worker of 2022", cold_start("worker", "iluvatar-2022-07", trials=24), all_explained, 900
     )
     yield Step(
-        "systemd, own cgroups",
+        "own cgroups by systemd",
         cold_start("systemd-own", "guarded", *BY_SYSTEMD, trials=4),
         all_ok,
     )
     shared = "cgroup_occupied" if runc_joins_units() else "cgroup_not_joined"
     yield Step(
-        "systemd, shared cgroup",
+        "shared cgroup by systemd",
         cold_start("systemd-shared", "iluvatar-2022-07", *BY_SYSTEMD, *HELD, trials=4),
         explained_with(shared),
     )

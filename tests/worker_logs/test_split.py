@@ -118,3 +118,16 @@ def test_a_document_does_not_end_where_the_search_for_its_end_does(moved: int) -
     inner = head.ljust(4096 - len('" }') + moved, "x") + '" } y'
     report = scan(["-"], stdin=io.BytesIO(f'{inner}\ncode = OOMKilled" }}\n'.encode()))
     assert len(report.failures) == 1
+
+
+@pytest.mark.parametrize(
+    "calm",
+    [
+        "[2022-07-08 10:00:00.5 +00:00] [INFO] [m] [t1] ",
+        'time="2026-03-01T10:00:00Z" level=info msg=x failed=',
+    ],
+)
+def test_what_stands_below_a_calm_line_is_judged_and_the_line_is_not(calm: str) -> None:
+    text = f"{calm}cannot start\nModuleNotFoundError: No module named 'yaml'\n{calm}ttrpc: closed\n"
+    assert classes(text)[0][0] == "missing_packages"
+    assert classes(f"{calm}ttrpc: closed\n{calm}fine\n") == []
