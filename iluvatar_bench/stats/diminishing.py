@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+
+import numpy as np
 
 from iluvatar_bench.stats._checks import check_confidence
 
@@ -54,10 +55,8 @@ def knee(
     if any(not value > 0 for values in rates.values() for value in values):
         raise ValueError("a rate must be above 0")
     count = rounds.pop()
-    source = random.Random(seed)
-    drawn = sorted(
-        _knee(rates, source.choices(range(count), k=count), enough) for _ in range(resamples)
-    )
+    rounds_drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    drawn = sorted(_knee(rates, chosen.tolist(), enough) for chosen in rounds_drawn)
     tail = round((1 - confidence) / 2 * (resamples - 1))
     return Knee(setting=_knee(rates, range(count), enough), low=drawn[tail], high=drawn[-1 - tail])
 
