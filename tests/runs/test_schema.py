@@ -65,7 +65,7 @@ def recorded_tables() -> Iterator[tuple[Path, str]]:
     for path in sorted(DATA.rglob("*.csv")):
         if path.stem.startswith("dose-"):
             yield path, "dose"
-        elif path.stem not in APART and not path.stem.startswith("upstream-"):
+        elif path.stem not in APART and not path.stem.startswith(("upstream-", "snapshotters-")):
             yield path, path.stem
 
 
