@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -40,17 +42,30 @@ def save_figure(figure: Axes | Figure, path: Path) -> tuple[Path, Path]:
     png, svg = (path.with_name(f"{path.name}.{kind}") for kind in ("png", "svg"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with in_theme():
-            drawn = figure_of(figure)
+        with in_theme(), _laid_out(figure) as drawn:
             drawn.savefig(png, dpi=144)
-            # The layout that was found is the other's too: finding it is a third of the work.
-            engine = drawn.get_layout_engine()
-            drawn.set_layout_engine("none")
             drawn.savefig(svg, metadata={"Date": None})
-            drawn.set_layout_engine(engine)
     except OSError as error:
         raise UnusablePath(f"cannot write {png}: {error.strerror or error}") from error
     return png, svg
+
+
+@contextmanager
+def _laid_out(figure: Axes | Figure) -> Iterator[Figure]:
+    """The figure with its layout found, for all that is written of it in the block.
+
+    Left to savefig, each file costs a whole drawing more, which only finds the layout.
+    """
+    drawn = figure_of(figure)
+    engine = drawn.get_layout_engine()
+    if engine is not None:
+        engine.execute(drawn)
+        # Not "none", which leaves an engine that does nothing and is drawn for all the same.
+        drawn.set_layout_engine(None)
+    try:
+        yield drawn
+    finally:
+        drawn.set_layout_engine(engine)
 
 
 def write_figure(figure: Axes | Figure, path: Path) -> None:
@@ -75,8 +90,8 @@ def svg_address(figure: Axes | Figure) -> str:
     comments and metadata, to a tenth of a point, and not in base64, which is a third longer.
     """
     buffer = BytesIO()
-    with in_theme(), mpl.rc_context(_AS_TEXT):
-        figure_of(figure).savefig(buffer, format="svg", metadata={"Date": None})
+    with in_theme(), mpl.rc_context(_AS_TEXT), _laid_out(figure) as drawn:
+        drawn.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue().decode()
     text = text[text.index("<svg") :]
     text = _COMMENT_OR_METADATA.sub("", text)
