@@ -12,6 +12,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
@@ -93,16 +95,30 @@ def _shares_fixtures(module: Path) -> bool:
     return 'scope="module"' in module.read_text()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class OneWorkerAGroup(LoadScopeScheduling):
+    """Tests of one group run on one worker, one after the other.
+
+    The host's addresses are one space, and whoever cleans takes another test's leftovers along
+    before that one has looked at them. A module whose tests share a daemon or a page is a group as
+    well: every other worker would make it again.
+
+    By the module, and not by xdist's own marks: those it hands on in the identifiers of tests,
+    which pytest 9.2 does not let it change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = Path(__file__).parent.parent / nodeid.partition("::")[0]
+        if _needs_host(module):
+            return "host"
+        return module.stem if _shares_fixtures(module) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)  # a chosen part runs without xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerAGroup:
+    return OneWorkerAGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        # The host's addresses are one space, and whoever cleans takes another test's leftovers
-        # along before that one has looked at them: such tests run on one worker. So does a
-        # module whose tests share a daemon or a page: every other worker would make it again.
-        if _needs_host(item.path):
-            item.add_marker(pytest.mark.xdist_group("host"))
-        elif _shares_fixtures(item.path):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     lacking = _lacking()
     if lacking is None:
         return
