@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
 
 from iluvatar_bench.stats.block_comparison import block_interval, compare_blocks
 from iluvatar_bench.stats.design_effect import design_effect
@@ -36,7 +36,7 @@ def test_the_design_effect_is_that_of_a_cluster_robust_variance() -> None:
     trials = side([(0, 40), (12, 60), (3, 50), (9, 30), (1, 45)])
     failed = trials["outcome"].eq("failed").to_numpy(float)
     codes = pd.factorize(trials["block"])[0]
-    fitted = sm.OLS(failed, np.ones(len(failed))).fit(
+    fitted = OLS(failed, np.ones(len(failed))).fit(
         cov_type="cluster", cov_kwds={"groups": codes, "use_correction": False}
     )
     robust = fitted.bse[0] ** 2 * 5 / 4
