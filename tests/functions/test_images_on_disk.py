@@ -26,6 +26,7 @@ from iluvatar_bench.functions.images import (
     store_archive,
 )
 from tests.support.archives import OciDraft, docker_files, layer, write
+from tests.support.outcomes import not_ok
 
 
 def stored(home: Path, name: str, content: bytes = b"x") -> StoredImage:
@@ -124,7 +125,7 @@ async def test_a_run_of_an_imported_image(
         function=image.name,
         hold_ms=(1, 1),
     )
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     assert set(result.trials["function"]) == {"hello"}
     assert result.trials["first_invoke_ms"].notna().all()
 
@@ -146,7 +147,7 @@ async def test_a_run_of_a_function_in_a_folder(tmp_path: Path) -> None:
         function=str(folder),
         hold_ms=(1, 1),
     )
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     assert set(result.trials["function"]) == {"my_function"}
 
 

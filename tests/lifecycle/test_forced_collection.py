@@ -22,6 +22,7 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting
+from tests.support.outcomes import not_ok
 
 pytestmark = [pytest.mark.daemon, pytest.mark.asyncio(loop_scope="module")]
 
@@ -97,7 +98,7 @@ async def test_a_reference_survives_the_same_collections(
         "iluvatar-2022-08", [f"collection={step}", f"snapshot_reference={reference}"]
     )
     done = await run(quiet_node, image, profile, trials=trials)
-    assert {trial.outcome for trial in done} == {Outcome.OK}
+    assert {trial.outcome for trial in done} == {Outcome.OK}, not_ok(done)
     # Nor is there damage that nobody has noticed.
     assert not any(trial.evidence for trial in done)
 
@@ -115,7 +116,7 @@ async def test_there_are_collections_that_nobody_notices(
     """
     profile = resolve_profile("iluvatar-2022-08", [f"collection={step}"])
     done = await run(quiet_node, image, profile, trials=trials)
-    assert {trial.outcome for trial in done} == {Outcome.OK}
+    assert {trial.outcome for trial in done} == {Outcome.OK}, not_ok(done)
     assert [trial.evidence for trial in done] == [{"latent": "snapshot_collected"}] * trials
 
 
@@ -126,7 +127,7 @@ async def test_without_a_collection_the_unreferenced_snapshot_is_harmless(
     """The collector is the cause, and nothing else."""
     profile = resolve_profile("iluvatar-2022-08", ["collection=quiet"])
     done = await run(quiet_node, image, profile, trials=trials)
-    assert {trial.outcome for trial in done} == {Outcome.OK}
+    assert {trial.outcome for trial in done} == {Outcome.OK}, not_ok(done)
 
 
 @trials_each(1, 3)
@@ -152,7 +153,7 @@ async def test_guarded_trials_leave_no_object_behind(
     client = quiet_node.client
     before = await client.snapshots("overlayfs").list()
     trials = await run(quiet_node, image, resolve_profile("guarded"), trials=4)
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    assert {trial.outcome for trial in trials} == {Outcome.OK}, not_ok(trials)
     assert await client.containers.list() == ()
     assert await client.tasks.list() == ()
     assert await client.leases.list() == ()

@@ -28,6 +28,7 @@ from iluvatar_bench.plans import (
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.runs import resume_run
+from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
 HELLO = PooledFunction("hello", "hello", 128)
@@ -165,7 +166,7 @@ async def test_idle_containers_go_after_their_keep_alive(tmp_path: Path) -> None
     result = await run_churn(quick("guarded"), plan, results=tmp_path)
     _, pool = check_accounts(result, plan)
     assert (pool["event"] == "expire").sum() >= 1
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
 
 
 @pytest.mark.daemon
@@ -191,7 +192,7 @@ async def test_a_stopped_run_finishes_what_is_served_and_drops_what_waits(tmp_pa
     counts = Counter(result.arrivals["outcome"])
     assert set(counts) <= {"ok", "dropped"}
     assert sum(counts.values()) == len(result.arrivals) == 5
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     assert result.leaked == {}
     assert f"stopped after {len(result.arrivals)} of 9 planned arrivals" in str(result)
 

@@ -20,6 +20,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs.store import RunFolder
 from tests.containerd.test_daemon import traces_of
+from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
 
@@ -37,7 +38,7 @@ async def test_a_guarded_run_is_clean_complete_and_readable(tmp_path: Path) -> N
         on_trial=seen.append,
     )
     assert sorted(trial.trial for trial in seen) == list(range(6))
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "collections.jsonl",
@@ -165,7 +166,7 @@ def test_a_signal_finishes_the_trials_in_flight_and_writes_everything(
     result = open_run(journal.parent)
     assert result.manifest["status"] == "stopped"
     assert result.leaked == {}
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     # Those in flight are in it too: no gap before the last that had begun.
     assert list(result.trials["trial"]) == list(range(len(result.trials)))
     assert f"stopped after {len(result.trials)} of 500 planned trials" in output

@@ -18,6 +18,7 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.support.fake_containerd import FakeContainerd, fake_containerd
+from tests.support.outcomes import not_ok
 
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
 
@@ -57,7 +58,7 @@ def most_at_a_time(fake: FakeContainerd) -> int:
 async def test_no_more_are_made_at_a_time_than_the_limit(short_folder: Path, limit: int) -> None:
     fake, trials = await made_at_once(short_folder, limit=limit)
     assert most_at_a_time(fake) == limit
-    assert {trial.outcome for trial in trials} == {Outcome.OK}
+    assert {trial.outcome for trial in trials} == {Outcome.OK}, not_ok(trials)
     waited = [span for trial in trials for span in trial.spans if span.name == "turn"]
     assert len(waited) == 6
 

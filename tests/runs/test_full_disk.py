@@ -21,6 +21,7 @@ from iluvatar_bench.runs.execute import write_run
 from iluvatar_bench.runs.recorded import RECORDED_HOME
 from tests.support.command import PROGRAM, command
 from tests.support.killed_runs import TRIALS, a_trial, journals
+from tests.support.outcomes import not_ok
 from tests.support.small_disks import fill, mount, small_disk
 from tests.support.traces import traces_of
 from tests.support.waiting import wait_for
@@ -142,7 +143,7 @@ def test_a_results_folder_that_fills_up(tmp_path: Path) -> None:
         run = open_run(path)
         assert run.manifest["status"] == RunStatus.DISK_FULL
         assert 0 < len(run.trials) < PLANNED
-        assert set(run.trials["outcome"]) == {"ok"}
+        assert set(run.trials["outcome"]) == {"ok"}, not_ok(run.trials)
         check_caveat(run)
         mount("-o", "remount,size=16m", str(disk))
         resumed = command("run", "--resume", str(path))

@@ -30,6 +30,7 @@ from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.testbed import TestbedSettings
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.support.networks import own_settings
+from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
 pytestmark = pytest.mark.daemon
@@ -140,7 +141,7 @@ async def test_a_run_shows_what_it_left_and_which_network_it_had(tmp_path: Path)
         pool_size=3,
         network=NetworkSettings(subnet=IPv4Network("10.211.5.0/26"), bridge="ilbtrun"),
     )
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     assert result.leaked == {}
     ledger = result.manifest["ledger"]["before"]
     assert {"namespaces", "veths", "addresses"} < set(ledger)

@@ -9,6 +9,7 @@ import pytest
 from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.profiles.limits import Limits
+from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
 
@@ -72,7 +73,7 @@ async def test_a_function_works_under_limits_on_a_read_only_root_and_leaks_nothi
         results=tmp_path,
         hold_ms=(0, 0),
     )
-    assert set(result.trials["outcome"]) == {"ok"}
+    assert set(result.trials["outcome"]) == {"ok"}, not_ok(result.trials)
     assert result.leaked == {}
     assert "left behind" not in str(result)
     assert result.manifest["ledger"]["before"]["containers"] == []
