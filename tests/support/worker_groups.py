@@ -21,13 +21,18 @@ from xdist.scheduler import LoadScopeScheduling
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+BRIDGES = ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
+CLEANING = (
+    *('own_process("clean")', 'command("clean")', '"clean"]', "clean --all"),
+    *("remove_abandoned", "remove_outlived", "abandoned_places"),
+)
+
+
 @cache
 def _needs_host(module: Path) -> bool:
     """Whether its tests make bridges, or remove what killed owners anywhere on the host left."""
     text = module.read_text()
-    bridges = ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
-    cleaning = ('own_process("clean")', 'command("clean")', "remove_abandoned", "abandoned_places")
-    return any(word in text for word in bridges + cleaning)
+    return any(word in text for word in BRIDGES + CLEANING)
 
 
 @cache
