@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+SUITES = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 """Debian's suites, and the version of Python in each."""
 
 PACKAGES = (
