@@ -185,6 +185,8 @@ def steps() -> Iterator[Step]:
             "tests/lifecycle/test_systemd_cgroup.py",
             "tests/lifecycle/test_cgroup_levels.py",
             "tests/lifecycle/test_shared_cgroup.py",
+            "tests/lifecycle/test_running_container.py",
+            "tests/runs/test_resources.py",
         ],
         succeeded,
         1200,
