@@ -11,7 +11,7 @@ from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
-from iluvatar_bench.runs.testbed import require_limits
+from iluvatar_bench.runs.testbed import require_kept_limits
 from iluvatar_bench.studies import faults, strangers
 
 _PATIENCE_MS = 20_000
@@ -261,7 +261,7 @@ def left_out(cases: Sequence[KnownCause]) -> dict[str, str]:
     reasons = {}
     for case in cases:
         try:
-            require_limits(case.profile)
+            require_kept_limits(case.profile)
         except EnvironmentProblem as error:
             reasons[case.name] = str(error)
     return reasons
