@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from iluvatar_bench.bugs import Mechanism
 from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.lifecycle import Container
+from iluvatar_bench.lifecycle.cgroup_requests import pause_container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.studies import faults, strangers
@@ -164,6 +165,23 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         name="exec_of_absent_program",
         expected=Mechanism.OWN_ERROR,
         fault=faults.start_absent_program,
+    ),
+    KnownCause(
+        # The monitor looks each second: once at least before the start.
+        name="restarted_before_start",
+        expected=Mechanism.RESTART_RACE,
+        settings=("restart=running", "start_delay_ms=2500"),
+        alone=True,
+    ),
+    KnownCause(
+        # Containerd 2.0 and later let it be.
+        name="restarted_while_paused",
+        expected=Mechanism.RESTART_RACE,
+        settings=("restart=running",),
+        fault=pause_container,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
+        alone=True,
     ),
     KnownCause(
         name="memory_limit",
