@@ -147,6 +147,8 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
         layer = container.reference.own_layer
         assert layer is not None
         await _part(tried, partial(container.snapshots.remove, layer))
+    if progress.own_image is not None:
+        await _part(tried, partial(container.node.client.images.delete, progress.own_image))
     if progress.step_lease is not None:
         await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None

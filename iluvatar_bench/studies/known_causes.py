@@ -156,6 +156,12 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         alone=True,
     ),
     KnownCause(
+        name="image_pruned_unheld",
+        expected=Mechanism.SNAPSHOT_COLLECTED,
+        settings=("image_end=pruned_unheld",),
+        alone=True,
+    ),
+    KnownCause(
         name="committed_without_labels",
         expected=Mechanism.CONTENT_COLLECTED,
         fault=faults.use_committed_without_labels,

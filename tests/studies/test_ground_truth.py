@@ -141,6 +141,7 @@ SLOW = {
     "neighbour_paused",
     "neighbour_updated",
     "committed_without_labels",
+    "image_pruned_unheld",
     "restarted_before_start",
     "restarted_while_paused",
 }
