@@ -102,7 +102,8 @@ class HeldCounters:
 
     def close(self) -> None:
         """Let go of the files. Safe to repeat."""
-        for descriptor, *_ in (*self._numbers, *self._texts):
+        held = [descriptor for descriptor, _, _ in self._numbers]
+        for descriptor in (*held, *(descriptor for descriptor, _ in self._texts)):
             os.close(descriptor)
         self._numbers.clear()
         self._texts.clear()
