@@ -43,6 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "record-benchmark",
         "creation-benchmark",
         "network-benchmark",
+        "monitor-benchmark",
         "log-benchmark",
     ),
 }

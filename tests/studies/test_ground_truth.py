@@ -82,6 +82,7 @@ def test_every_mechanism_that_can_be_caused_here_has_a_case() -> None:
         Mechanism.OWN_ERROR,
         Mechanism.NEIGHBOUR_PAUSED,
         Mechanism.NEIGHBOUR_UPDATED,
+        Mechanism.RESTART_RACE,
     }
     assert len({case.name for case in KNOWN_CAUSES}) == len(KNOWN_CAUSES)
 
@@ -154,6 +155,9 @@ SLOW = {
     "neighbour_paused",
     "neighbour_updated",
     "committed_without_labels",
+    "image_pruned_unheld",
+    "restarted_before_start",
+    "restarted_while_paused",
 }
 """Each on a containerd of its own."""
 
