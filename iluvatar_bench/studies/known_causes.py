@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
-from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.cgroup_requests import pause_container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
+from iluvatar_bench.runs.testbed import require_kept_limits
 from iluvatar_bench.studies import faults, strangers
 
 _PATIENCE_MS = 20_000
@@ -277,3 +278,14 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
             f"no case {wrong[0]!r}{meant(wrong[0], known)}; there are: {', '.join(known)}"
         )
     return tuple(known[name] for name in names) or KNOWN_CAUSES
+
+
+def left_out(cases: Sequence[KnownCause]) -> dict[str, str]:
+    """The names of the cases that this host has no cgroup controller for, and what is missing."""
+    reasons = {}
+    for case in cases:
+        try:
+            require_kept_limits(case.profile)
+        except EnvironmentProblem as error:
+            reasons[case.name] = str(error)
+    return reasons
