@@ -14,6 +14,7 @@ from iluvatar_bench.benchmarks.poller import idle_processes
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
 from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
+from tests.support.limits_here import needs_memory
 
 
 def named(counted: Counted | None) -> dict[str, float | int | None]:
@@ -36,6 +37,7 @@ def open_files() -> int:
 
 
 @pytest.mark.daemon
+@needs_memory
 def test_a_process_in_its_own_cgroup_and_network_is_counted() -> None:
     open_before = open_files()
     with idle_processes(1) as (pid,):
