@@ -148,7 +148,7 @@ def _measured(result: RunResult) -> dict[str, object]:
     samples = result.seen["samples"]
     all_of_it = samples.loc[samples["container_id"].isna(), "rss_bytes"].astype("float64")
     return {
-        "run_id": result.run_id,
+        "run_id": result.manifest["run_id"],
         "arrivals": len(arrivals),
         "not_ok": len(arrivals) - len(served),
         "cold": int((arrivals["start"] == "cold").sum()),

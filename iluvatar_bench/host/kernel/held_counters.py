@@ -102,7 +102,7 @@ class HeldCounters:
 
     def close(self) -> None:
         """Let go of the files. Safe to repeat."""
-        for descriptor, *_ in (*self._numbers, *self._texts):
+        for descriptor in (*(one[0] for one in self._numbers), *(one[0] for one in self._texts)):
             os.close(descriptor)
         self._numbers.clear()
         self._texts.clear()
