@@ -40,6 +40,7 @@ from iluvatar_bench.commands.interrupt import (
     signals_as_interrupts,
 )
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
+from iluvatar_bench.commands.monitor_benchmark import monitor_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.notebook_help import NotebookHelp
@@ -304,6 +305,11 @@ app.command(
     short_help="what networks cost of themselves",
     epilog=example("network-benchmark"),
 )(network_benchmark)
+app.command(
+    "monitor-benchmark",
+    short_help="what a sample of a container costs, beside psutil",
+    epilog=example("monitor-benchmark", "monitor-benchmark --processes 20 --json"),
+)(monitor_benchmark_command)
 app.command(
     "log-benchmark",
     short_help="the reader of logs: exact, and how fast",

@@ -44,6 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "record-benchmark",
         "creation-benchmark",
         "network-benchmark",
+        "monitor-benchmark",
         "log-benchmark",
     ),
 }

@@ -6,11 +6,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 from iluvatar_bench.bugs import KillFact
-from iluvatar_bench.containerd.values import RESTART_LABEL, ExitStatus
+from iluvatar_bench.containerd.values import RESTART_LABEL, ExitStatus, TaskState
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
@@ -41,6 +42,12 @@ a part of a second."""
 
 _ANSWER_LOOK_SECONDS = 0.05
 
+RESTART_SECONDS = 2.0
+"""How long the restart monitor may take to put a task in the place of one that has ended: twice
+the second in which it looks on a private containerd."""
+
+_RESTART_LOOK_SECONDS = 0.02
+
 
 async def remove_container(container: Container) -> tuple[str, ...]:
     """End and remove the container the way its profile says.
@@ -62,6 +69,7 @@ async def remove_container(container: Container) -> tuple[str, ...]:
         # First: the restart monitor would start again what is ended.
         forget = container.node.client.containers.set_labels
         await _part(tried, partial(forget, container.id, {RESTART_LABEL: ""}))
+        await _wait_restarted(container)
     if container.progress.task_created:
         _renew_broken_wait(container)
         if container.progress.paused:
@@ -99,6 +107,23 @@ async def remove_container(container: Container) -> tuple[str, ...]:
     return tuple(notes)
 
 
+async def _wait_restarted(container: Container) -> None:
+    """Return when the restart monitor has ended what it had begun before its label was taken off.
+
+    Whoever saw the task end unasked may be in the middle of it: the monitor goes on to make the
+    next task, which would outlive its record. That one is awaited from here on.
+    """
+    if container.exited is None or not container.exited.done():
+        return
+    deadline = time.monotonic() + RESTART_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(ContainerdError):
+            if (await container.node.client.tasks.get(container.id)).state is TaskState.RUNNING:
+                container.watch_exit()
+                return
+        await asyncio.sleep(_RESTART_LOOK_SECONDS)
+
+
 def _refused(deletion: FirstError) -> bool:
     """Whether the task could not be deleted by a daemon that answers.
 
@@ -122,6 +147,8 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
         layer = container.reference.own_layer
         assert layer is not None
         await _part(tried, partial(container.snapshots.remove, layer))
+    if progress.own_image is not None:
+        await _part(tried, partial(container.node.client.images.delete, progress.own_image))
     if progress.step_lease is not None:
         await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None

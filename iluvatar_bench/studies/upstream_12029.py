@@ -42,11 +42,25 @@ from iluvatar_bench.studies.dose import was_collected
 IMPORTED = "calendar"
 """A module of the standard library that a starting Python does not load by itself."""
 
+LOOKED_AT = ("(list /)", "(stat /etc/passwd)")
+"""What the container does before that import, and tells the answer of: whether its root is there.
+
+Nothing needs these names, so the kernel has no use of them that would keep them.
+"""
+
 PROGRAM = f"""
-import json, sys
+import json, os, sys
 barrier = open({BARRIER_IN_CONTAINER!r}, "rb", buffering=0)
 print({WAITING_TEXT!r}, file=sys.stderr, flush=True)
 barrier.read(1)
+def look(name, call):
+    try:
+        answer = call()
+    except OSError as error:
+        answer = error.strerror
+    print(name, answer, file=sys.stderr, sep=": ", flush=True)
+look({LOOKED_AT[0]!r}, lambda: f"{{len(os.listdir('/'))}} names")
+look({LOOKED_AT[1]!r}, lambda: os.stat("/etc/passwd") and "there")
 import {IMPORTED}
 print("imported {IMPORTED}", file=sys.stderr)
 """
@@ -208,7 +222,12 @@ async def _send(
         status = await asyncio.wait_for(asyncio.shield(exited), STARTUP_SECONDS)
     # The shim copies the output: all of it is there once the task is deleted.
     await client.tasks.delete(key)
-    words = output.read_text().strip().splitlines()[-1]
+    lines = output.read_text().strip().splitlines()
+    for line in lines:
+        name, _, answer = line.partition(": ")
+        if name in LOOKED_AT:
+            calls.append((name, "Python goes on", answer))
+    words = lines[-1]
     calls.append((f"(import {IMPORTED})", "Python goes on", f"exit {status.status}: {words}"))
 
 

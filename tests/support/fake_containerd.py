@@ -56,7 +56,8 @@ Loss = Literal["before", "after"]
 class FakeTask:
     """A running task. ``listed`` is False where Tasks.List leaves it out, as a slow shim's.
 
-    ``paused`` is what its shim knows, ``resources`` the last ones that it was updated with.
+    ``paused`` is what its shim knows, ``resources`` the last ones that it was updated with,
+    ``streams`` where its input, output and errors are.
     """
 
     pid: int
@@ -64,6 +65,7 @@ class FakeTask:
     listed: bool = True
     paused: bool = False
     resources: dict[str, Any] = field(default_factory=dict)
+    streams: tuple[str, str, str] = ("", "", "")
 
 
 class FakeContainerd:
@@ -303,6 +305,9 @@ class _Tasks(FakeFurtherTasks):
         return task_types_pb2.Process(
             id=container_id,
             pid=task.pid,
+            stdin=task.streams[0],
+            stdout=task.streams[1],
+            stderr=task.streams[2],
             status=_status(task),
             exit_status=137 if ended else 0,
         )
