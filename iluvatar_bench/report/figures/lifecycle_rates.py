@@ -35,8 +35,9 @@ def plot_overhead(batches: pd.DataFrame, calls: pd.DataFrame) -> Figure:
     rounds = batches["round"].nunique()
     note(
         left,
-        f"Left: a mark is one round (n = {rounds}), a line the medians. Right: of each call, the "
-        "median (bar) and the 99th percentile (mark).",
+        f"Left: a mark is one round (n = {rounds}), a line the medians. Right: of each call the "
+        "median and the 99th percentile; Tasks.Wait is sent before Tasks.Start and lasts as long "
+        "as the process.",
     )
     return figure
 
@@ -82,7 +83,8 @@ def _latencies(axes: Axes, calls: pd.DataFrame) -> None:
     middle = grouped.median().sort_values()
     high = grouped.quantile(0.99)[middle.index]
     y = np.arange(len(middle))
-    axes.barh(y, middle, 0.6, color=theme().right, edgecolor=theme().paper, label="median")
+    axes.hlines(y, middle, high, color=theme().faint, zorder=1)
+    axes.plot(middle, y, MARKERS[0], color=theme().right, mec=theme().ink, label="median")
     axes.plot(
         high, y, MARKERS[3], color=theme().others[1], mec=theme().ink, label="99th percentile"
     )
