@@ -98,14 +98,14 @@ RUN_BY_PAPERMILL = {
 """Those that are run there on recorded data, by papermill; a second time would show no more."""
 
 
-TABLES_ONLY = ("fleet", "habits")
-"""Those that call what the fast suite tests elsewhere, and draw nothing: only in the slow one."""
+TESTED_ELSEWHERE = ("fleet", "habits", "overhead")
+"""Those whose tables and figures the fast suite tests elsewhere: only in the slow one."""
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name in TABLES_ONLY else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in TESTED_ELSEWHERE else [])
         for name in notebook_names()
         if name not in RUN_BY_PAPERMILL
     ],
