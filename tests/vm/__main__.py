@@ -61,6 +61,7 @@ def main() -> int:
         ended = bool(steps) and steps.pop()["step"] == LAST
         if not ended:
             print(f"the machine said:\n{console.read_text(errors='replace')[-4000:]}")
+    steps = [step for step in steps if "skipped" not in step]
     wrong = [step for step in steps if not step["ok"]]
     print(
         f"{len(steps) - len(wrong)} of {len(steps)} steps in a machine of {chosen.suite} are well"
@@ -75,10 +76,10 @@ def tell(step: dict[str, object]) -> None:
     """A line for a step, and what is wrong with it."""
     if step["step"] == LAST:
         return
-    mark = "well" if step["ok"] else "WRONG"
+    mark = "WRONG" if not step["ok"] else "skip" if "skipped" in step else "well"
     trials = step.get("trials") or {}
     assert isinstance(trials, dict)
-    found = "; ".join(f"{n} {name}" for name, n in trials.items())
+    found = step.get("skipped") or "; ".join(f"{n} {name}" for name, n in trials.items())
     print(f"{mark:5} {step['step']:28} {step['seconds']:>7} s  {found}", flush=True)
     for what in ("wrong", "left", "errors", "stdout", "stderr"):
         if not step["ok"] and step.get(what):

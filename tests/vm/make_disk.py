@@ -72,6 +72,11 @@ def make_disk(disk: Disk, *, seconds: float) -> None:
         shutil.rmtree(tree)
         draft.rename(disk.folder)
     finally:
+        # Of a debootstrap that was ended: it mounts /proc in its tree for a while.
+        for line in Path("/proc/self/mounts").read_text().splitlines()[::-1]:
+            mounted = line.split()[1]
+            if Path(mounted).is_relative_to(draft):
+                _run(["umount", mounted], seconds=60)
         shutil.rmtree(draft, ignore_errors=True)
 
 
