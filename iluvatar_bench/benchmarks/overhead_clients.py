@@ -32,7 +32,6 @@ from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
 
-
 _LEASE_SECONDS = 86_400.0
 """Of what is mounted for a whole measurement: longer than any."""
 
