@@ -59,6 +59,7 @@ class _Book:
         text = error.detail if isinstance(error, ContainerdError) else str(error)
         for name in self.names:
             text = text.replace(name, "c")
+        text = re.sub(r"\basked-[0-9a-f]{8}\b", "c", text)
         text = re.sub(r"/\S*/([\w.-]+)", r"…/\1", " ".join(text.split()))
         text = re.sub(r"\b[0-9a-f]{12,64}\b|\b\d{3,}\b", "N", text)
         short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
