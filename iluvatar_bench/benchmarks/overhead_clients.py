@@ -32,6 +32,9 @@ from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.store import RunFolder
 
+_LEASE_SECONDS = 86_400.0
+"""Of what is mounted for a whole measurement: longer than any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnBatch:
@@ -221,7 +224,7 @@ async def mounted_snapshot(node: Node, image: ImportedImage, target: Path) -> As
         EnvironmentProblem: it cannot be mounted.
     """
     snapshots = node.client.snapshots("overlayfs")
-    async with node.client.leases.hold("overhead") as lease:
+    async with node.client.leases.hold("overhead", seconds=_LEASE_SECONDS) as lease:
         key = _name()
         (mount,) = await snapshots.prepare(key, parent=image.chain_id, lease=lease)
         try:
