@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -24,6 +25,7 @@ from iluvatar_bench.worker_logs.json_documents import time_in_document
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.log_report import LogReport, report_of
 from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
+from iluvatar_bench.worker_logs.parts import parts_of
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import FileFacts, Problems
 from iluvatar_bench.worker_logs.samples import Samples
@@ -174,16 +176,14 @@ class BlockScanner:
                 floor = handled or end
                 if handled:
                     continue
-                entry = data[start:floor]
-                if len(entry) > MOST_JUDGED_BYTES:
-                    near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
-                    entry = _excerpt(entry, near)
-                text = entry.decode(errors="replace").rstrip("\r\n")
-                found = classify_text(text, first=self._signatures)
-                if found.bug_class is not None or _says_error(text):
-                    number = numbers.at(start)
-                    stamp = block.stamps[number - block.line] if block.stamps else ""
-                    self._report(text, found, file, number, clock, problems, stamp)
+                for offset, part in parts_of(data[start:floor]):
+                    at = start + offset
+                    text = _judged(part, at, itertools.islice(places, index, None))
+                    found = classify_text(text, first=self._signatures)
+                    if found.bug_class is not None or _says_error(text):
+                        number = numbers.at(at)
+                        stamp = block.stamps[number - block.line] if block.stamps else ""
+                        self._report(text, found, file, number, clock, problems, stamp)
                 continue
             start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
@@ -327,6 +327,14 @@ _ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}
 def _says_error(text: str) -> bool:
     """Whether an entry of no known class may yet report a failure, or be damaged."""
     return any(map(text.__contains__, _ERROR_WORDS))
+
+
+def _judged(entry: bytes, start: int, places: Iterable[tuple[int, Interest]]) -> str:
+    """The text of an entry; of a very long one its ends and what is around ``places`` in it."""
+    if len(entry) > MOST_JUDGED_BYTES:
+        inside = (place - start for place, _ in places if 0 <= place - start < len(entry))
+        entry = _excerpt(entry, list(itertools.islice(inside, _MOST_PLACES)))
+    return entry.decode(errors="replace").rstrip("\r\n")
 
 
 def _excerpt(entry: bytes, places: list[int]) -> bytes:
