@@ -110,10 +110,11 @@ async def remove_container(container: Container) -> tuple[str, ...]:
 async def _wait_restarted(container: Container) -> None:
     """Return when the restart monitor has ended what it had begun before its label was taken off.
 
-    Whoever saw the task end unasked may be in the middle of it: the monitor goes on to make the
-    next task, which would outlive its record. That one is awaited from here on.
+    Whoever saw the task end unasked, or could not make it, may be in the middle of it: the monitor
+    goes on to make the next task, which would outlive its record. That one is awaited from here on.
     """
-    if container.exited is None or not container.exited.done():
+    awaited = container.exited is not None and not container.exited.done()
+    if awaited or not container.progress.task_created:
         return
     deadline = time.monotonic() + RESTART_SECONDS
     while time.monotonic() < deadline:
