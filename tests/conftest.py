@@ -8,13 +8,10 @@ import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
-from functools import cache
 from pathlib import Path
 
 import hypothesis
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
@@ -26,6 +23,7 @@ from iluvatar_bench.functions import (
     load_function,
 )
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
+from tests.support.worker_groups import GroupWatch
 
 # How long one example takes is the machine's business: a timed test fails beside other work.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -51,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # nohup ignores it, and a run rightly leaves it so.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.stash[CHOSEN] = files_with(config.option.keyword)
+    config.pluginmanager.register(GroupWatch())
 
 
 CHOSEN = pytest.StashKey[set[Path]]()
@@ -80,43 +79,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     chosen = config.stash[CHOSEN]
     passed_over = collection_path.suffix == ".py" and collection_path not in chosen
     return True if chosen and passed_over else None
-
-
-@cache
-def _needs_host(module: Path) -> bool:
-    """Whether its tests make bridges, or remove what killed owners anywhere on the host left."""
-    text = module.read_text()
-    bridges = ("bridge=True", "NetworkSettings(", "own_settings(", "bridged")
-    cleaning = ('own_process("clean")', 'command("clean")', "remove_abandoned", "abandoned_places")
-    return any(word in text for word in bridges + cleaning)
-
-
-@cache
-def _shares_fixtures(module: Path) -> bool:
-    return 'scope="module"' in module.read_text()
-
-
-class OneWorkerAGroup(LoadScopeScheduling):
-    """Tests of one group run on one worker, one after the other.
-
-    The host's addresses are one space, and whoever cleans takes another test's leftovers along
-    before that one has looked at them. A module whose tests share a daemon or a page is a group as
-    well: every other worker would make it again.
-
-    By the module, and not by xdist's own marks: those it hands on in the identifiers of tests,
-    which pytest 9.2 does not let it change.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = Path(__file__).parent.parent / nodeid.partition("::")[0]
-        if _needs_host(module):
-            return "host"
-        return module.stem if _shares_fixtures(module) else nodeid
-
-
-@pytest.hookimpl(optionalhook=True)  # a chosen part runs without xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerAGroup:
-    return OneWorkerAGroup(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

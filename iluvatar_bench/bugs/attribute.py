@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 6
+RULES_VERSION = 7
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -35,6 +35,8 @@ History:
    cgroup above does not give is ``controller_missing``, no ``cgroup_removed``; a program that
    cannot be attached to a cgroup that is not there is the latter. A process that was never in its
    cgroup is ``cgroup_not_joined``.
+7. The restart monitor takes paused tasks as well (``restart_race``). A pause that is refused
+   because the cgroup was thawed meanwhile is ``neighbour_paused``.
 """
 
 

@@ -12,15 +12,16 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 class ClassGuide:
     """One line each: what one sees, what usually causes it, what to run next, what mends it.
 
-    ``example`` is a text of the class; ``mechanisms`` are those that can be behind it where a run's
-    evidence says which (:mod:`.mechanism_guide`), the most frequent first.
+    ``example`` is a text of the class (None: no program writes one, and evidence alone tells it);
+    ``mechanisms`` are those that can be behind it where a run's evidence says which
+    (:mod:`.mechanism_guide`), the most frequent first.
     """
 
     meaning: str
     causes: str
     command: str
     fix: str
-    example: str
+    example: str | None
     mechanisms: tuple[Mechanism, ...]
 
 
@@ -261,7 +262,7 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         "an update of a neighbour in the same cgroup",
         _AUDIT,
         fix="a cgroup of its own for each container",
-        example="memory limit of web-1 is 64 MiB, not the 512 MiB that it was made with",
+        example=None,
         mechanisms=(Mechanism.NEIGHBOUR_UPDATED,),
     ),
     BugClass.EXEC_FAILED: ClassGuide(

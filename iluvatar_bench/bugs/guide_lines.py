@@ -11,6 +11,9 @@ Line = tuple[str, str]
 """A label and its text."""
 
 
+_NO_TEXT = "none: no program writes one; the evidence of a run tells it"
+
+
 def explained_names() -> tuple[str, ...]:
     """Every class and every mechanism, in the order of reports; two names are both."""
     return tuple(dict.fromkeys([*map(str, BugClass), *map(str, Mechanism)]))
@@ -46,7 +49,7 @@ def class_lines(bug_class: BugClass) -> tuple[Line, ...]:
         *behind,
         *proof,
         ("what mends it", guide.fix),
-        ("example", guide.example),
+        ("example", guide.example or _NO_TEXT),
         ("next", guide.command),
     )
 

@@ -91,11 +91,12 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
         "Take the label containerd.io/restart.status off the container, or set it to running.",
     ),
     Mechanism.RESTART_RACE: MechanismGuide(
-        "containerd's restart monitor took a task that was not started yet for one that had ended",
+        "containerd's restart monitor took a task that was not started yet, or was paused, for one "
+        "that had ended",
         "the record's label containerd.io/restart.status says running, and the task ended, or was "
-        "there already, before this client had started it",
+        "there already, before this client had started it, or while it was paused",
         "Set the label containerd.io/restart.status once Tasks.Start has answered, not with "
-        "Containers.Create.",
+        "Containers.Create; before containerd 2.0 take it off while the container is paused.",
     ),
     Mechanism.OOM: MechanismGuide(
         "the kernel killed the process at its cgroup's memory limit",

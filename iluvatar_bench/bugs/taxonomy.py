@@ -115,7 +115,8 @@ class Mechanism(StrEnum):
     RESTART_MONITOR = "restart_monitor"
     """Containerd's restart monitor ended the task, as a label of the container told it to."""
     RESTART_RACE = "restart_race"
-    """Containerd's restart monitor took a task that was not started yet for one that had ended."""
+    """Containerd's restart monitor took a task that was not started yet, or was paused, for one
+    that had ended."""
     OOM = "oom"
     """The kernel killed the process at its cgroup's memory limit."""
     SHIM_DEATH = "shim_death"

@@ -40,11 +40,13 @@ from iluvatar_bench.commands.interrupt import (
     signals_as_interrupts,
 )
 from iluvatar_bench.commands.log_benchmark import log_benchmark_command
+from iluvatar_bench.commands.monitor_benchmark import monitor_benchmark_command
 from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.notebook_help import NotebookHelp
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.overhead import overhead_command
 from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.record_benchmark import record_benchmark_command
@@ -279,6 +281,11 @@ app.command(
     epilog=example("false-alarms --comparisons 40 --table data/false_alarms.csv"),
 )(false_alarms_command)
 app.command(
+    "overhead",
+    short_help="our client beside ctr, runc alone and containerd-stress",
+    epilog=example("overhead", "overhead --rounds 3 --json"),
+)(overhead_command)
+app.command(
     "start-benchmark",
     short_help="how long help, wrong requests and first containers take",
     epilog=example("start-benchmark", "start-benchmark --answers-only --json"),
@@ -298,6 +305,11 @@ app.command(
     short_help="what networks cost of themselves",
     epilog=example("network-benchmark"),
 )(network_benchmark)
+app.command(
+    "monitor-benchmark",
+    short_help="what a sample of a container costs, beside psutil",
+    epilog=example("monitor-benchmark", "monitor-benchmark --processes 20 --json"),
+)(monitor_benchmark_command)
 app.command(
     "log-benchmark",
     short_help="the reader of logs: exact, and how fast",

@@ -37,11 +37,14 @@ def ground_truth_command(
         Path | None, typer.Option("--out", help="write the confusion matrix to this CSV file")
     ] = None,
 ) -> None:
-    """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong."""
+    """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong.
+
+    Without --case, causes that take a limit which this host cannot keep are left out by name.
+    """
     from iluvatar_bench.errors import UnusablePath
     from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.studies.ground_truth import answer, ground_truth, is_right, mistakes
-    from iluvatar_bench.studies.known_causes import choose
+    from iluvatar_bench.studies.known_causes import choose, left_out
 
     def report(case: KnownCause, trial: Trial) -> None:
         if not is_right(case, trial, unknown_passes=not witness):
@@ -52,10 +55,15 @@ def ground_truth_command(
             )
 
     require_writable(csv)
+    cases = choose(case or ())
+    if not case:
+        for name, why in (refused := left_out(cases)).items():
+            err.print(f"left out: {name}: {why}", markup=False, soft_wrap=True)
+        cases = tuple(known for known in cases if known.name not in refused)
     started = time.monotonic()
     table = asyncio.run(
         ground_truth(
-            choose(case or ()),
+            cases,
             repeats=repeats,
             concurrency=concurrency,
             witness=witness,

@@ -39,10 +39,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Measure ourselves": (
         "ground-truth",
         "false-alarms",
+        "overhead",
         "start-benchmark",
         "record-benchmark",
         "creation-benchmark",
         "network-benchmark",
+        "monitor-benchmark",
         "log-benchmark",
     ),
 }

@@ -6,11 +6,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 from iluvatar_bench.bugs import KillFact
-from iluvatar_bench.containerd.values import RESTART_LABEL, ExitStatus
+from iluvatar_bench.containerd.values import RESTART_LABEL, ExitStatus, TaskState
 from iluvatar_bench.errors import (
     AnswerLost,
     ContainerdError,
@@ -41,6 +42,12 @@ a part of a second."""
 
 _ANSWER_LOOK_SECONDS = 0.05
 
+RESTART_SECONDS = 2.0
+"""How long the restart monitor may take to put a task in the place of one that has ended: twice
+the second in which it looks on a private containerd."""
+
+_RESTART_LOOK_SECONDS = 0.02
+
 
 async def remove_container(container: Container) -> tuple[str, ...]:
     """End and remove the container the way its profile says.
@@ -62,6 +69,7 @@ async def remove_container(container: Container) -> tuple[str, ...]:
         # First: the restart monitor would start again what is ended.
         forget = container.node.client.containers.set_labels
         await _part(tried, partial(forget, container.id, {RESTART_LABEL: ""}))
+        await _wait_restarted(container)
     if container.progress.task_created:
         _renew_broken_wait(container)
         if container.progress.paused:
@@ -99,6 +107,24 @@ async def remove_container(container: Container) -> tuple[str, ...]:
     return tuple(notes)
 
 
+async def _wait_restarted(container: Container) -> None:
+    """Return when the restart monitor has ended what it had begun before its label was taken off.
+
+    Whoever saw the task end unasked, or could not make it, may be in the middle of it: the monitor
+    goes on to make the next task, which would outlive its record. That one is awaited from here on.
+    """
+    awaited = container.exited is not None and not container.exited.done()
+    if awaited or not container.progress.task_created:
+        return
+    deadline = time.monotonic() + RESTART_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(ContainerdError):
+            if (await container.node.client.tasks.get(container.id)).state is TaskState.RUNNING:
+                container.watch_exit()
+                return
+        await asyncio.sleep(_RESTART_LOOK_SECONDS)
+
+
 def _refused(deletion: FirstError) -> bool:
     """Whether the task could not be deleted by a daemon that answers.
 
@@ -122,6 +148,8 @@ async def _drop_metadata(container: Container, tried: FirstError) -> None:
         layer = container.reference.own_layer
         assert layer is not None
         await _part(tried, partial(container.snapshots.remove, layer))
+    if progress.own_image is not None:
+        await _part(tried, partial(container.node.client.images.delete, progress.own_image))
     if progress.step_lease is not None:
         await _part(tried, partial(container.node.client.leases.delete, progress.step_lease))
         progress.step_lease = None
@@ -148,11 +176,16 @@ async def _resume(container: Container) -> list[str]:
     return []
 
 
-async def _end(container: Container) -> tuple[KillFact, Exception | None]:
+async def _end(container: Container) -> tuple[KillFact | None, Exception | None]:
     """End the process as the profile says: at once, or asked first.
 
-    The Kill that is told of is the first one: from then on the end is this client's doing.
+    The Kill that is told of is the first one: from then on the end is this client's doing. None:
+    there was nothing to end.
     """
+    if container.profile.kill == "init" and _has_ended(container):
+        # A Kill of the first process alone would reach nobody, and take a run of the OCI runtime
+        # to say so. One of every process would reach whoever is left in the cgroup.
+        return None, None
     if container.profile.stop != "term_then_kill" or container.exited is None:
         return await _kill(container)
     first, error = await _kill(container, signal.SIGTERM)
@@ -164,6 +197,14 @@ async def _end(container: Container) -> tuple[KillFact, Exception | None]:
         return first, None
     _, error = await _kill(container)
     return first, error
+
+
+def _has_ended(container: Container) -> bool:
+    """Whether containerd has told of the exit, and nobody starts it again."""
+    exited = container.exited
+    if container.profile.restart != "none" or exited is None or not exited.done():
+        return False
+    return not exited.cancelled() and exited.exception() is None
 
 
 async def _kill(
@@ -280,10 +321,10 @@ async def _poll_delete(container: Container) -> ExitStatus:
 def _died_unasked(
     container: Container, own_kill: KillFact | None, status: ExitStatus | None
 ) -> bool:
-    """Whether a ready process had ended before our Kill began, and nobody has noticed yet."""
+    """Whether a ready process had ended before our Kill, if any, and nobody has noticed yet."""
     progress = container.progress
-    if progress.ready_at is None or progress.death_seen or own_kill is None:
+    if progress.ready_at is None or progress.death_seen:
         return False
     if status is None or status.exited_at is None:
         return False
-    return status.exited_at.timestamp() < own_kill.started_at
+    return own_kill is None or status.exited_at.timestamp() < own_kill.started_at

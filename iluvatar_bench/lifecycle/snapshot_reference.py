@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import Mount, Resource
 from iluvatar_bench.errors import NotFound
+from iluvatar_bench.lifecycle.image_end import OwnImage
 from iluvatar_bench.lifecycle.steps import Progress
-from iluvatar_bench.profiles.profile import FORCED_COLLECTIONS, Profile
+from iluvatar_bench.profiles.level_names import FORCED_COLLECTIONS
+from iluvatar_bench.profiles.profile import Profile
 from iluvatar_bench.records import COLLECTION_SPAN
 
 STEP_LEASE_SECONDS = 600.0
@@ -52,9 +55,22 @@ class SnapshotReference:
         """The key of the container's own snapshot: its id."""
         self.snapshots = node.client.snapshots(profile.snapshotter)
         self.mounts: tuple[Mount, ...] = ()
+        self._own_image = (
+            None
+            if profile.image_end == "none"
+            else OwnImage(
+                container_id,
+                base=image.chain_id,
+                client=node.client,
+                profile=profile,
+                progress=progress,
+            )
+        )
         self.own_layer: str | None = (
             f"layer-{container_id}" if profile.snapshot_reference == "parent_unheld" else None
         )
+        if self._own_image is not None:
+            self.own_layer = self._own_image.layer
         """The committed snapshot that was made for this container alone, where one was."""
         self.parent = self.own_layer or image.chain_id
         """The committed snapshot that the container's own stands on."""
@@ -63,11 +79,17 @@ class SnapshotReference:
         self._profile = profile
         self._level = profile.snapshot_reference
         self._progress = progress
-        # Those of one profile share a beginning: a prune is not to reach containers of another.
-        self._life_leases = f"life-{profile.fingerprint}-"
-        self.life_lease = f"{self._life_leases}{container_id}"
-        """The lease that alone holds the snapshot, where the profile has it so."""
         self._expires_at = 0.0
+
+    @property
+    def life_lease(self) -> str:
+        """The lease that alone holds the snapshot, where the profile has it so."""
+        return f"{self._life_leases}{self.key}"
+
+    @property
+    def _life_leases(self) -> str:
+        """How the leases of one profile begin: a prune is not to reach containers of another."""
+        return f"life-{self._profile.fingerprint}-"
 
     @property
     def named(self) -> tuple[str, str]:
@@ -83,6 +105,10 @@ class SnapshotReference:
         Raises:
             ContainerdError: a request failed.
         """
+        async with nullcontext() if self._own_image is None else self._own_image.going():
+            await self._prepare_by_level(make_record)
+
+    async def _prepare_by_level(self, make_record: MakeRecord) -> None:
         match self._level:
             case "none" | "container":
                 # The record first, as in 2022.

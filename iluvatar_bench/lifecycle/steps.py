@@ -39,6 +39,8 @@ class Progress:
     """Whether a lease was made that alone holds the snapshot; it may have expired since."""
     layer_made: bool = False
     """Whether a layer was made for this container alone."""
+    own_image: str | None = None
+    """The name of the image that was made for this container alone, while there is one."""
     on_step: Callable[[str], None] | None = None
     """Called with each step that begins."""
     _submitted: float = field(default_factory=time.monotonic)

@@ -1,7 +1,8 @@
 """The memory poller, as the worker of 2022 had it: every few seconds, the memory of each container.
 
 A container that is gone is reported in the round that finds it so, and taken off the watch in the
-next one, as the worker did. Unlike the worker's, its memory is then unknown, not its limit.
+next one, as the worker did. Unlike the worker's, its memory is then unknown, not its limit. Where
+it is asked to, it counts what else each container uses as well, and what the host was doing.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import psutil
 
+from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted
+from iluvatar_bench.host.kernel.held_host import HostMoment
 from iluvatar_bench.host.kernel.held_process import HeldProcess
+from iluvatar_bench.monitor.counter_files import CounterFiles
 from iluvatar_bench.records import Sample
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,9 @@ class Round:
     host_used_bytes: int
     host_available_bytes: int
     host_total_bytes: int
+    counted: tuple[Counted | None, ...] = ()
+    """What each of ``containers`` has used; empty where it is not counted."""
+    host: HostMoment | None = None
 
     def readings(self, before: Round | None) -> Iterator[Reading]:
         """Each container's memory and its change since the round ``before``."""
@@ -58,7 +65,8 @@ class Round:
     def samples(self, run_id: str, *, before: Round | None) -> Iterator[Sample]:
         """A record for each container, then one for the round; ``before`` is the round before."""
         at = datetime.fromtimestamp(self.sampled_at, UTC).isoformat()
-        for container_id, rss, diff in self.readings(before):
+        counted = self.counted or (None,) * len(self.containers)
+        for (container_id, rss, diff), used in zip(self.readings(before), counted, strict=True):
             yield Sample(
                 run_id=run_id,
                 round=self.number,
@@ -66,7 +74,9 @@ class Round:
                 container_id=container_id,
                 rss_bytes=rss,
                 diff_bytes=diff,
+                **({} if used is None else dict(zip(COUNTERS, used, strict=True))),  # type: ignore[arg-type]
             )
+        host = self.host or HostMoment()
         yield Sample(
             run_id=run_id,
             round=self.number,
@@ -76,6 +86,7 @@ class Round:
             diff_bytes=self.diff_bytes,
             host_used_bytes=self.host_used_bytes,
             host_available_bytes=self.host_available_bytes,
+            **{f"host_{name}": value for name, value in asdict(host).items()},
         )
 
 
@@ -84,7 +95,8 @@ class MemoryPoller:
 
     ``on_gone`` is called with a container's id in the round that finds it gone, ``on_round`` with
     each round and the one before. The processes belong to the caller: one may be closed once it is
-    no longer watched.
+    no longer watched. With ``counters`` it holds the files that count what a container uses, until
+    that is no longer watched: :meth:`close` it then.
     """
 
     def __init__(
@@ -93,6 +105,7 @@ class MemoryPoller:
         on_gone: Callable[[str], None] | None = None,
         on_round: Callable[[Round, Round | None], None] | None = None,
         keep: bool = True,
+        counters: bool = False,
     ) -> None:
         self.rounds: deque[Round] = deque(maxlen=None if keep else 1)
         self._next_number = 0
@@ -100,6 +113,7 @@ class MemoryPoller:
         self._unhealthy: list[str] = []
         self._on_gone = on_gone
         self._on_round = on_round
+        self._counters = CounterFiles() if counters else None
 
     def watch(self, container_id: str, process: HeldProcess) -> None:
         """Read this container from the next round on."""
@@ -108,8 +122,17 @@ class MemoryPoller:
     def unwatch(self, container_id: str) -> None:
         """Read it no more; nothing happens if it is not watched."""
         self._watched.pop(container_id, None)
+        if self._counters is not None:
+            self._counters.close(container_id)
         if container_id in self._unhealthy:
             self._unhealthy.remove(container_id)
+
+    def close(self) -> None:
+        """Read nobody any more."""
+        for container_id in list(self._watched):
+            self.unwatch(container_id)
+        if self._counters is not None:
+            self._counters.host.close()
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -129,6 +152,7 @@ class MemoryPoller:
         """One round, at once."""
         self._remove_unhealthy()
         sampled_at = time.time()
+        counters = self._counters
         memory: list[int | None] = []
         gone: list[tuple[str, int, ProcessLookupError]] = []
         total = 0
@@ -153,6 +177,8 @@ class MemoryPoller:
             host_used_bytes=host.used,
             host_available_bytes=host.available,
             host_total_bytes=host.total,
+            counted=() if counters is None else counters.read(self._watched),
+            host=None if counters is None else counters.host.read(),
         )
         self.rounds.append(done)
         self._next_number += 1

@@ -1,4 +1,4 @@
-"""The whole monitor: events, deaths and memory of the containers of one client."""
+"""The whole monitor: events, deaths, and what the containers of one client use."""
 
 from __future__ import annotations
 
@@ -102,6 +102,7 @@ class Monitor:
         """Let go of everything that is watched; what was seen stays."""
         for container_id in list(self._processes):
             self.unwatch(container_id)
+        self.memory.close()
         self.exits.close()
 
 
@@ -139,7 +140,9 @@ async def open_monitor(
         if sink is not None:
             sink.samples(done.samples(sink.run_id, before=before))
 
-    memory = MemoryPoller(on_gone=exits.take_poll, on_round=take_round, keep=sink is None)
+    memory = MemoryPoller(
+        on_gone=exits.take_poll, on_round=take_round, keep=sink is None, counters=True
+    )
     async with event_log(client, on_event=take_event, on_reconnect=exits.reconcile) as events:
         monitor = Monitor(events, exits, memory, witness)
         poller = asyncio.create_task(_poll(memory, sample_seconds))

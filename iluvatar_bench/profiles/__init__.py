@@ -1,8 +1,8 @@
 """The vocabulary of a lifecycle: factors, levels, presets, profile files, factorial designs."""
 
 from iluvatar_bench.profiles.design import Design, design
+from iluvatar_bench.profiles.level_names import FORCED_COLLECTIONS
 from iluvatar_bench.profiles.profile import (
-    FORCED_COLLECTIONS,
     PRESETS,
     Profile,
     change_profile,

@@ -12,39 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from iluvatar_bench.errors import UsageError, meant
 from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR, Collector
+from iluvatar_bench.profiles.level_names import (
+    CgroupLevel,
+    CollectionLevel,
+    ImageEndLevel,
+    SnapshotLevel,
+)
 from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
 from iluvatar_bench.profiles.saved import saved_names, saved_path
 
-SnapshotLevel = Literal[
-    "none",
-    "container",
-    "lease",
-    "record_late",
-    "lease_short",
-    "lease_pruned",
-    "parent_unheld",
-]
-
-CgroupLevel = Literal["shared", "own", "relative", "nested", "example"]
-
-CollectionLevel = Literal[
-    "natural",
-    "quiet",
-    "before_prepare",
-    "after_prepare",
-    "before_mount",
-    "before_start",
-    "during_startup",
-    "after_ready",
-]
-
-FORCED_COLLECTIONS = get_args(CollectionLevel)[2:]
-"""Levels of ``collection`` that force one at a named step, in the order of a container's life."""
-
 _ADDED_LATER = (
     *("keep_alive", "stop", "health", "eviction", "prewarm", "retry", "creation_limit"),
-    *("transport", "invoke_parallel", "restart", "runtime"),
+    *("transport", "invoke_parallel", "restart", "runtime", "image_end"),
 )
 """Factors of which runs of before know nothing: their defaults say what those did."""
 
@@ -177,6 +157,22 @@ class Profile(BaseModel):
         "containerd's restart monitor sees to it that its task runs: it looks each second on a "
         "private containerd, every 10 s by default",
     )
+    image_end: ImageEndLevel = Field(
+        default="none",
+        description="what becomes of the container's image, which is one of its own then, before "
+        "its snapshot is made: nothing; another client prunes it (Images.Delete, sync); or it "
+        "expires by its label containerd.io/gc.expire, which containerd heeds from 2.0 on; while a "
+        "lease holds its layers (held), or nothing does (unheld)",
+    )
+
+    @model_validator(mode="after")
+    def _one_layer_of_its_own(self) -> Self:
+        if self.image_end != "none" and self.snapshot_reference == "parent_unheld":
+            raise ValueError(
+                f"image_end={self.image_end} does not go with snapshot_reference=parent_unheld: "
+                "each makes the container a layer of its own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _paths_need_a_driver_of_paths(self) -> Self:

@@ -72,6 +72,11 @@ class Observations:
         }
 
 
+_WHOLE_NUMBERS = frozenset(
+    {"pid", "exit_status", "throttled_periods", "limit_hits", "oom_kills", "pids"}
+)
+
+
 def _frame(
     kind: type[Event | Death | Sample], records: Sequence[Event | Death | Sample]
 ) -> pd.DataFrame:
@@ -80,8 +85,10 @@ def _frame(
     for column in columns:
         if column == "timestamp" or column.endswith("_at"):
             frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
-        elif column in ("pid", "exit_status") or column.endswith("_bytes"):
+        elif column in _WHOLE_NUMBERS or column.endswith("_bytes"):
             frame[column] = frame[column].astype("Int64")
+        elif column == "host_load" or column.endswith("_ms"):
+            frame[column] = frame[column].astype("float64")
     return frame
 
 

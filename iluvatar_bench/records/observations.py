@@ -1,4 +1,4 @@
-"""What a monitor saw of a container: events, memory, its death."""
+"""What a monitor saw of a container: events, what it used, its death."""
 
 from __future__ import annotations
 
@@ -41,12 +41,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The memory of one container in one round of the poller, or of all of them and the host.
+    """One container in one round of the poller, or all of them and the host.
 
     With ``container_id`` None it is the round itself: ``rss_bytes`` is the sum over the containers
-    that are alive, and the host's figures are those of ``psutil.virtual_memory``. ``rss_bytes`` is
-    None for a container that is gone; ``diff_bytes`` is the change since the round before, None
-    where there is nothing to compare with.
+    that are alive, and the host's figures are those of ``psutil.virtual_memory``, its load, and
+    milliseconds since boot. ``rss_bytes`` is None for a container that is gone; ``diff_bytes`` is
+    the change since the round before, None where there is nothing to compare with. The rest counts
+    since the container's cgroup was made (``memory_bytes`` and ``pids``: now), all of a shared
+    cgroup together; None: the host does not count it, or it was not asked.
     """
 
     run_id: str
@@ -55,12 +57,41 @@ class Sample:
     container_id: str | None
     rss_bytes: int | None
     diff_bytes: int | None
+    cpu_ms: float | None = None
+    throttled_ms: float | None = None
+    throttled_periods: int | None = None
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+    limit_hits: int | None = None
+    oom_kills: int | None = None
+    pids: int | None = None
+    cpu_pressure_ms: float | None = None
+    memory_pressure_ms: float | None = None
+    io_pressure_ms: float | None = None
+    io_read_bytes: int | None = None
+    io_written_bytes: int | None = None
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
     host_used_bytes: int | None = None
     host_available_bytes: int | None = None
+    host_load: float | None = None
+    host_steal_ms: float | None = None
+    host_cpu_pressure_ms: float | None = None
+    host_memory_pressure_ms: float | None = None
+    host_io_pressure_ms: float | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """The record as a flat row."""
-        return asdict(self)
+        """The record as a flat row, without what is not known and need not be."""
+        return {
+            name: value
+            for name in self.__dataclass_fields__
+            if (value := getattr(self, name)) is not None or name in _OF_EVERY_SAMPLE
+        }
+
+
+_OF_EVERY_SAMPLE = frozenset(
+    {"run_id", "round", "sampled_at", "container_id", "rss_bytes", "diff_bytes"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ DEATHS = TableSchema(
 )
 
 SAMPLES = TableSchema(
-    "the memory of one container in one round of the poller; without a container: of all, and host",
+    "one container in one round of the poller; without a container: memory of all, and the host",
     {
         "run_id": RUN_ID,
         "round": count("the round, from 0"),
@@ -140,8 +140,28 @@ SAMPLES = TableSchema(
         "container_id": CONTAINER,
         "rss_bytes": size("resident memory; empty for a container that is gone"),
         "diff_bytes": size("change since the round before"),
+        "cpu_ms": ms("processor time of its cgroup since that was made, as all that follow"),
+        "throttled_ms": ms("time in which its limit of processor time held it up"),
+        "throttled_periods": count("periods in which that was so"),
+        "memory_bytes": size("memory of the cgroup now, page cache included"),
+        "memory_peak_bytes": size("the most so far"),
+        "limit_hits": count("how often the memory limit was in the way"),
+        "oom_kills": count("processes that the kernel ended for want of memory"),
+        "pids": count("processes and threads now"),
+        "cpu_pressure_ms": ms("time in which some process waited for a processor (version 2)"),
+        "memory_pressure_ms": ms("likewise for memory"),
+        "io_pressure_ms": ms("likewise for a disk"),
+        "io_read_bytes": size("read from disks"),
+        "io_written_bytes": size("written to disks"),
+        "received_bytes": size("over its network, without loopback; empty in the host's network"),
+        "sent_bytes": size("likewise"),
         "host_used_bytes": size("of the host"),
         "host_available_bytes": size("of the host"),
+        "host_load": Column(NUMBER, "mean number of tasks that run or wait, of a minute"),
+        "host_steal_ms": ms("time that the hypervisor gave to others, all processors, since boot"),
+        "host_cpu_pressure_ms": ms("time since boot in which some task waited for a processor"),
+        "host_memory_pressure_ms": ms("likewise for memory"),
+        "host_io_pressure_ms": ms("likewise for a disk"),
     },
 )
 

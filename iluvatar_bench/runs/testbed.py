@@ -153,7 +153,7 @@ class TestbedSettings:
             require_driver(CgroupDriver(driver))
         for profile in self.profiles:
             runtime_path(profile.runtime)
-            _require_limits(profile)
+            require_kept_limits(profile)
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
@@ -194,8 +194,8 @@ def build_options(profile: Profile) -> BuildOptions:
     return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
 
 
-def _require_limits(profile: Profile) -> None:
-    """Refuse limits that this host cannot keep: each container would fail to be created."""
+def require_kept_limits(profile: Profile) -> None:
+    """Raise EnvironmentProblem for a limit that this host cannot keep: no container would start."""
     for factor, controller in (("memory_limit_mib", "memory"), ("cpus", "cpu")):
         if level := profile.factors[factor]:
             require_controller(controller, wanted_by=f"{factor}={level}")

@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
-from iluvatar_bench.errors import UsageError, meant
+from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
+from iluvatar_bench.lifecycle.cgroup_requests import pause_container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
+from iluvatar_bench.runs.testbed import require_kept_limits
 from iluvatar_bench.studies import faults, strangers
 
 _PATIENCE_MS = 20_000
@@ -155,6 +157,12 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         alone=True,
     ),
     KnownCause(
+        name="image_pruned_unheld",
+        expected=Mechanism.SNAPSHOT_COLLECTED,
+        settings=("image_end=pruned_unheld",),
+        alone=True,
+    ),
+    KnownCause(
         name="committed_without_labels",
         expected=Mechanism.CONTENT_COLLECTED,
         fault=faults.use_committed_without_labels,
@@ -164,6 +172,23 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         name="exec_of_absent_program",
         expected=Mechanism.OWN_ERROR,
         fault=faults.start_absent_program,
+    ),
+    KnownCause(
+        # The monitor looks each second: once at least before the start.
+        name="restarted_before_start",
+        expected=Mechanism.RESTART_RACE,
+        settings=("restart=running", "start_delay_ms=2500"),
+        alone=True,
+    ),
+    KnownCause(
+        # Containerd 2.0 and later let it be.
+        name="restarted_while_paused",
+        expected=Mechanism.RESTART_RACE,
+        settings=("restart=running",),
+        fault=pause_container,
+        invocations=0,
+        hold_ms=_PATIENCE_MS,
+        alone=True,
     ),
     KnownCause(
         name="memory_limit",
@@ -253,3 +278,14 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
             f"no case {wrong[0]!r}{meant(wrong[0], known)}; there are: {', '.join(known)}"
         )
     return tuple(known[name] for name in names) or KNOWN_CAUSES
+
+
+def left_out(cases: Sequence[KnownCause]) -> dict[str, str]:
+    """The names of the cases that this host has no cgroup controller for, and what is missing."""
+    reasons = {}
+    for case in cases:
+        try:
+            require_kept_limits(case.profile)
+        except EnvironmentProblem as error:
+            reasons[case.name] = str(error)
+    return reasons

@@ -8,6 +8,8 @@ import pytest
 
 from iluvatar_bench.bugs import (
     BugClass,
+    CgroupAction,
+    CgroupFact,
     DaemonFact,
     Evidence,
     FileKind,
@@ -357,3 +359,23 @@ def test_a_task_that_the_restart_monitor_took_before_it_was_started() -> None:
         INTACT, step="task_create", restart_status="running", error="task c: already exists"
     )
     assert mechanism(BugClass.UNCLASSIFIED, there) is Mechanism.RESTART_RACE
+
+
+def test_a_task_that_the_restart_monitor_took_while_it_was_paused() -> None:
+    paused = CgroupFact("c", "/own", CgroupAction.PAUSE, 98.0)
+    taken = replace(
+        INTACT,
+        step="alive",
+        exit_status=137,
+        exited_at=100.0,
+        restart_status="running",
+        own_changes=(paused,),
+    )
+    assert mechanism(BugClass.PROCESS_DIED, taken) is Mechanism.RESTART_RACE
+    assert (
+        mechanism(BugClass.PROCESS_DIED, replace(taken, restart_status=None)) is Mechanism.UNKNOWN
+    )
+    resumed = replace(
+        taken, own_changes=(paused, replace(paused, action=CgroupAction.RESUME, at=99.0))
+    )
+    assert mechanism(BugClass.PROCESS_DIED, resumed) is Mechanism.UNKNOWN

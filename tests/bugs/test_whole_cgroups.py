@@ -14,6 +14,7 @@ from iluvatar_bench.bugs import (
     KillFact,
     Mechanism,
     attribute,
+    classify_text,
 )
 
 HERE = "/place/shared"
@@ -107,6 +108,34 @@ def test_a_resume_that_is_refused_because_a_neighbour_was_resumed() -> None:
     assert (found.bug_class, found.mechanism) == (BugClass.FROZEN, Mechanism.NEIGHBOUR_PAUSED)
     before = replace(refused, neighbour_changes=(change(RESUME, 85.0),))
     assert attribute(BugClass.UNCLASSIFIED, before).mechanism is Mechanism.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("changes", "kills", "mechanism"),
+    [
+        ((change(RESUME, 130.0),), (), Mechanism.NEIGHBOUR_PAUSED),
+        # A Kill that is under way thaws the cgroup before it is answered.
+        ((), (KillFact("third", HERE, False, 9, 129.9, None),), Mechanism.NEIGHBOUR_PAUSED),
+        # Before the pause was asked for.
+        ((change(RESUME, 99.0),), (), Mechanism.UNKNOWN),
+        ((), (KillFact("third", HERE, False, 9, 98.0, 99.0),), Mechanism.UNKNOWN),
+    ],
+)
+def test_a_pause_that_a_neighbour_thawed_in_the_middle(
+    changes: tuple[CgroupFact, ...], kills: tuple[KillFact, ...], mechanism: Mechanism
+) -> None:
+    text = "runc did not terminate successfully: unexpected state THAWED while freezing"
+    undone = replace(
+        SILENT,
+        step="pause",
+        error=f"Tasks.Pause of me: {text}",
+        cgroup_frozen=False,
+        neighbour_changes=changes,
+        neighbour_kills=kills,
+    )
+    symptom = classify_text(undone.error).bug_class
+    assert symptom is BugClass.FROZEN
+    assert attribute(symptom, undone).mechanism is mechanism
 
 
 def test_a_limit_that_a_neighbour_was_given() -> None:

@@ -13,6 +13,7 @@ from iluvatar_bench.functions.images import find_image
 from iluvatar_bench.host.socket_address import socket_path
 from tests.support.archives import docker_files, write
 from tests.support.command import command
+from tests.support.limits_here import needs_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,6 +121,7 @@ def test_a_seed_is_not_negative(words: list[str], tmp_path: Path) -> None:
     assert not (tmp_path / "r").exists()
 
 
+@needs_memory
 @pytest.mark.parametrize("workload", ["cold-start", "churn"])
 def test_a_memory_limit_that_nothing_starts_in_is_refused(workload: str, tmp_path: Path) -> None:
     out = tmp_path / "r"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from iluvatar_bench.audit import HostPlaces, audit_daemon
+from iluvatar_bench.clients.check.image_content import named_by_images
 from iluvatar_bench.containerd._api import (
     containers_pb2,
     events_pb2,
@@ -74,6 +75,10 @@ async def test_any_document_can_be_in_the_content_store(short_folder: Path) -> N
         (namespace,) = audit.state.namespaces
         found = {name: tops for name, tops in namespace.top_snapshots.items() if tops}
         assert found == {f"i{len(fake.images) - 1}": ("sha256:1",)}
+        # A client under test may leave any of them.
+        async with connect(short_folder / "c") as client:
+            named = await named_by_images(client, [record.name for record in fake.images])
+        assert named == set(fake.content)
 
 
 async def test_indexes_that_list_each_other_are_read_once_each(short_folder: Path) -> None:

@@ -6,14 +6,19 @@ import asyncio
 import logging
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from iluvatar_bench.benchmarks.poller import idle_processes
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor import MemoryPoller
 from iluvatar_bench.monitor.memory import Round
+from iluvatar_bench.records import Sample
+from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
+from tests.support.limits_here import needs_memory
 
 GROWING = """
 import sys
@@ -164,3 +169,29 @@ def test_rounds_that_are_handed_on_are_not_kept() -> None:
         poller.poll()
     assert handed_on == [(0, None), (1, 0), (2, 1), (3, 2)]
     assert [done.number for done in poller.rounds] == [3]
+
+
+@pytest.mark.daemon
+@needs_memory
+def test_a_round_counts_what_each_container_uses_and_lets_go_of_its_files() -> None:
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    poller = MemoryPoller(counters=True)
+    with idle_processes(1) as (pid,), HeldProcess(pid) as process:
+        poller.watch("c", process)
+        poller.poll()
+        sample, whole = poller.samples("run")
+    assert (sample.pids, sample.limit_hits) == (1, 0)
+    assert sample.cpu_ms is not None
+    assert sample.memory_bytes is not None
+    assert sample.host_load is None
+    assert whole.host_load is not None
+    assert whole.host_steal_ms is not None
+    assert whole.pids is None
+    row = sample.as_row()
+    assert "host_load" not in row
+    assert Sample(**row) == sample
+    frame = Observations(samples=[sample, whole]).frames()["samples"]
+    assert str(frame["pids"].dtype) == "Int64"
+    assert str(frame["cpu_ms"].dtype) == "float64"
+    poller.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before

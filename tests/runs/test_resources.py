@@ -9,6 +9,7 @@ import pytest
 from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.profiles.limits import Limits
+from tests.support.limits_here import needs_memory
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
@@ -45,6 +46,7 @@ def test_the_process_has_no_capability_and_gains_no_privilege() -> None:
 
 
 @pytest.mark.daemon
+@needs_memory
 async def test_a_death_at_the_memory_limit_is_told_by_the_cgroups_counter(tmp_path: Path) -> None:
     result = await run_cold_start(
         quick("guarded", ["memory_limit_mib=64"]),
@@ -61,6 +63,7 @@ async def test_a_death_at_the_memory_limit_is_told_by_the_cgroups_counter(tmp_pa
 
 
 @pytest.mark.daemon
+@needs_memory
 async def test_a_function_works_under_limits_on_a_read_only_root_and_leaks_nothing(
     tmp_path: Path,
 ) -> None:

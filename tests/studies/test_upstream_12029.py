@@ -17,13 +17,18 @@ async def test_the_reports_calls_end_in_its_error(snapshotter: str) -> None:
     assert list(calls["call"])[:4] == CALLS
     answers = calls.set_index("call")["answer"]
     assert "not found" in answers["Snapshots.Stat"]
+    assert answers["(list /)"] in ("0 names", "No such file or directory")
     assert answers[f"(import {IMPORTED})"].startswith("exit 1: ModuleNotFoundError")
 
 
 @pytest.mark.daemon
 async def test_two_lines_in_the_record_end_it() -> None:
     calls = await report_calls(named=True)
-    assert list(calls["answer"])[-2:] == ["found", f"exit 0: imported {IMPORTED}"]
+    answers = calls.set_index("call")["answer"]
+    assert int(answers["(list /)"].removesuffix(" names")) > 5
+    assert answers["(stat /etc/passwd)"] == "there"
+    assert list(calls["answer"])[-1] == f"exit 0: imported {IMPORTED}"
+    assert answers["Snapshots.Stat"] == "found"
 
 
 async def test_an_unknown_snapshotter_starts_nothing() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+SUITES = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 """Debian's suites, and the version of Python in each."""
 
 PACKAGES = (
@@ -22,7 +22,8 @@ PACKAGES = (
 PYTHON_PACKAGES = (
     *("asyncinotify", "grpcio", "httpcore", "httpx", "hyperscan", "numpy", "pandas"),
     *("prometheus-client", "protobuf", "psutil", "pyarrow", "pydantic", "rich", "scipy", "tomli-w"),
-    *("tqdm", "typer", "matplotlib", "jinja2", "pytest", "pytest-asyncio", "hypothesis", "pip"),
+    *("tqdm", "typer", "matplotlib", "jinja2", "pip"),
+    *("pytest", "pytest-asyncio", "pytest-xdist", "hypothesis"),
 )
 """The product's core, what its runs draw with, and what its tests need; versions by the lock."""
 
@@ -61,6 +62,9 @@ PIP_NO_INDEX=1
 PIP_FIND_LINKS=/opt/wheels
 PIP_BREAK_SYSTEM_PACKAGES=1
 """
+
+IMAGES = (("hello",), ("hello", "--byte-code"), ("memory_hog", "--byte-code"))
+"""What the steps run: built as the disk is made, for an emulated processor takes minutes."""
 
 COMMAND = """\
 #!/usr/bin/python3
@@ -101,8 +105,9 @@ def disk_of(suite: str) -> Disk:
     """Where the disk of this recipe lies, made or not."""
     lock = (PROJECT / "requirements.lock").read_text()
     wheels = [path.read_text() for path in requirement_files()]
-    parts = [suite, SUITES[suite], PACKAGES, PYTHON_PACKAGES, MASKED, UNIT, ENVIRONMENT, COMMAND]
-    told = hashlib.sha256(json.dumps([*parts, lock, wheels]).encode()).hexdigest()[:16]
+    machine = [suite, SUITES[suite], PACKAGES, MASKED, UNIT, ENVIRONMENT, COMMAND]
+    parts = [*machine, PYTHON_PACKAGES, IMAGES, lock, wheels]
+    told = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Disk(suite, home / "iluvatar-bench" / "vm" / f"{suite}-{told}")
 

@@ -5,7 +5,7 @@ They need the kernel's record: without it nobody but this client is known to hav
 
 from __future__ import annotations
 
-from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.evidence import CgroupAction, Evidence
 from iluvatar_bench.bugs.rules.coincidence import SIGNALLED, fitting_kills
 from iluvatar_bench.bugs.rules.deaths import KILLABLE
 from iluvatar_bench.bugs.rules.senders import (
@@ -71,18 +71,23 @@ def restart_monitor(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 
 def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
-    """The restart monitor again, on a task between its creation and its start.
+    """The restart monitor again, on a task that does not run and has not ended either.
 
-    Containerd 1.6 kills, deletes and makes anew what it finds created (runtime/restart/monitor,
-    change.go); later versions leave it alone.
+    It kills, deletes and makes anew what it finds created or paused (containerd,
+    runtime/restart/monitor: change.go and monitor.go to 1.7.34, plugins/restart since 2.0); since
+    2.0 it leaves alone what is paused.
     """
-    if evidence.restart_status != RUNNING or evidence.step not in ("task_create", "start"):
+    if evidence.restart_status != RUNNING:
         return None
     label = f"the record's label containerd.io/restart.status says {RUNNING!r}"
-    if evidence.exit_status is not None and evidence.exit_status > SIGNALLED:
+    killed = evidence.exit_status is not None and evidence.exit_status > SIGNALLED
+    starting = evidence.step in ("task_create", "start")
+    if starting and killed:
         supports = [label, f"the task ended with status {evidence.exit_status}, not yet started"]
-    elif "already exists" in evidence.error:
+    elif starting and "already exists" in evidence.error:
         supports = [label, "the task was there already"]
+    elif killed and _was_paused(evidence):
+        supports = [label, f"the task ended with status {evidence.exit_status} while it was paused"]
     else:
         return None
     objections = ["this client had sent it a Kill"] if evidence.own_kills else []
@@ -93,6 +98,14 @@ def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         by_monitor = decided[1] is Sender.OWN_RUNTIME
         (supports if by_monitor else objections).append(told(decided[0], evidence))
     return suspicion(Mechanism.RESTART_RACE, supports, objections)
+
+
+def _was_paused(evidence: Evidence) -> bool:
+    """Whether the last that this client asked of the task was a pause, before its end."""
+    asked = evidence.own_changes
+    if not asked or asked[-1].action is not CgroupAction.PAUSE:
+        return False
+    return evidence.exited_at is None or asked[-1].at <= evidence.exited_at
 
 
 def _by_own_runtime(symptom: BugClass, evidence: Evidence) -> bool:

@@ -7,6 +7,7 @@ moves the limits of all. Containerd goes on calling the others running.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from iluvatar_bench.bugs.evidence import CgroupAction, CgroupFact, Evidence
@@ -29,6 +30,9 @@ SILENT = frozenset(
 STEPS = ("pause", "resume")
 """Steps that a neighbour's pause or resume makes fail: the cgroup is frozen, or thawed, already."""
 
+_UNDONE = re.compile(r"state THAWED while freezing|but was in \W{1,4}THAWED")
+"""What runc says of a pause that somebody else undid (fs/freezer.go, fs2/freezer.go)."""
+
 _MOST_OF_THE_STEP = 0.5
 
 
@@ -39,7 +43,10 @@ def neighbour_paused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     if evidence.exit_status is not None:
         return ruled_out(Mechanism.NEIGHBOUR_PAUSED, "the process had ended")
     if evidence.step == "resume":
-        return _thawed(evidence)
+        pauses = [c.at for c in evidence.own_changes if c.action is CgroupAction.PAUSE]
+        return _thawed(evidence, since=max(pauses)) if pauses else None
+    if evidence.step == "pause" and _UNDONE.search(evidence.error):
+        return _thawed(evidence, since=evidence.step_started_at)
     pause = _last_pause(evidence)
     if evidence.cgroup_frozen is True and pause is not None:
         frozen = f"the cgroup {evidence.cgroup} is frozen"
@@ -81,21 +88,20 @@ def neighbour_updated(symptom: BugClass, evidence: Evidence) -> Suspicion | None
     return suspicion(Mechanism.NEIGHBOUR_UPDATED, supports, objections)
 
 
-def _thawed(evidence: Evidence) -> Suspicion | None:
-    """A resume that was refused, because the container was not paused any more."""
-    pauses = [c.at for c in evidence.own_changes if c.action is CgroupAction.PAUSE]
-    if not pauses:
+def _thawed(evidence: Evidence, *, since: float | None) -> Suspicion | None:
+    """A resume that was refused, because the container was not paused any more; or a pause that
+    was thawed in the middle of it. ``since`` is when the cgroup was being frozen."""
+    if since is None:
         return None
-    paused_at = max(pauses)
     resumes = [
         _told(change, evidence)
         for change in _in_order(evidence.neighbour_changes)
-        if change.action is CgroupAction.RESUME and change.at >= paused_at
+        if change.action is CgroupAction.RESUME and change.at >= since
     ]
     kills = [
         f"this client's Kill of {kill.container_id} in the same cgroup thawed it"
         for kill in evidence.neighbour_kills
-        if kill.signal == SIGKILL and (kill.ended_at is None or kill.ended_at >= paused_at)
+        if kill.signal == SIGKILL and (kill.ended_at is None or kill.ended_at >= since)
     ]
     thaws = [*resumes[-1:], *sorted(kills)[-1:]]
     if not thaws:

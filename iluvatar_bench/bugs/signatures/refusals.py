@@ -46,10 +46,12 @@ PAUSED = (
         "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
     ),
     wording(
-        BugClass.RESOURCES_CHANGED,
-        r"memory limit of \S{1,80}+ is [^\n]{1,40}, not the [^\n]{1,40} that it was made with",
-        "iluvatar-bench",
-        "iluvatar-bench bugs/rules/whole_cgroups.py",
+        BugClass.FROZEN,
+        r"unexpected state \w{1,20}+ while freezing|\bunable to freeze\b"
+        rf"|cgroup\.freeze{Q} to be in state|waiting for the cgroup to freeze",
+        "runc 1.0-1.5",
+        "runc libcontainer/cgroups/fs/freezer.go, fs2/freezer.go; opencontainers/runc#2774",
+        "of a pause: somebody thawed the cgroup meanwhile, or kept putting processes into it",
     ),
     wording(
         BugClass.EXEC_FAILED,
@@ -97,6 +99,16 @@ CGROUPS = (
         "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
         "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
         "google/gvisor#8111, #13301",
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        r"unable to set memory limit to \d{1,20}+ \(current usage"
+        r"|rejecting memory limit \d{1,20}+ <= usage"
+        rf"|Failed to set {Q}memory\.[\w.]{{1,40}}+{Q} attribute on",
+        "runc 1.1-1.5, systemd",
+        "runc libcontainer/cgroups/fs/memory.go, fs2/fs2.go; opencontainers/runc#3986; "
+        "systemd/systemd#22211",
+        "a limit below what is in use already: it stays as it was",
     ),
     wording(
         BugClass.CGROUP_SETUP,

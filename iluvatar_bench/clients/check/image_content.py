@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.oci.documents import ListedDocument, parse_document
 from iluvatar_bench.containerd.oci.media_types import INDEXES, MANIFESTS
-from iluvatar_bench.errors import NotFound
+from iluvatar_bench.errors import ImageError, NotFound, ResourceExhausted
 
 
 async def named_by_images(client: Client, names: Iterable[str]) -> frozenset[str]:
@@ -32,11 +32,12 @@ async def named_by_images(client: Client, names: Iterable[str]) -> frozenset[str
         if media_type not in INDEXES | MANIFESTS:
             continue
         try:
-            document = json.loads(await client.content.read(digest))
-        except (NotFound, ValueError):
-            # What is not there names nothing.
+            content = await client.content.read(digest)
+            document = parse_document(ListedDocument, content, where=digest)
+        except (NotFound, ResourceExhausted, ImageError):
+            # What is not there, or no document, names nothing.
             continue
-        parts = [*document.get("manifests", ()), *document.get("layers", ())]
-        parts += [document["config"]] if "config" in document else []
-        todo += [(str(part.get("mediaType", "")), str(part.get("digest", ""))) for part in parts]
+        parts = [*document.manifests, *document.layers]
+        parts += [document.config] if document.config is not None else []
+        todo += [(part.media_type, part.digest) for part in parts]
     return frozenset(found)

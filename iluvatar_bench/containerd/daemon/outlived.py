@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from iluvatar_bench.containerd.daemon.place import DATA_HOME, Place
@@ -51,5 +52,20 @@ def _processes_of_gone_places() -> tuple[int, ...]:
 
 
 def _is_gone(place: Place) -> bool:
-    """Its owner makes the state before anything runs, and removes it after everything else."""
-    return not place.state.exists() and not place.data.exists()
+    """Its owner makes the state before anything runs, and removes it after everything else.
+
+    Whoever has a /run of its own, as in a container, does not see the folders of those outside:
+    these are told by their processes. Its containerd, each shim and the watchdog name their place,
+    and one of them is there as long as anybody is to clean up.
+    """
+    return not (place.state.exists() or place.data.exists() or _is_named(place))
+
+
+def _is_named(place: Place) -> bool:
+    own = os.getpid()
+    return any(
+        place.id in argument
+        for pid in processes.all_pids()
+        if pid != own
+        for argument in processes.command_line(pid)
+    )

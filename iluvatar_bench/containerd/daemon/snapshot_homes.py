@@ -72,6 +72,15 @@ def _blockfile(place: Place) -> dict[str, Any]:
 
 def _erofs(place: Place) -> dict[str, Any]:
     _require("mkfs.erofs", "erofs-utils")
+    # Seen: 1.5 (Debian 12) has no such option, and every layer fails to be unpacked.
+    usage = subprocess.run(
+        ["mkfs.erofs", "--help"], capture_output=True, text=True, check=False, timeout=_SECONDS
+    )
+    if "--tar" not in usage.stdout + usage.stderr:
+        raise EnvironmentProblem(
+            "this mkfs.erofs cannot make a file system of an archive (--tar), which containerd has "
+            "it do for each layer; install erofs-utils 1.7 or later, or choose another snapshotter"
+        )
     # Its own differ where it can, the walking one for all others.
     return {"io.containerd.service.v1.diff-service": {"default": ["erofs", "walking"]}}
 

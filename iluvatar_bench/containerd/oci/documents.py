@@ -75,6 +75,7 @@ class ListedDocument(_Document):
 
     manifests: tuple[DescriptorDocument, ...] = ()
     config: DescriptorDocument | None = None
+    layers: tuple[DescriptorDocument, ...] = ()
 
 
 class RootDocument(_Document):

@@ -9,7 +9,8 @@ matter which driver made the cgroup. Files of version 1
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,7 +36,12 @@ class CgroupUsage:
     throttled_periods: int | None = None
     memory_bytes: int | None = None
     memory_peak_bytes: int | None = None
+    limit_hits: int | None = None
+    """How often the memory limit was in the way (``memory.failcnt``, ``max`` of
+    ``memory.events``)."""
     oom_kills: int | None = None
+    pids: int | None = None
+    """Processes and threads in it now."""
     cpu_pressure_ms: float | None = None
     memory_pressure_ms: float | None = None
     io_pressure_ms: float | None = None
@@ -99,7 +105,7 @@ def counting_files(directories: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         file
         for directory in directories
-        for name in (*_FIELDS, *_PRESSURES, _DISK_2, _DISK_1)
+        for name in FIELDS
         if Path(file := f"{directory}/{name}").exists()
     )
 
@@ -108,71 +114,88 @@ def read_usage(places: CgroupPlaces) -> CgroupUsage | None:
     """What the cgroup has used; None where it is gone."""
     facts: dict[str, float | int] = {}
     for file in places.files:
-        for name, value in _facts(file):
-            facts.setdefault(name, value)
+        try:
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                text = os.read(descriptor, MOST_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            continue
+        for field in FIELDS[file.rpartition("/")[2]]:
+            value = field.value(text)
+            if value is not None:
+                facts.setdefault(field.fact, value)
     return CgroupUsage(**facts) if facts else None  # type: ignore[arg-type]
 
 
-def _facts(file: str) -> Iterator[tuple[str, float | int]]:
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            text = os.read(descriptor, _MOST_BYTES).decode()
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return
-    name = file.rpartition("/")[2]
-    if name in _PRESSURES:
-        total = text.partition("\n")[0].rpartition("total=")[2]
-        if total:
-            yield _PRESSURES[name], int(total) / 1000
-    elif name in (_DISK_1, _DISK_2):
-        yield from _disk(name, text)
-    else:
-        values = _values(text)
-        for key, (fact, scale) in _FIELDS[name].items():
-            if key in values:
-                yield fact, values[key] / scale if scale != 1 else values[key]
+MOST_BYTES = 65536
+"""More than any of these files has."""
 
 
-_MOST_BYTES = 65536
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One number in a counting file.
 
-_PRESSURES: Mapping[str, str] = {
-    f"{resource}.pressure": f"{resource}_pressure_ms" for resource in ("cpu", "memory", "io")
+    ``find`` finds it (None: the file is a bare number), everywhere or ``first`` only: then what is
+    found is added up. It is divided by ``scale``.
+    """
+
+    fact: str
+    find: re.Pattern[bytes] | None = None
+    scale: int = 1
+    first: bool = True
+
+    def value(self, text: bytes) -> float | int | None:
+        """The number; None where the file does not have it."""
+        if self.find is None:
+            number = int(text)
+        elif self.first:
+            found = self.find.search(text)
+            if found is None:
+                return None
+            number = int(found[1])
+        else:
+            number = sum(map(int, self.find.findall(text)))
+        return number if self.scale == 1 else number / self.scale
+
+
+def _pressure(resource: str) -> tuple[Field, ...]:
+    # The first line is of some process; that of all has a total as well.
+    return (Field(f"{resource}_pressure_ms", re.compile(rb"total=(\d+)"), 1000),)
+
+
+def _disk(read: bytes, written: bytes) -> tuple[Field, ...]:
+    """Bytes over all devices."""
+    return (
+        Field("io_read_bytes", re.compile(read), first=False),
+        Field("io_written_bytes", re.compile(written), first=False),
+    )
+
+
+FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "cpu.stat": (
+        Field("cpu_ms", re.compile(rb"usage_usec (\d+)"), 1000),
+        Field("throttled_ms", re.compile(rb"throttled_usec (\d+)"), 1000),
+        Field("throttled_ms", re.compile(rb"throttled_time (\d+)"), 1_000_000),
+        Field("throttled_periods", re.compile(rb"nr_throttled (\d+)")),
+    ),
+    "cpuacct.usage": (Field("cpu_ms", scale=1_000_000),),
+    "memory.current": (Field("memory_bytes"),),
+    "memory.peak": (Field("memory_peak_bytes"),),
+    "memory.usage_in_bytes": (Field("memory_bytes"),),
+    "memory.max_usage_in_bytes": (Field("memory_peak_bytes"),),
+    "memory.failcnt": (Field("limit_hits"),),
+    "memory.events": (
+        Field("limit_hits", re.compile(rb"\nmax (\d+)")),
+        Field("oom_kills", re.compile(rb"\noom_kill (\d+)")),
+    ),
+    "memory.oom_control": (Field("oom_kills", re.compile(rb"\noom_kill (\d+)")),),
+    "pids.current": (Field("pids"),),
+    "cpu.pressure": _pressure("cpu"),
+    "memory.pressure": _pressure("memory"),
+    "io.pressure": _pressure("io"),
+    "io.stat": _disk(rb"\brbytes=(\d+)", rb"\bwbytes=(\d+)"),
+    "blkio.throttle.io_service_bytes": _disk(rb" Read (\d+)", rb" Write (\d+)"),
 }
-_DISK_1, _DISK_2 = "blkio.throttle.io_service_bytes", "io.stat"
-
-_FIELDS: Mapping[str, Mapping[str, tuple[str, int]]] = {
-    "cpu.stat": {
-        "usage_usec": ("cpu_ms", 1000),
-        "throttled_usec": ("throttled_ms", 1000),
-        "throttled_time": ("throttled_ms", 1_000_000),
-        "nr_throttled": ("throttled_periods", 1),
-    },
-    "cpuacct.usage": {"": ("cpu_ms", 1_000_000)},
-    "memory.current": {"": ("memory_bytes", 1)},
-    "memory.peak": {"": ("memory_peak_bytes", 1)},
-    "memory.usage_in_bytes": {"": ("memory_bytes", 1)},
-    "memory.max_usage_in_bytes": {"": ("memory_peak_bytes", 1)},
-    "memory.events": {"oom_kill": ("oom_kills", 1)},
-    "memory.oom_control": {"oom_kill": ("oom_kills", 1)},
-}
-"""File, key (empty: the file is a bare number), and what it is divided by."""
-
-
-def _values(text: str) -> dict[str, int]:
-    pairs = (line.rpartition(" ") for line in text.splitlines())
-    return {key: int(value) for key, _, value in pairs if value.isdigit()}
-
-
-def _disk(name: str, text: str) -> Iterator[tuple[str, int]]:
-    """Bytes read and written, over all devices."""
-    if name == _DISK_2:
-        words = [word.partition("=") for word in text.split()]
-        for key, fact in (("rbytes", "io_read_bytes"), ("wbytes", "io_written_bytes")):
-            yield fact, sum(int(value) for word, _, value in words if word == key)
-        return
-    rows = [line.split() for line in text.splitlines()]
-    for key, fact in (("Read", "io_read_bytes"), ("Write", "io_written_bytes")):
-        yield fact, sum(int(row[2]) for row in rows if len(row) == 3 and row[1] == key)
+"""The files of both versions, and the numbers in them."""

@@ -140,7 +140,10 @@ class KillTrace:
             elif name == "sched_process_exec":
                 self._ancestry.exec(at, int(values["pid"]), str(values["filename"]))
             else:
-                self._ends[int(values["pid"])] = at + offset
+                # A number that is used again has ended last, and is forgotten last.
+                pid = int(values["pid"])
+                self._ends.pop(pid, None)
+                self._ends[pid] = at + offset
                 if len(self._ends) > _MOST_ENDS:
                     del self._ends[next(iter(self._ends))]
 

@@ -60,6 +60,9 @@ def places_of_slices(units: tuple[Unit, ...]) -> tuple[str, ...]:
 def stop_slice(name: str) -> list[str]:
     """Stop a place's slice with all that is in it, and the one above once nothing else is in that.
 
+    The scopes go with it: each requires its slice (systemd.resource-control(5), Slice=). Asked for
+    by name, one whose last process has ended just now would be refused as not loaded.
+
     Whatever is in it is ended: call it for what is ours, and over. Safe to repeat.
 
     Returns:
@@ -69,7 +72,7 @@ def stop_slice(name: str) -> list[str]:
         units = loaded_units()
         within = [unit.name for unit in units if unit.slice == name]
         if within or any(unit.name == name for unit in units):
-            _systemctl("stop", name, *within)
+            _systemctl("stop", name)
             _reset(within)
         if (left := loaded_units()) and all(unit.name == TOP_SLICE for unit in left):
             _systemctl("stop", TOP_SLICE)

@@ -18,6 +18,7 @@ VERSION_2 = {
     "memory.current": "4096\n",
     "memory.peak": "8192\n",
     "memory.events": "low 0\nhigh 0\nmax 4\noom 1\noom_kill 2\n",
+    "pids.current": "7\n",
     "io.stat": "8:0 rbytes=10 wbytes=20 rios=1\n8:16 rbytes=5 wbytes=1 rios=1\n",
     "cpu.pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500\nfull avg10=0.00 total=9\n",
 }
@@ -26,6 +27,8 @@ VERSION_1 = {
     "cpu.stat": "nr_periods 9\nnr_throttled 3\nthrottled_time 7000000\n",
     "memory.usage_in_bytes": "4096\n",
     "memory.max_usage_in_bytes": "8192\n",
+    "memory.failcnt": "4\n",
+    "pids.current": "7\n",
     "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
     "blkio.throttle.io_service_bytes": "8:0 Read 15\n8:0 Write 21\n8:0 Total 36\nTotal 36\n",
 }
@@ -35,7 +38,9 @@ USED = CgroupUsage(
     throttled_periods=3,
     memory_bytes=4096,
     memory_peak_bytes=8192,
+    limit_hits=4,
     oom_kills=2,
+    pids=7,
     io_read_bytes=15,
     io_written_bytes=21,
 )

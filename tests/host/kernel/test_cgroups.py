@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.host.kernel import cgroups, processes
-from iluvatar_bench.host.kernel.controllers import missing_controllers
+from tests.support.limits_here import MEMORY_COUNTED, needs_memory
 
 pytestmark = pytest.mark.daemon
 
@@ -23,7 +23,7 @@ def path() -> Iterator[str]:
         # A bare cpuset accepts no process until it is configured, as runc does it.
         if "cpuset" not in mount.name:
             (mount / path.lstrip("/") / "inner").mkdir(parents=True)
-    if cgroups.mode() == "v2" and "memory" not in missing_controllers():
+    if cgroups.mode() == "v2" and MEMORY_COUNTED:
         # A bare one counts nothing: those above it have to give it the controller, as runc does it.
         for above in ("", cgroups.PARENT.lstrip("/")):
             (mount / above / "cgroup.subtree_control").write_text("+memory")
@@ -50,9 +50,7 @@ def test_members_are_found_and_the_tree_is_removed(path: str) -> None:
     assert cgroups.members(path) is None
 
 
-@pytest.mark.skipif(
-    "memory" in missing_controllers(), reason="no memory controller for cgroups of this host"
-)
+@needs_memory
 def test_the_oom_counter_starts_at_zero_and_goes_with_the_cgroup(path: str) -> None:
     assert cgroups.oom_kills(path) == 0
     assert cgroups.remove_tree(path) == []

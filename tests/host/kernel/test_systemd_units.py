@@ -18,6 +18,7 @@ from iluvatar_bench.host.kernel.systemd_units import (
 
 ONE, TWO = "iluvatar_bench-1f2e3d4c.slice", "iluvatar_bench-aaaaaaaa.slice"
 TOP = "iluvatar_bench.slice"
+ENDING = "iluvatar_bench-ending.scope"
 UNITS = {
     "-.slice": "",
     "user.slice": "-.slice",
@@ -26,6 +27,7 @@ UNITS = {
     "iluvatar_bench-c.scope": ONE,
     TWO: TOP,
     "iluvatar_bench-d.scope": TWO,
+    ENDING: TWO,
 }
 
 STAND_IN = """\
@@ -46,7 +48,11 @@ if verb == "list-units":
             print(name, "loaded active active whatever it is described as")
 elif verb == "show":
     print("\\n\\n".join(f"Id={name}\\nSlice={units[name]}" for name in arguments))
+    # Its last process ends in this moment.
+    store({name: above for name, above in units.items() if name != "iluvatar_bench-ending.scope"})
 elif verb == "stop":
+    if missing := set(arguments) - set(units):
+        sys.exit(f"Failed to stop {(name := missing.pop())}: Unit {name} not loaded.")
     gone = set(arguments)
     while more := {name for name, above in units.items() if above in gone} - gone:
         gone |= more
@@ -81,10 +87,12 @@ def left(units: Path) -> set[str]:
 def test_a_slice_goes_with_its_scopes_and_the_top_one_with_the_last(units: Path) -> None:
     assert Unit("iluvatar_bench-c.scope", ONE) in loaded_units()
     assert set(places_of_slices(loaded_units())) == {"1f2e3d4c", "aaaaaaaa"}
-    assert stop_slice(ONE) == []
-    assert left(units) == set(UNITS) - {ONE, "iluvatar_bench-c.scope"}
-    assert stop_slice(ONE) == [], "safe to repeat"
+    # With the scope again that has ended since.
+    units.write_text(json.dumps(UNITS))
     assert stop_slice(TWO) == []
+    assert left(units) == set(UNITS) - {TWO, "iluvatar_bench-d.scope", ENDING}
+    assert stop_slice(TWO) == [], "safe to repeat"
+    assert stop_slice(ONE) == []
     assert left(units) == {"-.slice", "user.slice"}
 
 
