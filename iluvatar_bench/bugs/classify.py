@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from iluvatar_bench.bugs.error_marks import error_line, failing_line, undecided_lines
+from iluvatar_bench.bugs.error_marks import error_line, failing_line
 from iluvatar_bench.bugs.handled import without_handled
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
@@ -36,11 +35,11 @@ _HEAD_START = {
     Certainty.CERTAIN: 1.0,
     Certainty.LIKELY: 0.6,
     Certainty.POSSIBLE: 0.4,
-    None: 0.35,
 }
+_HEAD_START_OF_NONE = 0.35
+_HEAD_START_OF_PROSE = 0.7
+"""A sentence without a level may be prose, and with a class it counts as a failure."""
 _IS_LIKELY = 0.6
-_MAY_BE_HEALTHY = 0.1
-_LINES_WEIGHED = 20
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
 
@@ -182,26 +181,22 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     if not judged:
         return NO_FAILURE
     line = error_line(judged)
-    if line is None:
-        unhandled = without_handled(judged) if unhandled is None else unhandled
-        line = failing_line(unhandled) or _resembles_failure(unhandled)
-    return _of_object(line) if line is not None else NO_FAILURE
+    if line is not None:
+        return _of_object(line, _HEAD_START_OF_NONE)
+    line = failing_line(unhandled or without_handled(judged))
+    return _of_object(line, _HEAD_START_OF_PROSE) if line is not None else NO_FAILURE
 
 
-def _of_object(line: str) -> Classification:
-    """The class of an error that no wording knows, by what could not be done to what."""
+def _of_object(line: str, head_start: float) -> Classification:
+    """The class of an error that no wording knows, by what could not be done to what, else by its
+    words; ``head_start``: of knowing none."""
     head = line[:_READ_OF_A_LINE]
     for signature in BY_OBJECT if ASIDE.search(head) is None else ():
         found = signature.find(head)
         if found is not None:
             return _weighed(_decided(signature, found[:MATCHED_LIMIT], line), head)
-    return _weighed(Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT]), head)
-
-
-def _resembles_failure(text: str) -> str | None:
-    """The first line without a level whose words are those of lines that report a failure."""
-    lines = islice(undecided_lines(text), _LINES_WEIGHED)
-    return next((line for line in lines if resemblance(line).healthy < _MAY_BE_HEALTHY), None)
+    unknown = Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
+    return _weighed(unknown, head, head_start)
 
 
 def _line_of(found: str, text: str) -> str:
@@ -211,12 +206,13 @@ def _line_of(found: str, text: str) -> str:
     return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
-def _weighed(told: Classification, text: str) -> Classification:
+def _weighed(told: Classification, text: str, head_start: float | None = None) -> Classification:
     """What all words of ``text`` speak for, if they speak clearly enough against ``told``.
 
-    How clearly depends on how sure that is.
+    How clearly depends on how sure that is, unless ``head_start`` says it.
     """
-    head_start = _HEAD_START[told.certainty if told.known else None]
+    if head_start is None:
+        head_start = _HEAD_START[told.certainty]
     seen = resemblance(text)
     own = told.bug_class or BugClass.UNCLASSIFIED
     bug_class, share = seen.preferred(own, head_start)

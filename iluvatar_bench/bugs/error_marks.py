@@ -6,7 +6,6 @@ For errors whose words no signature knows: they are ``unclassified``, never noth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from iluvatar_bench.bugs.levels import Level, level_of
 
@@ -157,24 +156,6 @@ def failing_line(text: str) -> str | None:
     Weaker than a mark: ``text`` is without what its program got over by itself.
     """
     return next((line for line in text.split("\n") if _says_failure(line)), None)
-
-
-# Of a line without a level that names no failure, what may yet be one: an end, a state, a word of
-# trouble in another form. All are among what logs are searched for (worker_logs/prefilter.py).
-_CUES = (
-    *("ail", "xit", "ABORT", "FAIL", "rror", "ERR", "rash", "ied", "illed", "egfault", "atal"),
-    *("anic", "xception", "imeout", "imed", "lost", "Lost", "nknown", "issing", "nvalid"),
-    *("orrupt", "enied", "efused", "nable", "annot", "ould", "borted", "OWN", "xcee"),
-)
-
-
-def undecided_lines(text: str) -> Iterator[str]:
-    """The lines of ``text`` without a level that may report a failure in words of their own."""
-    for line in text.split("\n"):
-        head = line[:_RANGE]
-        has_cue = any(map(head.__contains__, _CUES))
-        if has_cue and not _is_harmless(head) and level_of(line) is None:
-            yield line
 
 
 def _is_harmless(head: str) -> bool:

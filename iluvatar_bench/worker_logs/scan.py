@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from iluvatar_bench.bugs.classify import Classification, classify_text, is_calm
 from iluvatar_bench.bugs.signatures import Signature
+from iluvatar_bench.bugs.taxonomy import Certainty
 from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.damage import note_damage
 from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
@@ -221,14 +222,18 @@ class BlockScanner:
             return
         if entry.damage:
             problems.add(line, entry.damage)
-        if found.known is None and not entry.reports_failure:
+        # No signature knows it, and its words decide little.
+        unknown = found.signature is None and found.certainty is not Certainty.LIKELY
+        if unknown and not entry.reports_failure:
             if found.bug_class is None and (
                 not entry.from_worker or entry.level not in ERROR_LEVELS
             ):
                 return
             fails = _is_failure(entry)
-            marked = found.matched or text
-            self.unclassified.add(marked, time=entry.time, file=file, line=line, is_failure=fails)
+            if found.known is None or not fails:
+                self.unclassified.add(
+                    found.matched or text, time=entry.time, file=file, line=line, is_failure=fails
+                )
             if not fails and not self._every_error:
                 # An error that names nobody: no container failed.
                 self.other_errors += entry.from_worker

@@ -26,7 +26,6 @@ from tools.learn_words import learn, left_out, training_texts
     [
         ("ERROR: address pool is used up", BugClass.NETWORK),
         ("ERROR: web-1 never answered on its health endpoint", BugClass.SILENT_STARTUP),
-        ("[3] worker of web-1 went away, its heartbeat is lost", BugClass.PROCESS_DIED),
     ],
 )
 def test_an_error_in_words_of_nobody_gets_a_class(text: str, bug_class: BugClass) -> None:
