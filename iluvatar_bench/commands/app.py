@@ -283,7 +283,7 @@ app.command(
 app.command(
     "overhead",
     short_help="our client beside ctr, runc alone and containerd-stress",
-    epilog=example("overhead", "overhead --rounds 3 --no-stress --json"),
+    epilog=example("overhead", "overhead --rounds 3 --json"),
 )(overhead_command)
 app.command(
     "start-benchmark",
