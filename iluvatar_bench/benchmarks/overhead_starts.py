@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -22,7 +23,7 @@ from iluvatar_bench.benchmarks.overhead_clients import mounted_snapshot
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import ExitStatus
-from iluvatar_bench.errors import EnvironmentProblem, NetworkError
+from iluvatar_bench.errors import EnvironmentProblem, MissingProgram, NetworkError
 from iluvatar_bench.host.kernel import netns
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
@@ -63,7 +64,7 @@ async def chroot_start_ms(node: Node, image: ImportedImage, *, name: str) -> flo
     The overlay is mounted before; the process has the host's network, at a port that is free.
 
     Raises:
-        EnvironmentProblem: the overlay cannot be mounted.
+        EnvironmentProblem: the overlay cannot be mounted, or chroot is not there.
         StartupFailed: it did not become ready.
     """
     folder = node.scratch / name
@@ -87,8 +88,14 @@ async def chroot_start_ms(node: Node, image: ImportedImage, *, name: str) -> flo
 
 @contextmanager
 def _in_chroot(root: Path, image: ImportedImage, out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
+    # Looked up here: the environment is the image's, and its PATH need not have it.
+    program = shutil.which("chroot")
+    if program is None:
+        raise MissingProgram(
+            "chroot is not on PATH; on Debian or Ubuntu it is in /usr/sbin, of coreutils"
+        )
     process = subprocess.Popen(
-        ["chroot", str(root), *image.args],
+        [program, str(root), *image.args],
         env={**image.env, "HOST": "127.0.0.1", "PORT": str(_free_port())},
         stdin=subprocess.DEVNULL,
         stdout=out,
