@@ -10,6 +10,7 @@ from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.beside import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
 from iluvatar_bench.runs.node_tables import load_node
 from iluvatar_bench.runs.observations import load_observations
@@ -41,8 +42,14 @@ def open_run(folder: Path | str) -> RunResult:
         recorded=True,
         arrivals=load_arrivals(folder) if arrived else None,
         pool=load_pool(folder) if arrived else None,
-        seen={**load_observations(folder), **node},
+        seen={**load_observations(folder), **node, **_attempts(folder)},
     )
+
+
+def _attempts(folder: Path) -> dict[str, pd.DataFrame]:
+    """What other clients did beside the containers; nothing where none was at work."""
+    found = load_attempts(folder)
+    return {} if found is None else {TABLE_OF_ATTEMPTS: found}
 
 
 def _collections(folder: Path) -> dict[str, pd.DataFrame]:
