@@ -69,6 +69,14 @@ WithWitness = Annotated[
     typer.Option("--witness/--no-witness", help="have the kernel name who sends signals"),
 ]
 
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORK",
+        help="what other clients do meanwhile: import, commit, prune; several times for several",
+    ),
+]
+
 LogCollections = Annotated[
     bool,
     typer.Option(help="have the private containerd log when it collects, for the table of that"),

@@ -75,6 +75,7 @@ def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
         typer.Exit: it was stopped, with the status that says so.
     """
     from iluvatar_bench.report import comparison_table
+    from iluvatar_bench.runs.beside import beside_told
 
     save_figures(result)
     if as_json:
@@ -82,5 +83,7 @@ def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
     else:
         print_table(comparison_table(result.rates))
         print_plain(str(result))
+        for line in beside_told(result.seen):
+            print_plain(line)
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)

@@ -12,6 +12,7 @@ from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import (
     Address,
     AsJson,
+    Beside,
     Bridge,
     Concurrency,
     Function,
@@ -57,6 +58,7 @@ run_app.callback(invoke_without_command=True, epilog=example("run --resume resul
     epilog=example(
         "run cold-start --profile guarded --trials 100",
         "run cold-start --profile guarded --set snapshot_reference=none --json",
+        "run cold-start --profile guarded --beside commit --beside prune",
     ),
 )
 def cold_start_command(
@@ -75,6 +77,7 @@ def cold_start_command(
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
     log_collections: LogCollections = True,
+    beside: Beside = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -100,6 +103,7 @@ def cold_start_command(
                 ready_seconds=ready_seconds,
                 witness=witness,
                 log_collections=log_collections,
+                beside=beside or (),
                 network=network,
                 on_trial=on_trial,
                 stop=stop,

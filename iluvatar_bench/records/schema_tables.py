@@ -165,6 +165,21 @@ _CALLS = TableSchema(
     },
 )
 
+_BESIDE = TableSchema(
+    "one attempt of another client at work while a run's containers lived (`run --beside`)",
+    {
+        "kind": words("import, commit or prune"),
+        "attempt": count("of its kind, from 0"),
+        "began_at": moment("when it began"),
+        "duration_ms": ms("how long it took"),
+        "outcome": words("ok, failed or unknown"),
+        "bug_class": CLASS,
+        "mechanism": words("what its error says of the cause"),
+        "leases_deleted": count("of a prune: others' leases that it deleted"),
+        "error": words("what it failed with"),
+    },
+)
+
 _DOSES = TableSchema(
     "one dose of a quantity: a run of cold starts (`dose-QUANTITY.csv`)",
     {
@@ -195,6 +210,7 @@ TABLES: Mapping[str, TableSchema] = {
     "samples": SAMPLES,
     "invocations": INVOCATIONS,
     "collections": COLLECTIONS,
+    "beside": _BESIDE,
     "arrivals": ARRIVALS,
     "pool": POOL,
     "alarms": _ALARMS,

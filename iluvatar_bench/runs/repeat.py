@@ -14,6 +14,7 @@ from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.records.workload import WORKLOADS, workload_of
+from iluvatar_bench.runs.beside import require_kinds
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.function_record import same_function
@@ -30,6 +31,7 @@ class Repeat:
     run_id: str
     settings: TestbedSettings
     plan: ColdStartPlan | ChurnPlan
+    beside: tuple[str, ...]
     remarks: tuple[str, ...]
 
 
@@ -57,8 +59,14 @@ def plan_repeat(path: Path, *, address: Path | None = None) -> Repeat:
             )
     if address is not None:
         settings = replace(settings, address=address)
+    beside = tuple(manifest.get("beside", ()))
+    require_kinds(beside, address=settings.address)
     return Repeat(
-        run_id=str(manifest["run_id"]), settings=settings, plan=plan, remarks=tuple(remarks)
+        run_id=str(manifest["run_id"]),
+        settings=settings,
+        plan=plan,
+        beside=beside,
+        remarks=tuple(remarks),
     )
 
 
@@ -84,7 +92,13 @@ async def repeat_run(
     try:
         if isinstance(plan, ColdStartPlan):
             return await live_cold_start(
-                settings, plan, folder, on_trial=on_trial, stop=stop, repeats=repeat.run_id
+                settings,
+                plan,
+                folder,
+                beside=repeat.beside,
+                on_trial=on_trial,
+                stop=stop,
+                repeats=repeat.run_id,
             )
         return await live_churn(
             settings,

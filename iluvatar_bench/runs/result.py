@@ -12,6 +12,7 @@ from iluvatar_bench.records.lazy_tables import LazyTables
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.beside import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
 from iluvatar_bench.runs.node_tables import node_readers
 from iluvatar_bench.runs.observations import observation_readers, one_container_readers
@@ -46,8 +47,17 @@ def open_run(folder: Path | str) -> RunResult:
         recorded=True,
         arrivals=load_arrivals(folder) if arrived else None,
         pool=load_pool(folder) if arrived else None,
-        seen=LazyTables({**observation_readers(folder), **beside}, one_container_readers(folder)),
+        seen=LazyTables(
+            {**observation_readers(folder), **beside, **_attempts(folder)},
+            one_container_readers(folder),
+        ),
     )
+
+
+def _attempts(folder: Path) -> dict[str, Callable[[], pd.DataFrame]]:
+    """What other clients did beside the containers; nothing where none was at work."""
+    found = load_attempts(folder)
+    return {} if found is None else {TABLE_OF_ATTEMPTS: lambda: found}
 
 
 def _collections(folder: Path) -> dict[str, Callable[[], pd.DataFrame]]:

@@ -54,7 +54,13 @@ async def resume_run(
     try:
         if isinstance(plan, ColdStartPlan):
             return await live_cold_start(
-                settings, plan, folder, on_trial=on_trial, stop=stop, sessions=sessions
+                settings,
+                plan,
+                folder,
+                beside=manifest.get("beside", ()),
+                on_trial=on_trial,
+                stop=stop,
+                sessions=sessions,
             )
         sessions[-1]["lost_containers"] = list(Standing.of(folder).lost)
         return await live_churn(

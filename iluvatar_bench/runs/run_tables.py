@@ -20,6 +20,7 @@ from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import whole_file
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
+from iluvatar_bench.runs.beside import TABLE_OF_ATTEMPTS, attempts_frame
 from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
 from iluvatar_bench.runs.collections import collections_frame
 from iluvatar_bench.runs.observations import death_key
@@ -63,6 +64,8 @@ def write_tables(folder: RunFolder) -> None:
         write_parts(folder.path / f"{name}.parquet", parts, schema_of(frame([example])))
     if folder.pool.path.exists():
         _write_arrivals(folder)
+    if folder.beside.path.exists():
+        folder.write_table(TABLE_OF_ATTEMPTS, attempts_frame(folder.beside.rows()))
     if folder.collections.path.exists():
         folder.write_table(COLLECTIONS, collections_frame(folder.collections.rows()))
 

@@ -42,6 +42,7 @@ class RunFolder:
         self.arrivals = Journal(path / "arrivals.jsonl")
         self.pool = Journal(path / "pool.jsonl")
         self.collections = Journal(path / "collections.jsonl")
+        self.beside = Journal(path / "beside.jsonl")
         self.observations = {name: Journal(path / f"{name}.jsonl") for name in OBSERVATIONS}
 
     @property
@@ -63,7 +64,10 @@ class RunFolder:
     def journals(self) -> tuple[Journal, ...]:
         """Every journal of the run."""
         observed = self.observations.values()
-        return (self.trials, self.arrivals, self.pool, self.collections, *observed)
+        return (
+            *(self.trials, self.arrivals, self.pool, self.collections, self.beside),
+            *observed,
+        )
 
     @property
     def _reserve(self) -> Path:

@@ -25,6 +25,7 @@ from iluvatar_bench.records.frames import (
 from iluvatar_bench.records.node_frames import NODE_COLUMNS
 from iluvatar_bench.records.schema import INTEGER, JSON, NUMBER, TEXT, TIME, YES_NO
 from iluvatar_bench.records.schema_tables import TABLES
+from iluvatar_bench.runs.beside import ATTEMPT_COLUMNS
 from iluvatar_bench.runs.collections import COLUMNS as COLLECTION_COLUMNS
 from iluvatar_bench.shipped import DATA
 from iluvatar_bench.stats.rates import FAILURE_RATE_COLUMNS
@@ -33,6 +34,7 @@ from tools.site.schema_page import columns_of, table_sections
 
 WRITTEN: dict[str, set[str]] = {
     "arrivals": set(ARRIVAL_COLUMNS),
+    "beside": set(ATTEMPT_COLUMNS),
     "calls": set(CALL_SCHEMA.names),
     "counters": {one.name for one in fields(CgroupUsage)},
     "deaths": {one.name for one in fields(Death)},

@@ -8,6 +8,7 @@ hold config and layers, the config's label holds the unpacked snapshot.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,12 +30,13 @@ from iluvatar_bench.containerd.oci.media_types import READY_LABEL
 from iluvatar_bench.containerd.oci.platforms import host_platform, stated_platform
 from iluvatar_bench.containerd.services.images import ImageRecord
 from iluvatar_bench.containerd.services.snapshots import Snapshots
-from iluvatar_bench.containerd.values import Descriptor, Mount
+from iluvatar_bench.containerd.values import Descriptor, Mount, Resource
 from iluvatar_bench.errors import (
     AlreadyExists,
     DaemonFault,
     ImageError,
     InvalidArgument,
+    NotFound,
     NotImplementedByDaemon,
 )
 from iluvatar_bench.host.first_error import cleaned_up
@@ -127,6 +129,7 @@ async def import_layout(
     layout = _importable(folder)
     chain = tuple(chain_ids(layout.config.diff_ids))
     async with client.leases.hold("import") as lease:
+        await _hold_parts(client, lease, layout, chain, name=name, snapshotters=snapshotters)
         for layer in layout.layers:
             await client.content.write(layer, layout.blob(layer), lease=lease)
         for snapshotter in snapshotters:
@@ -146,6 +149,35 @@ async def import_layout(
         )
         await client.images.put(ImageRecord(name=name, target=layout.manifest_descriptor))
     return _imported(name, layout, chain[-1])
+
+
+async def _hold_parts(
+    client: Client,
+    lease: str,
+    layout: Layout,
+    chain: Sequence[str],
+    *,
+    name: str,
+    snapshotters: Sequence[str],
+) -> None:
+    """Let the lease hold what is there already, and nobody may need but this import.
+
+    A write that is answered with *already exists* does not do that before containerd 1.6.32 and
+    1.7.17, and finding a snapshot does not in any version. A lease may name what is not there yet
+    (metadata/leases.go, AddResource).
+    """
+    try:
+        known = await client.images.get(name)
+    except NotFound:
+        known = None
+    if known is not None and known.target.digest == layout.stated.digest:
+        # The image's own labels hold all of it.
+        return
+    parts = (layout.manifest_descriptor, layout.config_descriptor, *layout.layers)
+    for part in parts:
+        await client.leases.add(lease, Resource(type="content", id=part.digest))
+    for snapshotter, snapshot in itertools.product(snapshotters, chain):
+        await client.leases.add(lease, Resource(type=f"snapshots/{snapshotter}", id=snapshot))
 
 
 async def _unpack(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from iluvatar_bench.containerd._api import leases_pb2, leases_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
 from iluvatar_bench.containerd.values import LeaseInfo, Resource, utc
+from iluvatar_bench.errors import NotFound
 from iluvatar_bench.host.first_error import cleaned_up
 
 EXPIRY_LABEL = "containerd.io/gc.expire"
@@ -116,12 +117,19 @@ class Leases:
 
     @asynccontextmanager
     async def hold(self, purpose: str, *, seconds: float = 600.0) -> AsyncIterator[str]:
-        """A lease for the length of a block; gives its id. It expires by itself as well."""
+        """A lease for the length of a block; gives its id. It expires by itself as well.
+
+        One that is gone before, pruned by another client, is no error by itself.
+        """
         lease_id = f"{purpose}-{secrets.token_hex(6)}"
-        async with cleaned_up(partial(self.delete, lease_id)):
+        async with cleaned_up(partial(self._forget, lease_id)):
             # Inside: where its answer is lost there may be a lease.
             await self.create(lease_id, expires_in_seconds=seconds)
             yield lease_id
+
+    async def _forget(self, lease_id: str) -> None:
+        with suppress(NotFound):
+            await self.delete(lease_id)
 
     async def force_collection(self) -> None:
         """Run the garbage collector once; return when it has marked, swept and removed.

@@ -1,0 +1,232 @@
+"""What other clients do on the containerd of a run, while its containers live: ``--beside``.
+
+An import as it should be, a commit that forgets the labels, a prune of every lease that is there.
+Each is tried again and again; an attempt is judged as a container's failure is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iluvatar_bench.bugs import attribute
+from iluvatar_bench.bugs.evidence import Evidence
+from iluvatar_bench.bugs.symptom import error_symptom
+from iluvatar_bench.containerd.oci.commit import commit_container, require_whole
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
+from iluvatar_bench.errors import AnswerLost, IluvatarBenchError, NotFound, UsageError, meant
+from iluvatar_bench.host.journal import Journal
+from iluvatar_bench.host.task_group import task_group
+from iluvatar_bench.records import Outcome
+from iluvatar_bench.runs.store import RunFolder, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from iluvatar_bench.containerd.client import Client
+
+TABLE_OF_ATTEMPTS = "beside"
+
+ATTEMPT_COLUMNS = {
+    "kind": "string",
+    "attempt": "Int64",
+    "began_at": "datetime64[ns, UTC]",
+    "duration_ms": "float64",
+    "outcome": "string",
+    "bug_class": "string",
+    "mechanism": "string",
+    "leases_deleted": "Int64",
+    "error": "string",
+}
+
+IMPORT_NAMESPACE = "iluvatar-bench-beside"
+"""What is imported again and again is unpacked in here: the run's own image stays as it is."""
+
+USED_AFTER_SECONDS = 0.5
+"""How long a committed image lies there before it is used: time for the collector."""
+
+PAUSE_SECONDS = 0.1
+"""Between two attempts."""
+
+
+async def _some_time() -> None:
+    await asyncio.sleep(USED_AFTER_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The containerd, the image that is worked with, and its layout on disk."""
+
+    client: Client
+    image: ImportedImage
+    layout: Path
+    snapshotter: str
+    before_use: Callable[[], Awaitable[None]] = _some_time
+    """What happens between a commit and its use."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt: how it ended, and how many leases of others it has deleted."""
+
+    kind: str
+    attempt: int
+    began_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+    duration_ms: float = 0.0
+    outcome: str = Outcome.OK
+    bug_class: str | None = None
+    mechanism: str | None = None
+    leases_deleted: int | None = None
+    error: str | None = None
+
+
+async def _import(there: Surroundings, attempt: Attempt) -> None:
+    """An image imported and unpacked under a lease, found whole, and removed again."""
+    client = there.client.under(IMPORT_NAMESPACE)
+    name = f"beside-{attempt.attempt}"
+    image = await import_layout(client, there.layout, name=name, snapshotters=(there.snapshotter,))
+    await require_whole(client, name)
+    await client.snapshots(there.snapshotter).stat(image.chain_id)
+    await client.images.delete(name)
+
+
+async def _commit(there: Surroundings, attempt: Attempt) -> None:
+    """A commit without labels, used somewhat later."""
+    client, name = there.client, f"beside-{attempt.attempt}"
+    snapshots = client.snapshots(there.snapshotter)
+    async with client.leases.hold("beside") as lease:
+        await snapshots.prepare(name, parent=there.image.chain_id, lease=lease)
+        try:
+            await commit_container(
+                client, there.image, snapshotter=there.snapshotter, snapshot_key=name, name=name,
+                labelled=False,
+            )  # fmt: skip
+        finally:
+            with suppress(NotFound):
+                await snapshots.remove(name)
+    try:
+        await there.before_use()
+        await require_whole(client, name)
+    finally:
+        with suppress(NotFound):
+            await client.images.delete(name)
+
+
+async def _prune(there: Surroundings, attempt: Attempt) -> None:
+    """Every lease of the run's namespace is deleted, whoever holds something by it."""
+    attempt.leases_deleted = 0
+    for lease in await there.client.leases.list():
+        with suppress(NotFound):
+            await there.client.leases.delete(lease)
+            attempt.leases_deleted += 1
+
+
+KINDS: Mapping[str, Callable[[Surroundings, Attempt], Awaitable[None]]] = {
+    "import": _import,
+    "commit": _commit,
+    "prune": _prune,
+}
+
+
+def require_kinds(kinds: Sequence[str], *, address: Path | None) -> None:
+    """Refuse what cannot be done beside, before anything is started.
+
+    Raises:
+        UsageError: there is no such work; or it is to be done on a containerd that is not ours,
+            where it would take away what is other clients'.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(
+                f"nothing beside is called {kind!r}{meant(kind, KINDS)}; there are: "
+                f"{', '.join(KINDS)}"
+            )
+    if kinds and address is not None:
+        raise UsageError("--beside needs a private containerd: a prune takes others' leases along")
+
+
+async def try_once(kind: str, number: int, there: Surroundings) -> Attempt:
+    """One attempt, judged by what its error says."""
+    attempt = Attempt(kind, number)
+    started = time.monotonic()
+    try:
+        await KINDS[kind](there, attempt)
+    except IluvatarBenchError as error:
+        attempt.error = str(error)
+        attempt.outcome = Outcome.UNKNOWN if isinstance(error, AnswerLost) else Outcome.FAILED
+        if attempt.outcome == Outcome.FAILED:
+            found = attribute(error_symptom(str(error)), Evidence(error=str(error)))
+            attempt.bug_class, attempt.mechanism = found.bug_class, found.mechanism
+    attempt.duration_ms = (time.monotonic() - started) * 1000
+    return attempt
+
+
+@asynccontextmanager
+async def worked_beside(
+    kinds: Sequence[str], there: Surroundings, journal: Journal
+) -> AsyncIterator[None]:
+    """Other clients at work for the length of the block; attempts under way are finished."""
+    over = asyncio.Event()
+
+    async def repeat(kind: str) -> None:
+        number = 0
+        while not over.is_set():
+            journal.append(asdict(await try_once(kind, number, there)))
+            number += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), PAUSE_SECONDS)
+
+    async with task_group() as group:
+        for kind in dict.fromkeys(kinds):
+            group.create_task(repeat(kind))
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def attempts_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table, from the rows of its journal; the columns of :data:`ATTEMPT_COLUMNS`."""
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows), columns=list(ATTEMPT_COLUMNS))
+    frame["began_at"] = pd.to_datetime(frame["began_at"], utc=True, format="ISO8601")
+    return frame.astype(ATTEMPT_COLUMNS)
+
+
+def load_attempts(folder: Path) -> pd.DataFrame | None:
+    """One row an attempt (:data:`ATTEMPT_COLUMNS`); None of a run that nothing was done beside."""
+    journal = RunFolder(folder).beside
+    table = read_table(folder, TABLE_OF_ATTEMPTS, journal)
+    if table is None and journal.path.exists():
+        return attempts_frame(journal.rows())
+    return table
+
+
+def beside_told(seen: Mapping[str, pd.DataFrame]) -> list[str]:
+    """A line for each kind of work beside a run: how often it was tried, and what came of it.
+
+    ``seen`` are the run's tables.
+    """
+    told: list[str] = []
+    if TABLE_OF_ATTEMPTS not in seen:
+        return told
+    for kind, attempts in seen[TABLE_OF_ATTEMPTS].groupby("kind", sort=False):
+        failed = attempts.loc[attempts["outcome"] != Outcome.OK]
+        names = (
+            failed["bug_class"]
+            .fillna(failed["outcome"])
+            .str.cat(failed["mechanism"].fillna("not known"), sep=" / ")
+        )
+        counts = [f"{len(attempts) - len(failed)} ok"]
+        counts += [f"{count} {name}" for name, count in names.value_counts().items()]
+        if attempts["leases_deleted"].notna().any():
+            counts.append(f"{attempts['leases_deleted'].sum()} leases deleted")
+        told.append(f"beside, {kind}: {len(attempts)} times: {', '.join(counts)}")
+    return told
