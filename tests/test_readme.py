@@ -13,11 +13,15 @@ import pytest
 import yaml
 
 from iluvatar_bench.batch.notebook_files import notebook_names
+from iluvatar_bench.functions import builtin_names
+from iluvatar_bench.profiles import factor_names
 from tests.support.command_lines import mistakes
 from tests.support.pages import PAGES, ROOT, anchors_of, commands_of, links_of, name_of, tokens
 from tools.site.contents import groups_of
 
 README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+WORKLOADS = ROOT / "docs" / "workloads.md"
 NEEDS = ["Tutorial", "How-to", "Reference", "Explanation"]
 
 
@@ -100,6 +104,49 @@ def test_what_contributors_are_asked_for_and_given_exists() -> None:
     entries = [hook["entry"] for hook in hooks]
     assert "./bench test" in entries, "the hooks run what CI runs"
     assert all((ROOT / entry.split()[0]).exists() for entry in entries)
+
+
+def code_of(text: str) -> list[str]:
+    """What stands as code within the lines of a text, word by word."""
+    lines = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    return [word for code in re.findall(r"`([^`]+)`", lines) for word in code.split()]
+
+
+def named_in(text: str) -> tuple[list[Path], list[str]]:
+    """Files and folders that a text names, and names that are to stand in those files."""
+    words = code_of(text)
+    paths = [word for word in words if re.fullmatch(r"\w[\w/.-]*/[\w.-]*|test_\w+\.py", word)]
+    homes = [ROOT, ROOT / "iluvatar_bench"]
+    found = [next((h / p for h in homes if (h / p).exists()), ROOT / p) for p in paths]
+    names = [word for word in words if re.fullmatch(r"_?[A-Z][A-Za-z_]{4,}|_\w+|test_\w+", word)]
+    return found, names
+
+
+def test_what_a_recipe_names_is_there() -> None:
+    """The files and folders of CONTRIBUTING.md; and in a recipe's files the names that it says."""
+    text = CONTRIBUTING.read_text()
+    paths, _ = named_in(text)
+    assert len(paths) > 50
+    missing = [path for path in paths if not path.exists() and path.stem != "NAME"]
+    assert [str(path) for path in missing] == []
+    recipes = text.partition("## How to add")[2].split("\n### ")[1:]
+    unknown = []
+    for recipe in recipes:
+        paths, names = named_in(recipe)
+        said = "".join(path.read_text() for path in paths if path.suffix == ".py")
+        title = recipe.splitlines()[0]
+        unknown += [(title, name) for name in names if not re.search(rf"\b{name}\b", said)]
+    assert unknown == []
+
+
+def test_every_factor_and_built_in_function_has_its_place_in_the_page() -> None:
+    text = WORKLOADS.read_text()
+    factors, functions = (
+        text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        for title in ("Factors", "Functions")
+    )
+    assert set(factor_names()) - set(re.findall(r"`(\w+)`", factors)) == set()
+    assert set(builtin_names()) - set(re.findall(r"`(\w+)`", functions)) == set()
 
 
 def test_every_notebook_is_listed() -> None:

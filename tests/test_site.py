@@ -23,6 +23,7 @@ import pytest
 from iluvatar_bench.batch.notebook_files import notebook_names
 from tests.support.pages import PAGES, ROOT, name_of
 from tools.site.api_pages import public_packages
+from tools.site.executed import has_recorded_tables
 from tools.site.gallery import gallery
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
@@ -108,7 +109,8 @@ def test_notebooks_have_their_outputs_and_figures_are_drawn(site: Path) -> None:
         for name in notebook_names()
         if "cell_output" not in (site / "notebooks" / f"{name}.html").read_text()
     }
-    assert silent == set()
+    # One that is new is shown as it is stored, until its tables are recorded.
+    assert silent == {name for name in notebook_names() if not has_recorded_tables(name)}
     text = (site / "docs" / "gallery.html").read_text()
     assert [one.kind for one in gallery() if f"{one.kind}.png" not in text] == []
 

@@ -68,6 +68,9 @@ class RecordCost:
     peak_bytes: int
     open_seconds: float
     open_peak_bytes: int
+    report_seconds: float | None = None
+    report_bytes: int | None = None
+    report_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +85,14 @@ class LookUpCost:
     decision_us: float
 
 
-def record_costs(counts: list[int], *, home: Path | None = None) -> Iterator[RecordCost]:
+def record_costs(
+    counts: list[int], *, home: Path | None = None, report: Callable[[Path], int] | None = None
+) -> Iterator[RecordCost]:
     """The cost of each number of trials, as it is measured.
 
     ``home`` is where the runs are written, a temporary folder by default; they are removed.
+    ``report`` makes the report of a run, from its folder, and gives the report's bytes; it is a
+    function of a module, because a process of its own calls it.
 
     Raises:
         DiskFull, OSError: there is no room there.
@@ -94,7 +101,8 @@ def record_costs(counts: list[int], *, home: Path | None = None) -> Iterator[Rec
         with tempfile.TemporaryDirectory(prefix="iluvatar-bench-", dir=home) as folder:
             recorded = _alone(_record, trials, folder)
             opened = _alone(_open, folder)
-        yield RecordCost(trials=trials, **recorded, **opened)
+            told = {} if report is None else _alone(_report, report, folder)
+        yield RecordCost(trials=trials, **recorded, **opened, **told)
 
 
 def look_up_costs(counts: list[int]) -> Iterator[LookUpCost]:
@@ -161,6 +169,16 @@ def _open(home: str) -> dict[str, Any]:
     began = time.monotonic()
     open_run(Path(home) / "run")
     return {"open_seconds": time.monotonic() - began, "open_peak_bytes": _peak_bytes()}
+
+
+def _report(make: Callable[[Path], int], home: str) -> dict[str, Any]:
+    began = time.monotonic()
+    written = make(Path(home) / "run")
+    return {
+        "report_seconds": time.monotonic() - began,
+        "report_bytes": written,
+        "report_peak_bytes": _peak_bytes(),
+    }
 
 
 def trials_like_recorded(count: int) -> Iterator[Trial]:

@@ -158,10 +158,13 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
+def _is_harmless(head: str) -> bool:
+    return _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
+
+
 def _says_failure(line: str) -> bool:
     head = line[:_RANGE]
-    harmless = _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
-    if harmless or _SAYS.search(head) is None:
+    if _is_harmless(head) or _SAYS.search(head) is None:
         return False
     return level_of(line) is None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 
 class Level(Enum):
@@ -61,6 +62,12 @@ _TOKEN = re.compile(
     r"|[\w.@-]{1,30}=\"[^\"\n]{0,120}+\""
     r"|\||[^\s|\[\]()<>]{1,160}+|.)"
 )
+# Airflow's {taskinstance.py:1937}, in front of the level.
+_SOURCE = re.compile(r"\{[\w./-]{1,80}:\d{1,6}\}")
+# Ray's [2022-04-13 13:46:39,948 E 74 74]: the level between the time and the process.
+_LETTER_INSIDE = re.compile(
+    r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d{1,9} ([IWEFD])(?: \d{1,8}){2}\]"
+)
 _MOST_TOKENS = 12
 _HEAD = 320
 _DECORATION = "[](){}<>|*#:;,.-=!>\"' "
@@ -70,6 +77,8 @@ _STAMP_WORD = re.compile(
 )
 
 
+# One line is asked about several times over.
+@lru_cache(maxsize=16)
 def level_of(line: str) -> Level | None:
     """The level at the head of a line; None where none stands there."""
     start = line.lstrip()[:1]
@@ -90,6 +99,9 @@ def level_of(line: str) -> Level | None:
         pair = _LOGFMT.match(token)
         if pair:
             return _named(pair.group(1))
+        if _SOURCE.fullmatch(token):
+            stamped = True
+            continue
         if token.startswith("{"):
             return _of_object(line[found.start(1) :])
         # The kernel prefixes some of its worst news with INFO:
@@ -133,6 +145,9 @@ def _of_token(token: str, *, stamped: bool, apart: bool) -> Level | None:
     word = token.strip(_DECORATION)
     if not word:
         return None
+    inside = _LETTER_INSIDE.fullmatch(token)
+    if inside:
+        return _LETTERS.get(inside.group(1))
     bracketed = token[0] in "[(<"
     if bracketed:
         # [ERROR crate::module], [pool:e] and [main/ERROR]

@@ -46,6 +46,7 @@ from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.notebook_help import NotebookHelp
 from iluvatar_bench.commands.observe import observe_command
 from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.overhead import overhead_command
 from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
 from iluvatar_bench.commands.record_benchmark import record_benchmark_command
@@ -279,6 +280,11 @@ app.command(
     short_help="how often `ab` alarms: a profile against itself",
     epilog=example("false-alarms --comparisons 40 --table data/false_alarms.csv"),
 )(false_alarms_command)
+app.command(
+    "overhead",
+    short_help="our client beside ctr, runc alone and containerd-stress",
+    epilog=example("overhead", "overhead --rounds 3 --json"),
+)(overhead_command)
 app.command(
     "start-benchmark",
     short_help="how long help, wrong requests and first containers take",

@@ -77,7 +77,8 @@ def classify_command(
         return
     report = scan(files, zone=zone, signatures=own, since=span.since, until=span.until)
     if teach:
-        print_plain(drafts(report.unclassified))
+        unknown = not report.unclassified.empty
+        print_plain(drafts(report.unclassified) if unknown else "# no error is without a class")
     elif as_json:
         print_json(_document(report))
     else:

@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Measure ourselves": (
         "ground-truth",
         "false-alarms",
+        "overhead",
         "start-benchmark",
         "record-benchmark",
         "creation-benchmark",

@@ -43,7 +43,7 @@ ReadyText = Annotated[
 )
 def image_build(
     function: Annotated[
-        str, typer.Argument(help="built-in function, or a folder with main.py and reqs.txt")
+        str, typer.Argument(help="built-in function, or a folder with main.py (and reqs.txt)")
     ],
     server: Annotated[str, typer.Option(help="what serves it: flask or gunicorn")] = "flask",
     byte_code: Annotated[bool, typer.Option("--byte-code", help="ship byte code")] = False,

@@ -29,7 +29,8 @@ def record_benchmark_command(
 ) -> None:
     """Measure what trials cost to keep: time, bytes and memory, by how many there are.
 
-    No container is started. A million takes some 9 GB of disk and a quarter of an hour. What a
+    No container is started. A million takes some 9 GB of disk and a quarter of an hour. A process
+    of its own opens each run, and another one makes its report. What a
     failure looks up in our own logs, and a pool's decision with so many waiting, stand beside.
     """
     counts = trials or [1000, 10_000]
@@ -40,7 +41,7 @@ def record_benchmark_command(
     from iluvatar_bench.benchmarks.record_cost import look_up_costs, record_costs
 
     look_ups = list(look_up_costs(counts))
-    costs = list(record_costs(counts, home=home))
+    costs = list(record_costs(counts, home=home, report=run_page_bytes))
     load = [round(value, 1) for value in os.getloadavg()]
     if as_json:
         rows = [{**asdict(a), **asdict(b)} for a, b in zip(costs, look_ups, strict=True)]
@@ -55,6 +56,9 @@ def record_benchmark_command(
         "peak, MB",
         "open, s",
         "open peak, MB",
+        "report, s",
+        "report, MB",
+        "report peak, MB",
         "failure, us",
         "decision, us",
     )
@@ -70,6 +74,9 @@ def record_benchmark_command(
                 f"{cost.peak_bytes / 1e6:.0f}",
                 f"{cost.open_seconds:.1f}",
                 f"{cost.open_peak_bytes / 1e6:.0f}",
+                f"{cost.report_seconds or 0:.1f}",
+                f"{(cost.report_bytes or 0) / 1e6:.2f}",
+                f"{(cost.report_peak_bytes or 0) / 1e6:.0f}",
                 f"{look_up.failure_us:.0f}",
                 f"{look_up.decision_us:.1f}",
             )
@@ -77,3 +84,11 @@ def record_benchmark_command(
         ],
     )
     print_plain(f"us and B: of a trial; load {load[0]} on {os.cpu_count()} processors")
+
+
+def run_page_bytes(folder: Path) -> int:
+    """Make the report of a run; gives its bytes."""
+    from iluvatar_bench.report import report_page
+    from iluvatar_bench.runs import open_run
+
+    return len(report_page([open_run(folder)]).encode())

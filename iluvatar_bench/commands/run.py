@@ -198,7 +198,10 @@ def churn_command(
 )
 def trace_command(
     file: Annotated[
-        Path, typer.Argument(help="func_name,invoke_time_ms, or minute counts as Azure's of 2019")
+        Path,
+        typer.Argument(
+            help="func_name,invoke_time_ms, or as Azure's of 2019 and 2021, Huawei's of 2023"
+        ),
     ],
     profile: ProfileName = "iluvatar-2022-07",
     settings: Sets = None,
@@ -220,9 +223,13 @@ def trace_command(
     memory: Memory = 128,
     speed: Annotated[float, typer.Option(help="how many times as fast as the trace")] = 1.0,
     limit: Annotated[int | None, typer.Option(help="replay only so many arrivals")] = None,
-    first_minute: Annotated[int, typer.Option(help="Azure: first minute of the window")] = 1,
-    minutes: Annotated[int, typer.Option(help="Azure: length of the window")] = 10,
-    most: Annotated[int, typer.Option(help="Azure: so many functions, most invoked first")] = 10,
+    first_minute: Annotated[
+        int, typer.Option(help="public traces: first minute of the window")
+    ] = 1,
+    minutes: Annotated[int, typer.Option(help="public traces: its length")] = 10,
+    most: Annotated[
+        int, typer.Option(help="public traces: so many functions, most invoked first")
+    ] = 10,
     budget: Budget = 768,
     keep_alive_ms: KeepAlive = None,
     seed: Seed = 1,

@@ -76,7 +76,8 @@ def explain_trial(run: RunResult, trial: int) -> Autopsy:
         )
     row = _plain(rows.iloc[0].to_dict())
     name = row["container_id"]
-    case = _case(row, _events(run.seen["events"], name), _deaths(run.seen["deaths"], name), run)
+    events = _events(run.seen_of("events", name), name)
+    case = _case(row, events, _deaths(run.seen_of("deaths", name), name), run)
     if run.workload == OBSERVED:
         case = as_observed(case, row, logs_of_trial(run.trials, run.seen["logs"], trial))
     return Autopsy(case)

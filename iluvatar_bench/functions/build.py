@@ -15,15 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.containerd.oci.image_import import read_layout
-from iluvatar_bench.containerd.oci.media_types import (
-    LAYER_TAR,
-    NAME_ANNOTATION,
-    OCI_CONFIG,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    READY_LABEL,
-)
-from iluvatar_bench.containerd.oci.platforms import host_platform
+from iluvatar_bench.containerd.oci.media_types import READY_LABEL
 from iluvatar_bench.errors import ImageError
 from iluvatar_bench.functions.build_options import BuildOptions, Server
 from iluvatar_bench.functions.byte_code import byte_code_entries, library_byte_code
@@ -35,7 +27,8 @@ from iluvatar_bench.functions.interpreter import (
     library_path,
     shared_libraries,
 )
-from iluvatar_bench.functions.layers import Blob, LayerEntry, folder, write_blob, write_layer
+from iluvatar_bench.functions.layers import Blob, LayerEntry, folder, write_layer
+from iluvatar_bench.functions.layout_documents import write_documents
 from iluvatar_bench.functions.packages import package_stages
 
 BUILDER_VERSION = 3
@@ -197,48 +190,20 @@ def _interpreter_entries(interpreter: Interpreter) -> list[LayerEntry]:
 def _write_index(
     draft: Path, layers: list[Blob], recipe: _Recipe, environment: dict[str, str], name: str
 ) -> None:
-    platform_ = host_platform().as_json()
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
-    config = {
-        **platform_,
-        "config": {
-            "Env": [f"{variable}={value}" for variable, value in env.items()],
-            "Cmd": [
-                recipe.interpreter.executable_in_image,
-                *_SERVER_ARGUMENTS[recipe.options.server],
-            ],
-            "WorkingDir": "/app",
-            "Labels": {READY_LABEL: recipe.options.ready_text},
-        },
-        # The layers are plain tar, so a layer's diff ID is its digest.
-        "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+    process = {
+        "Env": [f"{variable}={value}" for variable, value in env.items()],
+        "Cmd": [
+            recipe.interpreter.executable_in_image,
+            *_SERVER_ARGUMENTS[recipe.options.server],
+        ],
+        "WorkingDir": "/app",
+        "Labels": {READY_LABEL: recipe.options.ready_text},
     }
-    blobs = draft / "blobs" / "sha256"
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": _descriptor(OCI_CONFIG, write_blob(blobs, _json(config))),
-        "layers": [_descriptor(LAYER_TAR, layer) for layer in layers],
-    }
-    entry = {
-        **_descriptor(OCI_MANIFEST, write_blob(blobs, _json(manifest))),
-        "platform": platform_,
-        "annotations": {NAME_ANNOTATION: name},
-    }
-    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
-    (draft / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (draft / "index.json").write_bytes(_json(index))
+    write_documents(draft, layers=layers, process=process, name=name)
 
 
 _SERVER_ARGUMENTS: dict[Server, tuple[str, ...]] = {
     "flask": ("/app/server.py",),
     "gunicorn": ("-m", "gunicorn", "--config", "/app/gunicorn.conf.py", "server:app"),
 }
-
-
-def _json(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _descriptor(media_type: str, blob: Blob) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": blob.digest, "size": blob.size}

@@ -110,10 +110,11 @@ async def remove_container(container: Container) -> tuple[str, ...]:
 async def _wait_restarted(container: Container) -> None:
     """Return when the restart monitor has ended what it had begun before its label was taken off.
 
-    Whoever saw the task end unasked may be in the middle of it: the monitor goes on to make the
-    next task, which would outlive its record. That one is awaited from here on.
+    Whoever saw the task end unasked, or could not make it, may be in the middle of it: the monitor
+    goes on to make the next task, which would outlive its record. That one is awaited from here on.
     """
-    if container.exited is None or not container.exited.done():
+    awaited = container.exited is not None and not container.exited.done()
+    if awaited or not container.progress.task_created:
         return
     deadline = time.monotonic() + RESTART_SECONDS
     while time.monotonic() < deadline:
@@ -175,11 +176,16 @@ async def _resume(container: Container) -> list[str]:
     return []
 
 
-async def _end(container: Container) -> tuple[KillFact, Exception | None]:
+async def _end(container: Container) -> tuple[KillFact | None, Exception | None]:
     """End the process as the profile says: at once, or asked first.
 
-    The Kill that is told of is the first one: from then on the end is this client's doing.
+    The Kill that is told of is the first one: from then on the end is this client's doing. None:
+    there was nothing to end.
     """
+    if container.profile.kill == "init" and _has_ended(container):
+        # A Kill of the first process alone would reach nobody, and take a run of the OCI runtime
+        # to say so. One of every process would reach whoever is left in the cgroup.
+        return None, None
     if container.profile.stop != "term_then_kill" or container.exited is None:
         return await _kill(container)
     first, error = await _kill(container, signal.SIGTERM)
@@ -191,6 +197,14 @@ async def _end(container: Container) -> tuple[KillFact, Exception | None]:
         return first, None
     _, error = await _kill(container)
     return first, error
+
+
+def _has_ended(container: Container) -> bool:
+    """Whether containerd has told of the exit, and nobody starts it again."""
+    exited = container.exited
+    if container.profile.restart != "none" or exited is None or not exited.done():
+        return False
+    return not exited.cancelled() and exited.exception() is None
 
 
 async def _kill(
@@ -307,10 +321,10 @@ async def _poll_delete(container: Container) -> ExitStatus:
 def _died_unasked(
     container: Container, own_kill: KillFact | None, status: ExitStatus | None
 ) -> bool:
-    """Whether a ready process had ended before our Kill began, and nobody has noticed yet."""
+    """Whether a ready process had ended before our Kill, if any, and nobody has noticed yet."""
     progress = container.progress
-    if progress.ready_at is None or progress.death_seen or own_kill is None:
+    if progress.ready_at is None or progress.death_seen:
         return False
     if status is None or status.exited_at is None:
         return False
-    return status.exited_at.timestamp() < own_kill.started_at
+    return own_kill is None or status.exited_at.timestamp() < own_kill.started_at

@@ -79,11 +79,17 @@ class SnapshotReference:
         self._profile = profile
         self._level = profile.snapshot_reference
         self._progress = progress
-        # Those of one profile share a beginning: a prune is not to reach containers of another.
-        self._life_leases = f"life-{profile.fingerprint}-"
-        self.life_lease = f"{self._life_leases}{container_id}"
-        """The lease that alone holds the snapshot, where the profile has it so."""
         self._expires_at = 0.0
+
+    @property
+    def life_lease(self) -> str:
+        """The lease that alone holds the snapshot, where the profile has it so."""
+        return f"{self._life_leases}{self.key}"
+
+    @property
+    def _life_leases(self) -> str:
+        """How the leases of one profile begin: a prune is not to reach containers of another."""
+        return f"life-{self._profile.fingerprint}-"
 
     @property
     def named(self) -> tuple[str, str]:

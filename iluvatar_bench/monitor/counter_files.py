@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import resource
+from collections.abc import Mapping
 
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
-from iluvatar_bench.host.kernel.held_counters import Counted, HeldCounters
+from iluvatar_bench.host.kernel.held_counters import Counted, HeldCounters, read_all
 from iluvatar_bench.host.kernel.held_host import HeldHost
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 
@@ -33,13 +34,14 @@ class CounterFiles:
         self._most = LARGEST_SHARE * resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._told = False
 
-    def read(self, container_id: str, process: HeldProcess) -> Counted | None:
-        """What the container has used so far; None where that is not known."""
-        if container_id in self._held:
-            held = self._held[container_id]
-        else:
-            held = self._held[container_id] = self._opened(process)
-        return None if held is None else held.read()
+    def read(self, processes: Mapping[str, HeldProcess]) -> tuple[Counted | None, ...]:
+        """What each container has used so far; None where that is not known."""
+        for container_id, process in processes.items():
+            if container_id not in self._held:
+                self._held[container_id] = self._opened(process)
+        held = [self._held[container_id] for container_id in processes]
+        told = iter(read_all([one for one in held if one is not None]))
+        return tuple(None if one is None else next(told) for one in held)
 
     def _opened(self, process: HeldProcess) -> HeldCounters | None:
         try:

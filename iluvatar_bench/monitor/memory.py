@@ -154,7 +154,6 @@ class MemoryPoller:
         sampled_at = time.time()
         counters = self._counters
         memory: list[int | None] = []
-        counted: list[Counted | None] = []
         gone: list[tuple[str, int, ProcessLookupError]] = []
         total = 0
         for container_id, process in self._watched.items():
@@ -166,8 +165,6 @@ class MemoryPoller:
             else:
                 memory.append(rss)
                 total += rss
-            if counters is not None:
-                counted.append(counters.read(container_id, process))
         host = psutil.virtual_memory()
         before = self.rounds[-1] if self.rounds else None
         done = Round(
@@ -180,7 +177,7 @@ class MemoryPoller:
             host_used_bytes=host.used,
             host_available_bytes=host.available,
             host_total_bytes=host.total,
-            counted=tuple(counted),
+            counted=() if counters is None else counters.read(self._watched),
             host=None if counters is None else counters.host.read(),
         )
         self.rounds.append(done)

@@ -5,6 +5,7 @@ from iluvatar_bench.plans.blocked import BlockedPlan, BlockedTrial, blocked
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction, churn
 from iluvatar_bench.plans.cold_start import ColdStartPlan, PlannedTrial, cold_start
 from iluvatar_bench.plans.keep_alive import KeepAlivePool
+from iluvatar_bench.plans.public_traces import parse_azure_2021, parse_huawei
 from iluvatar_bench.plans.stand_in import stand_in
 from iluvatar_bench.plans.trace import (
     TracedFunction,
@@ -32,6 +33,8 @@ __all__ = [
     "churn",
     "cold_start",
     "parse_azure",
+    "parse_azure_2021",
+    "parse_huawei",
     "parse_metadata",
     "parse_trace",
     "replay",

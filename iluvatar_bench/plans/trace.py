@@ -1,6 +1,7 @@
 """Traces of invocations, and the plans that replay them.
 
-Two forms are read, both as lines of text, so that nothing here touches a file:
+Two forms are read here, both as lines of text, so that nothing here touches a file (two more in
+:mod:`.public_traces`):
 
 * Ilúvatar's load generator: a trace ``func_name,invoke_time_ms``, sorted by time, and metadata
   ``func_name,cold_dur_ms,warm_dur_ms,mem_mb`` with further optional columns
@@ -12,21 +13,23 @@ Two forms are read, both as lines of text, so that nothing here touches a file:
 
 from __future__ import annotations
 
-import csv
 import heapq
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction
+from iluvatar_bench.plans.csv_rows import csv_rows, whole_number
 from iluvatar_bench.plans.seed import require_seed
 
 TRACE_COLUMNS = ("func_name", "invoke_time_ms")
 METADATA_COLUMNS = ("func_name", "cold_dur_ms", "warm_dur_ms", "mem_mb")
 AZURE_COLUMNS = ("HashOwner", "HashApp", "HashFunction", "Trigger")
+AZURE_2021_COLUMNS = ("app", "func", "end_timestamp", "duration")
+HUAWEI_COLUMNS = ("day", "time")
 MINUTES_OF_A_DAY = 1440
 MINUTE_MS = 60_000
 LATEST_MS = 365 * MINUTES_OF_A_DAY * MINUTE_MS
@@ -50,7 +53,10 @@ class TracedFunction:
     memory_mib: int
 
 
-def trace_form(header: str, *, name: str) -> Literal["iluvatar", "azure"]:
+TraceForm = Literal["iluvatar", "azure", "azure_2021", "huawei"]
+
+
+def trace_form(header: str, *, name: str) -> TraceForm:
     """Which form of trace begins with this line.
 
     Raises:
@@ -61,9 +67,14 @@ def trace_form(header: str, *, name: str) -> Literal["iluvatar", "azure"]:
         return "iluvatar"
     if tuple(columns[:4]) == AZURE_COLUMNS:
         return "azure"
+    if set(AZURE_2021_COLUMNS) <= set(columns):
+        return "azure_2021"
+    if tuple(columns[:2]) == HUAWEI_COLUMNS:
+        return "huawei"
     raise UsageError(
         f"{name}, line 1: neither an Ilúvatar trace ({','.join(TRACE_COLUMNS)}) nor an Azure one "
-        f"({','.join(AZURE_COLUMNS)},1,...,{MINUTES_OF_A_DAY})"
+        f"({','.join(AZURE_COLUMNS)},1,...,{MINUTES_OF_A_DAY}, or "
+        f"{','.join(AZURE_2021_COLUMNS)}), nor one of Huawei's ({','.join(HUAWEI_COLUMNS)},0,1,...)"
     )
 
 
@@ -74,8 +85,8 @@ def parse_trace(lines: Iterable[str], *, name: str) -> tuple[TracedInvocation, .
         UsageError: a line that cannot be read, a negative time, or one before the line above it.
     """
     found: list[TracedInvocation] = []
-    for number, row in _rows(lines, TRACE_COLUMNS, name):
-        at_ms = _number(row["invoke_time_ms"], "invoke_time_ms", LATEST_MS, name, number)
+    for number, row in csv_rows(lines, TRACE_COLUMNS, name):
+        at_ms = whole_number(row["invoke_time_ms"], "invoke_time_ms", LATEST_MS, name, number)
         if found and at_ms < found[-1].at_ms:
             raise UsageError(
                 f"{name}, line {number}: {at_ms} ms comes after {found[-1].at_ms:g} ms, "
@@ -94,12 +105,13 @@ def parse_metadata(lines: Iterable[str], *, name: str) -> dict[str, TracedFuncti
         UsageError: a line that cannot be read, or a function that stands there twice.
     """
     found: dict[str, TracedFunction] = {}
-    for number, row in _rows(lines, METADATA_COLUMNS, name):
+    for number, row in csv_rows(lines, METADATA_COLUMNS, name):
         function = row["func_name"]
         if function in found:
             raise UsageError(f"{name}, line {number}: function {function!r} stands there twice")
         cold, warm, memory = (
-            _number(row[column], column, LATEST_MS, name, number) for column in METADATA_COLUMNS[1:]
+            whole_number(row[column], column, LATEST_MS, name, number)
+            for column in METADATA_COLUMNS[1:]
         )
         found[function] = TracedFunction(function, cold, warm, memory)
     return found
@@ -123,32 +135,61 @@ def parse_azure(
     Raises:
         UsageError: a line that cannot be read, a window outside the day, or none in it.
     """
+    last_minute = require_window(first_minute, minutes, functions, seed, longest=MINUTES_OF_A_DAY)
+    columns = [str(minute) for minute in range(first_minute, last_minute + 1)]
+    counted = (
+        [whole_number(row[column], f"minute {column}", 10**9, name, number) for column in columns]
+        for number, row in csv_rows(lines, (*AZURE_COLUMNS, *columns), name)
+    )
+    most = heapq.nlargest(functions, counted, key=sum)
+    require_some(sum(map(sum, most)), name, first_minute, last_minute)
+    return drawn_within(most, length_ms=MINUTE_MS, seed=seed)
+
+
+def require_window(
+    first_minute: int, minutes: int, functions: int, seed: int, *, longest: int
+) -> int:
+    """The last minute of a window that begins with minute 1 at the earliest.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
     last_minute = first_minute + minutes - 1
-    if not 1 <= first_minute <= last_minute <= MINUTES_OF_A_DAY:
-        raise UsageError(
-            f"minutes {first_minute} to {last_minute} are not within 1 to {MINUTES_OF_A_DAY}"
-        )
+    if not 1 <= first_minute <= last_minute <= longest:
+        raise UsageError(f"minutes {first_minute} to {last_minute} are not within 1 to {longest}")
     if not 1 <= functions <= 1000:
         raise UsageError(f"functions of a trace must be between 1 and 1000, not {functions}")
     require_seed(seed)
-    columns = [str(minute) for minute in range(first_minute, last_minute + 1)]
-    counted = (
-        [_number(row[column], f"minute {column}", 10**9, name, number) for column in columns]
-        for number, row in _rows(lines, (*AZURE_COLUMNS, *columns), name)
-    )
-    most = heapq.nlargest(functions, counted, key=sum)
-    if not any(map(sum, most)):
+    return last_minute
+
+
+def require_some(invocations: int, name: str, first_minute: int, last_minute: int) -> None:
+    """Refuse a window with none, or with more than a plan takes.
+
+    Raises:
+        UsageError: either.
+    """
+    if not invocations:
         raise UsageError(f"{name} holds no invocation in minutes {first_minute} to {last_minute}")
-    if sum(map(sum, most)) > MAX_ARRIVALS:
+    if invocations > MAX_ARRIVALS:
         raise UsageError(
             f"{name} holds more than {MAX_ARRIVALS} invocations there; "
             "take fewer minutes or functions"
         )
+
+
+def drawn_within(
+    counts: Iterable[Sequence[int]], *, length_ms: float, seed: int
+) -> tuple[TracedInvocation, ...]:
+    """Invocations of functions f000 and on, from how many each had in each stretch of time.
+
+    Times within a stretch are drawn evenly.
+    """
     source = random.Random(seed)
     found = [
-        TracedInvocation(f"f{rank:03}", round((minute + source.random()) * MINUTE_MS, 3))
-        for rank, counts in enumerate(most)
-        for minute, count in enumerate(counts)
+        TracedInvocation(f"f{rank:03}", round((number + source.random()) * length_ms, 3))
+        for rank, of_one in enumerate(counts)
+        for number, count in enumerate(of_one)
         for _ in range(count)
     ]
     return tuple(sorted(found, key=lambda invocation: invocation.at_ms))
@@ -197,43 +238,3 @@ def replay(
         keep_alive_ms=keep_alive_ms,
         seed=seed,
     )
-
-
-def _rows(
-    lines: Iterable[str], columns: Sequence[str], name: str
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and values of each line after the header; blank lines are passed over."""
-    reader = csv.reader(lines)
-    try:
-        header = [column.strip().removeprefix("\ufeff") for column in next(reader, [])]
-        missing = [column for column in columns if column not in header]
-        if missing:
-            raise UsageError(
-                f"{name}, line 1: no column {missing[0]!r}; the header has {len(header)} columns "
-                f"and ends with {header[-1]!r}"
-                if header
-                else f"{name} is empty"
-            )
-        for values in reader:
-            if not values:
-                continue
-            if len(values) != len(header):
-                raise UsageError(
-                    f"{name}, line {reader.line_num}: {len(values)} values for "
-                    f"{len(header)} columns"
-                )
-            row = dict(zip(header, map(str.strip, values), strict=True))
-            if not row[columns[0]]:
-                raise UsageError(f"{name}, line {reader.line_num}: no {columns[0]}")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
-
-
-def _number(text: str, column: str, largest: int, name: str, line: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) > largest:
-        raise UsageError(
-            f"{name}, line {line}: {column} must be a whole number from 0 to {largest}, "
-            f"not {text[:40]!r}"
-        )
-    return int(text)

@@ -12,6 +12,7 @@ import pandas as pd
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 from iluvatar_bench.records.html_card import html_card
+from iluvatar_bench.records.lazy_tables import LazyTables
 from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.rate_words import rate_words
@@ -53,6 +54,18 @@ class RunResult:
     ``collections`` (``runs.collections.COLUMNS``) is there where containerd's log told of them.
 
     An observation has the tables of ``node_frames.NODE_COLUMNS`` as well."""
+
+    def seen_of(self, name: str, container_id: str) -> pd.DataFrame:
+        """Rows of a table of ``seen`` among which are all that name this container.
+
+        Of a run on the disk no others are read.
+
+        Raises:
+            KeyError: nothing of that name was seen.
+        """
+        if isinstance(self.seen, LazyTables):
+            return self.seen.of(name, container_id)
+        return self.seen[name]
 
     @property
     def label(self) -> str:

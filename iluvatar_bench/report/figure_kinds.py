@@ -172,8 +172,8 @@ def first_timed_trial(run: RunResult, trials: pd.DataFrame | None = None) -> int
     among = run.trials if trials is None else trials
     if "spans" not in among:
         return None
-    failed = among[(among["outcome"] == "failed") & among["spans"].notna()].sort_values("trial")
-    for trial in failed["trial"]:
+    timed = (among["outcome"] == "failed") & among["spans"].notna()
+    for trial in among.loc[timed, "trial"].sort_values():
         if _timeline_of(run, trial)["kind"].isin(OWN_KINDS).any():
             return int(trial)
     return None
@@ -189,8 +189,10 @@ def draw_timeline(run: RunResult, trial: int) -> Drawn:
 
 
 def _timeline_of(run: RunResult, trial: int) -> pd.DataFrame:
+    chosen = run.trials.loc[run.trials["trial"] == trial, "container_id"]
+    name = "" if chosen.empty else str(chosen.iloc[0])
     # An observation has seen other things besides.
-    seen = {name: run.seen[name] for name in ("events", "deaths", "samples")}
+    seen = {kind: run.seen_of(kind, name) for kind in ("events", "deaths", "samples")}
     return trial_timeline(run.trials, trial=trial, **seen, collections=_collections(run))
 
 

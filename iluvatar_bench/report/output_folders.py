@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +35,22 @@ class OutputFolder:
         Raises:
             UnusablePath: it cannot be written.
         """
-        path = self.path / f"{name}.csv"
+        return self._written(f"{name}.csv", lambda path: table.to_csv(path, index=False))
+
+    def save_json(self, document: Mapping[str, Any], name: str) -> Path:
+        """Write the document as ``name``.json, indented.
+
+        Raises:
+            UnusablePath: it cannot be written.
+        """
+        text = json.dumps(dict(document), indent=2)
+        return self._written(f"{name}.json", lambda path: path.write_text(f"{text}\n"))
+
+    def _written(self, name: str, write: Callable[[Path], object]) -> Path:
+        path = self.path / name
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            table.to_csv(path, index=False)
+            write(path)
         except OSError as error:
             raise UnusablePath(f"cannot write {path}: {error.strerror or error}") from error
         self.files.append(path)

@@ -150,7 +150,8 @@ def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> l
 
 
 def _examples(runs: Sequence[RunResult]) -> list[Part]:
-    examples = failure_examples(pd.concat([run.trials for run in runs], ignore_index=True))
+    each = pd.concat([failure_examples(run.trials) for run in runs])
+    examples = each.drop_duplicates("bug_class", ignore_index=True)
     if examples.empty:
         return [Text("Nothing failed.")]
     return [
@@ -173,7 +174,11 @@ def _meanings(runs: Sequence[RunResult]) -> Table:
 
 
 def _latencies(runs: Sequence[RunResult]) -> list[Part]:
-    trials = pd.concat([run.trials for run in runs], ignore_index=True)
+    wanted = ("profile", *STEP_COLUMNS)
+    trials = pd.concat(
+        [run.trials[[name for name in wanted if name in run.trials]] for run in runs],
+        ignore_index=True,
+    )
     steps = [name for name in STEP_COLUMNS if name in trials and trials[name].notna().any()]
     if not steps:
         return []
@@ -212,9 +217,10 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
     """The first failure of each class, in the runs that kept the times of their steps."""
     parts: list[Part] = []
     for run in runs:
-        failed = run.trials[run.trials["outcome"] == "failed"].sort_values("trial")
-        if failed.empty or "spans" not in failed:
+        if "spans" not in run.trials:
             continue
+        wanted = ["trial", "outcome", "bug_class", "mechanism", "spans"]
+        failed = run.trials.loc[run.trials["outcome"] == "failed", wanted].sort_values("trial")
         for name in failed["bug_class"].drop_duplicates().head(_MOST_FAILURES):
             trial = first_timed_trial(run, failed[failed["bug_class"] == name])
             if trial is not None:

@@ -185,7 +185,9 @@ def failure_examples(trials: pd.DataFrame) -> pd.DataFrame:
 
     Columns: bug_class, mechanism, trial, facts, error; empty where nothing failed.
     """
-    failed = trials[trials["outcome"] == "failed"].drop_duplicates("bug_class")
+    # Of a large run no more than these rows: all evidence of all failures is a second run.
+    firsts = trials.loc[trials["outcome"] == "failed", "bug_class"].drop_duplicates().index
+    failed = trials.loc[firsts]
     columns = ["bug_class", "mechanism", "trial", "facts", "error"]
     rows = [
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -110,7 +111,8 @@ def _own_spans(chosen: pd.Series[Any]) -> Iterator[Row]:
 def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
     """What was done to other containers, and concerns this one, while it was there."""
     end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
-    for _, other in trials[trials["trial"] != chosen["trial"]].iterrows():
+    others = trials[(trials["trial"] != chosen["trial"]) & _was_there(trials, chosen, end_ms)]
+    for _, other in others.iterrows():
         shift_ms = (other["submitted_at"] - chosen["submitted_at"]) / _MS
         reaches_over = _reaches_over(other, chosen)
         for span in _spans(other):
@@ -128,22 +130,33 @@ def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
                 }
 
 
+def _was_there(trials: pd.DataFrame, chosen: pd.Series[Any], end_ms: float) -> pd.Series[bool]:
+    """Which trials may have done anything in that time: their spans take time to be read."""
+    begins_ms: pd.Series[float] = (trials["submitted_at"] - chosen["submitted_at"]) / _MS
+    there = begins_ms <= end_ms
+    if "total_ms" in trials:
+        # One without an end may have been there until the last.
+        there &= begins_ms + trials["total_ms"].astype("float64").fillna(math.inf) >= 0
+    return there
+
+
 def _collections(collections: pd.DataFrame | None, chosen: pd.Series[Any]) -> Iterator[Row]:
     """The collector's own runs while the container was there."""
     if collections is None:
         return
     end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
-    for _, collection in collections.iterrows():
+    ended = (collections["ended_at"] - chosen["submitted_at"]) / _MS
+    there = (ended >= 0) & (ended - collections["pause_ms"] <= end_ms)
+    for _, collection in collections[there].iterrows():
         ended_ms = (collection["ended_at"] - chosen["submitted_at"]) / _MS
-        if ended_ms >= 0 and ended_ms - collection["pause_ms"] <= end_ms:
-            yield {
-                "kind": "collection",
-                "name": "collector",
-                "container_id": "",
-                "started_ms": ended_ms - collection["pause_ms"],
-                "ended_ms": ended_ms,
-                "completed": True,
-            }
+        yield {
+            "kind": "collection",
+            "name": "collector",
+            "container_id": "",
+            "started_ms": ended_ms - collection["pause_ms"],
+            "ended_ms": ended_ms,
+            "completed": True,
+        }
 
 
 def _reaches_over(other: pd.Series[Any], chosen: pd.Series[Any]) -> bool:

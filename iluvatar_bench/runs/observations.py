@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.errors import DiskFull
 from iluvatar_bench.records import Death, Event, Sample, Way
-from iluvatar_bench.runs.store import RunFolder, read_table
+from iluvatar_bench.runs.store import RunFolder, read_table, require_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,12 +73,16 @@ def journaled(folder: RunFolder) -> Observations:
     """
     from iluvatar_bench.records.frames import Observations
 
-    rows = {name: journal.rows() for name, journal in folder.observations.items()}
-    return Observations(
-        events=[Event(**row) for row in rows["events"]],
-        deaths=_last_words(rows["deaths"]),
-        samples=[Sample(**row) for row in rows["samples"]],
-    )
+    return Observations(**{name: _journaled(folder, name) for name in folder.observations})
+
+
+def _journaled(folder: RunFolder, name: str) -> Any:
+    """The records of one journal."""
+    rows = folder.observations[name].rows()
+    if name == "deaths":
+        return _last_words(rows)
+    kind = {"events": Event, "samples": Sample}[name]
+    return [kind(**row) for row in rows]
 
 
 def _last_words(rows: Iterable[dict[str, Any]]) -> list[Death]:
@@ -93,6 +98,14 @@ def death_key(row: Mapping[str, Any]) -> tuple[str, int | None, str]:
     return row["container_id"], row["pid"], row["first_seen_at"]
 
 
+NAMED_IN = {
+    "events": ("container_id", "snapshot_key"),
+    "deaths": ("container_id",),
+    "samples": ("container_id",),
+}
+"""The columns of each table in which a container's id, which is its snapshot's key, may stand."""
+
+
 def load_observations(path: Path) -> dict[str, pd.DataFrame]:
     """What was seen over a run: ``events``, ``deaths`` and ``samples``; empty where there are none.
 
@@ -102,13 +115,37 @@ def load_observations(path: Path) -> dict[str, pd.DataFrame]:
     Raises:
         UsageError: one cannot be read.
     """
+    return {name: read() for name, read in observation_readers(path).items()}
+
+
+def observation_readers(path: Path) -> dict[str, Callable[[], pd.DataFrame]]:
+    """The same, each to be read when it is asked for.
+
+    Raises:
+        UsageError: a table is torn, and has no journal.
+    """
     folder = RunFolder(path)
-    found: dict[str, pd.DataFrame] = {}
-    told: dict[str, pd.DataFrame] | None = None
     for name, journal in folder.observations.items():
-        table = read_table(path, name, journal)
-        if table is None:
-            told = told or journaled(folder).frames()
-            table = told[name]
-        found[name] = table
-    return found
+        require_table(path, name, journal)
+    return {name: partial(_load, folder, name) for name in folder.observations}
+
+
+def one_container_readers(path: Path) -> dict[str, Callable[[str], pd.DataFrame]]:
+    """For each of the tables: its rows that name one container, by its id."""
+    folder = RunFolder(path)
+    return {name: partial(_load_of, folder, name) for name in folder.observations}
+
+
+def _load(folder: RunFolder, name: str) -> pd.DataFrame:
+    from iluvatar_bench.records.frames import Observations
+
+    table = read_table(folder.path, name, folder.observations[name])
+    if table is not None:
+        return table
+    return Observations(**{name: _journaled(folder, name)}).frames()[name]
+
+
+def _load_of(folder: RunFolder, name: str, container_id: str) -> pd.DataFrame:
+    conditions = [(column, "==", container_id) for column in NAMED_IN[name]]
+    table = read_table(folder.path, name, folder.observations[name], any_of=conditions)
+    return _load(folder, name) if table is None else table

@@ -103,7 +103,7 @@ def _counts_of_trials(folder: Path) -> tuple[int | None, int | None]:
         # Late: pandas takes longer to load than a list of runs to print.
         from iluvatar_bench.runs.store import load_run
 
-        _, trials = load_run(folder)
+        _, trials = load_run(folder, columns=["outcome"])
     except (UsageError, AttributeError):
         return None, None
     return len(trials), int((trials["outcome"] == str(Outcome.FAILED)).sum())

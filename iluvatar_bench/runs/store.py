@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,29 +201,74 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_table(path: Path, name: str, journal: Journal) -> pd.DataFrame | None:
+AnyOf = Sequence[tuple[str, str, object]]
+"""Conditions on columns, of which a row has to meet one: ``("container_id", "==", "c-1")``."""
+
+
+def read_table(
+    path: Path,
+    name: str,
+    journal: Journal,
+    *,
+    columns: Sequence[str] | None = None,
+    any_of: AnyOf = (),
+) -> pd.DataFrame | None:
     """A table of a run; None where its journal is to be read instead.
 
     That is where the run had not come to writing it (so that a table may be one of an earlier
-    session) or had no room for it, or where it is missing or torn and there is a journal.
+    session) or had no room for it, or where it is missing or torn and there is a journal. Of a
+    table no more is in memory than the ``columns`` that are named, and the rows of ``any_of``.
 
     Raises:
         UsageError: it is torn, and there is no journal.
     """
     table = path / f"{name}.parquet"
-    if journal.path.exists() and _unfinished(path):
-        return None
-    if not table.exists():
+    if not _is_table(path, name, journal):
         return None
     import pandas as pd
 
+    filters = [[condition] for condition in any_of] or None
     try:
-        return pd.read_parquet(table)
+        known = None if columns is None else _known_columns(table, columns)
+        return pd.read_parquet(table, columns=known, filters=filters)
     except (OSError, ValueError, KeyError, TypeError) as error:
         if journal.path.exists():
             return None
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"the {name} in {path} cannot be read: {reason}") from error
+        raise _unreadable(path, name, error) from error
+
+
+def require_table(path: Path, name: str, journal: Journal) -> None:
+    """Refuse a table that is torn, without reading it: the end of its file tells.
+
+    Raises:
+        UsageError: it is, and there is no journal.
+    """
+    if journal.path.exists() or not _is_table(path, name, journal):
+        return
+    try:
+        _known_columns(path / f"{name}.parquet", ())
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, name, error) from error
+
+
+def _is_table(path: Path, name: str, journal: Journal) -> bool:
+    """Whether there is a table that the run has written last."""
+    if journal.path.exists() and _unfinished(path):
+        return False
+    return (path / f"{name}.parquet").exists()
+
+
+def _known_columns(table: Path, columns: Sequence[str]) -> list[str]:
+    """Those of the columns that the table has."""
+    import pyarrow.parquet as pq
+
+    there = set(pq.read_schema(table).names)
+    return [name for name in columns if name in there]
+
+
+def _unreadable(path: Path, name: str, error: Exception) -> UsageError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UsageError(f"the {name} in {path} cannot be read: {reason}")
 
 
 def _unfinished(path: Path) -> bool:
@@ -233,10 +278,13 @@ def _unfinished(path: Path) -> bool:
         return False
 
 
-def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+def load_run(
+    path: Path, *, columns: Sequence[str] | None = None
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The manifest and the trials of a run folder; the journal serves where a run was cut off.
 
-    A run that ended before its first trial has a frame without rows.
+    A run that ended before its first trial has a frame without rows. With ``columns`` there are at
+    least those that are named, where the run has them.
 
     Raises:
         UsageError: it is no run folder, it is damaged, or another schema's.
@@ -245,7 +293,7 @@ def load_run(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
     folder = RunFolder(path)
     manifest = read_manifest(path)
-    frame = read_table(path, "trials", folder.trials)
+    frame = read_table(path, "trials", folder.trials, columns=columns)
     try:
         if frame is None:
             frame = trials_frame(folder.journal())

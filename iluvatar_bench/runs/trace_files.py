@@ -11,6 +11,8 @@ from iluvatar_bench.plans import (
     TracedFunction,
     TracedInvocation,
     parse_azure,
+    parse_azure_2021,
+    parse_huawei,
     parse_metadata,
     parse_trace,
     trace_form,
@@ -22,7 +24,9 @@ Parsed = TypeVar("Parsed")
 def read_trace(
     path: Path, *, seed: int, first_minute: int = 1, minutes: int = 10, functions: int = 10
 ) -> tuple[TracedInvocation, ...]:
-    """A trace of either form (``plans.trace``); the numbers are those of an Azure one.
+    """A trace of any form (``plans.trace``, ``plans.public_traces``).
+
+    The numbers are for the public ones, of which some minutes and functions are taken.
 
     Raises:
         UsageError: the file cannot be read, or it is no trace.
@@ -39,14 +43,15 @@ def read_trace(
 
         if form == "iluvatar":
             return parse_trace(all_lines(), name=str(path))
-        return parse_azure(
-            all_lines(),
-            name=str(path),
-            seed=seed,
-            first_minute=first_minute,
-            minutes=minutes,
-            functions=functions,
-        )
+        window: dict[str, int] = {
+            "first_minute": first_minute,
+            "minutes": minutes,
+            "functions": functions,
+        }
+        if form == "azure_2021":
+            return parse_azure_2021(all_lines(), name=str(path), **window)
+        by_counts = parse_azure if form == "azure" else parse_huawei
+        return by_counts(all_lines(), name=str(path), seed=seed, **window)
 
     return _read(path, parse)
 

@@ -9,6 +9,7 @@ which is worse             :func:`judge_blocks`, :func:`block_classes` (randomis
                            :func:`describe_sides`, :func:`rate_difference`
                            :func:`compare_blocks`, :func:`compare_observed` (blocks of time)
 at any look                :func:`sign_flip_evidence`, :func:`mean_bounds`
+over rounds                :func:`mean_over_rounds`, :func:`ratio_over_rounds`
 what causes it             :func:`stratified_effect`, :func:`factor_effects`, :func:`holm`,
                            :func:`class_effects`, :func:`class_verdicts`,
                            :func:`removed_share_bound`, :func:`preceding`
@@ -66,6 +67,7 @@ from iluvatar_bench.stats.latency import (
 from iluvatar_bench.stats.mean_bounds import mean_bounds, mean_evidence
 from iluvatar_bench.stats.multiplicity import holm
 from iluvatar_bench.stats.observed_comparison import Blocks, compare_observed
+from iluvatar_bench.stats.over_rounds import OverRounds, mean_over_rounds, ratio_over_rounds
 from iluvatar_bench.stats.paired_blocks import (
     NOT_OK,
     BlockComparison,
@@ -142,6 +144,7 @@ __all__ = [
     "IntervalMethod",
     "Knee",
     "MatchedEffect",
+    "OverRounds",
     "Preceded",
     "Predicate",
     "Rate",
@@ -191,10 +194,12 @@ __all__ = [
     "matched_effect",
     "mean_bounds",
     "mean_evidence",
+    "mean_over_rounds",
     "permute_runs",
     "preceding",
     "rate",
     "rate_difference",
+    "ratio_over_rounds",
     "removed_share_bound",
     "sign_flip_evidence",
     "sign_flip_test",

@@ -11,6 +11,7 @@ from iluvatar_bench.studies.dose import (
     scheduled_interval_ms,
     with_model,
 )
+from iluvatar_bench.studies.habits import HABITS, habit_effects, habit_profiles, run_habits
 from iluvatar_bench.studies.hypothesis import HypothesisAnswer, Mined, mine, run_hypotheses
 from iluvatar_bench.studies.reproduce import TableCheck, check_tables
 from iluvatar_bench.studies.root_cause import RootCause, open_root_cause, run_root_cause
@@ -22,6 +23,7 @@ from iluvatar_bench.studies.upstream_12029 import (
 )
 
 __all__ = [
+    "HABITS",
     "RUNS_A_SNAPSHOTTER",
     "AbQuestion",
     "AbResult",
@@ -34,6 +36,8 @@ __all__ = [
     "RootCause",
     "TableCheck",
     "check_tables",
+    "habit_effects",
+    "habit_profiles",
     "measure_detection",
     "mine",
     "observe_node",
@@ -46,6 +50,7 @@ __all__ = [
     "run_blame",
     "run_doses",
     "run_forced_steps",
+    "run_habits",
     "run_hypotheses",
     "run_root_cause",
     "scheduled_interval_ms",

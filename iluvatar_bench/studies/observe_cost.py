@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 from scipy import stats
 
@@ -67,7 +68,11 @@ class PairedDifference:
 def paired(blocks: Sequence[ObservedBlock], name: str) -> PairedDifference:
     """Of each pair of neighbours: observed less not observed."""
     values = [getattr(block, name) * (1 if block.observed else -1) for block in blocks]
-    differences = np.asarray(values[0::2]) + np.asarray(values[1::2])
+    return mean_difference(np.asarray(values[0::2]) + np.asarray(values[1::2]))
+
+
+def mean_difference(differences: npt.NDArray[np.float64]) -> PairedDifference:
+    """The mean of two or more differences of pairs, with its 95 % t interval."""
     mean = float(differences.mean())
     error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
     margin = float(stats.t.ppf(0.975, len(differences) - 1)) * error
@@ -118,7 +123,7 @@ async def _block(
             await stack.enter_async_context(observing_process(node.address, folder))
             observers = [p for p in psutil.Process().children(recursive=True) if p not in before]
         began, lives = time.monotonic(), 0
-        spent, watched = _cpu([daemon]), _cpu(observers)
+        spent, watched = processor_seconds([daemon]), processor_seconds(observers)
         while time.monotonic() - began < seconds:
             await right_life(place, f"life-{time.monotonic_ns()}", hold_seconds=0.0)
             lives += 1
@@ -126,12 +131,13 @@ async def _block(
         return ObservedBlock(
             observed=folder is not None,
             lives=lives / lasted,
-            daemon_ms=1000 * (_cpu([daemon]) - spent) / lives,
-            observer_cores=(_cpu(observers) - watched) / lasted,
+            daemon_ms=1000 * (processor_seconds([daemon]) - spent) / lives,
+            observer_cores=(processor_seconds(observers) - watched) / lasted,
         )
 
 
-def _cpu(processes: Sequence[psutil.Process]) -> float:
+def processor_seconds(processes: Sequence[psutil.Process]) -> float:
+    """What they have used so far, themselves."""
     times = [process.cpu_times() for process in processes]
     return sum(one.user + one.system for one in times)
 

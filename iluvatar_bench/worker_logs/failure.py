@@ -15,7 +15,6 @@ TEXT_LIMIT = 2000
 """Most characters of a failure's text: the head, and the tail, where a traceback says what."""
 
 _RANKS = {id(signature): rank for rank, signature in enumerate((*SIGNATURES, *BY_OBJECT))}
-_UNCLASSIFIED_RANK = len(_RANKS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +120,7 @@ class LogFailure:
 
 def _rank(found: Classification) -> int:
     if found.signature is None:
-        return _UNCLASSIFIED_RANK
+        return len(_RANKS) + (found.known is None)
     # Of a site's own signatures none is in the table: they come first.
     return _RANKS.get(id(found.signature), -1)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from iluvatar_bench.bugs.classify import Classification, classify_text, is_calm
 from iluvatar_bench.bugs.signatures import Signature
+from iluvatar_bench.bugs.taxonomy import Certainty
 from iluvatar_bench.worker_logs.activity import Activity
 from iluvatar_bench.worker_logs.damage import note_damage
 from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
@@ -24,6 +26,7 @@ from iluvatar_bench.worker_logs.json_documents import time_in_document
 from iluvatar_bench.worker_logs.lines import Block
 from iluvatar_bench.worker_logs.log_report import LogReport, report_of
 from iluvatar_bench.worker_logs.names import container_in, container_of_file, is_transaction
+from iluvatar_bench.worker_logs.parts import parts_of
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES, Interest, Prefilter
 from iluvatar_bench.worker_logs.problems import FileFacts, Problems
 from iluvatar_bench.worker_logs.samples import Samples
@@ -174,16 +177,14 @@ class BlockScanner:
                 floor = handled or end
                 if handled:
                     continue
-                entry = data[start:floor]
-                if len(entry) > MOST_JUDGED_BYTES:
-                    near = [p - start for p, _ in places[index : index + _MOST_PLACES] if p < floor]
-                    entry = _excerpt(entry, near)
-                text = entry.decode(errors="replace").rstrip("\r\n")
-                found = classify_text(text, first=self._signatures)
-                if found.bug_class is not None or _says_error(text):
-                    number = numbers.at(start)
-                    stamp = block.stamps[number - block.line] if block.stamps else ""
-                    self._report(text, found, file, number, clock, problems, stamp)
+                for offset, part in parts_of(data[start:floor]):
+                    at = start + offset
+                    text = _judged(part, at, itertools.islice(places, index, None))
+                    found = classify_text(text, first=self._signatures)
+                    if found.bug_class is not None or _says_error(text):
+                        number = numbers.at(at)
+                        stamp = block.stamps[number - block.line] if block.stamps else ""
+                        self._report(text, found, file, number, clock, problems, stamp)
                 continue
             start = data.rfind(b"\n", 0, position) + 1
             end = data.find(b"\n", position)
@@ -221,14 +222,18 @@ class BlockScanner:
             return
         if entry.damage:
             problems.add(line, entry.damage)
-        if found.known is None and not entry.reports_failure:
+        # No signature knows it, and its words decide little.
+        unknown = found.signature is None and found.certainty is not Certainty.LIKELY
+        if unknown and not entry.reports_failure:
             if found.bug_class is None and (
                 not entry.from_worker or entry.level not in ERROR_LEVELS
             ):
                 return
             fails = _is_failure(entry)
-            marked = found.matched or text
-            self.unclassified.add(marked, time=entry.time, file=file, line=line, is_failure=fails)
+            if found.known is None or not fails:
+                self.unclassified.add(
+                    found.matched or text, time=entry.time, file=file, line=line, is_failure=fails
+                )
             if not fails and not self._every_error:
                 # An error that names nobody: no container failed.
                 self.other_errors += entry.from_worker
@@ -327,6 +332,14 @@ _ERROR_WORDS = ("[ERROR]", '"ERROR"', '"Error"', "}}}}}}}}", "]]]]]]]]", "]}]}]}
 def _says_error(text: str) -> bool:
     """Whether an entry of no known class may yet report a failure, or be damaged."""
     return any(map(text.__contains__, _ERROR_WORDS))
+
+
+def _judged(entry: bytes, start: int, places: Iterable[tuple[int, Interest]]) -> str:
+    """The text of an entry; of a very long one its ends and what is around ``places`` in it."""
+    if len(entry) > MOST_JUDGED_BYTES:
+        inside = (place - start for place, _ in places if 0 <= place - start < len(entry))
+        entry = _excerpt(entry, list(itertools.islice(inside, _MOST_PLACES)))
+    return entry.decode(errors="replace").rstrip("\r\n")
 
 
 def _excerpt(entry: bytes, places: list[int]) -> bytes:

@@ -22,6 +22,7 @@ from iluvatar_bench.bugs.classify import Classification, classify_text
 FOLDER = Path(__file__).parent / "labelled"
 PUBLIC = Path(__file__).parent / "public_reports"
 WRITTEN = Path(__file__).parent / "written"
+PHRASES = Path(__file__).parent / "phrases.txt"
 _HEAD = "=== "
 
 
@@ -37,6 +38,10 @@ class LabelledText:
     @property
     def is_healthy(self) -> bool:
         return self.labels == ("healthy",)
+
+    @property
+    def is_public(self) -> bool:
+        return (PUBLIC / f"{self.kind}.txt").exists()
 
     @property
     def for_testing(self) -> bool:
@@ -63,6 +68,17 @@ def written_texts() -> list[LabelledText]:
     """Lines of many programs, written down in order to learn from them: no figure rests on them."""
     found = [text for path in sorted(WRITTEN.glob("*.txt")) for text in _texts(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
+
+
+def phrases() -> list[LabelledText]:
+    """What failures of each class are told in, written down for :mod:`tools.learn_words`."""
+    found, labels = list[LabelledText](), tuple[str, ...]()
+    for line in PHRASES.read_text(encoding="utf-8").splitlines():
+        if line.startswith("== "):
+            labels = tuple(line.removeprefix("== ").split(" or "))
+        elif line:
+            found.append(LabelledText(PHRASES.stem, "any", labels, line))
+    return found
 
 
 def _texts(path: Path) -> list[LabelledText]:

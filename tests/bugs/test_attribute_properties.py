@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from iluvatar_bench.bugs import (
     SenderKind,
     Target,
     attribute,
+    rules,
 )
 from tests.bugs.evidence_strategies import any_evidence
 
@@ -201,6 +205,23 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
 
 def test_every_mechanism_has_a_condition() -> None:
     assert set(HOLDS) == set(Mechanism)
+
+
+def test_every_rule_is_asked() -> None:
+    """One that is written and not in the order of the rules would never be heard."""
+    asked = inspect.getsource(import_module("iluvatar_bench.bugs.attribute"))
+    written = [
+        f"{module.name}.{name}"
+        for module in pkgutil.iter_modules(rules.__path__)
+        for name, one in vars(import_module(f"{rules.__name__}.{module.name}")).items()
+        if inspect.isfunction(one)
+        and one.__module__.endswith(f".{module.name}")
+        and list(inspect.signature(one).parameters)[:2] == ["symptom", "evidence"]
+        and one.__annotations__["return"] == "Suspicion | None"
+        and not name.startswith("_")
+    ]
+    assert len(written) > 15
+    assert [rule for rule in written if f"{rule}," not in asked] == []
 
 
 @settings(max_examples=200)

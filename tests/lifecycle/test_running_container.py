@@ -15,6 +15,7 @@ from iluvatar_bench.containerd.values import TaskState
 from iluvatar_bench.errors import ContainerdError, ExecFailed
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.lifecycle import Container, KillLog, remove_container
+from iluvatar_bench.lifecycle.attached import attach
 from iluvatar_bench.lifecycle.cgroup_requests import (
     limit_memory,
     pause_container,
@@ -22,6 +23,7 @@ from iluvatar_bench.lifecycle.cgroup_requests import (
 )
 from iluvatar_bench.lifecycle.container import open_container
 from iluvatar_bench.lifecycle.exec_process import run_in_container
+from iluvatar_bench.lifecycle.readiness import READY_TEXT
 from tests.support.limits_here import MEMORY_COUNTED
 from tests.support.quick_profiles import quick
 
@@ -64,6 +66,11 @@ async def test_a_container_that_runs_is_entered_measured_limited_and_paused(
         assert (killed.status, killed.killed) == (137, True)
         with pytest.raises(ExecFailed, match="no such file"):
             await run_in_container(container, ["/absent/program"])
+        # Attached by whoever comes later.
+        found = await attach(container.node.client, container.id)
+        assert found.info.pid == container.pid
+        assert READY_TEXT.encode() in found.read_stdout() + found.read_stderr()
+        found.close()
         assert container.exited is not None
         assert not container.exited.done()
         assert [one.pid for one in await tasks.processes(container.id)] == [container.pid]

@@ -18,6 +18,7 @@ from iluvatar_bench.monitor.memory import Round
 from iluvatar_bench.records import Sample
 from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
+from tests.support.limits_here import needs_memory
 
 GROWING = """
 import sys
@@ -171,6 +172,7 @@ def test_rounds_that_are_handed_on_are_not_kept() -> None:
 
 
 @pytest.mark.daemon
+@needs_memory
 def test_a_round_counts_what_each_container_uses_and_lets_go_of_its_files() -> None:
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     poller = MemoryPoller(counters=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iluvatar_bench.benchmarks.poller import COUNTED, POLLER, measure_poller
+from iluvatar_bench.benchmarks.poller import COUNTED, POLLER, PSUTIL_ALL, measure_poller
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.daemon
 
 CPU_SHARE = 0.01
 POLL_COST_US = 3.0
-COUNTED_COST_US = 20
 
 
 async def test_deaths_from_outside_are_seen_in_every_way_at_once_and_counted_once(
@@ -147,7 +146,8 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         frame = await asyncio.to_thread(partial(measure_poller, pids, rounds=100))
         costs = frame.set_index("what")
         poll_us = costs.loc[POLLER, "median_us"]
-        counted_us = costs.loc[COUNTED, "processor_us"]
+        # Fourteen files a container, against four that psutil reads for less.
+        counted_us, by_psutil_us = costs.loc[[COUNTED, PSUTIL_ALL], "processor_us"]
         # All of this process in that minute: the monitor, its event loop and gRPC's threads.
         wall, cpu = time.monotonic(), time.process_time()
         await asyncio.sleep(60)
@@ -164,4 +164,4 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         record_property("poll_us", costs["median_us"].to_dict())
     assert share < CPU_SHARE
     assert poll_us <= POLL_COST_US
-    assert counted_us <= COUNTED_COST_US
+    assert counted_us < by_psutil_us

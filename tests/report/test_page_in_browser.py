@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +101,70 @@ def test_it_prints_on_paper(page: Path, tmp_path: Path) -> None:
     data = paper.read_bytes()
     assert data.startswith(b"%PDF-")
     assert 4 <= data.count(b"/Type /Page\n") <= 12
+
+
+DESK, TELEPHONE = 1280, 390
+"""Widths of a window, px."""
+
+MEASURE = """
+addEventListener("load", () => {
+  const found = [...document.querySelectorAll("iframe")].map(frame => {
+    const page = frame.contentDocument;
+    const boxes = [...page.querySelectorAll("table")].map(table => table.parentElement);
+    const cells = [...page.querySelectorAll("th, td")];
+    return {
+      beyond: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+      scrolling: boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText),
+      cut: cells.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.innerText),
+      cells: cells.map(cell => cell.innerText),
+    };
+  });
+  document.body.textContent = JSON.stringify(found);
+});
+"""
+
+EMPTY_FIGURE = (
+    'src="data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%22900%22 '
+    'height=%22500%22/%3E"'
+)
+"""In the place of each, because what is drawn takes its time and only tables are looked at."""
+
+PYTHON = re.compile(
+    r"\b(?:nan|NaN|NaT|None|True|False|dtype|Timestamp|array)\b"
+    r"""|<\w+\.\w+: | object at 0x|^[\[{(]['"\w]"""
+)
+"""What a cell looks like to which nobody gave words."""
+
+
+def measured(folder: Path, pages: list[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Of each page in a frame of that width: how its tables lie in it; in one visit."""
+    frames = (
+        f'<iframe width="{width}" height="900" style="border: 0" srcdoc="{html.escape(text)}">'
+        "</iframe>"
+        for text, width in pages
+    )
+    path = folder / "measured.html"
+    path.write_text(f"<!doctype html>{''.join(frames)}<script>{MEASURE}</script>")
+    done = browse(path, "--dump-dom")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.partition("<body>")[2].rpartition("</body>")[0]
+    return list(json.loads(html.unescape(said)))
+
+
+def test_tables_fit_or_wrap_and_scroll_within_themselves_on_a_telephone(
+    page: Path, tmp_path: Path
+) -> None:
+    text = re.sub(r'src="data:[^"]*"', EMPTY_FIGURE, page.read_text())
+    # The same, if cells did not wrap, and if tables had no box of their own to scroll in.
+    rigid = text.replace("td.long { white-space: normal;", "td.long { white-space: nowrap;")
+    bare = text.replace(".scroll { overflow-x: auto; }", "")
+    assert text not in (rigid, bare)
+    pages = [(text, DESK), (text, TELEPHONE), (rigid, DESK), (bare, TELEPHONE)]
+    desk, telephone, unwrapped, unboxed = measured(tmp_path, pages)
+    assert (desk["beyond"], desk["scrolling"], desk["cut"]) == (0, [], [])
+    assert (telephone["beyond"], telephone["cut"]) == (0, [])
+    assert telephone["scrolling"] != []
+    assert "snapshot_collected" in "".join(unwrapped["scrolling"] + unwrapped["cut"])
+    assert unboxed["beyond"] > 0
+    assert len(desk["cells"]) > 100
+    assert [cell for cell in desk["cells"] if PYTHON.search(cell)] == []

@@ -21,7 +21,7 @@ from iluvatar_bench.monitor import open_monitor
 from iluvatar_bench.records import Trial
 from iluvatar_bench.runs import RunResult, open_run, run_cold_start
 from iluvatar_bench.runs.trial import Setting, live_trial
-from tests.support.own_resources import Held, held, slope
+from tests.support.own_resources import Held, held, pooled_threads, slope
 from tests.support.quick_profiles import quick
 from tests.support.residue import place_of
 from tests.support.traces import traces_of
@@ -80,14 +80,20 @@ def lifecycles(count: int, results: Path, *, concurrency: int = 8) -> tuple[RunR
 
 def test_40_lifecycles_leave_no_descriptor_and_no_thread(tmp_path: Path) -> None:
     # What a process has from its first run on: the threads of gRPC, say.
-    lifecycles(4, tmp_path)
+    _, few = lifecycles(4, tmp_path)
     before = held(collect=True)
-    run, seen = lifecycles(40, tmp_path)
+    run, many = lifecycles(40, tmp_path)
     after = held(collect=True)
     check_clean(run, 40)
-    assert (after.descriptors, after.threads) == (before.descriptors, before.threads)
-    first, last = seen[: len(seen) // 2], seen[len(seen) // 2 :]
-    assert max(h.descriptors for h in last) <= max(h.descriptors for h in first) + 8
+    check_nothing_is_held(before, after)
+    # Nor while the run goes on: as the last of them ends, none of the others is alive.
+    assert many[-1].descriptors <= few[-1].descriptors + 8
+
+
+def check_nothing_is_held(before: Held, after: Held) -> None:
+    """Of a run's containers; libraries have pools that a busy host lets grow a little later."""
+    assert (after.descriptors, after.python_threads) == (before.descriptors, before.python_threads)
+    assert after.threads <= before.threads + pooled_threads()
 
 
 @pytest.mark.slow
@@ -99,7 +105,7 @@ def test_1000_lifecycles_at_8_a_time_without_a_failure(
     run, seen = lifecycles(1000, tmp_path)
     after = held(collect=True)
     check_clean(run, 1000)
-    assert (after.descriptors, after.threads) == (before.descriptors, before.threads)
+    check_nothing_is_held(before, after)
     warm = seen[100:]
     numbers = range(len(warm))
     found = {

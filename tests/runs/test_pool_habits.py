@@ -15,7 +15,8 @@ from iluvatar_bench import RunResult, run_churn
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import Arrival, ArrivalProcess, ChurnPlan, PooledFunction
 from iluvatar_bench.records import ArrivalRecord
-from tests.support.cache_books import cached
+from tests.support.cache_books import cached, kept_for_its_time
+from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
 HELLO = PooledFunction("hello", "hello", 128)
@@ -182,28 +183,88 @@ async def test_ttl_evicts_nobody(tmp_path: Path) -> None:
     assert events.count("expire") >= 2
 
 
+MEMORY = {"hello": 128, "float_operation": 256, "chameleon": 384, "again": 512}
+"""Two or three of these four fit into the budget."""
+
+SOURCES = {**{name: name for name in MEMORY}, "again": "hello"}
+WANTED = random.Random(11).choices(list(MEMORY), weights=(5, 3, 2, 2), k=300)
+KEEP_MS = 250
+
+
+def three_hundred(*, keep_alive_ms: int | None = None) -> ChurnPlan:
+    """One client, so that nothing depends on time but what is kept for one."""
+    functions = [PooledFunction(name, SOURCES[name], mib) for name, mib in MEMORY.items()]
+    return plan_of(functions, one_client(*WANTED), budget_mib=768, keep_alive_ms=keep_alive_ms)
+
+
+def account(
+    arrivals: pd.DataFrame, result: RunResult, record: Callable[[str, object], None]
+) -> pd.DataFrame:
+    """The pool's history; every arrival and container is accounted for, and none failed."""
+    pool, trials = result.pool, result.trials
+    assert pool is not None
+    assert set(trials["outcome"]) == {"ok"}, not_ok(trials)
+    assert set(arrivals["outcome"]) == {"ok"}
+    assert len(arrivals) == 300
+    told = pool["event"].value_counts()
+    assert told["launch"] + told["serve"] == told["arrive"] == told["release"] == 300
+    assert told["launch"] == told["gone"] == len(trials) == (arrivals["start"] == "cold").sum()
+    left = told.get("evict", 0) + told.get("expire", 0) + told.get("close", 0)
+    assert left == len(trials)
+    assert trials["cleanup_errors"].isna().all()
+    for name, value in (
+        ("cold", int(told["launch"])),
+        ("evicted", int(told.get("evict", 0))),
+        ("expired", int(told.get("expire", 0))),
+        ("seconds", round(float(pool["at_ms"].max()) / 1000, 1)),
+        ("median_ms", round(float(arrivals["latency_ms"].median()), 1)),
+        ("p95_ms", round(float(arrivals["latency_ms"].quantile(0.95)), 1)),
+    ):
+        record(name, value)
+    return pool
+
+
 @pytest.mark.daemon
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["lru", "largest", "greedy_dual"])
 async def test_three_hundred_arrivals_are_served_as_a_cache_would(
-    tmp_path: Path, policy: str
+    tmp_path: Path, policy: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """One client, so that nothing depends on time; four functions of which two or three fit."""
-    memory = {"hello": 128, "float_operation": 256, "chameleon": 384, "again": 512}
-    sources = {**{name: name for name in memory}, "again": "hello"}
-    functions = [PooledFunction(name, sources[name], mib) for name, mib in memory.items()]
-    wanted = random.Random(11).choices(list(memory), weights=(5, 3, 2, 2), k=300)
-    plan = plan_of(functions, one_client(*wanted), budget_mib=768)
-    arrivals, _, result = await churned(tmp_path, plan, f"eviction={policy}")
-    assert set(arrivals["outcome"]) == set(result.trials["outcome"]) == {"ok"}
+    arrivals, _, result = await churned(tmp_path, three_hundred(), f"eviction={policy}")
+    pool = account(arrivals, result, record_property)
     function = result.trials.set_index("trial")["function"]
-    assert result.pool is not None
     happened = [
         (row["event"], function[row["container"]])
-        for _, row in result.pool.iterrows()
+        for _, row in pool.iterrows()
         if row["event"] in ("launch", "serve", "evict")
     ]
-    assert happened == cached(policy, wanted, memory=memory, budget=768)
+    assert happened == cached(policy, WANTED, memory=MEMORY, budget=768)
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+async def test_three_hundred_arrivals_wait_for_what_is_kept_for_its_time(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    plan = three_hundred(keep_alive_ms=KEEP_MS)
+    arrivals, _, result = await churned(tmp_path, plan, "eviction=ttl")
+    pool = account(arrivals, result, record_property)
+    # When the run is over, what is idle goes at once.
+    closing = pool.index[pool["event"] == "close"]
+    pool = pool.loc[: closing.min() - 1] if len(closing) else pool
+    function = result.trials.set_index("trial")["function"]
+    rows = [
+        (str(row.event), None if pd.isna(row.container) else int(row.container), float(row.at_ms))
+        for row in pool.itertuples()
+    ]
+    happened = [
+        f"{event} {function[container]}"
+        if event in ("launch", "serve")
+        else (event if container is None else f"{event} {container}")
+        for event, container, _ in rows
+    ]
+    assert happened == kept_for_its_time(WANTED, rows, memory=MEMORY, budget=768, keep_ms=KEEP_MS)
+    assert "evict" not in set(pool["event"])
 
 
 async def test_ttl_without_a_time_is_refused_before_anything_starts(tmp_path: Path) -> None:

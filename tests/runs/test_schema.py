@@ -61,13 +61,17 @@ APART = {
 """Tables of no run: of measurements of this program, each with its header alone."""
 
 
+NO_RUNS = ("upstream-", "snapshotters-", "habits-")
+"""How the tables of notebooks begin that make many runs."""
+
+
 def recorded_tables() -> Iterator[tuple[Path, str]]:
     for path in sorted(DATA.rglob("*.parquet")):
         yield path, path.stem
     for path in sorted(DATA.rglob("*.csv")):
         if path.stem.startswith("dose-"):
             yield path, "dose"
-        elif path.stem not in APART and not path.stem.startswith(("upstream-", "snapshotters-")):
+        elif path.stem not in APART and not path.stem.startswith(NO_RUNS):
             yield path, path.stem
 
 

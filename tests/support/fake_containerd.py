@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from iluvatar_bench.containerd._api import (
     containers_pb2,
@@ -55,7 +56,8 @@ Loss = Literal["before", "after"]
 class FakeTask:
     """A running task. ``listed`` is False where Tasks.List leaves it out, as a slow shim's.
 
-    ``paused`` is what its shim knows, ``resources`` the last ones that it was updated with.
+    ``paused`` is what its shim knows, ``resources`` the last ones that it was updated with,
+    ``streams`` where its input, output and errors are.
     """
 
     pid: int
@@ -63,6 +65,7 @@ class FakeTask:
     listed: bool = True
     paused: bool = False
     resources: dict[str, Any] = field(default_factory=dict)
+    streams: tuple[str, str, str] = ("", "", "")
 
 
 class FakeContainerd:
@@ -82,6 +85,8 @@ class FakeContainerd:
         self.calls: list[tuple[str, str, str]] = []
         self.lost: dict[str, Loss] = {}
         self.runs_processes = False
+        self.exited_at = 0
+        """When processes have ended, as deleting their tasks says: seconds since the epoch."""
         self.starting = asyncio.Event()
         self.starting.set()
         self.leases: set[str] = set()
@@ -214,6 +219,10 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
+    async def Update(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.Update", request.container.id, context)
+        return containers_pb2.UpdateContainerResponse(container=request.container)
+
     async def ListStream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self.fake.note("Containers.List", "", context)
         for container in list(self.fake.containers.values()):
@@ -296,6 +305,9 @@ class _Tasks(FakeFurtherTasks):
         return task_types_pb2.Process(
             id=container_id,
             pid=task.pid,
+            stdin=task.streams[0],
+            stdout=task.streams[1],
+            stderr=task.streams[2],
             status=_status(task),
             exit_status=137 if ended else 0,
         )
@@ -328,7 +340,8 @@ class _Tasks(FakeFurtherTasks):
             if not task.ended.is_set():
                 await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "task must be stopped")
             del self.fake.tasks[request.container_id]
-        return tasks_pb2.DeleteResponse(id=request.container_id)
+        exited_at = Timestamp(seconds=self.fake.exited_at)
+        return tasks_pb2.DeleteResponse(id=request.container_id, exited_at=exited_at)
 
 
 def _status(task: FakeTask) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from scipy import stats
 
 
@@ -18,11 +20,21 @@ class Held:
     """``memory_bytes`` is what the process has allocated and touched: no page of any file.
 
     Pages of libraries count as a process's own (USS) or not as others come and go that use them.
+    ``python_threads`` are those among ``threads`` that Python has started and not the libraries.
     """
 
     descriptors: int
     threads: int
+    python_threads: int
     memory_bytes: int
+
+
+def pooled_threads() -> int:
+    """How many threads pyarrow may still start: its two pools grow as work waits, up to this.
+
+    (arrow/util/thread_pool.h, ``ThreadPool``: workers are launched by demand and kept.)
+    """
+    return int(pa.cpu_count() + pa.io_thread_count())
 
 
 def held(*, collect: bool = False) -> Held:
@@ -34,6 +46,7 @@ def held(*, collect: bool = False) -> Held:
     return Held(
         descriptors=len(os.listdir("/proc/self/fd")) - 1,  # noqa: PTH208  (one is the listing's own)
         threads=len(os.listdir("/proc/self/task")),  # noqa: PTH208
+        python_threads=threading.active_count(),
         memory_bytes=int(found[1]) * 1024,
     )
 

@@ -47,7 +47,7 @@ def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
     path = kept / f"{name}.ipynb"
     if path.exists():
         return path
-    if not _has_recorded_tables(name):
+    if not has_recorded_tables(name):
         say(f"{name} has no recorded tables yet: it is shown as it is stored")
         return stored_notebooks()[name]
     say(f"running {name} on recorded data")
@@ -67,7 +67,7 @@ def _executed(name: str, kept: Path, say: Callable[[str], None]) -> Path:
     return path
 
 
-def _has_recorded_tables(name: str) -> bool:
+def has_recorded_tables(name: str) -> bool:
     """Whether the tables that it reads by default are there; some read none."""
     declared = [one.default for one in declared_parameters(name) if one.name == "tables"]
     return all((DATA / "tables" / str(ast.literal_eval(one))).is_dir() for one in declared)

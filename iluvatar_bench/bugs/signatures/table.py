@@ -24,6 +24,7 @@ from iluvatar_bench.bugs.signatures import (
     wrappings,
 )
 from iluvatar_bench.bugs.signatures.wording import Signature
+from iluvatar_bench.bugs.taxonomy import Certainty
 
 SIGNATURES: tuple[Signature, ...] = (
     *storage.SNAPSHOTTERS,
@@ -63,3 +64,9 @@ SIGNATURES: tuple[Signature, ...] = (
 
 BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 """For a line that is an error and that the table does not know."""
+
+_GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
+_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS)
+
+BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED))
+"""What goes by an object or by little more than an exit status: other words may say more."""

@@ -10,7 +10,7 @@ import errno
 import os
 from pathlib import Path
 
-from iluvatar_bench.host.kernel.mounts import read_mountinfo
+from iluvatar_bench.host.kernel.mounts import mounts_of
 
 PARENT = "/iluvatar-bench"
 """Every cgroup of ours is below this one."""
@@ -18,14 +18,13 @@ PARENT = "/iluvatar-bench"
 
 def hierarchies() -> tuple[Path, ...]:
     """The mount point of each cgroup hierarchy; the unified one of version 2 comes first."""
-    mounts = [m for m in read_mountinfo() if m.fs_type in ("cgroup", "cgroup2")]
-    mounts.sort(key=lambda m: m.fs_type != "cgroup2")
+    mounts = sorted(mounts_of("cgroup", "cgroup2"), key=lambda m: m.fs_type != "cgroup2")
     return tuple(dict.fromkeys(Path(m.mount_point) for m in mounts))
 
 
 def mode() -> str:
     """``v2`` (unified), ``v1``, ``hybrid`` (both, controllers on version 1) or ``none``."""
-    kinds = {m.fs_type for m in read_mountinfo() if m.fs_type in ("cgroup", "cgroup2")}
+    kinds = {m.fs_type for m in mounts_of("cgroup", "cgroup2")}
     if kinds == {"cgroup2"}:
         return "v2"
     if kinds == {"cgroup"}:

@@ -8,8 +8,9 @@ that the process was in (proc(5); linux fs/proc/proc_net.c).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import zip_longest
 from os import pread
 from pathlib import Path
 
@@ -26,9 +27,35 @@ Counted = tuple[float | int | None, ...]
 """A value for each of :data:`COUNTERS`; None: this host does not count it."""
 
 _NUMBER_BYTES = 32
-_CGROUP_FILE_BYTES = 4096
-_NETWORK_BYTES = 16384
-"""Some 120 devices."""
+_SENT = 9
+"""The word of a line of ``net/dev`` that is the bytes sent, after the device and its colon."""
+_LONGEST_BYTES = 16384
+"""Of the network's some 120 devices; more than any of the cgroup's has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A file of several numbers: how much of it is read, and where each of them stands.
+
+    ``words`` are its numbers by the place of their word and how far they begin in it: the kernel
+    writes these files in one order. ``sums`` are those that have to be added up.
+    """
+
+    descriptor: int
+    length: int
+    words: tuple[tuple[int, int, int, int], ...]
+    """Where the number goes in a reading, its word, its beginning in that, and its scale."""
+    sums: tuple[tuple[int, Field], ...]
+
+    def read(self, values: list[float | int | None]) -> None:
+        """Put the numbers into a reading."""
+        text = pread(self.descriptor, self.length, 0)
+        words = text.split()
+        for place, word, begin, scale in self.words:
+            number = int(words[word][begin:])
+            values[place] = number if scale == 1 else number / scale
+        for place, field in self.sums:
+            values[place] = field.value(text)
 
 
 class HeldCounters:
@@ -44,9 +71,10 @@ class HeldCounters:
 
     def __init__(self, pid: int, mounts: Mapping[str, Path]) -> None:
         self._numbers: list[tuple[int, int, int]] = []
-        """Of files that are a bare number: descriptor, place, scale."""
-        self._texts: list[tuple[int, tuple[tuple[int, Field], ...]]] = []
+        """Of files that are a bare number: descriptor, where it goes in a reading, scale."""
+        self._texts: list[_Text] = []
         self._network: int | None = None
+        self._network_bytes = 0
         taken: set[str] = set()
         try:
             places = cgroup_places(pid, mounts)
@@ -54,6 +82,8 @@ class HeldCounters:
                 self._hold(file, FIELDS[file.rpartition("/")[2]], taken)
             if not _in_own_network(pid):
                 self._network = _opened(f"/proc/{pid}/net/dev")
+            if self._network is not None:
+                self._network_bytes = _room(pread(self._network, _LONGEST_BYTES, 0))
         except BaseException:
             self.close()
             raise
@@ -63,7 +93,7 @@ class HeldCounters:
         if descriptor is None:
             return
         try:
-            text = pread(descriptor, _CGROUP_FILE_BYTES, 0)
+            text = pread(descriptor, _LONGEST_BYTES, 0)
         except OSError:
             # It is gone meanwhile, or this kernel does not count it (psi=0).
             os.close(descriptor)
@@ -75,8 +105,16 @@ class HeldCounters:
         elif told[0].find is None:
             self._numbers.append((descriptor, COUNTERS.index(told[0].fact), told[0].scale))
         else:
-            places = tuple((COUNTERS.index(field.fact), field) for field in told)
-            self._texts.append((descriptor, places))
+            # What has a line for each device may grow by any number of them.
+            grows = any(not field.first for field in told)
+            self._texts.append(
+                _Text(
+                    descriptor,
+                    _LONGEST_BYTES if grows else _room(text),
+                    tuple(_word(field, text) for field in told if field.first),
+                    tuple((COUNTERS.index(one.fact), one) for one in told if not one.first),
+                )
+            )
 
     @property
     def descriptors(self) -> int:
@@ -85,30 +123,74 @@ class HeldCounters:
 
     def read(self) -> Counted | None:
         """What has been used so far; None where the cgroup is gone."""
-        values: list[float | int | None] = [None] * len(COUNTERS)
-        try:
-            for descriptor, place, scale in self._numbers:
-                number = int(pread(descriptor, _NUMBER_BYTES, 0))
-                values[place] = number if scale == 1 else number / scale
-            for descriptor, places in self._texts:
-                text = pread(descriptor, _CGROUP_FILE_BYTES, 0)
-                for place, field in places:
-                    values[place] = field.value(text)
-            if self._network is not None:
-                values[-2:] = _moved(pread(self._network, _NETWORK_BYTES, 0))
-        except OSError:
-            return None
-        return tuple(values)
+        return read_all([self])[0]
 
     def close(self) -> None:
         """Let go of the files. Safe to repeat."""
-        for descriptor, *_ in (*self._numbers, *self._texts):
+        for descriptor in (
+            *(number[0] for number in self._numbers),
+            *(text.descriptor for text in self._texts),
+        ):
             os.close(descriptor)
         self._numbers.clear()
         self._texts.clear()
         if self._network is not None:
             os.close(self._network)
             self._network = None
+
+
+def read_all(held: Sequence[HeldCounters]) -> list[Counted | None]:
+    """What each has used so far; None for one whose cgroup is gone.
+
+    File by file, and not container by container: each file has code of its own in the kernel, which
+    stays in the processor's caches that way, and the whole costs two thirds of the time.
+    """
+    found: list[list[float | int | None]] = [[None] * len(COUNTERS) for _ in held]
+    gone: set[int] = set()
+    for numbers in zip_longest(*(one._numbers for one in held)):
+        for index, number in enumerate(numbers):
+            if number is not None:
+                descriptor, place, scale = number
+                try:
+                    value = int(pread(descriptor, _NUMBER_BYTES, 0))
+                except _UNREADABLE:
+                    gone.add(index)
+                    continue
+                found[index][place] = value if scale == 1 else value / scale
+    for texts in zip_longest(*(one._texts for one in held)):
+        for index, text in enumerate(texts):
+            if text is not None:
+                try:
+                    text.read(found[index])
+                except _UNREADABLE:
+                    gone.add(index)
+    for index, one in enumerate(held):
+        if one._network is not None:
+            try:
+                found[index][-2:] = _moved(pread(one._network, one._network_bytes, 0))
+            except _UNREADABLE:
+                gone.add(index)
+    return [None if index in gone else tuple(values) for index, values in enumerate(found)]
+
+
+_UNREADABLE = (OSError, ValueError, IndexError)
+"""A cgroup that is gone answers ENODEV; and a file that is not as it was tells nothing."""
+
+
+def _word(field: Field, text: bytes) -> tuple[int, int, int, int]:
+    """Where the number of a field stands, as :class:`_Text` has it."""
+    assert field.find is not None
+    found = field.find.search(text)
+    assert found is not None, "its value was told"
+    before = text[: found.start(1)]
+    word = len(before.split()) - (0 if before[-1:].isspace() else 1)
+    begin = found.start(1) - (max(map(before.rfind, (b" ", b"\n"))) + 1)
+    return COUNTERS.index(field.fact), word, begin, field.scale
+
+
+def _room(text: bytes) -> int:
+    """How much to read of a file that is so long now: numbers grow. Little is read faster."""
+    return 2 * len(text) + 64
 
 
 def _opened(file: str) -> int | None:
@@ -123,11 +205,10 @@ def _moved(devices: bytes) -> tuple[int, int]:
     """Bytes received and sent, over all devices of ``net/dev`` but the loopback."""
     received = sent = 0
     for line in devices.splitlines()[2:]:
-        name, _, numbers = line.partition(b":")
-        if name.strip() != b"lo":
-            words = numbers.split(None, 9)
-            received += int(words[0])
-            sent += int(words[8])
+        words = line.split(None, 10)
+        if len(words) > _SENT and words[0] != b"lo:":
+            received += int(words[1])
+            sent += int(words[_SENT])
     return received, sent
 
 

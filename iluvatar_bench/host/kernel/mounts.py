@@ -88,6 +88,20 @@ def read_mountinfo(pid: int | str = "self") -> tuple[MountEntry, ...]:
     return tuple(parse_mountinfo(text))
 
 
+def mounts_of(*fs_types: str) -> tuple[MountEntry, ...]:
+    """What we see mounted of these types, in the kernel's order.
+
+    No other line is taken apart: a host has one for each container.
+    """
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return ()
+    # No field before it holds a space: they are escaped.
+    ends = tuple(f" - {fs_type} " for fs_type in fs_types)
+    return tuple(parse_mountinfo("\n".join(ln for ln in lines if any(end in ln for end in ends))))
+
+
 def readable_mountinfo(pid: int) -> tuple[MountEntry, ...] | None:
     """The mounts that a process sees; None where they may not be looked at.
 

@@ -10,6 +10,7 @@ from iluvatar_bench.report.figures.dose import plot_dose_response
 from iluvatar_bench.report.figures.fault_matrix import plot_fault_matrix
 from iluvatar_bench.report.figures.field import plot_client_rates, plot_kills, plot_left_behind
 from iluvatar_bench.report.figures.forest import plot_differences, plot_effects
+from iluvatar_bench.report.figures.lifecycle_rates import plot_overhead
 from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
 from iluvatar_bench.report.figures.memory import plot_memory
 from iluvatar_bench.report.figures.occupancy import plot_occupancy
@@ -42,6 +43,7 @@ __all__ = [
     "plot_lifecycles",
     "plot_memory",
     "plot_occupancy",
+    "plot_overhead",
     "plot_rates",
     "plot_sequence",
     "plot_start_latency",

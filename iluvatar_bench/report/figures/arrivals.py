@@ -17,6 +17,7 @@ from iluvatar_bench.report.figures.style import (
     axes_or_new,
     describe,
     in_style,
+    marks_of,
     theme,
 )
 
@@ -131,10 +132,10 @@ def plot_start_latency(
             told.append(f"no {start} start")
             continue
         told.append(f"{start} median {np.median(values):.3g} ms of {len(values)}")
-        share = 100 * np.arange(1, len(values) + 1) / len(values)
+        drawn = marks_of(len(values))
         axes.step(
-            values,
-            share,
+            values[drawn],
+            100 * (drawn + 1) / len(values),
             where="post",
             color=colour,
             ls=dashes,

@@ -14,7 +14,8 @@ from iluvatar_bench.stats import rate
 
 INTERVALS = (
     "Whiskers: two-sided 95 % intervals (Wilson). Dotted, with an open triangle: none came; the "
-    "triangle is the highest rate that so few leave plausible (one-sided, 95 %)."
+    "triangle is the highest rate that so few leave plausible (one-sided, 95 %). Containers are "
+    "taken for independent; compare widens the intervals where one event ended several."
 )
 """What a note says of the rates above it."""
 

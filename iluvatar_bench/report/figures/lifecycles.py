@@ -82,9 +82,13 @@ def lifecycles_end_s(trials: pd.DataFrame, *, limit: int = 60) -> float:
 
 
 def _in_order(trials: pd.DataFrame) -> pd.DataFrame:
-    known = trials[trials["total_ms"].notna()].copy()
-    known["submitted_at"] = pd.to_datetime(known["submitted_at"], utc=True, format="ISO8601")
-    return known.sort_values("submitted_at", kind="stable")
+    """Those with a total, by their submits; only what is drawn of them: a run may have a million
+    with all their evidence."""
+    steps = [step for steps in PHASES.values() for step in steps]
+    drawn = ["submitted_at", "total_ms", "outcome", "bug_class", *steps]
+    known = trials.loc[trials["total_ms"].notna(), [name for name in drawn if name in trials]]
+    begins = pd.to_datetime(known["submitted_at"], utc=True, format="ISO8601")
+    return known.assign(submitted_at=begins).sort_values("submitted_at", kind="stable")
 
 
 def _begins_s(shown: pd.DataFrame) -> pd.Series[float]:

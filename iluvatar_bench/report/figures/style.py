@@ -15,9 +15,11 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.report.sheet import sheet
@@ -154,6 +156,12 @@ def in_style(draw: Callable[P, R]) -> Callable[P, R]:
 MOST_MARKS = 2000
 """Beyond so many marks of a kind they are drawn as an image within the figure, or its file grows
 without an end; letters and axes stay lines."""
+
+
+def marks_of(count: int) -> NDArray[np.int64]:
+    """Which of ``count`` values to draw as a line: all, or :data:`MOST_MARKS` of them, evenly, with
+    both ends."""
+    return np.linspace(0, count - 1, min(count, MOST_MARKS)).round().astype(np.int64)
 
 
 def axes_or_new(axes: Axes | None, width: float, height: float) -> Axes:

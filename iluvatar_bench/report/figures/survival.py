@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 
 from iluvatar_bench.report.figures.captions import entitle, legend_above, note
 from iluvatar_bench.report.figures.scales import unit_of_seconds
-from iluvatar_bench.report.figures.style import DASHES, axes_or_new, colour_of, describe, in_style
+from iluvatar_bench.report.figures.style import (
+    DASHES,
+    MOST_MARKS,
+    axes_or_new,
+    colour_of,
+    describe,
+    in_style,
+    marks_of,
+)
 from iluvatar_bench.stats import SurvivalCurve
 
 
@@ -29,7 +37,7 @@ def plot_survival(
     longest = max((curve.table["time_ms"].max() for curve in curves.values()), default=0.0)
     per_second, unit = unit_of_seconds(longest / 1000)
     for position, (label, curve) in enumerate(curves.items()):
-        table = curve.table
+        table = curve.table.iloc[marks_of(len(curve.table))]
         if table.empty:
             told.append(f"{label}: no trial")
             continue
@@ -60,9 +68,11 @@ def plot_survival(
     axes.set_xlim(left=0)
     entitle(axes, f"Time to {event} (Kaplan-Meier)")
     legend_above(axes)
+    thinned = any(len(curve.table) > MOST_MARKS for curve in curves.values())
     note(
         axes,
-        "Bands: two-sided 95 % intervals at each time. A removal on purpose only ends the watch.",
+        "Bands: two-sided 95 % intervals at each time. A removal on purpose only ends the watch."
+        + (f" Of more than {MOST_MARKS:,} times, so many are drawn." if thinned else ""),
     )
     describe(axes, f"Stepped curves: share without {event} over time. {'; '.join(told)}.")
     return axes

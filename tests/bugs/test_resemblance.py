@@ -1,0 +1,119 @@
+"""The class by words, where no signature decides: likely or possible, explained, never an alarm."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iluvatar_bench.bugs.classify import classify_text
+from iluvatar_bench.bugs.resemblance import (
+    HEALTHY,
+    Resemblance,
+    Weights,
+    features,
+    resemblance,
+    speaking_for,
+    weights,
+)
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+from tests.bugs.labelled_texts import is_right, labelled_texts
+from tools.learn_words import learn, left_out, training_texts
+
+
+@pytest.mark.parametrize(
+    ("text", "bug_class"),
+    [
+        ("ERROR: address pool is used up", BugClass.NETWORK),
+        ("ERROR: web-1 never answered on its health endpoint", BugClass.SILENT_STARTUP),
+    ],
+)
+def test_an_error_in_words_of_nobody_gets_a_class(text: str, bug_class: BugClass) -> None:
+    found = classify_text(text)
+    assert found.bug_class is bug_class
+    assert found.by_words
+    assert found.certainty is not Certainty.CERTAIN
+    assert found.signature is None
+    # Whoever has evidence goes by that.
+    assert found.symptom is None
+
+
+def test_what_is_certain_is_not_overruled() -> None:
+    found = classify_text("ERROR: no lease from the dhcp server: no space left on device")
+    assert (found.bug_class, found.certainty) == (BugClass.DISK_FULL, Certainty.CERTAIN)
+
+
+def test_what_it_says_is_explained_by_words_of_the_text() -> None:
+    text = "the archive of the image has no manifest"
+    found = resemblance(text)
+    assert found.bug_class is BugClass.IMAGE
+    assert sum(share for _, share in found.shares) == pytest.approx(1)
+    assert found.healthy < 0.5
+    assert "image" in speaking_for(text, BugClass.IMAGE)
+
+
+def test_what_was_told_has_a_head_start() -> None:
+    found = Resemblance(((BugClass.IMAGE, 0.6), (BugClass.NETWORK, 0.3)), 0.1)
+    assert found.preferred(BugClass.NETWORK, 0.2) == (BugClass.IMAGE, 0.6)
+    assert found.preferred(BugClass.NETWORK, 0.4) == (BugClass.NETWORK, 0.3)
+
+
+def test_ids_and_most_numbers_are_no_words() -> None:
+    assert features("pod 3f2a9c1d exited 4711") == features("pod 77aa90b1c2 exited 4712")
+    assert features("exit 137") != features("exit 12")
+    assert features("exit 12") == features("exit 13")
+    assert "not" in features("it can't")
+
+
+def test_words_are_weighed_as_they_are_stored() -> None:
+    by = Weights(("healthy", "image", "network"), (0.0, 0.0, 0.5), {"pull": [1, 40, 2, -10]})
+    assert by.scores("pull") == [0.0, 4.0, -0.5]
+    # Two that are known: each counts by the root of a half.
+    by = Weights(by.classes, by.bias, by.words | {"dns": [2, 20]})
+    assert by.scores("dns pull") == pytest.approx([0, 4 / 2**0.5, 0.5 + 1 / 2**0.5])
+    assert by.speaking_for("dns pull", 2) == ("dns",)
+
+
+@given(st.text())
+def test_any_text_resembles_something(text: str) -> None:
+    found = resemblance(text)
+    assert 0 <= found.healthy <= 1
+    assert all(0 <= share <= 1 for _, share in found.shares)
+
+
+def test_the_weights_are_of_classes_that_there_are() -> None:
+    assert set(weights().classes) <= {*BugClass, HEALTHY}
+
+
+@pytest.mark.slow
+def test_the_weights_are_those_that_the_texts_give() -> None:
+    """They are learnt anew: arithmetic may differ in the last digit, verdicts hardly."""
+    texts = training_texts()
+    anew = learn(texts)
+    assert anew.classes == weights().classes
+    same = [resemblance(t.text, anew).bug_class is resemblance(t.text).bug_class for t in texts]
+    assert sum(same) >= 0.995 * len(same)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["third", "eighth", "thirteenth"])
+def test_three_quarters_of_a_set_are_right_by_the_words_of_the_others(kind: str) -> None:
+    by, out = left_out(training_texts(), kind)
+    failures = [text for text in out if not text.is_healthy]
+    right = [t for t in failures if str(resemblance(t.text, by).bug_class) in t.labels]
+    assert len(right) >= 0.7 * len(failures)
+
+
+def test_the_kept_third_was_not_learnt_from() -> None:
+    kept = {text.text for text in labelled_texts() if text.for_testing}
+    assert kept
+    assert not kept & {text.text for text in training_texts()}
+
+
+def test_a_class_by_words_is_right_more_often_than_not() -> None:
+    """Of the kept third: none of it was learnt from."""
+    kept = [text for text in labelled_texts() if text.for_testing]
+    told = [(text, classify_text(text.text)) for text in kept]
+    by_words = [(text, found) for text, found in told if found.by_words]
+    assert all(found.certainty is not Certainty.CERTAIN for _, found in by_words)
+    assert sum(is_right(text, found) for text, found in by_words) >= len(by_words) / 2
