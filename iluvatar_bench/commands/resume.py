@@ -75,7 +75,7 @@ def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
         typer.Exit: it was stopped, with the status that says so.
     """
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.runs.beside import beside_told
+    from iluvatar_bench.runs.other_clients import beside_told
 
     save_figures(result)
     if as_json:

@@ -17,10 +17,10 @@ from iluvatar_bench.monitor.memory import PERIOD_SECONDS
 from iluvatar_bench.plans import ColdStartPlan, cold_start
 from iluvatar_bench.profiles import Profile
 from iluvatar_bench.records import Trial
-from iluvatar_bench.runs.beside import Surroundings, require_kinds, worked_beside
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.live_steps import OnStep
+from iluvatar_bench.runs.other_clients import Surroundings, require_kinds, worked_beside
 from iluvatar_bench.runs.request import request_of
 from iluvatar_bench.runs.runner import Sink, Stop, run_plan
 from iluvatar_bench.runs.store import RunFolder
@@ -59,7 +59,7 @@ async def run_cold_start(
     ``function``, ``pool_size``, ``network``, ``address``, ``ready_seconds``, ``sample_seconds``,
     ``pause_threshold``, ``log_collections``, ``away_seconds``, ``journal_sync_seconds`` and
     ``witness`` are those of a :class:`~iluvatar_bench.runs.testbed.TestbedSettings`.
-    ``beside`` names what other clients do meanwhile (``runs.beside.KINDS``).
+    ``beside`` names what other clients do meanwhile (``runs.other_clients.KINDS``).
     ``on_trial`` is called as each trial ends, ``on_step`` as a container begins each step of its
     life. After ``stop`` is set no trial begins, and those in flight are finished.
 

@@ -14,10 +14,10 @@ from iluvatar_bench.records import ArrivalRecord, Trial
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.records.workload import WORKLOADS, workload_of
-from iluvatar_bench.runs.beside import require_kinds
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.function_record import same_function
+from iluvatar_bench.runs.other_clients import require_kinds
 from iluvatar_bench.runs.request import asked_of, damaged_told
 from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.runs.store import RunFolder, read_manifest

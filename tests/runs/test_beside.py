@@ -13,7 +13,7 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuiltImage
-from iluvatar_bench.runs.beside import (
+from iluvatar_bench.runs.other_clients import (
     KINDS,
     Surroundings,
     attempts_frame,

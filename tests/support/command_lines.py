@@ -16,7 +16,7 @@ from iluvatar_bench.commands.app import app
 
 # ./bench itself knows these words and does not hand them on.
 OF_THE_SCRIPT = {
-    "test": {"--all", "--cgroup2", "--vm", "--steps", "-k"},
+    "test": {"--all", "--cgroup2", "--vm", "--namespaces", "--steps", "-k"},
     "docs": {"--check", "--out", "--plain"},
 }
 IN_MEMORY = "--in-memory"
