@@ -100,6 +100,9 @@ def _in_chroot(root: Path, image: ImportedImage, out: IO[bytes], err: IO[bytes])
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
+        # As containerd has, and so its containers: the kernel shares processors out by session
+        # (sched(7), autogroup).
+        start_new_session=True,
     )
     try:
         yield

@@ -27,8 +27,8 @@ from iluvatar_bench.benchmarks.client_overhead import (
 from iluvatar_bench.stats import OverRounds, mean_over_rounds, ratio_over_rounds
 
 TARGET_COLUMNS = ("quantity", "unit", "estimate", "low", "high", "rounds", "target", "reached")
-"""``low`` and ``high`` bound 95 %; ``reached`` is yes, no, open (the interval holds the target),
-or not measured."""
+"""``low`` and ``high`` bound 95 %; ``reached`` is yes, no, open (the interval holds the target, or
+so few rounds have none), or not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class CostTarget:
             return "not measured"
         if self.bound is None:
             return ""
-        if np.isfinite(found.low) and found.low < self.bound < found.high:
+        if np.isnan(found.low) or found.low < self.bound < found.high:
             return "open"
         above = found.estimate >= self.bound
         return "yes" if above == self.at_least or found.estimate == self.bound else "no"

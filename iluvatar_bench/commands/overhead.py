@@ -90,8 +90,7 @@ def overhead_command(
         ("estimate [95 %]", "unit", "target", "reached", "of"),
         [
             (
-                f"{_number(row['estimate'], '.3g')} [{_number(row['low'], '.3g')}, "
-                f"{_number(row['high'], '.3g')}]",
+                _estimate(row),
                 row["unit"],
                 row["target"],
                 row["reached"],
@@ -106,6 +105,13 @@ def overhead_command(
         f"{measured.manifest['seconds']:.0f} s; load {noise['load']:.1f} before, on "
         f"{measured.manifest['host']['cpus']} processors; kept in {folder.path}"
     )
+
+
+def _estimate(row: dict[Any, Any]) -> str:
+    """The estimate and its interval, as far as there are any."""
+    if math.isnan(row["low"]):
+        return _number(row["estimate"], ".3g")
+    return f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
 
 
 def _number(value: float, kind: str, unit: str = "") -> str:
