@@ -12,7 +12,6 @@ from iluvatar_bench.records.lazy_tables import LazyTables
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
-from iluvatar_bench.runs.beside import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
 from iluvatar_bench.runs.node_tables import node_readers
 from iluvatar_bench.runs.observations import observation_readers, one_container_readers
@@ -39,7 +38,7 @@ def open_run(folder: Path | str) -> RunResult:
     plan = manifest.get("plan", {})
     arrived = "arrivals" in plan
     observed = plan.get("kind") == OBSERVED
-    beside = node_readers(folder) if observed else {**_collections(folder), **_attempts(folder)}
+    beside = node_readers(folder) if observed else _collections(folder)
     return RunResult(
         folder,
         manifest,
@@ -53,12 +52,6 @@ def open_run(folder: Path | str) -> RunResult:
             one_container_readers(folder),
         ),
     )
-
-
-def _attempts(folder: Path) -> dict[str, Callable[[], pd.DataFrame]]:
-    """What other clients did beside the containers; nothing where none was at work."""
-    found = load_attempts(folder)
-    return {} if found is None else {TABLE_OF_ATTEMPTS: lambda: found}
 
 
 def _attempts(folder: Path) -> dict[str, Callable[[], pd.DataFrame]]:
