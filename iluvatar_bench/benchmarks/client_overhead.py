@@ -46,6 +46,8 @@ from iluvatar_bench.host.host_noise import noise_of_run, read_noise
 OURS, WATCHED, CTR, RUNC, STRESS = "ours", "ours, watched", "ctr", "runc", "containerd-stress"
 """The clients; ``watched``: with monitor and witness, as in a run."""
 
+CLIENTS = (OURS, WATCHED, CTR, RUNC, STRESS)
+
 CONCURRENCIES = (1, 2, 4, 8)
 CONTAINER, CHROOT = "container", "chroot"
 OUR_CLIENT, DIRECT = "ours", "http.client"
@@ -96,7 +98,24 @@ def read_overhead(folder: Path) -> Overhead:
         manifest = json.loads((folder / "overhead-manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} holds no overhead that was measured: {error}") from error
-    return Overhead(**tables, manifest=manifest)
+    return _in_order(tables, manifest)
+
+
+def _in_order(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]) -> Overhead:
+    """Clients in the order of :data:`CLIENTS`: in a round they come in one of its own."""
+    places = {client: at for at, client in enumerate(CLIENTS)}
+
+    def ordered(name: str) -> pd.DataFrame:
+        by_client = tables[name]["client"].map(places).sort_values(kind="stable").index
+        return tables[name].loc[by_client].reset_index(drop=True)
+
+    return Overhead(
+        batches=ordered("batches"),
+        calls=ordered("calls"),
+        starts=tables["starts"],
+        warm=tables["warm"],
+        manifest=manifest,
+    )
 
 
 async def measure_overhead(
@@ -156,7 +175,7 @@ async def measure_overhead(
         "host": host_facts(),
         "noise": noise_of_run(before, read_noise()),
     }
-    return Overhead(**bench.rows.frames(), manifest=manifest)
+    return _in_order(bench.rows.frames(), manifest)
 
 
 @dataclass(frozen=True, slots=True)
