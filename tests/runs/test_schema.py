@@ -59,7 +59,7 @@ APART = {
 """Tables of no run: of measurements of this program, each with its header alone."""
 
 
-NO_RUNS = ("upstream-", "snapshotters-", "habits-")
+NO_RUNS = ("upstream-", "snapshotters-")
 """How the tables of notebooks begin that make many runs."""
 
 
