@@ -98,8 +98,13 @@ RUN_BY_PAPERMILL = {
 """Those that are run there on recorded data, by papermill; a second time would show no more."""
 
 
+<<<<<<< HEAD
 TESTED_ELSEWHERE = ("fleet", "habits", "overhead")
 """Those whose tables and figures the fast suite tests elsewhere: only in the slow one."""
+=======
+TABLES_ONLY = ("fleet",)
+"""Those that call what the fast suite tests elsewhere, and draw nothing: only in the slow one."""
+>>>>>>> life22
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,6 @@ FEW: dict[str, dict[str, Any]] = {
     "clients": {"known": ["record-late"], "faults": ["collection"]},
     "cold_start": {"trials": 4, "concurrency": 2},
     "field": {"minutes": 0.3},
-    "habits": {"habits": ["transport=unix"], "rounds": 2, "arrivals": 6},
     "dose_response": {"thresholds": [1e-7, 0.02], "delays_ms": [0], "loads": [2], "trials": 3},
     "monitor": {"containers": 3, "trials": 4, "poll_seconds": 0.5},
     "root_cause": {"min_trials": 4, "max_trials": 4},
