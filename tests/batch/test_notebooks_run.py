@@ -98,13 +98,8 @@ RUN_BY_PAPERMILL = {
 """Those that are run there on recorded data, by papermill; a second time would show no more."""
 
 
-<<<<<<< HEAD
 TESTED_ELSEWHERE = ("fleet", "habits", "overhead")
 """Those whose tables and figures the fast suite tests elsewhere: only in the slow one."""
-=======
-TABLES_ONLY = ("fleet",)
-"""Those that call what the fast suite tests elsewhere, and draw nothing: only in the slow one."""
->>>>>>> life22
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,7 @@ APART = {
 """Tables of no run: of measurements of this program, each with its header alone."""
 
 
-<<<<<<< HEAD
 NO_RUNS = ("upstream-", "snapshotters-", "habits-", "overhead-")
-=======
-NO_RUNS = ("upstream-", "snapshotters-")
->>>>>>> life22
 """How the tables of notebooks begin that make many runs."""
 
 
