@@ -42,6 +42,13 @@ def fits(kill: KillFact, evidence: Evidence) -> bool:
     return kill.started_at <= at and (over is None or at <= over)
 
 
+def is_under_way(kill: KillFact, evidence: Evidence) -> bool:
+    """Whether it surely was, as the process ended; ``fits`` is whether it may have been."""
+    at = evidence.exited_at
+    ended = kill.ended_at
+    return at is not None and kill.started_at <= at and (ended is None or at <= ended)
+
+
 def own(evidence: Evidence) -> list[KillFact]:
     return [kill for kill in evidence.own_kills if kill.target is Target.PROCESS]
 
@@ -114,7 +121,7 @@ def was_out_of_memory(evidence: Evidence) -> bool:
 
 
 def lost_its_shim(evidence: Evidence) -> bool:
-    ours = any(fits(kill, evidence) for kill in own(evidence))
+    ours = any(is_under_way(kill, evidence) for kill in own(evidence))
     return evidence.shim_alive is False and (whole_record(evidence) or not ours)
 
 
@@ -133,8 +140,10 @@ def failed_by_itself(evidence: Evidence) -> bool:
     ended = evidence.exit_status is not None and evidence.exit_status <= 128
     intact = evidence.snapshot_found is True and evidence.upper_exists is not False
     absent = verdicts(evidence) == {FileVerdict.ABSENT_FROM_IMAGE}
+    # A further process that could not be started in a container that lives on.
+    never_there = evidence.exit_status is None and absent
     return (
-        (ended or "HTTP 500" in evidence.error)
+        (ended or never_there or "HTTP 500" in evidence.error)
         and (intact or absent)
         and not verdicts(evidence) & {FileVerdict.LOST, FileVerdict.LATE}
         and (whole_record(evidence) or not any(fits(kill, evidence) for kill in own(evidence)))
