@@ -100,6 +100,7 @@ async def test_what_fails_after_a_lost_answer_does_not_hide_it(
 @pytest.mark.parametrize(
     ("call", "removal"),
     [
+        ("Leases.AddResource", "Leases.Delete"),
         ("Content.Write", "Content.Abort"),
         ("Snapshots.Prepare", "Snapshots.Remove"),
         ("Diff.Apply", "Snapshots.Remove"),

@@ -205,6 +205,10 @@ class _Leases(leases_pb2_grpc.LeasesServicer):
         await self.fake.note("Leases.List", "", context)
         return leases_pb2.ListResponse(leases=[leases_pb2.Lease(id="some")])
 
+    async def AddResource(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Leases.AddResource", request.id, context)
+        return Empty()
+
     async def ListResources(self, request: Any, context: Any) -> Any:
         await self.fake.note("Leases.ListResources", request.id, context)
         return leases_pb2.ListResourcesResponse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from iluvatar_bench.containerd._api import (
@@ -27,6 +28,13 @@ class FakeImages(images_pb2_grpc.ImagesServicer):
     async def List(self, request: Any, context: Any) -> Any:
         await self.fake.note("Images.List", "", context)
         return images_pb2.ListImagesResponse(images=self.fake.images)
+
+    async def Get(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Images.Get", request.name, context)
+        found = [image for image in self.fake.images if image.name == request.name]
+        if not found:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f'image "{request.name}": not found')
+        return images_pb2.GetImageResponse(image=found[0])
 
     async def Create(self, request: Any, context: Any) -> Any:
         await self.fake.note("Images.Create", request.image.name, context)
