@@ -12,6 +12,7 @@ from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
 from iluvatar_bench.commands.save_figures import save_figures
+from iluvatar_bench.commands.steady import steady_told
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
     else:
         print_table(comparison_table(result.rates))
         print_plain(str(result))
-        for line in beside_told(result.seen):
+        steady = [] if result.arrivals is None else steady_told(result.arrivals)
+        for line in (*steady, *beside_told(result.seen)):
             print_plain(line)
     if stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
