@@ -45,6 +45,14 @@ KeepAlive = Annotated[
     int | None,
     typer.Option("--keep-alive-ms", help="how long idle containers stay; default: until evicted"),
 ]
+WarmUp = Annotated[
+    float | None,
+    typer.Option(
+        "--warm-up-seconds",
+        min=0,
+        help="left out of the test for a steady state; default: what MSER-5 finds",
+    ),
+]
 Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
 
 
@@ -151,6 +159,7 @@ def churn_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
+    warm_up_seconds: WarmUp = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -187,6 +196,7 @@ def churn_command(
         pool_size=pool_size,
         ready_seconds=ready_seconds,
         witness=witness,
+        warm_up_seconds=warm_up_seconds,
     )
 
 
@@ -260,6 +270,7 @@ def trace_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
+    warm_up_seconds: WarmUp = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -302,12 +313,20 @@ def trace_command(
         pool_size=pool_size,
         ready_seconds=ready_seconds,
         witness=witness,
+        warm_up_seconds=warm_up_seconds,
     )
     if not as_json and result.arrivals is not None:
         print_submitted(replayed, result.arrivals)
 
 
-def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> RunResult:
+def _run(
+    profile: Profile,
+    plan: ChurnPlan,
+    *,
+    as_json: bool,
+    warm_up_seconds: float | None,
+    **testbed: Any,
+) -> RunResult:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
@@ -324,7 +343,7 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) ->
                 stop=stop,
             )
         )
-    end_run(result, stopped=stopped, as_json=as_json)
+    end_run(result, stopped=stopped, as_json=as_json, warm_up_seconds=warm_up_seconds)
     return result
 
 
