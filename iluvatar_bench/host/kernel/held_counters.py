@@ -61,13 +61,16 @@ _VERSION_1_DISKS = "blkio.throttle.io_service_bytes"
 
 @dataclass(slots=True)
 class _File:
-    """One file: when it is read, how much of it, what it said, and how that goes into a reading."""
+    """One file: when it is read, how much of it, and how what it says goes into a reading.
+
+    ``text`` is what it said last; None: it was not read yet.
+    """
 
     descriptor: int
     length: int
     when: int
     take: Callable[[bytes, Values], None]
-    text: bytes = b""
+    text: bytes | None = None
 
 
 class HeldCounters:
@@ -255,11 +258,11 @@ def _room(text: bytes) -> int:
 
 def _whole(file: _File) -> bytes:
     """What a file says that has outgrown its room, which it is given for good."""
-    text = b""
-    while len(text) == file.length or not text:
+    while True:
         file.length *= 2
         text = pread(file.descriptor, file.length, 0)
-    return text
+        if len(text) < file.length:
+            return text
 
 
 def _opened(file: str) -> int | None:

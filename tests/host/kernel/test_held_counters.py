@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from iluvatar_bench.benchmarks.poller import idle_processes, standing_processes
+from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
 from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
@@ -104,6 +105,25 @@ def test_what_only_running_can_change_is_seen_once_it_has_run() -> None:
 def await_sleep(pid: int) -> None:
     while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:
         os.sched_yield()
+
+
+@pytest.mark.daemon
+def test_an_empty_file_counts_nothing_and_one_that_outgrows_its_room_everything(
+    tmp_path: Path,
+) -> None:
+    """As ``io.stat`` of version 2 is: empty before the first access, then a line a device."""
+    with idle_processes(1) as (pid,):
+        home = f"{cgroups.PARENT}/monitor-benchmark-{os.getpid()}/0"
+        path = tmp_path / home.lstrip("/") / "io.stat"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        held = HeldCounters(pid, dict.fromkeys(cgroup_mounts(), tmp_path))
+    assert named(held.read())["io_read_bytes"] == 0
+    line = "8:{} rbytes=1000 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n"
+    path.write_text("".join(map(line.format, range(40))))
+    told = named(held.read())
+    assert (told["io_read_bytes"], told["io_written_bytes"]) == (40_000, 280)
+    held.close()
 
 
 def test_the_network_of_the_host_is_no_containers() -> None:
