@@ -123,12 +123,7 @@ def measure_poller(
         counters = [HeldCounters(pid, mounts) for pid in pids]
         for counted in counters:
             stack.callback(counted.close)
-        # File by file, as the poller does.
-        bare = [
-            one
-            for files in zip(*(counted.lengths for counted in counters), strict=True)
-            for one in files
-        ]
+        bare = [one for counted in counters for one in counted.lengths]
         by_psutil = [psutil.Process(pid) for pid in pids]
         ways: dict[str, Callable[[], object]] = {
             COUNTED: idle.poll,

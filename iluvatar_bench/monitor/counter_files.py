@@ -10,7 +10,7 @@ import resource
 from collections.abc import Mapping
 
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
-from iluvatar_bench.host.kernel.held_counters import Counted, HeldCounters, read_all
+from iluvatar_bench.host.kernel.held_counters import Counted, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 
@@ -39,9 +39,8 @@ class CounterFiles:
         for container_id, process in processes.items():
             if container_id not in self._held:
                 self._held[container_id] = self._opened(process)
-        held = [self._held[container_id] for container_id in processes]
-        told = iter(read_all([one for one in held if one is not None]))
-        return tuple(None if one is None else next(told) for one in held)
+        held = map(self._held.__getitem__, processes)
+        return tuple([None if one is None else one.read() for one in held])
 
     def _opened(self, process: HeldProcess) -> HeldCounters | None:
         try:

@@ -11,7 +11,8 @@ its limit, kills for want of it, their number, and in version 1 the bytes of dis
 received packets alone have reached, and a process that was moved in and has not run, are seen as
 soon as one runs.) What a process can suffer without running, pressure, is then read in every fourth
 sample. Memory, the network and, in version 2, whose writes may be the kernel's, the disks are read
-each time. All of them count up, so that a late look loses nothing.
+each time. All of them count up, so that a late look loses nothing. What says the same bytes as
+before is not taken apart again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import zip_longest
+from itertools import repeat
 from os import pread
 from pathlib import Path
 
@@ -38,6 +39,7 @@ Counted = tuple[float | int | None, ...]
 Values = list[float | int | None]
 """A reading that is being made."""
 
+_FROM_START = repeat(0)
 _NUMBER_BYTES = 32
 _DEVICE_WORDS = 17
 """Of a line of ``net/dev``: the device with its colon, and 8 numbers each of received and sent."""
@@ -45,8 +47,8 @@ _RECEIVED, _SENT = 1, 9
 _LONGEST_BYTES = 16384
 """Of the network's some 120 devices; more than any of the cgroup's has."""
 
-_ALWAYS, _AFTER_IT_RAN, _AT_TIMES = 4, 1, 2
-_EVERYTHING = _ALWAYS | _AFTER_IT_RAN | _AT_TIMES
+_ALWAYS, _AT_TIMES, _AFTER_IT_RAN = range(3)
+"""When a file is read; they are held in this order, so that those that are due come first."""
 _EVERY = 4
 """So many samples of a container that does not run have one in which pressure is read."""
 
@@ -61,16 +63,13 @@ _VERSION_1_DISKS = "blkio.throttle.io_service_bytes"
 
 @dataclass(slots=True)
 class _File:
-    """One file: when it is read, how much of it, and how what it says goes into a reading.
-
-    ``text`` is what it said last; None: it was not read yet.
-    """
+    """One file: when it is read, how much of it, and how what it says goes into a reading."""
 
     descriptor: int
     length: int
     when: int
     take: Callable[[bytes, Values], None]
-    text: bytes | None = None
+    tells_running: bool = False
 
 
 class HeldCounters:
@@ -84,19 +83,20 @@ class HeldCounters:
         OSError: this process can open no more files.
     """
 
-    __slots__ = (*("_counted", "_due", "_files", "_gone", "_samples", "_tells_running", "_values"),)
+    __slots__ = (
+        *("_counted", "_descriptors", "_files", "_lengths", "_running", "_samples", "_texts"),
+        "_values",
+    )
 
     def __init__(self, pid: int, mounts: Mapping[str, Path]) -> None:
         self._files: list[_File] = []
-        """In the order in which they are read: what tells whether it has run comes first."""
-        self._tells_running = False
+        self._texts: list[bytes | None] = []
+        """What each file said last; None: it was not read yet."""
         self._samples = pid
         """Begins anywhere, so that containers do not all have their costly sample at once."""
-        self._due = _EVERYTHING
         self._values: Values = [None] * len(COUNTERS)
         self._counted: Counted | None = None
-        """The values; None: they have changed since they were told, or the cgroup is gone."""
-        self._gone = False
+        """The values; None: they have changed since they were told."""
         taken: set[str] = set()
         try:
             places = cgroup_places(pid, mounts)
@@ -107,6 +107,21 @@ class HeldCounters:
         except BaseException:
             self.close()
             raise
+        # What tells whether it has run is read first, and then as many as are due.
+        self._files.sort(key=lambda file: (not file.tells_running, file.when))
+        self._texts = [None] * len(self._files)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """What is read in a sample, ready to be handed on, by what is due in it."""
+        self._running = next((file for file in self._files if file.tells_running), None)
+        rest = [file for file in self._files if file is not self._running]
+        due = [
+            [file for file in rest if file.when <= most]
+            for most in (_ALWAYS, _AT_TIMES, _AFTER_IT_RAN)
+        ]
+        self._descriptors = [tuple(file.descriptor for file in read) for read in due]
+        self._lengths = [tuple(file.length for file in read) for read in due]
 
     def _hold(self, file: str, taken: set[str]) -> None:
         descriptor = _opened(file)
@@ -125,14 +140,17 @@ class HeldCounters:
         if not told:
             os.close(descriptor)
             return
-        when = _when(name, {field.fact for field in told})
-        take = _number(told[0]) if told[0].find is None else _numbers(told, text)
-        held = _File(descriptor, _room(text) if told[0].find else _NUMBER_BYTES, when, take)
-        if any(field.fact == "cpu_ms" for field in told):
-            self._tells_running = True
-            self._files.insert(0, held)
-        else:
-            self._files.append(held)
+        facts = {field.fact for field in told}
+        bare = told[0].find is None
+        self._files.append(
+            _File(
+                descriptor,
+                _NUMBER_BYTES if bare else _room(text),
+                _when(name, facts),
+                _number(told[0]) if bare else _numbers(told, text),
+                tells_running="cpu_ms" in facts,
+            )
+        )
 
     def _hold_network(self, pid: int) -> None:
         descriptor = _opened(f"/proc/{pid}/net/dev")
@@ -152,50 +170,46 @@ class HeldCounters:
 
     def read(self) -> Counted | None:
         """What has been used so far; None where the cgroup is gone."""
-        return read_all([self])[0]
+        texts = self._texts
+        due = _AFTER_IT_RAN
+        try:
+            first = self._running
+            if first is not None:
+                text = pread(first.descriptor, first.length, 0)
+                if text == texts[0]:
+                    self._samples += 1
+                    due = _ALWAYS if self._samples % _EVERY else _AT_TIMES
+                else:
+                    self._take(0, text)
+            read = list(map(pread, self._descriptors[due], self._lengths[due], _FROM_START))
+            begin = 0 if first is None else 1
+            if read != texts[begin : begin + len(read)]:
+                for place, text in enumerate(read, begin):
+                    if text != texts[place]:
+                        self._take(place, text)
+        except _UNREADABLE:
+            # What was read is not the whole: the next time everything is.
+            self._texts = [None] * len(texts)
+            return None
+        if self._counted is None:
+            self._counted = tuple(self._values)
+        return self._counted
+
+    def _take(self, place: int, text: bytes) -> None:
+        """Put what a file says now into the reading."""
+        file = self._files[place]
+        if len(text) == file.length:
+            text = _whole(file)
+            self._lay_out()
+        file.take(text, self._values)
+        self._texts[place] = text
+        self._counted = None
 
     def close(self) -> None:
         """Let go of the files. Safe to repeat."""
         while self._files:
             os.close(self._files.pop().descriptor)
-
-
-def read_all(held: Sequence[HeldCounters]) -> list[Counted | None]:
-    """What each has used so far; None for one whose cgroup is gone.
-
-    File by file, and not container by container: each file has code of its own in the kernel, which
-    stays in the processor's caches that way, and the whole costs two thirds of the time. What says
-    the same bytes as before is not taken apart again.
-    """
-    for one in held:
-        one._due = _EVERYTHING
-    for number, files in enumerate(zip_longest(*[one._files for one in held])):
-        for one, file in zip(held, files, strict=True):
-            if file is None or not file.when & one._due:
-                continue
-            try:
-                text = pread(file.descriptor, file.length, 0)
-                if text != file.text:
-                    if len(text) == file.length:
-                        text = _whole(file)
-                    file.take(text, one._values)
-                    file.text = text
-                    one._counted = None
-                elif number == 0 and one._tells_running:
-                    one._samples += 1
-                    one._due = _ALWAYS if one._samples % _EVERY else _ALWAYS | _AT_TIMES
-            except _UNREADABLE:
-                one._gone = True
-    found: list[Counted | None] = []
-    for one in held:
-        if one._gone:
-            one._gone, one._counted = False, None
-            found.append(None)
-            continue
-        if one._counted is None:
-            one._counted = tuple(one._values)
-        found.append(one._counted)
-    return found
+        self._lay_out()
 
 
 _UNREADABLE = (OSError, ValueError, IndexError)
