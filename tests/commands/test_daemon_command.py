@@ -113,6 +113,7 @@ def test_run_and_audit_use_it(daemon: dict[str, Any], tmp_path: Path) -> None:
         "cold-start",
         "--profile=guarded",
         "--set=byte_code=shipped",
+        "--set=server=http_server",
         "--trials=3",
         *at,
         "--out",
