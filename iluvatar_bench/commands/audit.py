@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import AsJson
@@ -155,7 +156,7 @@ def explain_command(
             return
         autopsy = autopsy_in(opened, trial)
     if html is None:
-        out.print(str(autopsy), soft_wrap=True, markup=False, end="")
+        out.print(as_called(str(autopsy)), soft_wrap=True, markup=False, end="")
         return
     try:
         html.write_text(autopsy.page())

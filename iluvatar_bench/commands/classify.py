@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.output import out, print_json, print_plain, print_table
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _print_report(report: LogReport) -> None:
         print_table(class_table(report))
         out.print()
         for line in steps(report):
-            print_plain(line)
+            print_plain(as_called(line))
         out.print()
     if len(report.unclassified):
         total = int(report.unclassified["entries"].sum())

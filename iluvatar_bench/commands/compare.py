@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.ab import show_ab
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import WORSE, AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
@@ -93,7 +94,7 @@ def compare_command(
         print_table(difference_table(compared.table, names=compared.names))
         for text in (*compared.mismatches, *compared.remarks):
             print_plain(f"note: {text}")
-        print_plain(f"verdict: {compared.sentence}")
+        print_plain(f"verdict: {as_called(compared.sentence)}")
     if fail_if_worse and compared.verdict is Verdict.WORSE:
         raise typer.Exit(WORSE)
 

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from iluvatar_bench.commands.called_as import program
+
 _LONGEST_DEFAULT = 48
 _NAMED = f"{__name__}.named"
 
@@ -43,7 +45,7 @@ class NotebookHelp(TyperCommand):
         name = notebook_name(given)
         formatter.write(f"{name}: {notebook_question(name)}\n\n")
         formatter.write(
-            f"Usage: iluvatar-bench notebook {name} [-p NAME=VALUE]...\n\nParameters:\n"
+            f"Usage: {program()} notebook {name} [-p NAME=VALUE]...\n\nParameters:\n"
         )
         for parameter in declared_parameters(name):
             for line in _described(parameter):
