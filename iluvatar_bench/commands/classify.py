@@ -65,6 +65,7 @@ def classify_command(
         require_readable(*(file for file in files if file != "-"))
     from iluvatar_bench.worker_logs import scan
     from iluvatar_bench.worker_logs.class_table import save_failures
+    from iluvatar_bench.worker_logs.no_text import require_text
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
     from iluvatar_bench.worker_logs.span import TimeSpan, time_of
 
@@ -77,6 +78,7 @@ def classify_command(
         _follow(files, zone=zone, signatures=own, span=span, as_json=as_json)
         return
     report = scan(files, zone=zone, signatures=own, since=span.since, until=span.until)
+    require_text(report)
     if teach:
         unknown = not report.unclassified.empty
         print_plain(drafts(report.unclassified) if unknown else "# no error is without a class")
