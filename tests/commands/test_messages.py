@@ -102,6 +102,23 @@ def test_the_checkout_says_how_it_was_called(tmp_path: Path) -> None:
         assert (done.stdout, done.stderr) == (f"{called} doctor\n", "")
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("mine.yaml", "a profile's file ends in .toml or .json"),
+        ("none/mine.toml", "there is no folder"),
+    ],
+)
+def test_a_profile_that_cannot_be_written_is_told_before_the_audit(
+    file: str, said: str, tmp_path: Path
+) -> None:
+    """There is no containerd there, and nobody has asked."""
+    words = ("audit", "--address", f"{tmp_path}/none.sock", "--save-profile", str(tmp_path / file))
+    done = command(*words)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert said in done.stderr
+
+
 def test_the_tests_of_the_checkout_have_a_help_that_sets_nothing_up(tmp_path: Path) -> None:
     """With a home of its own: a set-up would begin there."""
     script = tmp_path / "bench"
