@@ -42,9 +42,7 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
         difference in percentage points with its interval; and where anything was judged Holm's p
         ("–" where the class never came) and the verdict.
     """
-    happened = table["baseline_count"] + table["candidate_count"] > 0
-    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
-    shown = table[happened | known | (table["kind"] == "outcome")]
+    shown = rows_shown(table)
     judged = bool(shown["p_holm"].notna().any())
     rows = {}
     for row in shown.to_dict(orient="records"):
@@ -62,6 +60,13 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     ]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return frame.rename_axis("bug class")
+
+
+def rows_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a comparison that say something: those of :func:`difference_table`."""
+    happened = table["baseline_count"] + table["candidate_count"] > 0
+    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
+    return table[happened | known | (table["kind"] == "outcome")]
 
 
 def difference_card(
