@@ -24,6 +24,7 @@ from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import AsJson
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.socket_address import socket_path
 from iluvatar_bench.host.writable import require_writable
@@ -271,7 +272,10 @@ def _show_plan(plan: FixPlan) -> None:
             _print(f"  by hand    {line}")
         _print(f"  meanwhile  {step.calls.meanwhile}")
     if plan.exposed:
-        _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
+        _print(
+            f"\nexposed now: {count_of(len(plan.exposed), 'snapshot')}; --apply holds them, by "
+            "hand it is"
+        )
         for one in plan.exposed[:3]:
             _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
         if len(plan.exposed) > 3:
@@ -292,7 +296,8 @@ def _client_line(client: dict[str, Any]) -> str:
     as_near = " as to ".join(client["as_near"])
     tied = f"as near to {as_near}" if as_near else "not enough is seen to say"
     return (
-        f"client {client['client']} in {client['namespace']}: {client['containers']} containers, "
+        f"client {client['client']} in {client['namespace']}: "
+        f"{count_of(client['containers'], 'container')}, "
         f"{', '.join(habits[True]) or 'no habit seen'}{few}; "
         f"nearest preset: {client['nearest_preset'] or tied}"
     )

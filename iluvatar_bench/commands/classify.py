@@ -10,6 +10,7 @@ import typer
 
 from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.output import out, print_json, print_plain, print_table
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     from iluvatar_bench.bugs.signatures import Signature
@@ -87,7 +88,7 @@ def classify_command(
     else:
         _print_report(report)
         if own:
-            print_plain(f"with {len(own)} signatures of {signatures}: {described(own)}")
+            print_plain(f"with {count_of(len(own), 'signature')} of {signatures}: {described(own)}")
     save_failures(report, csv=csv, parquet=parquet)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.rate_words import percent, rate_words
 from iluvatar_bench.stats.number_text import signed, signed_range
@@ -91,8 +92,7 @@ def _side_text(row: dict[Any, Any], side: str) -> str:
             else f"{count}/{total}  {100 * count / total:.1f} %"
         )
     low, high = percent(row[f"{side}_low"]), percent(row[f"{side}_high"])
-    number = int(row[f"{side}_events"])
-    events = f", {number} event{'' if number == 1 else 's'}"
+    events = f", {count_of(int(row[f'{side}_events']), 'event')}"
     return f"{count}/{total}{events}  {100 * count / total:.1f} % [{low}–{high}]"
 
 

@@ -146,7 +146,7 @@ async def test_with_several_clients_the_audit_is_printed_and_a_file_each_is_offe
     file = tmp_path / "mine.toml"
     done = await run(quiet_node, "audit", "--save-profile", str(file))
     assert done.returncode == 2
-    assert "client one worker in iluvatar-bench: 1 containers" in done.stdout
+    assert "client one worker in iluvatar-bench: 1 container," in done.stdout
     offers = f"--client 'one worker' --save-profile {tmp_path}/mine-one-worker.toml"
     assert offers in done.stderr
     assert not file.exists()

@@ -52,6 +52,19 @@ def test_every_command_takes_a_prefix(words: list[str], tmp_path: Path) -> None:
     assert f"error: {tmp_path}/none.sock is not there" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--profile", "guarded"], ["--trials=4"], ["--json", "--seed", "7"]],
+    ids=" ".join,
+)
+def test_an_option_in_place_of_the_workload_is_told_with_the_workloads(words: list[str]) -> None:
+    done = command("run", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    option = next(word for word in words if word != "--json").partition("=")[0]
+    assert f"{option} is an option of a workload" in done.stderr
+    assert "the workloads are cold-start, churn, trace" in done.stderr
+
+
 CALLED_AS = {**os.environ, "ILUVATAR_BENCH_PROGRAM": "./bench"}
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def counted(number: int, one: str, several: str | None = None) -> str:
+def count_of(number: int, one: str, several: str | None = None) -> str:
     """A number with its noun, which takes an s where ``several`` says nothing else."""
     return f"{number} {one if number == 1 else several or f'{one}s'}"
