@@ -19,7 +19,10 @@ from iluvatar_bench.worker_logs.summary import failure_counts
 
 
 def class_table(report: LogReport) -> pd.DataFrame:
-    """One row per bug class, most failures first, everything as text; the index is the class."""
+    """One row per bug class, most failures first, everything as text; the index is the class.
+
+    A column in which no row has anything to say is left out.
+    """
     counts = failure_counts(report)
     rows = {
         str(row["bug_class"]): {
@@ -33,7 +36,7 @@ def class_table(report: LogReport) -> pd.DataFrame:
     }
     columns = ["failures", "of them likely", "of containers", "first seen (UTC)", "last seen (UTC)"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.rename_axis("bug class")
+    return table.loc[:, (table != "").any()].rename_axis("bug class")
 
 
 def remarks(report: LogReport) -> list[str]:

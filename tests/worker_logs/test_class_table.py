@@ -38,6 +38,10 @@ def test_the_remarks_say_what_has_no_row(tmp_path: Path) -> None:
         "errors of the worker's background tasks, of no container: 1",
     ]
     assert class_table(report)["of containers"].tolist() == ["unknown"]
+    # Neither is it unsure of any, nor does the log name a time.
+    assert list(class_table(report)) == ["failures", "of containers"]
+    path.write_text("exit status 137\n")
+    assert class_table(scan([path]))["of them likely"].tolist() == ["1"]
 
 
 def test_the_failures_are_written(tmp_path: Path) -> None:
