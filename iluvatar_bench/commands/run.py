@@ -49,7 +49,7 @@ KeepAlive = Annotated[
 Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
 
 
-class Workloads(TyperGroup):
+class WorkloadGroup(TyperGroup):
     """The group of ``run``: an option that stands where the workload's name should is told so."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -66,7 +66,7 @@ class Workloads(TyperGroup):
 
 
 run_app = typer.Typer(
-    cls=Workloads,
+    cls=WorkloadGroup,
     no_args_is_help=True,
     help="One workload under one profile: one run folder.",
 )

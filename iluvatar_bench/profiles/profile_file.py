@@ -56,7 +56,9 @@ def write_profile(
     """
     require_suffix(path)
     is_json = path.suffix == ".json"
-    above = "".join(f"# {line}\n" for line in heading.splitlines())
+    # A name may hold what TOML takes in no comment.
+    told = "".join(c if c.isprintable() or c == "\n" else "?" for c in heading)
+    above = "".join(f"# {line}\n" for line in told.split("\n") if line)
     toml = above + _toml(fields, notes or {})
     text = json.dumps(dict(fields), indent=2) + "\n" if is_json else toml
     try:

@@ -201,11 +201,16 @@ def served_container(pid: int) -> Served | None:
     options = {name.lstrip("-"): value for name, value in pairs if name.startswith("-")}
     if "id" not in options:
         return None
+    # Thousands of shims have the same few homes.
     return Served(
         container_id=options["id"],
-        address=options.get("address"),
-        namespace=options.get("namespace"),
+        address=_interned(options.get("address")),
+        namespace=_interned(options.get("namespace")),
     )
+
+
+def _interned(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
 
 
 def _is_same(one: Served, other: Served) -> bool:
