@@ -18,14 +18,17 @@ def monitor_benchmark_command(
 ) -> None:
     """Measure what one sample of one container costs the monitor, beside psutil: microseconds.
 
-    Idle processes in cgroups and network namespaces of their own stand for containers.
+    Processes in cgroups and network namespaces of their own stand for containers: idle ones, and
+    such that have run since the last sample.
     """
-    from iluvatar_bench.benchmarks.poller import idle_processes, measure_poller
+    from iluvatar_bench.benchmarks.poller import measure_poller, standing_processes, wake
     from iluvatar_bench.containerd.daemon.place import require_root
 
     require_root("cgroups and network namespaces")
-    with idle_processes(processes) as pids:
-        frame = measure_poller(pids, rounds=rounds)
+    with standing_processes(processes) as standing:
+        frame = measure_poller(
+            [process.pid for process in standing], rounds=rounds, wake=lambda: wake(standing)
+        )
     load = [round(value, 1) for value in os.getloadavg()]
     if as_json:
         ways = frame[["what", "median_us", "p99_us", "processor_us"]].to_dict("records")

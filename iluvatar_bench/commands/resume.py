@@ -12,6 +12,7 @@ from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
 from iluvatar_bench.commands.save_figures import save_figures
+from iluvatar_bench.commands.steady import steady_told
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,8 +69,12 @@ def _resume(name: str, as_json: bool) -> None:
     end_run(result, stopped=stopped, as_json=as_json)
 
 
-def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
+def end_run(
+    result: RunResult, *, stopped: bool, as_json: bool, warm_up_seconds: float | None = None
+) -> None:
     """Save a run's figures; print its table, or its document for scripts.
+
+    ``warm_up_seconds`` are left out of the test for a steady state (None: what MSER-5 says).
 
     Raises:
         typer.Exit: it was stopped, with the status that says so.
@@ -83,6 +88,9 @@ def end_run(result: RunResult, *, stopped: bool, as_json: bool) -> None:
     else:
         print_table(comparison_table(result.rates))
         print_plain(str(result))
+        if result.arrivals is not None:
+            for line in steady_told(result.arrivals, warm_up_seconds=warm_up_seconds):
+                print_plain(line)
         for line in beside_told(result.seen):
             print_plain(line)
     if stopped:

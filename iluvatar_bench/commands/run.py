@@ -40,11 +40,20 @@ from iluvatar_bench.errors import UsageError
 if TYPE_CHECKING:
     from iluvatar_bench.plans import ChurnPlan, PooledFunction
     from iluvatar_bench.profiles import Profile
+    from iluvatar_bench.records.run_result import RunResult
 
 Budget = Annotated[int, typer.Option(help="memory of the keep-alive pool, MiB")]
 KeepAlive = Annotated[
     int | None,
     typer.Option("--keep-alive-ms", help="how long idle containers stay; default: until evicted"),
+]
+WarmUp = Annotated[
+    float | None,
+    typer.Option(
+        "--warm-up-seconds",
+        min=0,
+        help="left out of the test for a steady state; default: what MSER-5 finds",
+    ),
 ]
 Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
 
@@ -172,6 +181,7 @@ def churn_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
+    warm_up_seconds: WarmUp = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -208,6 +218,7 @@ def churn_command(
         pool_size=pool_size,
         ready_seconds=ready_seconds,
         witness=witness,
+        warm_up_seconds=warm_up_seconds,
     )
 
 
@@ -216,6 +227,7 @@ def churn_command(
     epilog=example(
         "run trace FILE --function hello",
         "run trace FILE --map f1=hello",
+        "run trace DAY.csv --minutes 1440 --speed 144 --choose representative --plan-only",
     ),
 )
 def trace_command(
@@ -230,7 +242,15 @@ def trace_command(
     runtime: Runtime = None,
     metadata: Annotated[
         Path | None,
-        typer.Option(help="func_name,cold_dur_ms,warm_dur_ms,mem_mb: memory of each function"),
+        typer.Option(
+            help="func_name,cold_dur_ms,warm_dur_ms,mem_mb: duration and memory of each function"
+        ),
+    ] = None,
+    durations: Annotated[
+        Path | None, typer.Option(help="Azure's of 2019: its file of durations for that day")
+    ] = None,
+    app_memory: Annotated[
+        Path | None, typer.Option(help="Azure's of 2019: its file of applications' memory")
     ] = None,
     stand_ins: Annotated[
         list[str] | None,
@@ -240,7 +260,10 @@ def trace_command(
     ] = None,
     function: Annotated[
         list[str] | None,
-        typer.Option(help="stands in for functions that --map does not name, in turn"),
+        typer.Option(
+            help="stands in for functions that --map does not name, in turn; default: stand_in, "
+            "where durations are known"
+        ),
     ] = None,
     memory: Memory = 128,
     speed: Annotated[float, typer.Option(help="how many times as fast as the trace")] = 1.0,
@@ -249,9 +272,16 @@ def trace_command(
         int, typer.Option(help="public traces: first minute of the window")
     ] = 1,
     minutes: Annotated[int, typer.Option(help="public traces: its length")] = 10,
-    most: Annotated[
-        int, typer.Option(help="public traces: so many functions, most invoked first")
-    ] = 10,
+    most: Annotated[int, typer.Option(help="public traces: at most so many functions")] = 10,
+    choose: Annotated[
+        str, typer.Option(help="public traces: which functions: most (invoked) or representative")
+    ] = "most",
+    keep: Annotated[
+        float, typer.Option(help="public traces: the share of invocations kept by chance")
+    ] = 1.0,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="say what would be replayed, and start nothing")
+    ] = False,
     budget: Budget = 768,
     keep_alive_ms: KeepAlive = None,
     seed: Seed = 1,
@@ -262,37 +292,42 @@ def trace_command(
     pool_size: PoolSize = 0,
     ready_seconds: ReadySeconds = 20.0,
     witness: WithWitness = True,
+    warm_up_seconds: WarmUp = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace of invocations on a keep-alive pool."""
-    from iluvatar_bench.plans import replay, stand_in
+    from iluvatar_bench.commands.traced import planned_trace, print_replay, print_submitted
     from iluvatar_bench.profiles import resolve_profile
-    from iluvatar_bench.runs.trace_files import read_metadata, read_trace
+    from iluvatar_bench.runs.trace_files import TraceWindow
 
-    traced = {} if metadata is None else read_metadata(metadata)
-    invocations = read_trace(
-        file, seed=seed, first_minute=first_minute, minutes=minutes, functions=most
-    )
-    functions = stand_in(
-        invocations,
+    replayed = planned_trace(
+        file,
+        window=TraceWindow(
+            first_minute=first_minute,
+            minutes=minutes,
+            functions=most,
+            rule=choose,  # type: ignore[arg-type]  # it is checked where it is followed
+            keep=keep,
+        ),
+        seed=seed,
+        metadata=metadata,
+        durations=durations,
+        app_memory=app_memory,
         chosen=dict(_key_and_value(text) for text in stand_ins or ()),
         in_turn=function or (),
-        metadata=traced,
         memory_mib=memory,
-    )
-    plan = replay(
-        invocations,
-        functions=functions,
         budget_mib=budget,
-        seed=seed,
         speed=speed,
         limit=limit,
         keep_alive_ms=keep_alive_ms,
     )
-    _run(
+    if plan_only:
+        print_replay(replayed, as_json=as_json)
+        return
+    result = _run(
         resolve_profile(profile, with_runtime(settings, runtime)),
-        plan,
+        replayed.plan,
         as_json=as_json,
         results=results,
         address=address,
@@ -300,10 +335,20 @@ def trace_command(
         pool_size=pool_size,
         ready_seconds=ready_seconds,
         witness=witness,
+        warm_up_seconds=warm_up_seconds,
     )
+    if not as_json and result.arrivals is not None:
+        print_submitted(replayed, result.arrivals)
 
 
-def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) -> None:
+def _run(
+    profile: Profile,
+    plan: ChurnPlan,
+    *,
+    as_json: bool,
+    warm_up_seconds: float | None,
+    **testbed: Any,
+) -> RunResult:
     """``testbed`` is what ``run_churn`` takes about where the run happens."""
     from iluvatar_bench.report.progress_bars import arrivals_bar
     from iluvatar_bench.runs import run_churn
@@ -320,7 +365,8 @@ def _run(profile: Profile, plan: ChurnPlan, *, as_json: bool, **testbed: Any) ->
                 stop=stop,
             )
         )
-    end_run(result, stopped=stopped, as_json=as_json)
+    end_run(result, stopped=stopped, as_json=as_json, warm_up_seconds=warm_up_seconds)
+    return result
 
 
 def _pooled(text: str, memory_mib: int) -> PooledFunction:

@@ -17,6 +17,7 @@ from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival, ArrivalProcess
 from iluvatar_bench.plans.seed import require_seed
 
 MAX_MEMORY_MIB = 1 << 20
+MAX_DURATION_MS = 3_600_000
 DEFAULT_MEMORY_MIB = 128
 """What a function counts for in the pool where nobody says otherwise; as in the worker, a
 declared number, not a measured one."""
@@ -28,11 +29,18 @@ class PooledFunction:
 
     ``source`` is a built-in function, a folder of one, or an image on disk. ``memory_mib`` is
     charged to the pool's budget; it limits nothing (that is the profile's ``memory_limit_mib``).
+    Where ``duration_ms`` is known, each request says it, and ``memory_mib``: the built-in function
+    ``stand_in`` runs for so long and holds so much.
     """
 
     name: str
     source: str
     memory_mib: int = DEFAULT_MEMORY_MIB
+    duration_ms: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The function as JSON-ready values; a duration that is not known is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,7 @@ class ChurnPlan:
             "budget_mib": self.budget_mib,
             "keep_alive_ms": self.keep_alive_ms,
             "process": None if self.process is None else asdict(self.process),
-            "functions": [asdict(function) for function in self.functions],
+            "functions": [function.as_json() for function in self.functions],
             "arrivals": [[arrival.at_ms, arrival.function] for arrival in self.arrivals],
         }
 
@@ -173,4 +181,8 @@ def _require_functions(functions: Sequence[PooledFunction], budget_mib: int) -> 
             raise UsageError(
                 f"function {function.name} counts for {function.memory_mib} MiB and never fits "
                 f"into a budget of {budget_mib} MiB"
+            )
+        if not 0 <= (function.duration_ms or 0) <= MAX_DURATION_MS:
+            raise UsageError(
+                f"function {function.name} must run for 0 ms to an hour, not {function.duration_ms}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from iluvatar_bench.errors import UsageError
@@ -55,3 +56,25 @@ def whole_number(text: str, column: str, largest: int, name: str, line: int) -> 
             f"not {text[:40]!r}"
         )
     return int(text)
+
+
+LARGEST_NUMBER = 1e9
+"""Of a time in seconds or milliseconds, memory, or a count: beyond it a cell is damaged."""
+
+
+def any_number(text: str, column: str, name: str, line: int, *, least: float = 0.0) -> float:
+    """The number in a cell, from ``least`` to :data:`LARGEST_NUMBER`.
+
+    Raises:
+        UsageError: there is none; the message says where.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= LARGEST_NUMBER:
+        raise UsageError(
+            f"{name}, line {line}: {column} must be a number from {least:g} to "
+            f"{LARGEST_NUMBER:g}, not {text[:40]!r}"
+        )
+    return value

@@ -6,69 +6,84 @@
   column a function, in each cell its requests (README_data_release_2023.md of sir-lab). Times are
   seconds since the first day.
 
-As of Azure's 2019 (:func:`~iluvatar_bench.plans.trace.parse_azure`) the functions that are invoked
-most in the window are taken, and called ``f000`` and on.
+As of Azure's 2019 (:mod:`.azure_2019`) the functions that a rule takes are called ``f000`` and on.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import Counter
+import random
 from collections.abc import Iterable
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.plans.csv_rows import csv_rows
+from iluvatar_bench.plans.burstiness import counted_by
+from iluvatar_bench.plans.csv_rows import any_number, csv_rows
+from iluvatar_bench.plans.function_choice import ChoiceRule, PublicFunction, choose_functions
 from iluvatar_bench.plans.trace import (
     AZURE_2021_COLUMNS,
     HUAWEI_COLUMNS,
+    MINUTE_MS,
     MINUTES_OF_A_DAY,
+    TakenTrace,
     TracedInvocation,
     drawn_within,
+    kept_by_chance,
     require_some,
     require_window,
 )
 
 _TWO_WEEKS = 14 * MINUTES_OF_A_DAY
-_LARGEST = 1e9
-"""Of a time in seconds, or a count: beyond it a cell is damaged."""
 
 
 def parse_azure_2021(
     lines: Iterable[str],
     *,
     name: str,
+    seed: int = 0,
     first_minute: int = 1,
     minutes: int = 10,
     functions: int = 10,
-) -> tuple[TracedInvocation, ...]:
-    """The invocations that began in some minutes of the two weeks.
+    rule: ChoiceRule = "most",
+    keep: float = 1.0,
+) -> TakenTrace:
+    """The invocations that began in some minutes of the two weeks, of functions that a rule takes.
 
-    An invocation began at its end less its duration. A function is told by its application as well.
+    An invocation began at its end less its duration. A function is told by its application as well;
+    it runs for the mean of what its invocations there took.
 
     Raises:
         UsageError: a line that cannot be read, a window outside the two weeks, or none in it.
     """
-    last_minute = require_window(first_minute, minutes, functions, 0, longest=_TWO_WEEKS)
+    last_minute = require_window(first_minute, minutes, functions, seed, longest=_TWO_WEEKS)
     begin, end = (first_minute - 1) * 60.0, last_minute * 60.0
-    found: list[tuple[tuple[str, str], float]] = []
-    counts: Counter[tuple[str, str]] = Counter()
+    began_at: dict[tuple[str, ...], list[float]] = {}
+    took: dict[tuple[str, ...], float] = {}
     for number, row in csv_rows(lines, AZURE_2021_COLUMNS, name):
-        ended, lasted = (_seconds(row[column], column, name, number) for column in _TIMES)
+        ended, lasted = (any_number(row[column], column, name, number) for column in _TIMES)
         if begin <= ended - lasted < end:
-            function = (row["app"], row["func"])
-            found.append((function, ended - lasted - begin))
-            counts[function] += 1
-    most = {
-        function: f"f{rank:03}" for rank, (function, _) in enumerate(counts.most_common(functions))
-    }
-    taken = [
-        TracedInvocation(most[function], round(1000 * at, 3))
-        for function, at in found
-        if function in most
+            key = (row["app"], row["func"])
+            began_at.setdefault(key, []).append(1000 * (ended - lasted - begin))
+            took[key] = took.get(key, 0.0) + 1000 * lasted
+    population = [
+        PublicFunction(key, len(times), took[key] / len(times)) for key, times in began_at.items()
     ]
-    require_some(len(taken), name, first_minute, last_minute)
-    return tuple(sorted(taken, key=lambda invocation: invocation.at_ms))
+    chosen = choose_functions(population, functions=functions, rule=rule, seed=seed)
+    times_ms = [
+        (rank, at) for rank, one in enumerate(chosen) for at in began_at[population[one].key]
+    ]
+    require_some(keep * len(times_ms), name, rule)
+    kept = kept_by_chance(keep, random.Random(seed))
+    taken = [TracedInvocation(f"f{rank:03}", round(at, 3)) for rank, at in times_ms if kept(1)]
+    require_some(len(taken), name, rule)
+    return TakenTrace(
+        invocations=tuple(sorted(taken, key=lambda invocation: invocation.at_ms)),
+        functions={f"f{rank:03}": population[one] for rank, one in enumerate(chosen)},
+        population=tuple(population),
+        counts=tuple(
+            counted_by((at for _, at in times_ms), stretch_ms=MINUTE_MS, stretches=minutes)
+        ),
+        stretch_ms=MINUTE_MS,
+    )
 
 
 _TIMES = AZURE_2021_COLUMNS[2:]
@@ -82,54 +97,57 @@ def parse_huawei(
     first_minute: int = 1,
     minutes: int = 10,
     functions: int = 10,
-) -> tuple[TracedInvocation, ...]:
+    rule: ChoiceRule = "most",
+    keep: float = 1.0,
+) -> TakenTrace:
     """The requests in some minutes of a day, of a file by the minute or by the second.
 
     A cell is a count; empty or NaN: none is known, and none is taken. Times within a minute or
-    second are drawn evenly; the same seed gives the same times.
+    second are drawn evenly; the same seed gives the same times. How long functions run is in
+    another file (``function_delay_*``), which is not read.
 
     Raises:
         UsageError: a line that cannot be read, a window outside the day, or none in it.
     """
     last_minute = require_window(first_minute, minutes, functions, seed, longest=MINUTES_OF_A_DAY)
-    rows: list[tuple[float, dict[str, str], int]] = []
+    counted: dict[str, dict[float, int]] = {}
     first: float | None = None
+    inside: list[float] = []
     for number, row in csv_rows(lines, HUAWEI_COLUMNS, name):
-        at = _seconds(row["time"], "time", name, number)
+        at = any_number(row["time"], "time", name, number)
         first = at if first is None else first
-        if rows and at <= rows[-1][0]:
-            raise UsageError(f"{name}, line {number}: time {at:g} comes after {rows[-1][0]:g}")
-        if (first_minute - 1) * 60 <= at - first < last_minute * 60:
-            rows.append((at, row, number))
-    if first is None or not rows:
+        if inside and at <= inside[-1]:
+            raise UsageError(f"{name}, line {number}: time {at:g} comes after {inside[-1]:g}")
+        if not (first_minute - 1) * 60 <= at - first < last_minute * 60:
+            continue
+        inside.append(at)
+        for column, text in row.items():
+            if column not in HUAWEI_COLUMNS:
+                of_one = counted.setdefault(column, {})
+                if count := _count(text, column, name, number):
+                    of_one[at] = count
+    if first is None or not inside:
         raise UsageError(f"{name} holds no invocation in minutes {first_minute} to {last_minute}")
-    length = rows[1][0] - rows[0][0] if len(rows) > 1 else 60.0
+    length = inside[1] - inside[0] if len(inside) > 1 else 60.0
     begin = first + (first_minute - 1) * 60
-    columns = [column for column in rows[0][1] if column not in HUAWEI_COLUMNS]
-    stretches = math.ceil(minutes * 60 / length)
-    counted: dict[str, list[int]] = {column: [0] * stretches for column in columns}
-    for at, row, number in rows:
-        for column in columns:
-            counted[column][int((at - begin) // length)] = _count(row[column], column, name, number)
-    most = heapq.nlargest(functions, counted.values(), key=sum)
-    require_some(sum(map(sum, most)), name, first_minute, last_minute)
-    return drawn_within(most, length_ms=1000 * length, seed=seed)
+    invoked = {column: counts for column, counts in counted.items() if counts}
+    return drawn_within(
+        [PublicFunction((column,), sum(counts.values())) for column, counts in invoked.items()],
+        [
+            {int((at - begin) // length): count for at, count in counts.items()}
+            for counts in invoked.values()
+        ],
+        name=name,
+        stretches=math.ceil(minutes * 60 / length),
+        stretch_ms=1000 * length,
+        functions=functions,
+        rule=rule,
+        keep=keep,
+        seed=seed,
+    )
 
 
 def _count(text: str, column: str, name: str, line: int) -> int:
     if text in ("", "NaN", "nan"):
         return 0
-    return round(_seconds(text, f"function {column}", name, line))
-
-
-def _seconds(text: str, column: str, name: str, line: int) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= _LARGEST:
-        raise UsageError(
-            f"{name}, line {line}: {column} must be a number from 0 to {_LARGEST:g}, "
-            f"not {text[:40]!r}"
-        )
-    return value
+    return round(any_number(text, f"function {column}", name, line))

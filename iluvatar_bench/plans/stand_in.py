@@ -21,7 +21,8 @@ def stand_in(
 
     ``chosen`` maps names to sources; the others get those of ``in_turn``, one after the other. A
     name that neither provides for is left out, which :func:`~iluvatar_bench.plans.replay` refuses.
-    Memory is the metadata's; where there are no metadata at all, ``memory_mib``.
+    Memory and duration (of a warm start) are the metadata's; where there are no metadata at all,
+    memory is ``memory_mib`` and no duration is known.
 
     Raises:
         UsageError: a name in ``chosen`` is not in the trace, or one of the trace is not in the
@@ -46,7 +47,10 @@ def stand_in(
     sources = {**dealt, **chosen}
     return {
         name: PooledFunction(
-            name, sources[name], metadata[name].memory_mib if metadata else memory_mib
+            name,
+            sources[name],
+            metadata[name].memory_mib if metadata else memory_mib,
+            metadata[name].warm_ms if metadata else None,
         )
         for name in names
         if name in sources

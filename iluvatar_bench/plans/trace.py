@@ -1,28 +1,31 @@
 """Traces of invocations, and the plans that replay them.
 
-Two forms are read here, both as lines of text, so that nothing here touches a file (two more in
-:mod:`.public_traces`):
-
-* Ilúvatar's load generator: a trace ``func_name,invoke_time_ms``, sorted by time, and metadata
-  ``func_name,cold_dur_ms,warm_dur_ms,mem_mb`` with further optional columns
-  (structs ``CsvInvocation`` and ``Function`` of the load generator in COS-IN/iluvatar-faas);
-* the Azure Functions trace of 2019: ``HashOwner,HashApp,HashFunction,Trigger,1,...,1440``, the
-  invocations of each function in each minute of a day (AzureFunctionsDataset2019.md in
-  Azure/AzurePublicDataset).
+The form of Ilúvatar's load generator is read here, as lines of text, so that nothing here touches a
+file: a trace ``func_name,invoke_time_ms``, sorted by time, and metadata
+``func_name,cold_dur_ms,warm_dur_ms,mem_mb`` with further optional columns
+(structs ``CsvInvocation`` and ``Function`` of the load generator in COS-IN/iluvatar-faas). Public
+traces are in :mod:`.azure_2019` and :mod:`.public_traces`.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival
+from iluvatar_bench.plans.burstiness import counted_by
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction
 from iluvatar_bench.plans.csv_rows import csv_rows, whole_number
+from iluvatar_bench.plans.function_choice import (
+    ChoiceRule,
+    PublicFunction,
+    choose_functions,
+)
 from iluvatar_bench.plans.seed import require_seed
 
 TRACE_COLUMNS = ("func_name", "invoke_time_ms")
@@ -51,6 +54,27 @@ class TracedFunction:
     cold_ms: int
     warm_ms: int
     memory_mib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenTrace:
+    """What was taken of a trace, and what it was taken from.
+
+    ``functions`` are those that were taken, by the names that ``invocations`` have for them, and
+    ``population`` all that were invoked in the window. ``counts`` has what those that were taken
+    did in each stretch of the window, before any was left out by chance.
+    """
+
+    invocations: tuple[TracedInvocation, ...]
+    functions: Mapping[str, PublicFunction]
+    population: tuple[PublicFunction, ...]
+    counts: tuple[int, ...]
+    stretch_ms: float
+
+    @property
+    def window_ms(self) -> float:
+        """How long the window is."""
+        return len(self.counts) * self.stretch_ms
 
 
 TraceForm = Literal["iluvatar", "azure", "azure_2021", "huawei"]
@@ -98,6 +122,26 @@ def parse_trace(lines: Iterable[str], *, name: str) -> tuple[TracedInvocation, .
     return tuple(found)
 
 
+def taken_whole(invocations: Sequence[TracedInvocation]) -> TakenTrace:
+    """A trace of which everything is taken; its counts are of 1,440 stretches, as a day's are."""
+    stretch_ms = max(invocations[-1].at_ms + 1, MINUTES_OF_A_DAY) / MINUTES_OF_A_DAY
+    times = Counter(one.function for one in invocations)
+    functions = {name: PublicFunction((name,), count) for name, count in times.items()}
+    return TakenTrace(
+        invocations=tuple(invocations),
+        functions=functions,
+        population=tuple(functions.values()),
+        counts=tuple(
+            counted_by(
+                (one.at_ms for one in invocations),
+                stretch_ms=stretch_ms,
+                stretches=MINUTES_OF_A_DAY,
+            )
+        ),
+        stretch_ms=stretch_ms,
+    )
+
+
 def parse_metadata(lines: Iterable[str], *, name: str) -> dict[str, TracedFunction]:
     """The functions of a trace's metadata, by name; columns beyond the four are passed over.
 
@@ -117,35 +161,6 @@ def parse_metadata(lines: Iterable[str], *, name: str) -> dict[str, TracedFuncti
     return found
 
 
-def parse_azure(
-    lines: Iterable[str],
-    *,
-    name: str,
-    seed: int,
-    first_minute: int = 1,
-    minutes: int = 10,
-    functions: int = 10,
-) -> tuple[TracedInvocation, ...]:
-    """The invocations in some minutes of an Azure trace, of the functions invoked most in them.
-
-    The trace has only counts, so the times within a minute are drawn evenly; the same seed gives
-    the same times. Functions are called ``f000`` and on, by falling count (then in the order of
-    the file): the hashes are too long to name containers.
-
-    Raises:
-        UsageError: a line that cannot be read, a window outside the day, or none in it.
-    """
-    last_minute = require_window(first_minute, minutes, functions, seed, longest=MINUTES_OF_A_DAY)
-    columns = [str(minute) for minute in range(first_minute, last_minute + 1)]
-    counted = (
-        [whole_number(row[column], f"minute {column}", 10**9, name, number) for column in columns]
-        for number, row in csv_rows(lines, (*AZURE_COLUMNS, *columns), name)
-    )
-    most = heapq.nlargest(functions, counted, key=sum)
-    require_some(sum(map(sum, most)), name, first_minute, last_minute)
-    return drawn_within(most, length_ms=MINUTE_MS, seed=seed)
-
-
 def require_window(
     first_minute: int, minutes: int, functions: int, seed: int, *, longest: int
 ) -> int:
@@ -163,36 +178,93 @@ def require_window(
     return last_minute
 
 
-def require_some(invocations: int, name: str, first_minute: int, last_minute: int) -> None:
+def drawn_within(
+    population: Sequence[PublicFunction],
+    counted: Sequence[Mapping[int, int]],
+    *,
+    name: str,
+    stretches: int,
+    stretch_ms: float,
+    functions: int,
+    rule: ChoiceRule,
+    keep: float,
+    seed: int,
+) -> TakenTrace:
+    """The functions that the rule takes, and invocations of them, from counts by stretch of time.
+
+    ``counted`` has the counts of each of ``population``, by the number of the stretch. Times within
+    a stretch are drawn evenly; each invocation is kept with probability ``keep``.
+
+    Raises:
+        UsageError: none is left, or more than a plan takes.
+    """
+    chosen = choose_functions(population, functions=functions, rule=rule, seed=seed)
+    source = random.Random(seed)
+    kept = kept_by_chance(keep, source)
+    counts = [0] * stretches
+    expected = keep * sum(population[at].invocations for at in chosen)
+    require_some(expected, name, rule)
+    found: list[TracedInvocation] = []
+    for rank, at in enumerate(chosen):
+        for number, count in counted[at].items():
+            counts[number] += count
+            found += [
+                TracedInvocation(f"f{rank:03}", round((number + source.random()) * stretch_ms, 3))
+                for _ in range(kept(count))
+            ]
+    require_some(len(found), name, rule)
+    return TakenTrace(
+        invocations=tuple(sorted(found, key=lambda invocation: invocation.at_ms)),
+        functions={f"f{rank:03}": population[at] for rank, at in enumerate(chosen)},
+        population=tuple(population),
+        counts=tuple(counts),
+        stretch_ms=stretch_ms,
+    )
+
+
+def kept_by_chance(keep: float, source: random.Random) -> Callable[[int], int]:
+    """How many of so many are kept, each with the same probability, at the cost of those alone.
+
+    Raises:
+        UsageError: ``keep`` is no probability above 0.
+    """
+    if not 0 < keep <= 1:
+        raise UsageError(f"keep must be above 0 and at most 1, not {keep:g}")
+    if keep == 1:
+        return lambda count: count
+
+    def gap() -> int:
+        # How many go before one that stays: geometric.
+        return int(math.log(1 - source.random()) / math.log1p(-keep))
+
+    skipped = gap()
+
+    def kept(count: int) -> int:
+        nonlocal skipped
+        stay = 0
+        while skipped < count:
+            stay += 1
+            skipped += 1 + gap()
+        skipped -= count
+        return stay
+
+    return kept
+
+
+def require_some(invocations: float, name: str, rule: ChoiceRule) -> None:
     """Refuse a window with none, or with more than a plan takes.
 
     Raises:
         UsageError: either.
     """
     if not invocations:
-        raise UsageError(f"{name} holds no invocation in minutes {first_minute} to {last_minute}")
+        twice = " of a function that has two" if rule == "representative" else ""
+        raise UsageError(f"{name} holds no invocation{twice} in the minutes that were asked for")
     if invocations > MAX_ARRIVALS:
         raise UsageError(
-            f"{name} holds more than {MAX_ARRIVALS} invocations there; "
-            "take fewer minutes or functions"
+            f"{name} holds {invocations:.0f} invocations there, more than {MAX_ARRIVALS}; take "
+            "fewer minutes or functions, or keep a part of them by chance"
         )
-
-
-def drawn_within(
-    counts: Iterable[Sequence[int]], *, length_ms: float, seed: int
-) -> tuple[TracedInvocation, ...]:
-    """Invocations of functions f000 and on, from how many each had in each stretch of time.
-
-    Times within a stretch are drawn evenly.
-    """
-    source = random.Random(seed)
-    found = [
-        TracedInvocation(f"f{rank:03}", round((number + source.random()) * length_ms, 3))
-        for rank, of_one in enumerate(counts)
-        for number, count in enumerate(of_one)
-        for _ in range(count)
-    ]
-    return tuple(sorted(found, key=lambda invocation: invocation.at_ms))
 
 
 def replay(
@@ -208,8 +280,8 @@ def replay(
     """The plan that replays a trace, ``speed`` times as fast, up to ``limit`` arrivals.
 
     ``functions`` says what stands in for each function of the trace. The first arrival of the
-    trace keeps its distance from the trace's start. How long the trace's own functions ran is not
-    imitated: what runs is what stands in for them.
+    trace keeps its distance from the trace's start. Durations are not made shorter with time, and
+    are imitated by the function ``stand_in`` alone: what runs is what stands in for them.
 
     Raises:
         UsageError: nothing stands in for a function, or a number is impossible.

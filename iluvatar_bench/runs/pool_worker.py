@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from iluvatar_bench.errors import LifecycleError, Unreachable
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
+from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.plans import Arrival, ChurnPlan, KeepAlivePool
 from iluvatar_bench.plans.keep_alive import Evict, Launch, PoolAction, Serve
 from iluvatar_bench.profiles import Profile
@@ -48,6 +49,8 @@ class PoolWorker:
     _pool: KeepAlivePool = field(init=False)
     _book: ArrivalBook = field(init=False)
     _idle: IdleLife = field(init=False)
+    _wanted: Mapping[str, Mapping[str, int]] = field(init=False)
+    """What the requests for a function ask of it, where that is known."""
     _group: asyncio.TaskGroup = field(init=False)
     _tenancies: dict[int, Tenancy] = field(init=False, default_factory=dict)
     _stopped: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -73,6 +76,11 @@ class PoolWorker:
             in_rounds=profile.health == "invoke",
             now_ms=self._now_ms,
         )
+        self._wanted = {
+            one.name: {"duration_ms": one.duration_ms, "memory_mib": one.memory_mib}
+            for one in self.plan.functions
+            if one.duration_ms is not None
+        }
         self._idle = IdleLife(
             settings=self.settings,
             keep_ms=self.plan.keep_alive_ms,
@@ -302,9 +310,15 @@ class PoolWorker:
         return asyncio.ensure_future(self._serve(number, arrival, container))
 
     async def _serve(self, number: int, arrival: int, container: Container) -> None:
-        invoker = self.settings[self._book.function(arrival)].invoker
+        function = self._book.function(arrival)
+        invoker = self.settings[function].invoker
         assert invoker is not None
-        invocation = await container.invoke(invoker, {"name": str(arrival)})
+        wanted = self._wanted.get(function, {})
+        invocation = await container.invoke(
+            invoker,
+            {"name": str(arrival), **wanted},
+            timeout_seconds=INVOKE_SECONDS + wanted.get("duration_ms", 0) / 1000,
+        )
         with self._kept_as_sink_error():
             self._book.served(
                 arrival,

@@ -2,58 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import (
+    ChoiceRule,
+    TakenTrace,
     TracedFunction,
-    TracedInvocation,
     parse_azure,
     parse_azure_2021,
+    parse_azure_durations,
+    parse_azure_memory,
     parse_huawei,
     parse_metadata,
     parse_trace,
+    taken_whole,
     trace_form,
 )
 
 Parsed = TypeVar("Parsed")
+FunctionKey = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceWindow:
+    """What is taken of a public trace: some minutes, some functions, a share of invocations."""
+
+    first_minute: int = 1
+    minutes: int = 10
+    functions: int = 10
+    rule: ChoiceRule = "most"
+    keep: float = 1.0
+
+
+DEFAULT_WINDOW = TraceWindow()
 
 
 def read_trace(
-    path: Path, *, seed: int, first_minute: int = 1, minutes: int = 10, functions: int = 10
-) -> tuple[TracedInvocation, ...]:
-    """A trace of any form (``plans.trace``, ``plans.public_traces``).
+    path: Path,
+    *,
+    seed: int,
+    window: TraceWindow = DEFAULT_WINDOW,
+    durations: Mapping[FunctionKey, float] | None = None,
+) -> TakenTrace:
+    """A trace of any form (``plans.trace``, ``plans.azure_2019``, ``plans.public_traces``).
 
-    The numbers are for the public ones, of which some minutes and functions are taken.
+    ``window`` is for the public ones; of Ilúvatar's everything is taken. ``durations`` are those of
+    :func:`read_azure_durations`, for Azure's trace of 2019.
 
     Raises:
-        UsageError: the file cannot be read, or it is no trace.
+        UsageError: the file cannot be read, or it is no trace; durations of another form.
     """
 
-    def parse(lines: Iterable[str]) -> tuple[TracedInvocation, ...]:
+    def parse(lines: Iterable[str]) -> TakenTrace:
         waiting = iter(lines)
         header = next(waiting, "")
-        form = trace_form(header, name=str(path))
-
-        def all_lines() -> Iterator[str]:
-            yield header
-            yield from waiting
-
-        if form == "iluvatar":
-            return parse_trace(all_lines(), name=str(path))
-        window: dict[str, int] = {
-            "first_minute": first_minute,
-            "minutes": minutes,
-            "functions": functions,
-        }
-        if form == "azure_2021":
-            return parse_azure_2021(all_lines(), name=str(path), **window)
-        by_counts = parse_azure if form == "azure" else parse_huawei
-        return by_counts(all_lines(), name=str(path), seed=seed, **window)
+        name = str(path)
+        form = trace_form(header, name=name)
+        if durations is not None and form != "azure":
+            raise UsageError(f"{name} is no trace of Azure's of 2019: the durations are not for it")
+        rows = chain((header,), waiting)
+        taken = asdict(window)
+        match form:
+            case "iluvatar":
+                return taken_whole(parse_trace(rows, name=name))
+            case "azure":
+                return parse_azure(rows, name=name, seed=seed, durations=durations, **taken)
+            case "azure_2021":
+                return parse_azure_2021(rows, name=name, seed=seed, **taken)
+            case "huawei":
+                return parse_huawei(rows, name=name, seed=seed, **taken)
 
     return _read(path, parse)
+
+
+def read_azure_durations(path: Path) -> dict[FunctionKey, float]:
+    """The file of durations of a day of Azure's trace of 2019.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it.
+    """
+    return _read(path, lambda lines: parse_azure_durations(lines, name=str(path)))
+
+
+def read_azure_memory(path: Path) -> dict[FunctionKey, float]:
+    """The file of applications' memory of a day of Azure's trace of 2019.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it.
+    """
+    return _read(path, lambda lines: parse_azure_memory(lines, name=str(path)))
 
 
 def read_metadata(path: Path) -> dict[str, TracedFunction]:

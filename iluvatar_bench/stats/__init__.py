@@ -105,6 +105,7 @@ from iluvatar_bench.stats.risk_sets import MatchedEffect, matched_effect
 from iluvatar_bench.stats.run_comparison import RunComparison, compare_runs
 from iluvatar_bench.stats.sign_flips import SignFlipTest, sign_flip_evidence, sign_flip_test
 from iluvatar_bench.stats.sprt import Sprt, SprtCharacteristics
+from iluvatar_bench.stats.steady_state import SteadyState, steady_state, warm_up_length
 from iluvatar_bench.stats.stopping import Decision, StoppingRule, UntilPrecise
 from iluvatar_bench.stats.stratified import StratifiedEffect, stratified_effect
 from iluvatar_bench.stats.survival import (
@@ -154,6 +155,7 @@ __all__ = [
     "SignFlipTest",
     "Sprt",
     "SprtCharacteristics",
+    "SteadyState",
     "StoppingRule",
     "StratifiedEffect",
     "SurvivalCurve",
@@ -204,6 +206,7 @@ __all__ = [
     "sign_flip_evidence",
     "sign_flip_test",
     "starts_for_claim",
+    "steady_state",
     "step_latencies",
     "stratified_effect",
     "survival_curve",
@@ -213,5 +216,6 @@ __all__ = [
     "trials_to_exclude_rate",
     "trials_to_see_difference",
     "visible_difference",
+    "warm_up_length",
     "zero_failure_upper_bound",
 ]

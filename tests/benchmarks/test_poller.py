@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from iluvatar_bench.benchmarks.poller import (
+    BARE,
     COUNTED,
     POLLER,
     PSUTIL,
-    idle_processes,
+    RAN,
     measure_poller,
+    standing_processes,
+    wake,
 )
 from iluvatar_bench.host.kernel import cgroups
 
 
 def test_each_way_is_measured_over_the_same_processes() -> None:
-    with idle_processes(3) as pids:
-        frame = measure_poller(pids, rounds=20).set_index("what")
-    assert len(frame) == 7
+    with standing_processes(3) as standing:
+        pids = [process.pid for process in standing]
+        frame = measure_poller(pids, rounds=20, wake=lambda: wake(standing)).set_index("what")
+    assert len(frame) == 9
     assert (frame["processes"] == 3).all()
     assert (frame["rounds"] == 20).all()
     assert (frame["median_us"] > 0).all()
-    assert {COUNTED, POLLER, PSUTIL} <= set(frame.index)
+    assert {BARE, COUNTED, POLLER, PSUTIL, RAN} <= set(frame.index)
+    # Who has run is read whole.
+    assert frame.loc[RAN, "processor_us"] > frame.loc[COUNTED, "processor_us"]
     left = [name for name in cgroups.children(cgroups.PARENT) if name.startswith("monitor-bench")]
     assert left == []

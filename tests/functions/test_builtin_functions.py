@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,7 @@ def loaded(name: str) -> ModuleType:
 def test_which_there_are() -> None:
     assert builtin_names() == (
         *("chameleon", "float_operation", "hello", "memory_hog", "missing_import", "silent"),
+        "stand_in",
     )
 
 
@@ -55,6 +57,15 @@ def test_what_they_compute() -> None:
     assert done["result"] == pytest.approx(2.490461, abs=1e-6)
     assert loaded("memory_hog").main({"mib": 5, "step_mib": 2}) == {"taken_mib": 5}
     assert loaded("memory_hog").main({"mib": 0}) == {"taken_mib": 0}
+    stand_in = loaded("stand_in")
+    before = stand_in.resident() // stand_in.MIB
+    began = time.monotonic()
+    assert stand_in.main({"duration_ms": 150, "memory_mib": before + 40})["resident_mib"] >= (
+        before + 40
+    )
+    assert time.monotonic() - began >= 0.15
+    # What it holds it keeps, and takes no more.
+    assert stand_in.main({"memory_mib": before + 40})["resident_mib"] <= before + 60
     assert loaded("hello").main({})["greeting"] == "Hello world from python"
 
 

@@ -54,6 +54,7 @@ WRITTEN: dict[str, set[str]] = {
 APART = {
     "ground_truth",
     "ground_truth_habits",
+    "ground_truth_stale_health",
     "ground_truth_without_witness",
     "false_alarms",
     "mechanisms",

@@ -26,6 +26,8 @@ class HeldProcess:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._said = b""
+        self._rss_bytes = 0
         self.pidfd = os.pidfd_open(pid)
         try:
             self._statm = _open_statm(pid)
@@ -55,11 +57,16 @@ class HeldProcess:
         Raises:
             ProcessLookupError: it has ended.
         """
-        size, resident, _ = pread(self._statm, _STATM_BYTES, 0).split(b" ", 2)
+        text = pread(self._statm, _STATM_BYTES, 0)
+        if text == self._said:
+            return self._rss_bytes
+        size, resident, _ = text.split(b" ", 2)
         if size == b"0":
             # Ended and not yet reaped: its memory is gone, and statm is all zeros.
             raise ProcessLookupError(f"process {self.pid} has ended")
-        return int(resident) * PAGE_BYTES
+        self._rss_bytes = int(resident) * PAGE_BYTES
+        self._said = text
+        return self._rss_bytes
 
     def close(self) -> None:
         """Let go of the process. Safe to repeat."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iluvatar_bench.benchmarks.poller import idle_processes
+from iluvatar_bench.benchmarks.poller import idle_processes, standing_processes
+from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
 from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
@@ -63,6 +64,66 @@ def test_a_process_in_its_own_cgroup_and_network_is_counted() -> None:
     held.close()
     held.close()
     assert open_files() == open_before
+
+
+TAKES = (
+    "import sys, threading\n"
+    "open('/proc/self/comm', 'w').write('taker')\n"
+    "held = []\n"
+    "for line in sys.stdin.buffer:\n"
+    "    held.append(bytes(b'x' * (32 << 20)))\n"
+    "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+)
+
+
+@pytest.mark.daemon
+def test_what_only_running_can_change_is_seen_once_it_has_run() -> None:
+    with standing_processes(1, command=f'exec {sys.executable} -c "{TAKES}"', name="taker") as (
+        process,
+    ):
+        assert process.stdin is not None
+        held = HeldCounters(process.pid, cgroup_mounts())
+        await_sleep(process.pid)
+        before = [named(held.read()) for _ in range(6)]
+        # It sleeps: the readings are the same, whichever files were read for them.
+        assert before[-1] == before[-2] == before[-3]
+        for round_ in range(1, 3):
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            while psutil.Process(process.pid).num_threads() < 1 + round_:
+                os.sched_yield()
+            await_sleep(process.pid)
+            after = named(held.read())
+            for name, least in (("cpu_ms", 0.001), ("memory_peak_bytes", 32 << 20), ("pids", 1)):
+                new, old = after[name], before[-1][name]
+                if old is not None:
+                    assert new is not None
+                    assert new - old >= round_ * least, name
+        held.close()
+
+
+def await_sleep(pid: int) -> None:
+    while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:
+        os.sched_yield()
+
+
+@pytest.mark.daemon
+def test_an_empty_file_counts_nothing_and_one_that_outgrows_its_room_everything(
+    tmp_path: Path,
+) -> None:
+    """As ``io.stat`` of version 2 is: empty before the first access, then a line a device."""
+    with idle_processes(1) as (pid,):
+        home = f"{cgroups.PARENT}/monitor-benchmark-{os.getpid()}/0"
+        path = tmp_path / home.lstrip("/") / "io.stat"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        held = HeldCounters(pid, dict.fromkeys(cgroup_mounts(), tmp_path))
+    assert named(held.read())["io_read_bytes"] == 0
+    line = "8:{} rbytes=1000 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n"
+    path.write_text("".join(map(line.format, range(40))))
+    told = named(held.read())
+    assert (told["io_read_bytes"], told["io_written_bytes"]) == (40_000, 280)
+    held.close()
 
 
 def test_the_network_of_the_host_is_no_containers() -> None:
