@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from iluvatar_bench.errors import UsageError
@@ -37,8 +38,10 @@ def require_text(report: LogReport) -> None:
     found = len(report.failures) + len(report.unclassified) + report.samples_seen
     if found or int(report.activity["containers"].sum()) or report.files.empty:
         return
+    # Of each file the first: they come in the order of its lines.
+    why = dict(zip(report.unreadable["file"][::-1], report.unreadable["reason"][::-1], strict=True))
     kinds = [
-        _kind(str(row["file"]), lines=int(row["lines"]), unreadable=int(row["unreadable"]))
+        _kind(str(row["file"]), why, lines=int(row["lines"]), unreadable=int(row["unreadable"]))
         for _, row in report.files.iterrows()
     ]
     if not all(kinds):
@@ -48,14 +51,14 @@ def require_text(report: LogReport) -> None:
     raise UsageError(f"nothing there is a log: {'; '.join(named[:_SHOWN])}{more}")
 
 
-def _kind(name: str, *, lines: int, unreadable: int) -> str | None:
+def _kind(name: str, why: Mapping[str, str], *, lines: int, unreadable: int) -> str | None:
     """What a file is that is no text; None for a text."""
     if not unreadable:
         return None
     for head, kind in _KINDS:
         if _head(name).startswith(head):
             return kind
-    return "no text in UTF-8" if 2 * unreadable > lines else None
+    return f"no text ({why.get(name, 'not UTF-8')})" if 2 * unreadable > lines else None
 
 
 def _head(name: str) -> bytes:

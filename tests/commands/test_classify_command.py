@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.worker_logs import scan
+from iluvatar_bench.worker_logs.no_text import require_text
 from tests.support.command import command
 from tests.support.command_lines import mistakes
 
@@ -54,31 +58,33 @@ def test_no_failure_is_said_only_without_any_error(tmp_path: Path) -> None:
     assert said[-1] == "no failure found in the lines that could be read"
 
 
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
-        (b"%PDF-1.4\n<< /Type /Catalog >>\nstream\n\xff\x9c\nendstream\n", "a PDF document"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff\n", "a picture"),
-        (b"PK\x03\x04\x14\x00\x00\n", "a zip archive: unpack it first"),
-        (CALM.encode("utf-16"), "no text in UTF-8"),
-    ],
-    ids=["pdf", "picture", "zip", "utf-16"],
-)
-def test_what_is_no_text_is_no_log_without_failures(
-    tmp_path: Path, content: bytes, kind: str
-) -> None:
-    other, log = tmp_path / "other", tmp_path / "log"
-    other.write_bytes(content)
-    for words in ([], ["--json"]):
-        done = command("classify", str(other), *words)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"error: nothing there is a log: {other} is {kind}\n"
+NO_TEXTS = {
+    b"%PDF-1.4\n<< /Type /Catalog >>\nstream\n\xff\x9c\nendstream\n": "a PDF document",
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff\n": "a picture",
+    b"PK\x03\x04\x14\x00\x00\n": "a zip archive: unpack it first",
+    CALM.encode("utf-16"): "no text (NUL bytes)",
+    b"\x1f\x8b\x08\x00": "no text (damaged gzip data: ",
+}
+
+
+def test_what_is_no_text_is_no_log_without_failures(tmp_path: Path) -> None:
+    files = []
+    for number, (content, kind) in enumerate(NO_TEXTS.items()):
+        files.append(tmp_path / f"other-{number}")
+        files[-1].write_bytes(content)
+        with pytest.raises(UsageError, match=re.escape(f"is a log: {files[-1]} is {kind}")):
+            require_text(scan(files[-1:]))
+    done = command("classify", *map(str, files), "--json")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{files[0]} is a PDF document; " in done.stderr
+    assert done.stderr.endswith("; and 2 more\n")
     # Beside a log, or in the middle of one, it is what could not be read.
-    log.write_bytes(CALM.encode() * 9 + content)
-    for paths in ([log], [log, other]):
-        done = command("classify", *map(str, paths))
-        assert done.returncode == 0
-        assert "no failure found in the lines that could be read" in done.stdout
+    log = tmp_path / "log"
+    log.write_bytes(CALM.encode() * 40 + b"".join(NO_TEXTS))
+    require_text(scan([log]))
+    done = command("classify", str(log), *map(str, files))
+    assert done.returncode == 0
+    assert "no failure found in the lines that could be read" in done.stdout
 
 
 def test_a_socket_is_for_audit(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def test_the_gate_refuses_what_cannot_be_judged(tmp_path: Path) -> None:
 
 def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
     csv = tmp_path / "table.csv"
-    done = command("compare", "guarded", "iluvatar-2022-07", "--json", "--csv", str(csv))
+    asked = ("compare", "guarded", "iluvatar-2022-07", "--csv", str(csv))
+    done = command(*asked, "--json", "--all")
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert (document["verdict"], document["alpha"]) == ("described", 0.05)
@@ -70,17 +72,21 @@ def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
     assert rows["failed"]["candidate_events"] < rows["failed"]["candidate_count"]
     assert rows["oom_killed"]["p_holm"] is None
     every = pd.DataFrame(document["classes"])[["bug_class", "candidate_count"]]
-    # As printed: what came, the four classes of 2022, and the outcomes.
-    written = pd.read_csv(csv)
-    printed = command("compare", "guarded", "iluvatar-2022-07").stdout.splitlines()
-    assert list(written["bug_class"]) == [line.split()[0] for line in printed[1 : len(written) + 1]]
-    assert "silent_startup" in set(written["bug_class"])
-    assert "oom_killed" not in set(written["bug_class"])
-    assert len(written) < len(every) / 2
-    command("compare", "guarded", "iluvatar-2022-07", "--csv", str(csv), "--all")
     pd.testing.assert_frame_equal(pd.read_csv(csv)[["bug_class", "candidate_count"]], every)
-    alone = command("compare", "guarded", "iluvatar-2022-07", "--all")
-    assert (alone.returncode, alone.stdout) == (2, "")
+    # As printed: what came, the four classes of 2022, and the outcomes.
+    printed = command(*asked, env={**os.environ, "ILUVATAR_BENCH_PROGRAM": "./bench"}).stdout
+    written = pd.read_csv(csv)["bug_class"]
+    lines = printed.splitlines()[1 : len(written) + 1]
+    assert list(written) == [line.split()[0] for line in lines]
+    assert {"silent_startup", "failed"} < set(written)
+    assert len(written) < len(every) / 2
+    assert "; ./bench ab judges, " in printed
+
+
+def test_all_classes_of_nothing_that_is_written_are_a_mistake() -> None:
+    done = command("compare", "guarded", "iluvatar-2022-07", "--all")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name the file with --csv" in done.stderr
 
 
 @pytest.mark.parametrize(

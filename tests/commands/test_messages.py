@@ -73,7 +73,6 @@ CALLED_AS = {**os.environ, "ILUVATAR_BENCH_PROGRAM": "./bench"}
     [
         (["classes", "nope"], "./bench classes lists them"),
         (["classes", "shim_lost"], "./bench audit"),
-        (["compare", "iluvatar-2022-07", "guarded"], "./bench ab judges"),
         (["trials-needed", "--rate", "0.1", "--difference", "0.3"], "./bench ab A B"),
         (["compare"], "Usage: ./bench compare"),
         (["notebook", "compare", "--help"], "Usage: ./bench notebook compare"),
@@ -84,14 +83,14 @@ def test_messages_name_commands_as_the_user_called_the_program(words: list[str],
     done = command(*words, env=CALLED_AS)
     assert said in done.stdout + done.stderr
     assert "iluvatar-bench " not in done.stdout + done.stderr
-    spaced = command(*words, env={**CALLED_AS, "ILUVATAR_BENCH_PROGRAM": "/my tools/bench"})
-    assert said.replace("./bench", "'/my tools/bench'") in spaced.stdout + spaced.stderr
 
 
 def test_help_and_documents_for_scripts_name_it_each_in_its_way() -> None:
     assert "  ./bench doctor\n" in own_process("--help", env=CALLED_AS).stdout
     said = command("classes", "shim_lost", "--json", env=CALLED_AS).stdout
     assert '"next": "iluvatar-bench audit"' in said
+    spaced = {**CALLED_AS, "ILUVATAR_BENCH_PROGRAM": "/my tools/bench"}
+    assert "'/my tools/bench' audit" in command("classes", "shim_lost", env=spaced).stdout
 
 
 def test_the_checkout_says_how_it_was_called(tmp_path: Path) -> None:
