@@ -6,8 +6,10 @@ nothing is wider than the telephone. The pictures stay in pytest's temporary fol
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,13 +20,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from iluvatar_bench.batch.notebook_files import notebook_names
 from tests.support.pages import PAGES, ROOT, name_of
 from tools.site.api_pages import public_packages
 from tools.site.executed import has_recorded_tables
-from tools.site.gallery import gallery
+from tools.site.gallery import FOLDER, gallery
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 
@@ -103,16 +106,50 @@ def test_every_page_notebook_and_package_is_there(site: Path) -> None:
     assert pages >= {f"docs/api/{package}" for package in public_packages()}
 
 
-def test_notebooks_have_their_outputs_and_figures_are_drawn(site: Path) -> None:
-    silent = {
-        name
-        for name in notebook_names()
-        if "cell_output" not in (site / "notebooks" / f"{name}.html").read_text()
-    }
-    # One that is new is shown as it is stored, until its tables are recorded.
-    assert silent == {name for name in notebook_names() if not has_recorded_tables(name)}
-    text = (site / "docs" / "gallery.html").read_text()
-    assert [one.kind for one in gallery() if f"{one.kind}.png" not in text] == []
+def pictures_on(page: Path) -> list[bytes]:
+    """What the page's pictures show, from top to bottom, whatever Sphinx called their files."""
+    sources = re.findall(r'<img [^>]*src="([^"]*_images/[^"]+)"', page.read_text())
+    return [(page.parent / source).read_bytes() for source in sources]
+
+
+def kept_beside(site: Path) -> Path:
+    """The folder of what was executed and drawn for this site."""
+    (kept,) = (site.parent / "kept").iterdir()
+    return kept
+
+
+def outputs_of(notebook: Path) -> tuple[list[str], list[bytes]]:
+    """Tables and other HTML of a notebook, and its pictures, in the order of its cells."""
+    tables: list[str] = []
+    pictures: list[bytes] = []
+    read = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    for cell in read.cells:
+        for output in cell.get("outputs", ()):
+            forms = output.get("data", {})
+            if "text/html" in forms:
+                tables.append(forms["text/html"])
+            elif "image/png" in forms:
+                pictures.append(base64.b64decode(forms["image/png"]))
+    return tables, pictures
+
+
+@pytest.mark.parametrize("name", notebook_names())
+def test_a_notebook_shows_what_it_gave_on_recorded_data(site: Path, name: str) -> None:
+    page = site / "notebooks" / f"{name}.html"
+    if not has_recorded_tables(name):
+        # One that is new is shown as it is stored, until its tables are recorded.
+        assert "cell_output" not in page.read_text()
+        return
+    tables, pictures = outputs_of(kept_beside(site) / f"{name}.ipynb")
+    text = page.read_text()
+    assert tables
+    assert [table for table in tables if table.strip() not in text] == []
+    assert pictures_on(page) == pictures
+
+
+def test_the_gallery_shows_each_kind_as_it_was_drawn(site: Path) -> None:
+    drawn = [kept_beside(site) / FOLDER / f"{one.kind}.png" for one in gallery()]
+    assert pictures_on(site / "docs" / "gallery.html") == [path.read_bytes() for path in drawn]
 
 
 def complaints_of(page: Any, home: str) -> list[str]:

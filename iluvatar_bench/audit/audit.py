@@ -20,6 +20,7 @@ from iluvatar_bench.audit.rules.restarts import broken_by_restarts
 from iluvatar_bench.audit.rules.snapshots import broken_by_snapshots
 from iluvatar_bench.audit.rules.unheld_content import broken_by_image_content
 from iluvatar_bench.audit.rules.versions import version_notes
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     # Loading it takes longer than an audit does: only what gives a frame does so.
@@ -190,10 +191,12 @@ class Audit:
     @property
     def headline(self) -> str:
         """One line: what was looked at, and how many findings there are."""
-        counted = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in self.counts.items())
-        found = len(self.findings)
-        verdict = "nothing found" if not found else f"{found} finding{'s' if found > 1 else ''}"
-        return f"containerd {self.state.version} at {self.state.address} ({counted}): {verdict}"
+        numbers = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in self.counts.items())
+        verdict = count_of(len(self.findings), "finding") if self.findings else "nothing found"
+        if not self.counts["containers"]:
+            alone = "no container was there to look at"
+            verdict = f"{verdict}; {alone}" if self.findings else alone
+        return f"containerd {self.state.version} at {self.state.address} ({numbers}): {verdict}"
 
 
 def apply_rules(state: DaemonState, *, grace_seconds: float = GRACE_SECONDS) -> Audit:

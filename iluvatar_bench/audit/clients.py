@@ -138,22 +138,28 @@ class ClientHabits:
     agrees: tuple[str, ...]
     near: tuple[str, ...] = ()
 
-    def profile(self) -> Profile | None:
-        """A profile of what was seen; None where no deciding factor was.
+    @property
+    def base(self) -> str:
+        """The preset from which a profile takes what left no trace: the nearest.
 
-        What was not seen is as in the preset that loses nothing: no client is made to look guilty.
+        Of several that are as near it is the one with the fewest mistakes: presets come in the
+        order in which the worker mended them.
         """
+        return self.near[-1] if self.near else _BLAMELESS
+
+    def profile(self) -> Profile | None:
+        """A profile of what was seen, on its :attr:`base`; None where no deciding factor was."""
         if not self.near:
             return None
         levels = {habit.factor: habit.level for habit in self.habits if habit.enough}
         plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.name).strip("-")
-        document = {**PRESETS[_BLAMELESS].model_dump(), **levels, "name": f"{plain}-observed"}
+        document = {**PRESETS[self.base].model_dump(), **levels, "name": f"{plain}-observed"}
         return Profile.model_validate(document)
 
     def sources(self) -> dict[str, str]:
         """Where the level of each factor of the profile comes from: ``seen 7 of 9``, or assumed."""
         seen = {habit.factor: habit for habit in self.habits}
-        return {factor: _source(seen.get(factor)) for factor in factor_names()}
+        return {factor: _source(seen.get(factor), self.base) for factor in factor_names()}
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -169,15 +175,15 @@ class ClientHabits:
 
 
 _BLAMELESS = "guarded"
-"""What is assumed of a client where nothing was seen."""
+"""What a client is taken to be like of whom nothing is known."""
 
 
-def _source(habit: Habit | None) -> str:
+def _source(habit: Habit | None, base: str) -> str:
     if habit is None:
-        return f"assumed: no trace of it, as in {_BLAMELESS}"
+        return f"assumed: no trace of it, as in {base}"
     if not habit.enough:
         few = f"only {habit.seen} of {habit.total} show {habit.level}"
-        return f"assumed: {few}; as in {_BLAMELESS}"
+        return f"assumed: {few}; as in {base}"
     other = f"; or {', or '.join(habit.or_else)}: no trace tells" if habit.or_else else ""
     return f"seen {habit.seen} of {habit.total}{other}"
 

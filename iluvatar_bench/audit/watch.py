@@ -29,6 +29,7 @@ from iluvatar_bench.audit.watch_snapshots import SnapshotLooks
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import ContainerRecord
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import (
     AnswerLost,
     NotConnected,
@@ -95,7 +96,8 @@ class WatchGap:
     def __str__(self) -> str:
         return (
             f"the daemon ended and answers again after {self.seconds:.1f} s; nothing was seen "
-            f"meanwhile ({self.containers} containers now): an audit looks at those there are"
+            f"meanwhile ({count_of(self.containers, 'container')} now): an audit looks at those "
+            "there are"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 7
+RULES_VERSION = 8
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -37,6 +37,8 @@ History:
    cgroup is ``cgroup_not_joined``.
 7. The restart monitor takes paused tasks as well (``restart_race``). A pause that is refused
    because the cgroup was thawed meanwhile is ``neighbour_paused``.
+8. Silence of the kernel's record rules ``collateral_kill`` out only where the PID is known: of what
+   died inside Tasks.Create it may not be.
 """
 
 

@@ -15,6 +15,7 @@ import typer
 from iluvatar_bench.commands.ab import ab_command
 from iluvatar_bench.commands.archive import archive_command, open_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
+from iluvatar_bench.commands.called_as import as_called, program
 from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
@@ -384,7 +385,7 @@ def _status_of(error: BaseException) -> int:
 
 def _call_app() -> None:
     try:
-        app(prog_name="iluvatar-bench")
+        app(prog_name=program())
     except ModuleNotFoundError as error:
         # No option before the command takes a value.
         command = next(word for word in sys.argv[1:] if not word.startswith("-"))
@@ -396,4 +397,4 @@ def _call_app() -> None:
 
 def _say_error(words: str) -> None:
     # What is told is somebody's text: ":abc:" in it is no picture.
-    err.print(f"error: {words}", soft_wrap=True, markup=False, emoji=False)
+    err.print(f"error: {as_called(words)}", soft_wrap=True, markup=False, emoji=False)

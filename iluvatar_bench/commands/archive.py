@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     from iluvatar_bench.runs import OpenedArchive
@@ -41,7 +42,7 @@ def archive_command(
     require_writable(output)
     made = archive_runs(folders, output, title=title, license_text=license_text)
     print_plain(
-        f"archive: {made.path} ({len(made.runs)} run(s), {made.files} files, "
+        f"archive: {made.path} ({count_of(len(made.runs), 'run')}, {count_of(made.files, 'file')}, "
         f"{made.size_bytes / 2**20:.1f} MiB)"
     )
 
@@ -94,7 +95,9 @@ def _document(opened: OpenedArchive, checks: dict[str, tuple[TableCheck, ...]]) 
 
 
 def _print_checks(opened: OpenedArchive, checks: dict[str, tuple[TableCheck, ...]]) -> None:
-    print_plain(f"unpacked: {opened.folder} ({opened.files} files, each as its checksum says)")
+    print_plain(
+        f"unpacked: {opened.folder} ({count_of(opened.files, 'file')}, each as its checksum says)"
+    )
     rows = [
         (name, check.name, check.rows, check.source, check.differs or "the same")
         for name, of_run in checks.items()

@@ -20,15 +20,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.explain_run import autopsy_in, list_failed
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import AsJson
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.host.socket_address import socket_path
 from iluvatar_bench.host.writable import require_writable
 
 if TYPE_CHECKING:
-    from iluvatar_bench.audit import Audit, FixPlan
+    from iluvatar_bench.audit import Audit, ClientHabits, FixPlan
     from iluvatar_bench.explain import Autopsy
 
 FINDINGS = 3
@@ -96,12 +98,18 @@ def audit_command(
         raise UsageError("--apply makes leases and --undo deletes them: name one of them")
     if client is not None and save_profile is None:
         raise UsageError("--client says whose profile to write: name the file with --save-profile")
+    _require_profile_file(save_profile)
     socket = address or SYSTEM_SOCKET
     audit = asyncio.run(audit_daemon(socket, namespace=namespace, grace_seconds=grace))
+    if save_profile is not None and client is not None:
+        # Before anything is printed, or held.
+        _chosen_client(audit, save_profile, client)
     if as_json:
         # One document: indented alone, on one line before the alarms.
         planned = {"fix_plan": fix_plan(audit).as_dict()} if plan else {}
         _print(json.dumps({**audit.as_dict(), **planned}, indent=None if watch else 2))
+    elif plan:
+        _print(audit.headline)
     else:
         _show(audit, every=every)
     if plan:
@@ -155,7 +163,7 @@ def explain_command(
             return
         autopsy = autopsy_in(opened, trial)
     if html is None:
-        out.print(str(autopsy), soft_wrap=True, markup=False, end="")
+        out.print(as_called(str(autopsy)), soft_wrap=True, markup=False, end="")
         return
     try:
         html.write_text(autopsy.page())
@@ -257,13 +265,17 @@ def _show_plan(plan: FixPlan) -> None:
     for step in plan.steps:
         whose = f" ({', '.join(step.found.clients)})" if step.found.clients else ""
         _print(f"\n{step.found.rule.name}{whose}")
+        _print(f"  found      {step.found.rule.what}: {step.found.count}")
         for call in step.calls.calls:
             _print(f"  change     {call}")
         for line in step.calls.ctr:
             _print(f"  by hand    {line}")
         _print(f"  meanwhile  {step.calls.meanwhile}")
     if plan.exposed:
-        _print(f"\nexposed now: {len(plan.exposed)} snapshots; --apply holds them, by hand it is")
+        _print(
+            f"\nexposed now: {count_of(len(plan.exposed), 'snapshot')}; --apply holds them, by "
+            "hand it is"
+        )
         for one in plan.exposed[:3]:
             _print(f"  {one.by_hand}   # undo: {one.undo_by_hand}")
         if len(plan.exposed) > 3:
@@ -284,27 +296,51 @@ def _client_line(client: dict[str, Any]) -> str:
     as_near = " as to ".join(client["as_near"])
     tied = f"as near to {as_near}" if as_near else "not enough is seen to say"
     return (
-        f"client {client['client']} in {client['namespace']}: {client['containers']} containers, "
+        f"client {client['client']} in {client['namespace']}: "
+        f"{count_of(client['containers'], 'container')}, "
         f"{', '.join(habits[True]) or 'no habit seen'}{few}; "
         f"nearest preset: {client['nearest_preset'] or tied}"
     )
 
 
-def _save_profile(audit: Audit, path: Path, wanted: str | None, *, quiet: bool) -> None:
-    from iluvatar_bench.profiles.profile_file import write_profile
+def _require_profile_file(path: Path | None) -> None:
+    """Refuse a file that no profile could be written to, before the audit for it."""
+    from iluvatar_bench.profiles.profile_file import require_suffix
 
+    if path is not None:
+        require_suffix(path)
+        require_writable(path)
+
+
+def _chosen_client(audit: Audit, path: Path, wanted: str | None) -> ClientHabits:
+    """The client whose profile is meant.
+
+    Raises:
+        UsageError: there is none of that name, or more than one.
+    """
     chosen = [c for c in audit.clients if wanted in (None, c.name)]
     if len(chosen) != 1:
         raise UsageError(_which_client(audit, path, wanted, several=bool(chosen)))
-    (client,) = chosen
+    return chosen[0]
+
+
+def _save_profile(audit: Audit, path: Path, wanted: str | None, *, quiet: bool) -> None:
+    from iluvatar_bench.profiles.profile_file import write_profile
+
+    client = _chosen_client(audit, path, wanted)
     profile = client.profile()
     if profile is None:
         raise UsageError(f"client {client.name} shows too little to make a profile from")
     notes = client.sources()
-    write_profile(profile.model_dump(), path, notes=notes)
+    heading = (
+        f"What an audit saw of client {client.name}. What left no trace is assumed, as in\n"
+        f"{client.base}, the preset nearest to what was seen."
+    )
+    write_profile(profile.model_dump(), path, notes=notes, heading=heading)
     assumed = [factor for factor, source in notes.items() if source.startswith("assumed")]
     if not quiet:
-        _print(f"profile of {client.name}: {path}; assumed: {', '.join(assumed) or 'nothing'}")
+        told = f"as in {client.base}: {', '.join(assumed)}" if assumed else "nothing"
+        _print(f"profile of {client.name}: {path}; assumed {told}")
 
 
 def _which_client(audit: Audit, path: Path, wanted: str | None, *, several: bool) -> str:

@@ -16,6 +16,7 @@ from iluvatar_bench.commands.check_page import write_matrix_page
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_json, print_plain
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _print_check(matrix: Matrix, folder: Path, *, title: str, as_json: bool) -> 
     if as_json:
         print_json({**matrix.as_json(), "folder": str(folder)})
         return
-    print_plain(f"{title}: {matrix.calls} calls")
+    print_plain(f"{title}: {count_of(matrix.calls, 'call')}")
     print_plain(matrix.text())
     print_plain(f"\n{folder}")
 

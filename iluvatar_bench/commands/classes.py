@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
 
@@ -39,4 +40,4 @@ def classes_command(
     print_plain(name)
     width = max(len(label) for label, _ in lines)
     for label, text in lines:
-        print_plain(f"  {label.ljust(width)}  {text}")
+        print_plain(f"  {label.ljust(width)}  {as_called(text)}")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.output import out, print_json, print_plain, print_table
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     from iluvatar_bench.bugs.signatures import Signature
@@ -64,6 +66,7 @@ def classify_command(
         require_readable(*(file for file in files if file != "-"))
     from iluvatar_bench.worker_logs import scan
     from iluvatar_bench.worker_logs.class_table import save_failures
+    from iluvatar_bench.worker_logs.no_text import require_text
     from iluvatar_bench.worker_logs.own_signatures import described, drafts, read_signatures
     from iluvatar_bench.worker_logs.span import TimeSpan, time_of
 
@@ -76,6 +79,7 @@ def classify_command(
         _follow(files, zone=zone, signatures=own, span=span, as_json=as_json)
         return
     report = scan(files, zone=zone, signatures=own, since=span.since, until=span.until)
+    require_text(report)
     if teach:
         unknown = not report.unclassified.empty
         print_plain(drafts(report.unclassified) if unknown else "# no error is without a class")
@@ -84,7 +88,7 @@ def classify_command(
     else:
         _print_report(report)
         if own:
-            print_plain(f"with {len(own)} signatures of {signatures}: {described(own)}")
+            print_plain(f"with {count_of(len(own), 'signature')} of {signatures}: {described(own)}")
     save_failures(report, csv=csv, parquet=parquet)
 
 
@@ -106,7 +110,7 @@ def _print_report(report: LogReport) -> None:
         print_table(class_table(report))
         out.print()
         for line in steps(report):
-            print_plain(line)
+            print_plain(as_called(line))
         out.print()
     if len(report.unclassified):
         total = int(report.unclassified["entries"].sum())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.called_as import program
 from iluvatar_bench.commands.daemon import stop_daemons
 from iluvatar_bench.commands.output import print_plain
 from iluvatar_bench.errors import EnvironmentProblem
@@ -30,7 +31,7 @@ def clean_command(
         stop_daemons(living)
     elif living:
         names = ", ".join(daemon.id for daemon in living)
-        print_plain(f"left alone, because they live: {names} (iluvatar-bench daemon status)")
+        print_plain(f"left alone, because they live: {names} ({program()} daemon status)")
     print_plain(
         "nothing of a killed run is left" if not left else "some of it could not be removed"
     )

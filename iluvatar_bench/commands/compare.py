@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iluvatar_bench.commands.ab import show_ab
+from iluvatar_bench.commands.called_as import as_called
 from iluvatar_bench.commands.open_named import open_named
 from iluvatar_bench.commands.options import WORSE, AsJson
 from iluvatar_bench.commands.output import print_json, print_plain, print_table
@@ -48,6 +49,9 @@ def compare_command(
     ] = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="write the table as CSV")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="with --csv: the classes too that never came")
+    ] = False,
 ) -> None:
     """Compare runs, class by class, with intervals that know of clusters.
 
@@ -59,9 +63,11 @@ def compare_command(
     """
     from iluvatar_bench.host.writable import require_writable
 
+    if every and csv is None:
+        raise UsageError("--all says what to write: name the file with --csv")
     require_writable(csv)
     if candidate is None:
-        _judge_anew(baseline, fail_if_worse=fail_if_worse, as_json=as_json, csv=csv)
+        _judge_anew(baseline, fail_if_worse=fail_if_worse, as_json=as_json, csv=csv, every=every)
         return
     names = [[name for name in side.split(",") if name] for side in (baseline, candidate)]
     if not all(names):
@@ -86,14 +92,14 @@ def compare_command(
         if fail_if_worse and compared.judged is None:
             raise UsageError(f"--fail-if-worse has nothing to go by: {compared.unjudged}")
     if csv is not None:
-        _save(comparison_export(compared), csv)
+        _save(comparison_export(compared, every=every), csv)
     if as_json:
         print_json(compared.as_json())
     else:
         print_table(difference_table(compared.table, names=compared.names))
         for text in (*compared.mismatches, *compared.remarks):
             print_plain(f"note: {text}")
-        print_plain(f"verdict: {compared.sentence}")
+        print_plain(f"verdict: {as_called(compared.sentence)}")
     if fail_if_worse and compared.verdict is Verdict.WORSE:
         raise typer.Exit(WORSE)
 
@@ -107,7 +113,9 @@ def _blocks(name: str | None) -> Blocks:
         raise UsageError(f"--blocks {name}: {' or '.join(Blocks)}") from None
 
 
-def _judge_anew(name: str, *, fail_if_worse: bool, as_json: bool, csv: Path | None) -> None:
+def _judge_anew(
+    name: str, *, fail_if_worse: bool, as_json: bool, csv: Path | None, every: bool
+) -> None:
     """A run of ``ab`` alone: its blocks were randomised."""
     from iluvatar_bench.runs import find_run
 
@@ -124,6 +132,7 @@ def _judge_anew(name: str, *, fail_if_worse: bool, as_json: bool, csv: Path | No
             candidates=[found.run],
             names=found.names,
             interval=f"{100 * (1 - found.compared.alpha):g} %, at any look",
+            every=every,
         )
         _save(table, csv)
     show_ab(found, as_json)

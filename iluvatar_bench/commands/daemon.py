@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from iluvatar_bench.commands.called_as import program
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import example, print_json, print_plain, print_rows
 from iluvatar_bench.errors import EnvironmentProblem, UsageError
@@ -64,9 +65,9 @@ def daemon_start(
     print_plain(f"log: {place.log}\n")
     print_plain(f"export CONTAINERD_ADDRESS={place.socket} CONTAINERD_NAMESPACE={NAMESPACE}")
     print_plain("ctr containers list")
-    print_plain("iluvatar-bench run cold-start --trials 4 --address $CONTAINERD_ADDRESS")
-    print_plain("iluvatar-bench audit --address $CONTAINERD_ADDRESS")
-    print_plain(f"iluvatar-bench daemon stop {daemon.id}")
+    print_plain(f"{program()} run cold-start --trials 4 --address $CONTAINERD_ADDRESS")
+    print_plain(f"{program()} audit --address $CONTAINERD_ADDRESS")
+    print_plain(f"{program()} daemon stop {daemon.id}")
 
 
 @daemon_app.command("status", epilog=example("daemon status", "daemon status --json"))
@@ -93,7 +94,7 @@ def daemon_status(as_json: AsJson = False) -> None:
             ]
         )
     elif not found:
-        print_plain("no daemon; iluvatar-bench daemon start")
+        print_plain(f"no daemon; {program()} daemon start")
     else:
         rows = [
             (
@@ -108,7 +109,7 @@ def daemon_status(as_json: AsJson = False) -> None:
         ]
         print_rows(("id", "state", "age", "running containers", "pid", "socket"), rows)
         if any(not health.supervised for _, health in found):
-            print_plain("iluvatar-bench clean removes what was left behind")
+            print_plain(f"{program()} clean removes what was left behind")
     if any(health.state != "healthy" for _, health in found):
         raise typer.Exit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iluvatar_bench.commands.output import print_plain, print_rows
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     from iluvatar_bench.explain import Autopsy
@@ -30,7 +31,7 @@ def list_failed(name: str, run: RunResult) -> None:
             for row in groups.to_dict("records")
         ]
         print_rows(("bug class", "mechanism", "trials", "the first of them"), rows)
-        print_plain(f"{groups['trials'].sum()} of {len(run.trials)} trials")
+        print_plain(f"{groups['trials'].sum()} of {count_of(len(run.trials), 'trial')}")
     for remark in run.remarks:
         print_plain(f"note: {remark}")
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from iluvatar_bench.commands.options import ReadySeconds
+from iluvatar_bench.count_words import count_of
 
 if TYPE_CHECKING:
     from iluvatar_bench.records import Trial
@@ -79,8 +80,7 @@ def ground_truth_command(
         except OSError as error:
             raise UnusablePath(f"cannot write {csv}: {error.strerror}") from error
     wrong = int(mistakes(table, unknown_passes=not witness)["trials"].sum())
-    out.print(
-        f"{table['trials'].sum()} trials in {seconds:.0f} s, {wrong} attributed to another cause"
-    )
+    trials = count_of(int(table["trials"].sum()), "trial")
+    out.print(f"{trials} in {seconds:.0f} s, {wrong} attributed to another cause")
     if wrong:
         raise typer.Exit(1)

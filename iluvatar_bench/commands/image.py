@@ -45,7 +45,9 @@ def image_build(
     function: Annotated[
         str, typer.Argument(help="built-in function, or a folder with main.py (and reqs.txt)")
     ],
-    server: Annotated[str, typer.Option(help="what serves it: flask or gunicorn")] = "flask",
+    server: Annotated[
+        str, typer.Option(help="what serves it: flask, gunicorn or http_server")
+    ] = "flask",
     byte_code: Annotated[bool, typer.Option("--byte-code", help="ship byte code")] = False,
 ) -> None:
     """Build a function's image (an OCI layout); one that is there already is found again."""

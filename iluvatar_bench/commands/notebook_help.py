@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from iluvatar_bench.commands.called_as import program
+
 _LONGEST_DEFAULT = 48
 _NAMED = f"{__name__}.named"
 
@@ -42,9 +44,7 @@ class NotebookHelp(TyperCommand):
             return
         name = notebook_name(given)
         formatter.write(f"{name}: {notebook_question(name)}\n\n")
-        formatter.write(
-            f"Usage: iluvatar-bench notebook {name} [-p NAME=VALUE]...\n\nParameters:\n"
-        )
+        formatter.write(f"Usage: {program()} notebook {name} [-p NAME=VALUE]...\n\nParameters:\n")
         for parameter in declared_parameters(name):
             for line in _described(parameter):
                 formatter.write(f"{line}\n")

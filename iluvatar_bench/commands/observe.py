@@ -20,6 +20,7 @@ import typer
 from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_plain
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.socket_address import socket_path
 
@@ -205,9 +206,10 @@ class _Told:
             ready = {"kind": "ready", "folder": str(settings.out), "containers": found}
             self._line({**ready, "metrics": metrics})
         else:
+            there = count_of(found, "container is there", "containers are there")
             served = "" if metrics is None else f"; metrics: {metrics}"
             print_plain(
-                f"observing {settings.address}: {found} containers are there; kept in "
+                f"observing {settings.address}: {there}; kept in "
                 f"{settings.out}{served}; end it with Ctrl-C"
             )
 
@@ -255,7 +257,7 @@ class _Told:
             return
         counted = ", ".join(f"{count} {name}" for name, count in outcomes.items())
         print_plain(
-            f"{sum(outcomes.values())} containers ended: {counted}; "
+            f"{count_of(sum(outcomes.values()), 'container')} ended: {counted}; "
             f"{self._latent} lost their snapshot while they ran; kept in {path}"
         )
         for row in failures:

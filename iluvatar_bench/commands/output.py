@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iluvatar_bench.commands.called_as import program
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,7 +31,7 @@ err = Console(stderr=True, highlight=False)
 
 def example(*commands: str) -> str:
     """The end of a command's help: how it is called. ``\\b`` keeps the lines as they are."""
-    lines = "\n".join(f"  iluvatar-bench {command}" for command in commands)
+    lines = "\n".join(f"  {program()} {command}" for command in commands)
     return f"\b\nExample:\n{lines}"
 
 

@@ -12,6 +12,7 @@ import typer
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import err, print_plain
 from iluvatar_bench.commands.proxy_report import report_recording
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.socket_address import socket_path
 
@@ -64,7 +65,7 @@ def proxy_command(
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = out or Path("results") / f"proxy-{stamp}"
     count = asyncio.run(_record(listen, address, folder))
-    print_plain(f"{count} calls in {folder}/calls.parquet")
+    print_plain(f"{count_of(count, 'call')} in {folder}/calls.parquet")
 
 
 async def _record(listen: Path, address: Path, folder: Path) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from iluvatar_bench.commands.interrupt import run_stoppable
 from iluvatar_bench.commands.options import (
@@ -56,7 +58,27 @@ WarmUp = Annotated[
 Memory = Annotated[int, typer.Option(help="what a container counts for in the pool, MiB")]
 
 
-run_app = typer.Typer(no_args_is_help=True, help="One workload under one profile: one run folder.")
+class WorkloadGroup(TyperGroup):
+    """The group of ``run``: an option that stands where the workload's name should is told so."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """As ever; an option before the workload is one of ``run`` itself, or a mistake."""
+        own = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        for word in takewhile(lambda word: word not in self.commands, args):
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in own:
+                raise UsageError(
+                    f"{option} is an option of a workload, whose name comes first: run cold-start "
+                    f"{option} …; the workloads are {', '.join(self.commands)}"
+                )
+        return super().parse_args(ctx, args)
+
+
+run_app = typer.Typer(
+    cls=WorkloadGroup,
+    no_args_is_help=True,
+    help="One workload under one profile: one run folder.",
+)
 run_app.callback(invoke_without_command=True, epilog=example("run --resume results/RUN"))(
     run_options
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iluvatar_bench.commands.called_as import program
 from iluvatar_bench.commands.options import AsJson
 from iluvatar_bench.commands.output import print_json, print_plain
 from iluvatar_bench.errors import UsageError
@@ -64,4 +65,4 @@ def trials_needed_command(
         f"{100 * rate:g} % against {100 * other:g} %, shown with {100 * power:g} % at {alpha:g}: "
         f"{trials} trials a side (independent ones: {alone}; design effect {design_effect:g})"
     )
-    print_plain(f"iluvatar-bench ab A B --rounds {rounds} --repeats {repeats}")
+    print_plain(f"{program()} ab A B --rounds {rounds} --repeats {repeats}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.explain.autopsy import Autopsy
 from iluvatar_bench.explain.case import Actor, Case, Moment, Remedy
 from iluvatar_bench.records import LiveContainer
@@ -19,7 +20,7 @@ def explain_container(container: LiveContainer) -> Autopsy:
     """What can fail this container now, what is in order, and what would mend the rest."""
     count = container.broken
     summary = (
-        f"{count} thing{'s' if count != 1 else ''} can fail this container."
+        f"{count_of(count, 'thing')} can fail this container."
         if count
         else "No rule finds anything wrong with this container."
     )

@@ -135,9 +135,7 @@ def _build_into(draft: Path, recipe: _Recipe, name: str) -> None:
 
 def _application_files(recipe: _Recipe) -> list[list[tuple[Path, str]]]:
     """The server's files and the function's, with their paths in the image."""
-    server = ["server.py"]
-    if recipe.options.server == "gunicorn":
-        server.append("gunicorn.conf.py")
+    server = _SERVER_FILES[recipe.options.server]
     function = recipe.function
     return [
         [(SERVER_HOME / name, f"/app/{name}") for name in server],
@@ -203,7 +201,14 @@ def _write_index(
     write_documents(draft, layers=layers, process=process, name=name)
 
 
+_SERVER_FILES: dict[Server, tuple[str, ...]] = {
+    "flask": ("server.py",),
+    "gunicorn": ("server.py", "gunicorn.conf.py"),
+    "http_server": ("http_server.py",),
+}
+
 _SERVER_ARGUMENTS: dict[Server, tuple[str, ...]] = {
     "flask": ("/app/server.py",),
     "gunicorn": ("-m", "gunicorn", "--config", "/app/gunicorn.conf.py", "server:app"),
+    "http_server": ("/app/http_server.py",),
 }

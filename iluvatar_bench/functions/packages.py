@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iluvatar_bench.errors import ImageError
-from iluvatar_bench.functions.build_options import BuildOptions
+from iluvatar_bench.functions.build_options import BuildOptions, Server
 from iluvatar_bench.functions.cache import make_once
 from iluvatar_bench.functions.catalog import SERVER_HOME, Function
 from iluvatar_bench.functions.interpreter import Interpreter
@@ -22,21 +22,27 @@ INSTALLER_VERSION = 2
 """Raise it, and the builder's, when the same requirements give other files."""
 
 
+_REQUIREMENTS: dict[Server, tuple[str, ...]] = {
+    "flask": ("reqs.txt",),
+    "gunicorn": ("reqs.txt", "reqs-gunicorn.txt"),
+    "http_server": (),
+}
+
+
 def package_stages(
     function: Function, options: BuildOptions, interpreter: Interpreter, home: Path
 ) -> list[list[tuple[Path, str]]]:
     """Files of the image's packages, as (file, path below site-packages), a list for each layer.
 
-    Flask's come first, then what gunicorn adds, then what the function adds. Each stage is
+    What the server takes comes first (Flask, then what gunicorn adds; http_server takes nothing),
+    then what the function adds. Each stage is
     installed together with those before it, so that pip finds contradictions; a file that an
     earlier stage has already is left to that stage's layer.
 
     Raises:
         ImageError: pip cannot install the requirements.
     """
-    texts = [(SERVER_HOME / "reqs.txt").read_text()]
-    if options.server == "gunicorn":
-        texts.append((SERVER_HOME / "reqs-gunicorn.txt").read_text())
+    texts = [(SERVER_HOME / name).read_text() for name in _REQUIREMENTS[options.server]]
     if function.requirements.strip():
         texts.append(function.requirements)
     stages: list[list[tuple[Path, str]]] = []

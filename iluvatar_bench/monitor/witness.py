@@ -16,11 +16,12 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from iluvatar_bench.bugs.signals import SignalFact, VictimFact
 from iluvatar_bench.host.kernel import kill_reader
+from iluvatar_bench.host.kernel.ancestry import Served
 from iluvatar_bench.host.kernel.trace_instance import remove_abandoned_instances
 
 log = logging.getLogger(__name__)
@@ -86,18 +87,27 @@ class Witness:
         }
 
     async def testimony(
-        self, container_id: str, *, pid: int | None, shim_pid: int | None, since: float
+        self,
+        container_id: str,
+        *,
+        pid: int | None,
+        shim_pid: int | None,
+        since: float,
+        served: Served | None = None,
     ) -> Testimony | None:
         """What it says of a container whose life began at ``since``; None where it does not see.
 
         Signals of before are another process's that had the same number, and those to a container
-        of the same name under another shim are another containerd's.
+        of the same name under another shim are another containerd's. ``served`` says whose the
+        container is: with it the shims that began for it count too. Where Tasks.Create failed
+        nobody else knows of one, nor of the process that it made.
         """
-        answer = await self._sync(shim_pid)
+        answer = await self._sync(shim_pid, served)
         if answer is None or since < self.opened_at:
             return None
         since -= _SLACK_SECONDS
         numbers = {pid, shim_pid} - {None}
+        shims = numbers | set(answer["shims"])
         return Testimony(
             signals=tuple(
                 fact
@@ -105,7 +115,7 @@ class Witness:
                 if fact.at >= since
                 and (
                     fact.pid in numbers
-                    or (fact.container_id == container_id and fact.shim in numbers)
+                    or (fact.container_id == container_id and fact.shim in shims)
                 )
             ),
             victims=tuple(victim for victim in self.victims if victim.at >= since),
@@ -113,7 +123,7 @@ class Witness:
             shim_ended_at=answer["ended_at"],
         )
 
-    async def _sync(self, pid: int | None) -> dict[str, Any] | None:
+    async def _sync(self, pid: int | None, served: Served | None) -> dict[str, Any] | None:
         """Return when everything that the kernel recorded so far is here."""
         if not self.sees or self._writer is None:
             return None
@@ -122,7 +132,8 @@ class Witness:
         answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = answered
         try:
-            self._writer.write(json.dumps({"number": number, "pid": pid}).encode() + b"\n")
+            asked = {"number": number, "pid": pid, "served": served and asdict(served)}
+            self._writer.write(json.dumps(asked).encode() + b"\n")
             async with asyncio.timeout(SYNC_SECONDS):
                 return await answered
         except (TimeoutError, ConnectionError) as error:

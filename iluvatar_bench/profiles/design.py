@@ -20,7 +20,11 @@ from iluvatar_bench.profiles.profile import (
 MAX_CELLS = 16
 DEFAULT_FACTORS = ("snapshot_reference", "cgroup")
 
-_USUAL_SUSPECTS: Mapping[str, Any] = {"cgroup": "shared", "snapshotter": "native"}
+_USUAL_SUSPECTS: Mapping[str, Any] = {
+    "cgroup": "shared",
+    "snapshotter": "native",
+    "server": "gunicorn",
+}
 """The suspect where the base agrees with the reference and the factor has several other levels.
 
 These had one other level once: a design that left it out keeps its meaning.

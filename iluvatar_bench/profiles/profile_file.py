@@ -26,7 +26,7 @@ def read_profile(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is not there, or holds no table (TOML) or object (JSON).
     """
-    _require_suffix(path)
+    require_suffix(path)
     try:
         text = path.read_text()
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -40,17 +40,27 @@ def read_profile(path: Path) -> dict[str, Any]:
 
 
 def write_profile(
-    fields: Mapping[str, Any], path: Path, *, notes: Mapping[str, str] | None = None
+    fields: Mapping[str, Any],
+    path: Path,
+    *,
+    notes: Mapping[str, str] | None = None,
+    heading: str = "",
 ) -> None:
-    """Write the fields of a profile; in TOML with a note behind each that has one.
+    """Write the fields of a profile; in TOML below a heading, with a note behind each that has one.
+
+    JSON has no comments, and so neither.
 
     Raises:
         UsageError: the suffix is neither ``.toml`` nor ``.json``.
         UnusablePath: the file cannot be written.
     """
-    _require_suffix(path)
+    require_suffix(path)
     is_json = path.suffix == ".json"
-    text = json.dumps(dict(fields), indent=2) + "\n" if is_json else _toml(fields, notes or {})
+    # A name may hold what TOML takes in no comment.
+    told = "".join(c if c.isprintable() or c == "\n" else "?" for c in heading)
+    above = "".join(f"# {line}\n" for line in told.split("\n") if line)
+    toml = above + _toml(fields, notes or {})
+    text = json.dumps(dict(fields), indent=2) + "\n" if is_json else toml
     try:
         path.write_text(text)
     except OSError as error:
@@ -64,6 +74,11 @@ def _toml(fields: Mapping[str, Any], notes: Mapping[str, str]) -> str:
     )
 
 
-def _require_suffix(path: Path) -> None:
+def require_suffix(path: Path) -> None:
+    """Refuse a name of which nobody could tell how the profile is written.
+
+    Raises:
+        UsageError: the suffix is neither ``.toml`` nor ``.json``.
+    """
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: a profile's file ends in {' or '.join(SUFFIXES)}")

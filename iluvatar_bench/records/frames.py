@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records.arrival import ArrivalOutcome
 from iluvatar_bench.records.observations import Death, Event, Sample
 from iluvatar_bench.records.trial import STEP_COLUMNS, Outcome, Trial, UnknownClass
@@ -187,6 +188,6 @@ def arrivals_text(arrivals: pd.DataFrame) -> str:
     outcomes = ", ".join(f"{count} {name}" for name, count in arrivals_counts(arrivals).items())
     served = arrivals.loc[arrivals["outcome"] == "ok", "start"].value_counts()
     return (
-        f"{len(arrivals)} arrivals: {outcomes} "
+        f"{count_of(len(arrivals), 'arrival')}: {outcomes} "
         f"({served.get('cold', 0)} served cold, {served.get('warm', 0)} warm)"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 from iluvatar_bench.records.html_card import html_card
@@ -239,7 +240,8 @@ class RunResult:
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
         leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
         arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
-        trials = f"{len(self.trials)} trials: {counted}" if counted else "no trials"
+        number = count_of(len(self.trials), "trial")
+        trials = f"{number}: {counted}" if counted else "no trials"
         return f"{arrived}{trials}; kept in {self.folder}{leak}{caveat}"
 
     def _repr_html_(self) -> str:
@@ -263,7 +265,7 @@ class RunResult:
         ]
         told = "" if self.arrivals is None else f", {arrivals_text(self.arrivals)}"
         return html_card(
-            f"{self.workload} under {self.label}: {len(self.trials)} trials{told}",
+            f"{self.workload} under {self.label}: {count_of(len(self.trials), 'trial')}{told}",
             lines=self.remarks,
             header=(
                 *(("profile",) if several else ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records.call_facts import CallFact, CallFacts, CallRule
 
 _EXAMPLES = 3
@@ -20,15 +21,14 @@ def counted_facts(facts: Iterable[CallFact]) -> dict[CallRule, list[CallFact]]:
 
 def summary_line(facts: CallFacts, calls: int) -> str:
     """One sentence: how many calls, containers and breaches."""
-    several = "" if len(facts.containers) == 1 else "s"
-    told = f"{calls} calls, {len(facts.containers)} container{several}"
+    told = f"{count_of(calls, 'call')}, {count_of(len(facts.containers), 'container')}"
     if not facts.unsafe:
         return f"{told}: none by which a container can be lost."
     endangered = {(f.namespace, f.container) for f in facts.unsafe if f.container is not None}
     rules = len(counted_facts(facts.unsafe))
     return (
-        f"{told}: {rules} rule{'' if rules == 1 else 's'} broken, "
-        f"{len(endangered)} container{'' if len(endangered) == 1 else 's'} endangered."
+        f"{told}: {count_of(rules, 'rule')} broken, "
+        f"{count_of(len(endangered), 'container')} endangered."
     )
 
 

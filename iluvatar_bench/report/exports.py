@@ -15,6 +15,7 @@ import pandas as pd
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_table import measures_of
 from iluvatar_bench.stats import RunComparison, enough_for, latency_quantiles, rate
+from iluvatar_bench.stats.text_tables import rows_shown
 
 _RATES = ("collected", "failed", "import_errors")
 _QUANTILES = (0.5, 0.95)
@@ -37,10 +38,11 @@ def dose_export(doses: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def comparison_export(compared: RunComparison) -> pd.DataFrame:
+def comparison_export(compared: RunComparison, *, every: bool = False) -> pd.DataFrame:
     """The table of a ``stats.RunComparison``, as of :func:`sides_export`."""
     return sides_export(
         compared.table,
+        every=every,
         baselines=compared.baselines,
         candidates=compared.candidates,
         names=compared.names,
@@ -54,6 +56,7 @@ def sides_export(
     candidates: Sequence[RunResult],
     names: tuple[str, str],
     interval: str = "95 %, two-sided",
+    every: bool = False,
 ) -> pd.DataFrame:
     """A comparison of two sides with what is compared in each row.
 
@@ -63,12 +66,15 @@ def sides_export(
         candidates: those of the other.
         names: what to call the sides.
         interval: of what kind the intervals are.
+        every: the classes too that came on neither side, but for the four of 2022.
 
     Returns:
-        The rows, ``low`` and ``high`` named by whose they are (``difference_low``,
-        ``baseline_rate_low``), after ``quantity``, ``unit``, the ``…_profile`` and ``…_run_ids`` of
-        both sides (ids with a space between them), and ``interval``.
+        The rows of ``difference_table``, or all, ``low`` and ``high`` named by whose they are
+        (``difference_low``, ``baseline_rate_low``), after ``quantity``, ``unit``, the
+        ``…_profile`` and ``…_run_ids`` of both sides (ids with a space between them), and
+        ``interval``.
     """
+    table = table if every else rows_shown(table)
     renamed = {"low": "difference_low", "high": "difference_high"}
     renamed |= {
         f"{side}_{end}": f"{side}_rate_{end}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.report.fault_rows import OUTCOMES, advised, matrix_lines
 from iluvatar_bench.report.figures.fault_matrix import plot_fault_matrix
 from iluvatar_bench.report.page_frame import render_page
@@ -30,7 +31,7 @@ def fault_page(rows: Sequence[Mapping[str, Any]], *, title: str, notes: Sequence
     """
     unsafe = advised(rows)
     cells = sum(len(where.split(", ")) for where, *_ in unsafe)
-    tried = f"{len(rows)} runs with a fault"
+    tried = f"{count_of(len(rows), 'run')} with a fault"
     verdict = f"{tried}: every one safe." if not unsafe else f"{tried}: {cells} unsafe."
     return render_page(
         title=title,

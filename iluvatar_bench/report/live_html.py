@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.report.life_phases import FAILED_COLOUR, PHASE_COLOURS
 from iluvatar_bench.report.live_run import WINDOW_SECONDS, LiveLife, LiveRun
@@ -50,7 +51,7 @@ def _progress(run: LiveRun, state: str) -> str:
     most = "at most " if run.at_most else ""
     words = [f"{run.done} of {most}{run.total} {run.unit}"]
     if run.unit != "containers":
-        words.append(f"{run.ended} containers ended")
+        words.append(f"{count_of(run.ended, 'container')} ended")
     if state:
         return ", ".join([*words, state])
     words.append(f"{len(run.living)} alive" if run.began_at is not None else "being set up")

@@ -10,7 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawn
 
-from iluvatar_bench.report.figures import DARK, LIGHT, alt_text, drawn_in, svg_address
+from iluvatar_bench.report.figures import (
+    DARK,
+    LIGHT,
+    alt_text,
+    drawn_in,
+    on_dark_paper,
+    svg_address,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +92,11 @@ def table_part(frame: pd.DataFrame) -> Table:
 
 def figure_part(draw: Callable[[], Axes | Drawn]) -> Figure:
     """What ``draw`` draws, once on white and once on dark paper."""
-    light = draw()
-    with drawn_in(DARK):
-        dark = svg_address(draw())
     with drawn_in(LIGHT):
-        return Figure(svg_address(light), dark, alt_text(light))
+        light = draw()
+        address = svg_address(light)
+    dark = on_dark_paper(address)
+    if dark is None:
+        with drawn_in(DARK):
+            dark = svg_address(draw())
+    return Figure(address, dark, alt_text(light))

@@ -20,6 +20,7 @@ from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.symptom import error_symptom
 from iluvatar_bench.containerd.oci.commit import commit_container, require_whole
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import AnswerLost, IluvatarBenchError, NotFound, UsageError, meant
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.task_group import task_group
@@ -227,6 +228,6 @@ def beside_told(seen: Mapping[str, pd.DataFrame]) -> list[str]:
         counts = [f"{len(attempts) - len(failed)} ok"]
         counts += [f"{count} {name}" for name, count in names.value_counts().items()]
         if attempts["leases_deleted"].notna().any():
-            counts.append(f"{attempts['leases_deleted'].sum()} leases deleted")
-        told.append(f"beside, {kind}: {len(attempts)} times: {', '.join(counts)}")
+            counts.append(f"{count_of(int(attempts['leases_deleted'].sum()), 'lease')} deleted")
+        told.append(f"beside, {kind}: {count_of(len(attempts), 'time')}: {', '.join(counts)}")
     return told

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
 
@@ -133,7 +134,7 @@ def _action_id(folder: str) -> str:
 
 def _description(runs: Mapping[str, RunResult]) -> str:
     told = "; ".join(f"{PurePosixPath(folder).name}: {_words(run)}" for folder, run in runs.items())
-    return f"{len(runs)} run(s) of containers on containerd: {told}"
+    return f"{count_of(len(runs), 'run')} of containers on containerd: {told}"
 
 
 def _words(run: RunResult) -> str:

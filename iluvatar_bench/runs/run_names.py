@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 
 RESULTS = Path("results")
@@ -82,10 +83,12 @@ def _by_age(text: str, runs: Sequence[Path], home: Path) -> Path:
     if asked is None:
         raise UsageError(f"no run {text!r}: it is @latest, or @2 for the one before it, and so on")
     number = 1 if asked[1] == "latest" else int(asked[1])
-    if not runs:
-        raise UsageError(f"no run {text}: there are no run folders in {home}")
     if number > len(runs):
-        raise UsageError(f"no run {text}: there are {len(runs)} run folders in {home}")
+        there = count_of(len(runs), "run folder is", "run folders are")
+        raise UsageError(
+            f"no run {text}: {there} in {home.absolute()}; one that is elsewhere is called "
+            f"FOLDER/{text}, or by the path of its own folder"
+        )
     return runs[number - 1]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 _BATCH = 5
 """Observations in a batch of MSER-5."""
@@ -81,7 +81,7 @@ def steady_state(values: Sequence[float], *, left_out: int | None = None) -> Ste
     if batches < _FEWEST_BATCHES:
         return None
     means = [part.mean() for part in np.array_split(rest, batches)]
-    tau = stats.kendalltau(range(batches), means)
+    tau = scipy.stats.kendalltau(range(batches), means)
     # Of values that are all equal there is no tau, and no trend.
     flat = np.ptp(means) == 0
     return SteadyState(

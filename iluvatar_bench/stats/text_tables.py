@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.rate_words import percent, rate_words
 from iluvatar_bench.stats.number_text import signed, signed_range
@@ -42,9 +43,7 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
         difference in percentage points with its interval; and where anything was judged Holm's p
         ("–" where the class never came) and the verdict.
     """
-    happened = table["baseline_count"] + table["candidate_count"] > 0
-    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
-    shown = table[happened | known | (table["kind"] == "outcome")]
+    shown = rows_shown(table)
     judged = bool(shown["p_holm"].notna().any())
     rows = {}
     for row in shown.to_dict(orient="records"):
@@ -62,6 +61,13 @@ def difference_table(table: pd.DataFrame, *, names: tuple[str, str]) -> pd.DataF
     ]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return frame.rename_axis("bug class")
+
+
+def rows_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a comparison that say something: those of :func:`difference_table`."""
+    happened = table["baseline_count"] + table["candidate_count"] > 0
+    known = table["bug_class"].isin([str(name) for name in CLASSES_OF_2022])
+    return table[happened | known | (table["kind"] == "outcome")]
 
 
 def difference_card(
@@ -86,8 +92,7 @@ def _side_text(row: dict[Any, Any], side: str) -> str:
             else f"{count}/{total}  {100 * count / total:.1f} %"
         )
     low, high = percent(row[f"{side}_low"]), percent(row[f"{side}_high"])
-    number = int(row[f"{side}_events"])
-    events = f", {number} event{'' if number == 1 else 's'}"
+    events = f", {count_of(int(row[f'{side}_events']), 'event')}"
     return f"{count}/{total}{events}  {100 * count / total:.1f} % [{low}–{high}]"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import RunStatus
@@ -67,8 +68,8 @@ class AbResult:
         what = "not ok" if found.endpoint == NOT_OK else found.endpoint
         size = (
             f"{what} {found.candidate_count}/{trials} against {found.baseline_count}/{trials} in "
-            f"{found.blocks} rounds, difference {signed(100 * found.difference)} points "
-            f"[{signed_range(low, high)} at any look]; {self._error}"
+            f"{count_of(found.blocks, 'round')}, difference {signed(100 * found.difference)} "
+            f"points [{signed_range(low, high)} at any look]; {self._error}"
         )
         if found.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             return f"no difference shown between {baseline} and {candidate}: {size}"

@@ -1,11 +1,13 @@
 """Which cells of a factorial still need trials: for their rates, or for a class that is too rare.
 
 Rates of all cells are measured first. A class that has come too rarely by then needs only two
-cells, which differ in one factor: those between which its rate differs most, for the time that
-their trials take. Which two is decided by blocks that are over, and the two run equally often in
-the next one: on which of them an event falls is as it would have been, whatever was chosen. So
-tests and bounds, which are conditional on the number of events, hold as if nobody had chosen. Only
-events on those two count for when it ends: others may have had nothing to be compared with.
+cells, which differ in the one factor that changes its rate most over all cells: those of them
+between which it differs most for the time that their trials take. (Of two cells alone chance says
+too much: a rare class that has come five times in one and not yet in the other seems to need both.)
+Which two is decided by blocks that are over, and the two run equally often in the next one: on
+which of them an event falls is as it would have been, whatever was chosen. So tests and bounds,
+which are conditional on the number of events, hold as if nobody had chosen. Only events on those
+two count for when it ends: others may have had nothing to be compared with.
 """
 
 from __future__ import annotations
@@ -124,11 +126,27 @@ class Tally:
             if 0 < self.events[name] < self.precision.min_failures
         )
 
-    def difference(self, bug_class: str, cell: str, other: str) -> float:
-        """How many more failures of the class one of the two cells had, for each second of both."""
-        counts = [self.failures.get(name, Counter())[bug_class] for name in (cell, other)]
-        seconds = sum(self.seconds.get(name, 0.0) for name in (cell, other))
-        return abs(counts[0] - counts[1]) / seconds if seconds else 0.0
+    def rate(self, bug_class: str, cell: str) -> float:
+        """The share of the cell's trials that failed by the class; 0 of a cell without a trial."""
+        trials = self.trials[cell]
+        return self.failures.get(cell, Counter())[bug_class] / trials if trials else 0.0
+
+    def difference(self, bug_class: str, pair: Pair) -> float:
+        """How many more failures of the class one of the two has, for each second of both."""
+        names = (pair.reference, pair.other)
+        one, other = (self.rate(bug_class, name) for name in names)
+        seconds = sum(self.seconds.get(name, 0.0) / max(1, self.trials[name]) for name in names)
+        return abs(one - other) / seconds if seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two cells that differ in one factor only, by their names and numbers."""
+
+    factor: str
+    reference: str
+    other: str
+    numbers: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,35 +170,53 @@ def next_block(cells: Sequence[Profile], tally: Tally) -> NextBlock:
 
     Those whose rates are not precise, and the cells that differ from one of these in one factor
     only: trials are compared within their block, and a cell whose partners have all left tells its
-    rate and nothing about a factor. And for each class that is too rare two such cells that may
-    still have trials, between which it differs most for the time that they take; while all cells
-    run each class is watched in all of them.
+    rate and nothing about a factor. And for each class that is too rare the two such cells that
+    show it fastest (:func:`_fastest`); while all cells run each class is watched in all of them.
     """
     pairs = _pairs(tuple(cells))
     wanting = {n for n, cell in enumerate(cells) if not tally.is_precise(cell.name)}
     needed = set(wanting)
     for pair in pairs:
-        if wanting.intersection(pair):
-            needed.update(pair)
+        if wanting.intersection(pair.numbers):
+            needed.update(pair.numbers)
     if len(needed) == len(cells):
         return NextBlock(frozenset(needed), {})
-    left = [pair for pair in pairs if not any(tally.is_full(cells[n].name) for n in pair)]
     chosen = {}
-    for name in tally.rare_classes() if left else ():
-        differences = [
-            tally.difference(name, cells[one].name, cells[other].name) for one, other in left
-        ]
-        chosen[name] = left[differences.index(max(differences))]
-        needed.update(chosen[name])
+    for name in tally.rare_classes():
+        fastest = _fastest(pairs, tally, name)
+        if fastest is not None:
+            chosen[name] = fastest.numbers
+            needed.update(fastest.numbers)
     return NextBlock(frozenset(needed), chosen)
 
 
-@lru_cache(maxsize=4)
-def _pairs(cells: tuple[Profile, ...]) -> tuple[tuple[int, int], ...]:
-    """The numbers of every two cells that differ in one factor only."""
-    factors = [cell.factors for cell in cells]
-    return tuple(
-        (one, other)
-        for one, other in itertools.combinations(range(len(cells)), 2)
-        if sum(factors[one][name] != factors[other][name] for name in factors[one]) == 1
+def _fastest(pairs: Sequence[Pair], tally: Tally, bug_class: str) -> Pair | None:
+    """The pair that shows the class fastest, of the factor that changes its rate most.
+
+    None where a cell of each pair may have no more trials.
+    """
+    left = [p for p in pairs if not (tally.is_full(p.reference) or tally.is_full(p.other))]
+    changes: dict[str, float] = {}
+    for pair in pairs:
+        change = tally.rate(bug_class, pair.other) - tally.rate(bug_class, pair.reference)
+        changes[pair.factor] = changes.get(pair.factor, 0.0) + change
+    return max(
+        left,
+        key=lambda pair: (abs(changes[pair.factor]), tally.difference(bug_class, pair)),
+        default=None,
     )
+
+
+@lru_cache(maxsize=4)
+def _pairs(cells: tuple[Profile, ...]) -> tuple[Pair, ...]:
+    """Every two cells that differ in one factor only, the one with its reference first."""
+    return tuple(
+        Pair(differing[0], cells[one].name, cells[other].name, (one, other))
+        for one, other in itertools.combinations(range(len(cells)), 2)
+        if len(differing := _differing(cells[one], cells[other])) == 1
+    )
+
+
+def _differing(one: Profile, other: Profile) -> list[str]:
+    levels, others = one.factors, other.factors
+    return [name for name in levels if levels[name] != others[name]]

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import psutil
-from scipy import stats
+import scipy
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import import_layout
@@ -75,7 +75,7 @@ def mean_difference(differences: npt.NDArray[np.float64]) -> PairedDifference:
     """The mean of two or more differences of pairs, with its 95 % t interval."""
     mean = float(differences.mean())
     error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    margin = float(stats.t.ppf(0.975, len(differences) - 1)) * error
+    margin = float(scipy.stats.t.ppf(0.975, len(differences) - 1)) * error
     return PairedDifference(mean=mean, low=mean - margin, high=mean + margin)
 
 

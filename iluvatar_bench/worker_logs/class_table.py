@@ -12,13 +12,17 @@ import pandas as pd
 
 from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.worker_logs.log_report import LogReport
 from iluvatar_bench.worker_logs.summary import failure_counts
 
 
 def class_table(report: LogReport) -> pd.DataFrame:
-    """One row per bug class, most failures first, everything as text; the index is the class."""
+    """One row per bug class, most failures first, everything as text; the index is the class.
+
+    A column in which no row has anything to say is left out.
+    """
     counts = failure_counts(report)
     rows = {
         str(row["bug_class"]): {
@@ -32,22 +36,26 @@ def class_table(report: LogReport) -> pd.DataFrame:
     }
     columns = ["failures", "of them likely", "of containers", "first seen (UTC)", "last seen (UTC)"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.rename_axis("bug class")
+    return table.loc[:, (table != "").any()].rename_axis("bug class")
 
 
 def remarks(report: LogReport) -> list[str]:
     """What else there is to say, a line each: what was read, and all that is in no row."""
     files, activity = report.files, report.activity
     said = [
-        f"read: {len(files)} files, {files['bytes'].sum() / 1e6:.1f} MB, "
-        f"{files['lines'].sum()} lines, {activity['containers'].sum()} containers, "
-        f"{activity['invocations'].sum()} invocations, {report.samples_seen} memory changes"
+        f"read: {count_of(len(files), 'file')}, {files['bytes'].sum() / 1e6:.1f} MB, "
+        f"{count_of(int(files['lines'].sum()), 'line')}, "
+        f"{count_of(int(activity['containers'].sum()), 'container')}, "
+        f"{count_of(int(activity['invocations'].sum()), 'invocation')}, "
+        f"{count_of(report.samples_seen, 'memory change')}"
     ]
     unreadable = int(files["unreadable"].sum())
     if unreadable:
         first = report.unreadable.iloc[0]
         where = f"{first['file']}, line {first['line']}: {first['reason']}"
-        said.append(f"could not be read as it should: {unreadable} lines; the first is {where}")
+        said.append(
+            f"could not be read as it should: {count_of(unreadable, 'line')}; the first is {where}"
+        )
     more = int(report.overflow["failures"].sum())
     if more:
         said.append(f"counted above, but without a row of their own: {more} failures")

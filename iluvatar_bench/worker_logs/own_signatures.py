@@ -8,6 +8,7 @@
     certainty = "likely"            # certain if left away
     alternatives = ["deadline"]     # none if left away
     source = "frobd 3, our wiki"    # where the wording comes from
+    example = "frob table of web is inconsistent"    # a text that the pattern has to fit
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from iluvatar_bench.worker_logs.required_words import required_literals
 MOST_SIGNATURES = 500
 SHORTEST_WORD = 6
 """A fixed word that every match contains: shorter ones would hit in every line of a log."""
-_KEYS = {"class", "pattern", "certainty", "alternatives", "source"}
+_KEYS = {"class", "pattern", "certainty", "alternatives", "source", "example"}
 
 
 def read_signatures(path: Path) -> tuple[Signature, ...]:
@@ -66,6 +67,9 @@ def _signature(entry: Any, where: str) -> Signature:
     if certainty not in list(Certainty):
         raise UsageError(f"{where}: certainty is one of {', '.join(Certainty)}, not {certainty!r}")
     pattern = _pattern(entry["pattern"], where)
+    example = entry.get("example")
+    if example is not None and not pattern.search(str(example)):
+        raise UsageError(f"{where}: the pattern does not fit its example {example!r}")
     return Signature(
         _bug_class(entry["class"], where),
         pattern,

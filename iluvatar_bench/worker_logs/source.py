@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from iluvatar_bench.errors import unreadable
+from iluvatar_bench.errors import UsageError, unreadable
 from iluvatar_bench.worker_logs.lines import Block, whole_lines
 from iluvatar_bench.worker_logs.problems import Problems
 from iluvatar_bench.worker_logs.split import last_boundary
@@ -161,6 +161,7 @@ def open_sources(
 
     Raises:
         NoSuchFile, UnusablePath: a path does not exist, or cannot be read.
+        UsageError: one is a socket.
     """
     names: dict[str, str] = {}
     for path in paths:
@@ -179,6 +180,11 @@ def _files(path: Path) -> list[Path]:
     try:
         files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         for file in files:
+            if file.is_socket():
+                raise UsageError(
+                    f"{file} is a socket, no log; of a containerd: iluvatar-bench audit --address "
+                    f"{file}"
+                )
             # To open a pipe and close it again would end its writer.
             if file.is_file() or not file.exists():
                 file.open("rb").close()

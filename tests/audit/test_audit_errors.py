@@ -150,7 +150,7 @@ async def test_an_empty_daemon_and_names_that_do_not_exist(quiet_node: Node) -> 
     audit = await audited(quiet_node)
     assert (audit.findings, audit.clients) == ((), ())
     assert audit.frame.empty
-    assert audit.headline.endswith("nothing found")
+    assert audit.headline.endswith(": no container was there to look at")
     with pytest.raises(UsageError, match=r"no namespace 'moby' .*there are: iluvatar-bench"):
         await audited(quiet_node, namespace="moby")
     with pytest.raises(UsageError, match="no container 'x' in the containerd at"):

@@ -439,6 +439,23 @@ def test_habits_follow_the_majority_and_name_the_nearest_preset() -> None:
     assert nothing.clients[0].profile() is None
 
 
+def test_what_left_no_trace_is_as_in_the_nearest_preset() -> None:
+    records = [record(f"w-{n}", snapshot_key="", cgroup="/all") for n in range(2)]
+    audit = audit_of(*records, tasks=running("w-0"), snapshots=snapshot("w-0"))
+    (client,) = audit.clients
+    profile = client.profile()
+    assert profile is not None
+    assert (client.base, profile.kill, profile.removal) == (
+        "iluvatar-2022-07",
+        "all",
+        "worker_2022",
+    )
+    assert client.sources()["kill"] == "assumed: no trace of it, as in iluvatar-2022-07"
+    # Of two that are as near, the one with the fewer mistakes.
+    tied = replace(client, preset=None, near=("iluvatar-2022-07", "iluvatar-2022-08"))
+    assert tied.base == "iluvatar-2022-08"
+
+
 def test_a_level_of_few_is_no_habit_and_a_tie_names_no_preset() -> None:
     """Docker's records name no snapshot: one of nerdctl's among them says nothing of them."""
     absolute = {**record("d").spec, "root": {"path": "/var/lib/docker/merged"}}

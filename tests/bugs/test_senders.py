@@ -216,10 +216,46 @@ def test_what_was_hit_while_it_was_made() -> None:
     assert mechanism(own, rejected) is Mechanism.UNKNOWN
     of_another = replace(made, signals=(replace(NEIGHBOUR, pid=90, container_id="d"),))
     assert mechanism(of_another, rejected) is Mechanism.UNKNOWN
+    # What hits the shim ends what it serves: another mechanism's matter.
+    to_shim = replace(made, signals=(replace(NEIGHBOUR, pid=90, shim=90),))
+    assert mechanism(to_shim, rejected) is Mechanism.UNKNOWN
     # Frozen, and not killed: the error itself says that somebody froze the cgroup.
     frozen = replace(made, signals=(), error="container's cgroup unexpectedly frozen")
     verdict = attribute(rejected, frozen)
     assert (verdict.mechanism, verdict.proven) == (Mechanism.COLLATERAL_KILL, False)
+
+
+def test_silence_about_a_process_that_nobody_knows_decides_nothing() -> None:
+    """Trial 24 of 60 of a run of 29 November 2026: runc's init died inside Tasks.Create."""
+    kills = (
+        KillFact("hello-00019", "/shared", True, 9, 437.9006, 437.9156),
+        KillFact("hello-00023", "/shared", True, 9, 437.9377, 437.9414),
+    )
+    evidence = Evidence(
+        container_id="hello-00024",
+        error="runc create failed: error during container init: %!w(<nil>): unknown",
+        step="task_create",
+        step_started_at=437.8545,
+        step_ended_at=437.9598,
+        snapshot_found=False,
+        cgroup="/shared",
+        cgroup_shared=True,
+        neighbour_kills=kills,
+        kills_known_since=432.8545,
+        signals=(),
+        signals_lost=0,
+        oom_victims=(),
+    )
+    verdict = attribute(BugClass.CREATE_REJECTED, evidence)
+    assert verdict.mechanism is Mechanism.UNKNOWN
+    assert Mechanism.COLLATERAL_KILL not in {found.mechanism for found in verdict.ruled_out}
+    (found,) = verdict.considered
+    assert "Kill(all) of hello-00023 in the same cgroup" in found.supports[0]
+    said = "not decidable: no PID is known of a process that died inside Tasks.Create"
+    assert found.objections[0] == said
+    # Whom it is about is known, and the record has nothing of it.
+    known = attribute(BugClass.CREATE_REJECTED, replace(evidence, pid=70))
+    assert Mechanism.COLLATERAL_KILL in {found.mechanism for found in known.ruled_out}
 
 
 def test_the_record_survives_json() -> None:

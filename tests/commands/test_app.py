@@ -208,6 +208,9 @@ def test_a_run_prints_its_table_and_where_it_is_kept(tmp_path: Path) -> None:
     assert "snapshot_overlay" in done.stdout
     assert "3 trials: 3 ok, 0 failed, 0 unknown; kept in " in done.stdout
     assert done.stderr == ""
+    (run,) = tmp_path.iterdir()
+    drawn = sorted(path.name for path in run.glob("*.png"))
+    assert drawn == [f"{kind}.png" for kind in ("failure_rates", "lifecycles", "steps", "survival")]
 
 
 def test_the_set_up_script_is_plain_posix_shell() -> None:

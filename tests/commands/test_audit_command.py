@@ -34,7 +34,7 @@ async def test_exit_codes_table_json_and_profile(
 ) -> None:
     done = await run(quiet_node, "audit")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "nothing found" in done.stdout
+    assert done.stdout.splitlines()[0].endswith(": no container was there to look at")
     worker = RawWorker(node=quiet_node, image=image)
     for number in range(2):
         await worker.create(f"hello-{number}")
@@ -57,15 +57,15 @@ async def test_exit_codes_table_json_and_profile(
         assert (await run(quiet_node, "audit", "--save-profile", str(file))).returncode == 3
         profile = resolve_profile(str(file))
         assert profile.name == "iluvatar-worker-observed"
-        # What left no trace is assumed to be right.
-        seen = {"snapshot_reference": "none", "cgroup": "shared"}
-        assert profile.factors == {**PRESETS["guarded"].factors, **seen}
+        # What left no trace is as in the preset that what was seen is nearest to.
+        assert profile.factors == PRESETS["iluvatar-2022-07"].factors
     text = (tmp_path / "mine.toml").read_text()
+    assert "assumed, as in\n# iluvatar-2022-07, the preset nearest to what was seen.\n" in text
     assert 'cgroup = "shared"  # seen 2 of 2\n' in text
-    assert 'kill = "init"  # assumed: no trace of it, as in guarded\n' in text
+    assert 'kill = "all"  # assumed: no trace of it, as in iluvatar-2022-07\n' in text
     assert "# seen 2 of 2; or lease_short, or lease_pruned: no trace tells" in text
     done = await run(quiet_node, "audit", "--save-profile", str(tmp_path / "x.toml"), "--client=x")
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert "no such client" in done.stderr
     assert "iluvatar_worker" in done.stderr
 
@@ -146,13 +146,13 @@ async def test_with_several_clients_the_audit_is_printed_and_a_file_each_is_offe
     file = tmp_path / "mine.toml"
     done = await run(quiet_node, "audit", "--save-profile", str(file))
     assert done.returncode == 2
-    assert "client one worker in iluvatar-bench: 1 containers" in done.stdout
+    assert "client one worker in iluvatar-bench: 1 container," in done.stdout
     offers = f"--client 'one worker' --save-profile {tmp_path}/mine-one-worker.toml"
     assert offers in done.stderr
     assert not file.exists()
     done = await run(quiet_node, "audit", "--save-profile", str(file), "--client", "two")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"profile of two: {file}; assumed: " in done.stdout
+    assert f"profile of two: {file}; assumed as in guarded: " in done.stdout
     done = await run(quiet_node, "audit", "--client", "two")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--save-profile" in done.stderr

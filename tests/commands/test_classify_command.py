@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.errors import UsageError
+from iluvatar_bench.worker_logs import scan
+from iluvatar_bench.worker_logs.no_text import require_text
 from tests.support.command import command
 from tests.support.command_lines import mistakes
 
@@ -49,8 +54,47 @@ def test_no_failure_is_said_only_without_any_error(tmp_path: Path) -> None:
     assert command("classify", str(calm)).stdout.startswith("no failure found\n")
     assert "no failure found" not in command("classify", str(odd)).stdout
     said = command("classify", str(damaged)).stdout.splitlines()
-    assert said[0].startswith("read: ")
+    assert said[0].startswith("read: 1 file, 0.0 MB, 2 lines, 0 containers, ")
     assert said[-1] == "no failure found in the lines that could be read"
+
+
+NO_TEXTS = {
+    b"%PDF-1.4\n<< /Type /Catalog >>\nstream\n\xff\x9c\nendstream\n": "a PDF document",
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff\n": "a picture",
+    b"PK\x03\x04\x14\x00\x00\n": "a zip archive: unpack it first",
+    CALM.encode("utf-16"): "no text (NUL bytes)",
+    b"\x1f\x8b\x08\x00": "no text (damaged gzip data: ",
+}
+
+
+def test_what_is_no_text_is_no_log_without_failures(tmp_path: Path) -> None:
+    files = []
+    for number, (content, kind) in enumerate(NO_TEXTS.items()):
+        files.append(tmp_path / f"other-{number}")
+        files[-1].write_bytes(content)
+        with pytest.raises(UsageError, match=re.escape(f"is a log: {files[-1]} is {kind}")):
+            require_text(scan(files[-1:]))
+    done = command("classify", *map(str, files), "--json")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{files[0]} is a PDF document; " in done.stderr
+    assert done.stderr.endswith("; and 2 more\n")
+    # Beside a log, or in the middle of one, it is what could not be read.
+    log = tmp_path / "log"
+    log.write_bytes(CALM.encode() * 40 + b"".join(NO_TEXTS))
+    require_text(scan([log]))
+    done = command("classify", str(log), *map(str, files))
+    assert done.returncode == 0
+    assert "no failure found in the lines that could be read" in done.stdout
+
+
+def test_a_socket_is_for_audit(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        done = command("classify", str(path))
+    assert done.returncode == 2
+    assert f"{path} is a socket, no log; " in done.stderr
+    assert f"iluvatar-bench audit --address {path}" in done.stderr
 
 
 def test_a_script_gets_everything_as_json(log: Path) -> None:
@@ -67,7 +111,7 @@ def test_a_taught_rule_is_used_and_named(log: Path, tmp_path: Path) -> None:
     draft = command("classify", "--teach", str(log)).stdout
     own.write_text(draft.replace('class = ""', 'class = "network"'))
     said = command("classify", str(log), "--signatures", str(own)).stdout
-    assert f"with 1 signatures of {own}: network 1" in said
+    assert f"with 1 signature of {own}: network 1" in said
     assert "no signature knows" not in said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def test_the_gate_refuses_what_cannot_be_judged(tmp_path: Path) -> None:
 
 def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
     csv = tmp_path / "table.csv"
-    done = command("compare", "guarded", "iluvatar-2022-07", "--json", "--csv", str(csv))
+    asked = ("compare", "guarded", "iluvatar-2022-07", "--csv", str(csv))
+    done = command(*asked, "--json", "--all")
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert (document["verdict"], document["alpha"]) == ("described", 0.05)
@@ -69,10 +71,22 @@ def test_scripts_get_json_and_csv(tmp_path: Path) -> None:
     assert rows["failed"]["difference"] == 0.9
     assert rows["failed"]["candidate_events"] < rows["failed"]["candidate_count"]
     assert rows["oom_killed"]["p_holm"] is None
-    pd.testing.assert_frame_equal(
-        pd.read_csv(csv)[["bug_class", "candidate_count"]],
-        pd.DataFrame(document["classes"])[["bug_class", "candidate_count"]],
-    )
+    every = pd.DataFrame(document["classes"])[["bug_class", "candidate_count"]]
+    pd.testing.assert_frame_equal(pd.read_csv(csv)[["bug_class", "candidate_count"]], every)
+    # As printed: what came, the four classes of 2022, and the outcomes.
+    printed = command(*asked, env={**os.environ, "ILUVATAR_BENCH_PROGRAM": "./bench"}).stdout
+    written = pd.read_csv(csv)["bug_class"]
+    lines = printed.splitlines()[1 : len(written) + 1]
+    assert list(written) == [line.split()[0] for line in lines]
+    assert {"silent_startup", "failed"} < set(written)
+    assert len(written) < len(every) / 2
+    assert "; ./bench ab judges, " in printed
+
+
+def test_all_classes_of_nothing_that_is_written_are_a_mistake() -> None:
+    done = command("compare", "guarded", "iluvatar-2022-07", "--all")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name the file with --csv" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_run_and_audit_use_it(daemon: dict[str, Any], tmp_path: Path) -> None:
         "cold-start",
         "--profile=guarded",
         "--set=byte_code=shipped",
+        "--set=server=http_server",
         "--trials=3",
         *at,
         "--out",
@@ -122,7 +123,7 @@ def test_run_and_audit_use_it(daemon: dict[str, Any], tmp_path: Path) -> None:
     assert "3 trials: 3 ok, 0 failed" in run.stdout
     audit = command("audit", *at, "--namespace", daemon["namespace"])
     assert (audit.returncode, audit.stderr) == (0, ""), audit.stdout
-    assert "nothing found" in audit.stdout
+    assert "no container was there to look at" in audit.stdout
     assert status_of(daemon)["state"] == "healthy"
 
 

@@ -67,7 +67,7 @@ def test_mistakes_and_damage_give_one_line(tmp_path: Path) -> None:
     cases: list[tuple[int, str, list[str]]] = [
         (
             2,
-            "no server 'apache'; there are: flask, gunicorn",
+            "no server 'apache'; there are: flask, gunicorn, http_server",
             ["build", "hello", "--server=apache"],
         ),
         (2, "has no main.py", ["build", str(empty)]),

@@ -12,7 +12,7 @@ from iluvatar_bench.batch.parameters import check_parameters
 from iluvatar_bench.functions.images import find_image
 from iluvatar_bench.host.socket_address import socket_path
 from tests.support.archives import docker_files, write
-from tests.support.command import command
+from tests.support.command import command, own_process
 from tests.support.limits_here import needs_memory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,85 @@ def test_every_command_takes_a_prefix(words: list[str], tmp_path: Path) -> None:
     done = command(*words, "--address", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
     assert done.returncode == 1
     assert f"error: {tmp_path}/none.sock is not there" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--profile", "guarded"], ["--trials=4"], ["--json", "--seed", "7"]],
+    ids=" ".join,
+)
+def test_an_option_in_place_of_the_workload_is_told_with_the_workloads(words: list[str]) -> None:
+    done = command("run", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    option = next(word for word in words if word != "--json").partition("=")[0]
+    assert f"{option} is an option of a workload" in done.stderr
+    assert "the workloads are cold-start, churn, trace" in done.stderr
+
+
+CALLED_AS = {**os.environ, "ILUVATAR_BENCH_PROGRAM": "./bench"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["classes", "nope"], "./bench classes lists them"),
+        (["classes", "shim_lost"], "./bench audit"),
+        (["trials-needed", "--rate", "0.1", "--difference", "0.3"], "./bench ab A B"),
+        (["compare"], "Usage: ./bench compare"),
+        (["notebook", "compare", "--help"], "Usage: ./bench notebook compare"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_messages_name_commands_as_the_user_called_the_program(words: list[str], said: str) -> None:
+    done = command(*words, env=CALLED_AS)
+    assert said in done.stdout + done.stderr
+    assert "iluvatar-bench " not in done.stdout + done.stderr
+
+
+def test_help_and_documents_for_scripts_name_it_each_in_its_way() -> None:
+    assert "  ./bench doctor\n" in own_process("--help", env=CALLED_AS).stdout
+    said = command("classes", "shim_lost", "--json", env=CALLED_AS).stdout
+    assert '"next": "iluvatar-bench audit"' in said
+    spaced = {**CALLED_AS, "ILUVATAR_BENCH_PROGRAM": "/my tools/bench"}
+    assert "'/my tools/bench' audit" in command("classes", "shim_lost", env=spaced).stdout
+
+
+def test_the_checkout_says_how_it_was_called(tmp_path: Path) -> None:
+    """Beside a set-up that is finished, whose program says what it was told."""
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    told = programs / "iluvatar-bench"
+    told.write_text('#!/bin/sh\necho "$ILUVATAR_BENCH_PROGRAM $*"\n')
+    script = tmp_path / "bench"
+    script.write_text((ROOT / "bench").read_text())
+    for path in (told, script):
+        path.chmod(0o755)
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    stamp = f"{subprocess.check_output(['cksum'], input='', text=True).strip()} {tmp_path}\n"
+    (tmp_path / ".venv" / ".bench-stamp").write_text(stamp)
+    for called in ("./bench", str(script)):
+        done = subprocess.run(
+            [called, "doctor"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.stderr) == (f"{called} doctor\n", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("mine.yaml", "a profile's file ends in .toml or .json"),
+        ("none/mine.toml", "there is no folder"),
+    ],
+)
+def test_a_profile_that_cannot_be_written_is_told_before_the_audit(
+    file: str, said: str, tmp_path: Path
+) -> None:
+    """There is no containerd there, and nobody has asked."""
+    words = ("audit", "--address", f"{tmp_path}/none.sock", "--save-profile", str(tmp_path / file))
+    done = command(*words)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert said in done.stderr
 
 
 def test_the_tests_of_the_checkout_have_a_help_that_sets_nothing_up(tmp_path: Path) -> None:

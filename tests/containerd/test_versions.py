@@ -103,10 +103,10 @@ async def test_guarded_lives_end_well_and_leave_nothing(
 @pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
 @pytest.mark.parametrize("step", ["before_mount", "during_startup"])
 async def test_an_unreferenced_snapshot_is_collected(
-    step: str, snapshotter: str, node: Node, hello: BuiltImage
+    step: str, snapshotter: str, node: Node, plain_hello: BuiltImage
 ) -> None:
     image = await import_layout(
-        node.client, hello.layout, name=hello.name, snapshotters=[snapshotter]
+        node.client, plain_hello.layout, name=plain_hello.name, snapshotters=[snapshotter]
     )
     for reference, found in (("none", "snapshot_collected"), ("lease", None)):
         profile = resolve_profile(

@@ -182,7 +182,9 @@ def test_options_are_part_of_the_content(hello: BuiltImage) -> None:
             names += [m.name for m in archive if m.isfile()]
     assert all(name.endswith(".pyc") for name in names)
     assert any(name.startswith("app/__pycache__/main.") for name in names)
-    with pytest.raises(UsageError, match="no server 'apache'; there are: flask, gunicorn"):
+    with pytest.raises(
+        UsageError, match="no server 'apache'; there are: flask, gunicorn, http_server"
+    ):
         BuildOptions("apache")
 
 

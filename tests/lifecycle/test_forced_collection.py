@@ -42,9 +42,12 @@ async def quiet_node() -> AsyncIterator[Node]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def image(quiet_node: Node, hello: BuiltImage) -> ImportedImage:
+async def image(quiet_node: Node, plain_hello: BuiltImage) -> ImportedImage:
     return await import_layout(
-        quiet_node.client, hello.layout, name=hello.name, snapshotters=["overlayfs", "native"]
+        quiet_node.client,
+        plain_hello.layout,
+        name=plain_hello.name,
+        snapshotters=["overlayfs", "native"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,11 +18,12 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import ContainerdError, ProcessDied
 from iluvatar_bench.lifecycle import KillLog, remove_container
-from iluvatar_bench.lifecycle.container import Container
+from iluvatar_bench.lifecycle.container import Container, open_container
 from iluvatar_bench.plans import PlannedTrial
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.runs.failing import Before
 from iluvatar_bench.runs.trial import Setting, collect_evidence, run_trial
+from tests.support.waiting import wait_for
 from tests.support.witnesses import witnessed
 
 pytestmark = pytest.mark.daemon
@@ -150,3 +152,60 @@ async def test_a_runtime_that_refuses_an_occupied_cgroup(
     await first.stay_alive(0.0)
     await remove_container(first)
     first.close()
+
+
+HOOKED_RUNC = """\
+#!/usr/bin/env python3
+import json, os, sys
+from pathlib import Path
+
+arguments = sys.argv[1:]
+if "create" in arguments:
+    path = Path(arguments[arguments.index("--bundle") + 1], "config.json")
+    config = json.loads(path.read_text())
+    waiting = "touch made; for i in $(seq 500); do [ -e go ] && break; sleep .02; done"
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cd FOLDER; {waiting}"]}
+    config["hooks"] = {"createRuntime": [hook]}
+    path.write_text(json.dumps(config))
+os.execvp("runc", ["runc", *arguments])
+"""
+"""The installed runc, which stays inside a create until it is told to go on.
+
+Hooks of this kind run once the init is in its cgroup (runtime-spec, config.md, POSIX-platform
+Hooks).
+"""
+
+
+async def test_what_dies_inside_create_is_told_by_the_kernel(
+    quiet_node: Node, image: ImportedImage, tmp_path: Path
+) -> None:
+    """Nobody was told the PID of an init that a neighbour's Kill ends before Create's answer."""
+    runtime = tmp_path / "hooked-runc"
+    runtime.write_text(HOOKED_RUNC.replace("FOLDER", str(tmp_path)))
+    runtime.chmod(0o755)
+    profile, kills = profile_with("shared", "all"), KillLog()
+    neighbour = f"neighbour-{os.getpid()}"
+    hooked = replace(quiet_node, runtime_binary=runtime)
+    async with (
+        witnessed(quiet_node) as monitor,
+        open_container(
+            neighbour, node=quiet_node, image=image, profile=profile, kills=kills
+        ) as first,
+    ):
+        await first.create()
+        await first.start()
+        setting = Setting("test-hit", hooked, image, profile, kills, monitor=monitor)
+        planned = PlannedTrial(index=os.getpid(), function="hello", hold_ms=0)
+        living = asyncio.create_task(run_trial(setting, planned))
+        await asyncio.to_thread(wait_for, lambda: living.done() or (tmp_path / "made").exists())
+        await quiet_node.client.tasks.kill(neighbour, signal=9, all_processes=True)
+        (tmp_path / "go").touch()
+        trial = await living
+        with pytest.raises(ProcessDied, match="this client had not killed it"):
+            await remove_container(first)
+    if trial.mechanism == "cgroup_occupied":
+        pytest.skip("this runc refuses a cgroup that is occupied")
+    assert (trial.failed_step, trial.bug_class) == ("task_create", "create_rejected")
+    assert (trial.mechanism, trial.evidence["proven"]) == ("collateral_kill", True), trial.error
+    assert "pid" not in trial.evidence
+    assert f"of container {neighbour}, sent signal 9" in trial.evidence["facts"][0]

@@ -190,7 +190,7 @@ async def test_a_namesake_on_another_containerd_is_nobodys_evidence(
     """Two containerds with a container of one name: the mount of one is not the other's."""
     wrong = resolve_profile("iluvatar-2022-08", ["collection=before_mount"])
     kills = KillLog()
-    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
+    built = build_image(load_function("hello"), BuildOptions("http_server", byte_code=True))
     async with daemon_with([built], collector=QUIET_COLLECTOR) as other:
         theirs = await import_layout(
             other.client, built.layout, name=built.name, snapshotters=["overlayfs"]

@@ -112,13 +112,11 @@ async def test_what_comes_a_moment_later_is_late_not_lost(
 
 @pytest.mark.daemon
 async def test_both_snapshotters_say_where_the_image_is_and_are_left_as_they_were(
-    quiet_node: Node, quick_hello: BuiltImage
+    quiet_node: Node, hello: BuiltImage
 ) -> None:
     client = quiet_node.client
     both = ["overlayfs", "native"]
-    image = await import_layout(
-        client, quick_hello.layout, name=quick_hello.name, snapshotters=both
-    )
+    image = await import_layout(client, hello.layout, name=hello.name, snapshotters=both)
     layers = ImageLayers()
     for snapshotter in both:
         before = await client.snapshots(snapshotter).list()

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from iluvatar_bench.bugs import SenderKind
 from iluvatar_bench.host.kernel import kill_reader, processes
+from iluvatar_bench.host.kernel.ancestry import Served
 from iluvatar_bench.host.kernel.trace_instance import TRACE_HOME, instances_of
 from iluvatar_bench.host.kernel.tracefs import open_tracefs
 from iluvatar_bench.monitor import Testimony, Witness, open_witness
@@ -110,33 +113,46 @@ async def test_a_stranger_that_is_gone_is_named_with_its_parent_and_ours_as_ours
         assert (witness.heard >= 2, witness.lost) == (True, 0)
 
 
-def shim_with_child(program: Path) -> tuple[subprocess.Popen[str], int]:
+def shim_with_child(program: Path, served: Served) -> tuple[subprocess.Popen[str], int]:
     """A process with a shim's name and arguments, and what it has started."""
-    shim = subprocess.Popen(
-        [program, "-c", "sh -c 'echo $$; exec sleep 1000' & wait", "-id", "namesake"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    words = ["-c", "sh -c 'echo $$; exec sleep 1000' & wait"]
+    for name, value in asdict(served).items():
+        words += [f"-{name.removeprefix('container_')}", value]
+    shim = subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
     assert shim.stdout is not None
     return shim, int(shim.stdout.readline())
 
 
 async def test_a_namesake_under_another_shim_is_somebody_elses(tmp_path: Path) -> None:
-    """Two containerds of one host, each with a container of this name."""
+    """Two containerds of one host, each with a container of this name.
+
+    By the shim's number, and, where nobody knows it any more, by whose container it served.
+    """
+    homes = [
+        Served(container_id="namesake", address=f"{tmp_path}/{name}.sock", namespace="default")
+        for name in ("one", "other")
+    ]
     program = Path(shutil.copy("/bin/sh", tmp_path / "containerd-shim-test"))
     async with open_witness() as witness:
         since = time.time()
-        shims = [shim_with_child(program) for _ in range(2)]
+        shims = [shim_with_child(program, served) for served in homes]
         # Whom a shim serves is read while it lives: it ends with its child here.
         assert (await heard(witness, os.getpid(), since)).signals == ()
         for _, child in shims:
             os.kill(child, signal.SIGKILL)
-        for shim, child in shims:
+        ask = partial(witness.testimony, "namesake", pid=None, since=since)
+        for served, (shim, child) in zip(homes, shims, strict=True):
             shim.communicate()
-            said = await witness.testimony("namesake", pid=None, shim_pid=shim.pid, since=since)
-            assert said is not None
-            (fact,) = said.signals
+            by_number = await ask(shim_pid=shim.pid)
+            by_home = await ask(shim_pid=None, served=served)
+            assert by_number is not None
+            assert by_home is not None
+            assert by_number.signals == by_home.signals
+            (fact,) = by_number.signals
             assert (fact.pid, fact.shim, fact.container_id) == (child, shim.pid, "namesake")
+        elsewhere = await ask(shim_pid=None, served=replace(homes[0], namespace="k8s.io"))
+        assert elsewhere is not None
+        assert elsewhere.signals == ()
 
 
 FLOOD = 600

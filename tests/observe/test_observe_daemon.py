@@ -323,8 +323,10 @@ async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
         await kill_from_outside(node, "early")
         await first.wait_for("trial")
         await asyncio.to_thread(wait_for, lambda: told.exists() and told.read_text(), seconds=20)
-        readers = psutil.Process(first.process.pid).children()
-        assert len(readers) == 1
+        # The command of the failure has written and may not have ended yet.
+        children = psutil.Process(first.process.pid).children
+        await asyncio.to_thread(wait_for, lambda: len(children()) == 1, seconds=20)
+        readers = children()
         await first.kill()
     # What reads the kernel's record removes its traces and ends.
     _, alive = await asyncio.to_thread(psutil.wait_procs, readers, 20)

@@ -127,5 +127,6 @@ def agree(account: str, outcome: str, bug_class: str | None, mechanism: str | No
             found = (bug_class, mechanism) == ("snapshot_overlay", "snapshot_collected")
             return found or (bug_class, mechanism) == ("unclassified", "unknown")
         case "create_rejected":
-            return bug_class in ("create_rejected", "unclassified") and mechanism == "unknown"
+            told = bug_class in ("create_rejected", "unclassified")
+            return told and mechanism in ("unknown", "collateral_kill")
     return False

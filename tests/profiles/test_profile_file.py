@@ -9,7 +9,7 @@ import pytest
 
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.profiles import PRESETS, resolve_profile
-from iluvatar_bench.profiles.profile_file import write_profile
+from iluvatar_bench.profiles.profile_file import read_profile, write_profile
 from tests.support.command import command
 
 
@@ -56,6 +56,14 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         write_profile({}, tmp_path / "none" / "x.toml")
     with pytest.raises(UsageError, match=r"ends in \.toml or \.json"):
         write_profile({}, tmp_path / "x.yaml")
+
+
+def test_whatever_stands_above_a_profile_it_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    fields = PRESETS["guarded"].model_dump()
+    write_profile(fields, file, heading="of \x01 \r name\nkill = 'all'")
+    assert file.read_text().startswith("# of ? ? name\n# kill = 'all'\n")
+    assert read_profile(file) == fields
 
 
 def test_the_run_command_says_it_in_one_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -41,7 +42,7 @@ from iluvatar_bench.report import (
     timeline_figure,
     trial_timeline,
 )
-from iluvatar_bench.report.figures import plot_failures_by_function
+from iluvatar_bench.report.figures import on_dark_paper, plot_failures_by_function, svg_address
 from iluvatar_bench.report.figures.captions import caption_of
 from iluvatar_bench.report.figures.style import Theme, figure_of
 from iluvatar_bench.runs import find_run, open_run
@@ -124,16 +125,33 @@ def test_every_figure_is_drawn_on_the_axes_it_is_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_every_figure_is_written_as_png_and_svg_on_both_papers(name: str, tmp_path: Path) -> None:
-    for theme, label in ((LIGHT, "light"), (DARK, "dark")):
-        with drawn_in(theme):
-            png, svg = save_figure(PLOTS[name](), tmp_path / "new" / f"{name}-0.5-{label}")
-        assert png.read_bytes().startswith(b"\x89PNG")
-        assert theme.paper in svg.read_text()
-        assert (png.name, svg.name) == (f"{name}-0.5-{label}.png", f"{name}-0.5-{label}.svg")
-        # Black ink on dark paper would be invisible; a median inside a box is meant to be black.
-        lines = [line.get_color() for line in PLOTS[name]().get_lines()]
-        assert name == "steps" or theme is LIGHT or "#000000" not in lines
+def test_every_figure_is_written_as_png_and_svg_and_shown_on_both_papers(
+    name: str, tmp_path: Path
+) -> None:
+    light = PLOTS[name]()
+    png, svg = save_figure(light, tmp_path / "new" / f"{name}-0.5")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert LIGHT.paper in svg.read_text()
+    assert (png.name, svg.name) == (f"{name}-0.5.png", f"{name}-0.5.svg")
+    with drawn_in(DARK):
+        dark = PLOTS[name]()
+        drawn = svg_address(dark)
+    # Black ink on dark paper would be invisible; a median inside a box is meant to be black.
+    assert name == "steps" or "#000000" not in [line.get_color() for line in dark.get_lines()]
+    # A page does not draw it again: what it shows is what would have been drawn.
+    assert _without_ids(on_dark_paper(svg_address(light))) == _without_ids(drawn)
+    assert DARK.paper.replace("#", "%23") in drawn
+
+
+def _without_ids(address: str | None) -> str:
+    """Clips, hatches and markers are named by what they look like."""
+    return re.sub(r"\b[hmp][0-9a-f]{10}\b", "ID", unquote(address or ""))
+
+
+def test_an_image_within_a_figure_is_not_drawn_on_dark_paper_by_its_colours() -> None:
+    axes = Figure().subplots()
+    axes.plot([0, 1], rasterized=True)
+    assert on_dark_paper(svg_address(axes)) is None
 
 
 def test_a_figure_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

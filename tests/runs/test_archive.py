@@ -370,7 +370,7 @@ def test_the_commands_lead_there_and_back(tmp_path: Path) -> None:
     run = journaled_run(tmp_path / "results" / "a-run")
     done = command("archive", "@latest", "guarded", "--out", "x.zip", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("archive: x.zip (2 run(s), 2")
+    assert done.stdout.startswith("archive: x.zip (2 runs, 2")
     shutil.rmtree(run)
     done = command("open", "x.zip", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

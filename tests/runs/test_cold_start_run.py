@@ -147,6 +147,7 @@ def test_a_signal_finishes_the_trials_in_flight_and_writes_everything(
     command = [sys.executable, "-c", "from iluvatar_bench.commands.app import main; main()"]
     run = ["run", "cold-start"]
     arguments = ["--profile", "guarded", "--trials", "500", "--concurrency", "3"]
+    arguments += ["--set", "server=http_server", "--set", "byte_code=shipped"]
     process = subprocess.Popen(
         [*command, *run, *arguments, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount"
 
 PLANNED = 24
 
-GUARDED = ("--profile", "guarded", "--set", "byte_code=shipped")
+GUARDED = ("--profile", "guarded", "--set", "byte_code=shipped", "--set", "server=http_server")
 """With byte code Python starts in a third of the time."""
 
 

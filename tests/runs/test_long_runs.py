@@ -126,7 +126,7 @@ async def test_200_containers_alive_at_once() -> None:
     raise_descriptor_limit()
     alive: set[int] = set()
     all_alive, starting = asyncio.Event(), asyncio.Semaphore(STARTS_AT_A_TIME)
-    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
+    built = build_image(load_function("hello"), BuildOptions("http_server", byte_code=True))
     async with private_daemon() as node:
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=["overlayfs"]

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuildOptions, build_image, load_function
+from iluvatar_bench.functions.build_options import Server
 from iluvatar_bench.host.facts import cni_home
 from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.network_pool import open_pool
@@ -157,7 +159,7 @@ def test_a_network_that_no_container_would_have_is_refused() -> None:
         TestbedSettings(profiles=(quick("guarded"),), network=NetworkSettings(bridge="ilbtrun"))
 
 
-@pytest.mark.parametrize("server", ["flask", "gunicorn"])
+@pytest.mark.parametrize("server", get_args(Server))
 async def test_eight_invocations_of_one_container_at_a_time(
     server: str, quiet_node: Node, short_folder: Path
 ) -> None:

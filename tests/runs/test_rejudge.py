@@ -38,6 +38,11 @@ LEFT_OPEN = ("collateral_kill", "unknown")
 LEARNED = {"root-cause": [("unknown", "cgroup_removed")]}
 
 
+def test_the_history_of_versions_has_todays_rules() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "versions.md").read_text()
+    assert f"| {RULES_VERSION} | today's" in text
+
+
 @pytest.mark.parametrize("name", recorded_names())
 def test_todays_rules_find_in_recorded_runs_what_was_recorded(name: str) -> None:
     """A change of a rule that shows here needs a new ``RULES_VERSION``, and new recorded runs."""

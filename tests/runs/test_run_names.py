@@ -59,10 +59,10 @@ def test_a_recorded_run_by_its_name_and_by_a_part_that_no_run_of_ones_own_has(
     ("name", "message"),
     [
         ("guarded-", "'guarded-' fits 2 runs: guarded-20261128T090000000, demo-20261128T07"),
-        ("@4", "no run @4: there are 3 run folders in results"),
+        ("@4", "no run @4: 3 run folders are in /.*/results; one that is elsewhere .* FOLDER/@4,"),
         ("@0", "it is @latest, or @2 for the one before it"),
         ("@last", "it is @latest, or @2 for the one before it"),
-        ("nowhere/@latest", "no run @latest: there are no run folders in nowhere"),
+        ("nowhere/@latest", "no run @latest: 0 run folders are in /.*/nowhere; "),
         ("gaurded", r"no run 'gaurded' \(did you mean guarded\?\): there is no such folder"),
         ("iluvatar-2022", "fits 2 runs: iluvatar-2022-07, churn-|fits 2 runs: churn-iluvatar"),
         ("results/nope", "no run 'results/nope': there is no such folder"),

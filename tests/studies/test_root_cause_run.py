@@ -18,7 +18,8 @@ from tests.runs.test_cold_start_run import wait_for
 from tests.support.command import PROGRAM, command
 from tests.support.quick_profiles import quick
 
-JULY, GUARDED = PRESETS["iluvatar-2022-07"], PRESETS["guarded"]
+JULY = resolve_profile("iluvatar-2022-07", ["server=http_server"])
+GUARDED = PRESETS["guarded"]
 
 
 @pytest.mark.daemon

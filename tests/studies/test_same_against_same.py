@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import scipy
 
-from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.profiles import resolve_profile
 from iluvatar_bench.studies.false_alarms import FalseAlarms, measure_false_alarms
 
-JULY = PRESETS["iluvatar-2022-07"]
+JULY = resolve_profile("iluvatar-2022-07", ["server=http_server"])
 ALARMS = ("alarm_by_p", "alarm_at_any_look", "alarm_by_class")
 
 

@@ -17,8 +17,10 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 
 
 async def live() -> dict[str, Any]:
-    built = build_image(load_function("hello"), BuildOptions(byte_code=True))
-    profile = resolve_profile("guarded", ["kill=all", "collection=quiet", "byte_code=shipped"])
+    built = build_image(load_function("hello"), BuildOptions("http_server", byte_code=True))
+    profile = resolve_profile(
+        "guarded", ["kill=all", "collection=quiet", "byte_code=shipped", "server=http_server"]
+    )
     async with daemon_with([built], collector=QUIET_COLLECTOR) as node:
         image = await import_layout(
             node.client, built.layout, name=built.name, snapshotters=["overlayfs"]

@@ -33,11 +33,15 @@ def test_the_remarks_say_what_has_no_row(tmp_path: Path) -> None:
     )
     report = scan([path])
     assert remarks(report) == [
-        "read: 1 files, 0.0 MB, 3 lines, 0 containers, 0 invocations, 0 memory changes",
-        f"could not be read as it should: 1 lines; the first is {path}, line 2: not UTF-8",
+        "read: 1 file, 0.0 MB, 3 lines, 0 containers, 0 invocations, 0 memory changes",
+        f"could not be read as it should: 1 line; the first is {path}, line 2: not UTF-8",
         "errors of the worker's background tasks, of no container: 1",
     ]
     assert class_table(report)["of containers"].tolist() == ["unknown"]
+    # Neither is it unsure of any, nor does the log name a time.
+    assert list(class_table(report)) == ["failures", "of containers"]
+    path.write_text("exit status 137\n")
+    assert class_table(scan([path]))["of them likely"].tolist() == ["1"]
 
 
 def test_the_failures_are_written(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def scanned(tmp_path: Path, text: str, own: Path | None = None) -> LogReport:
 
 
 def test_a_signature_gives_its_class(tmp_path: Path) -> None:
-    own = written(tmp_path, FROB)
+    own = written(tmp_path, f"{FROB}example = 'said: frob table of web is inconsistent'\n")
     (signature,) = read_signatures(own)
     assert (signature.bug_class, signature.certainty) == (BugClass.NETWORK, Certainty.LIKELY)
     assert described([signature]) == "network 1"
@@ -71,6 +71,10 @@ def test_an_own_signature_comes_before_the_table(tmp_path: Path) -> None:
         ("[[signature]]\nclass='network'\npattern='frob'", "6 characters or more"),
         ("[[signature]]\nclass='network'\npattern='frobnicate'\ncertainty='sure'", "certainty is"),
         ("[[signature]]\nclass='network'\npattern='frobnicate'\nalternatives='x'", "a list of"),
+        (
+            "[[signature]]\nclass='network'\npattern='frobnicate'\nexample='frob'",
+            "signature 1: the pattern does not fit its example 'frob'",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_reason(

@@ -17,6 +17,7 @@ from iluvatar_bench.audit.rules.context import Context
 from iluvatar_bench.audit.rules.runtimes import shared_cgroup_effect
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.containerd.values import ContainerRecord
+from iluvatar_bench.count_words import count_of
 from iluvatar_bench.host.kernel.cgroup_names import EXAMPLE_PATH
 
 CGROUP_SHARED = Rule(
@@ -101,7 +102,7 @@ def _shared(context: Context) -> list[BrokenRule]:
         running = sum(view.running(record.id) for view, record in members)
         running_together |= running > 1
         said = ", which an example has" if is_of_example(members[0][1]) else ""
-        details.append(f"{cgroup}{said}: {len(members)} containers, {running} running")
+        details.append(f"{cgroup}{said}: {count_of(len(members), 'container')}, {running} running")
         if any(cgroup_is_relative(record) for _, record in members):
             details.append(f"{cgroup} is relative: it lies below containerd's own cgroup")
         if all(cgroup_of(record) is None for _, record in members):

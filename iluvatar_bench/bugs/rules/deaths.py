@@ -38,6 +38,8 @@ _DEATHS = frozenset({BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP})
 
 _NO_SIGNAL = "the kernel recorded no signal that ended it"
 
+_NO_PID = "not decidable: no PID is known of a process that died"
+
 
 def collateral_kill(
     symptom: BugClass, evidence: Evidence, *, largest_share: float = LARGEST_SHARE
@@ -49,13 +51,13 @@ def collateral_kill(
         decided = decided_by(evidence)
         if decided is not None:
             return _by_neighbour(*decided, evidence)
-        if not FROZEN.search(evidence.error):
+        if evidence.pid is not None and not FROZEN.search(evidence.error):
             return ruled_out(Mechanism.COLLATERAL_KILL, _NO_SIGNAL)
     found = fitting_kills(evidence)
     if not found:
         return ruled_out(Mechanism.COLLATERAL_KILL, *_no_fitting_kill(evidence))
     kill = found[-1]
-    objections = _own_kills_before(evidence) + _oom_objection(evidence)
+    objections = _own_kills_before(evidence) + _oom_objection(evidence) + _not_decidable(evidence)
     supports = [
         f"Kill(all) of {kill.container_id} in {_which_cgroup(kill, evidence)} began "
         f"{_when(kill, evidence)}"
@@ -292,6 +294,13 @@ def _oom_objection(evidence: Evidence) -> list[str]:
     if rose and evidence.exit_status == KILLED_STATUS:
         return [f"the cgroup's oom_kill counter rose by {evidence.oom_kills} as well"]
     return []
+
+
+def _not_decidable(evidence: Evidence) -> list[str]:
+    """A record that is whole may be silent because nobody knows whom to look up in it."""
+    if not witness_sees(evidence) or FROZEN.search(evidence.error):
+        return []
+    return [f"{_NO_PID} inside Tasks.Create" if evidence.step == "task_create" else _NO_PID]
 
 
 def _no_fitting_kill(evidence: Evidence) -> list[str]:

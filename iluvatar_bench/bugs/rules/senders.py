@@ -174,5 +174,5 @@ def _hit_while_made(evidence: Evidence) -> SignalFact | None:
         to_it = evidence.container_id and fact.container_id == evidence.container_id
         own = sender_of(fact, evidence) is Sender.OWN_RUNTIME
         if fact.signal == SIGKILL and fact.delivered and inside and to_it and not own:
-            return fact if fact.pid != evidence.shim_pid else None
+            return fact if fact.pid not in (fact.shim, evidence.shim_pid) else None
     return None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from iluvatar_bench.host.kernel.processes import command_line
+from iluvatar_bench.host.kernel.shims import same_socket
 
 MOST_KEPT = 20_000
 """Forks and execs that are remembered. They lead to an ancestor that lives, and are needed of those
@@ -61,6 +62,18 @@ class Ancestor:
     living: LivingProcess | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Whom a shim serves, by its own arguments: a container of one namespace of one containerd.
+
+    ``address`` (of containerd's socket) and ``namespace`` are None where they do not say.
+    """
+
+    container_id: str
+    address: str | None = None
+    namespace: str | None = None
+
+
 class Ancestry:
     """The forks and execs on record; times are seconds of the monotonic clock.
 
@@ -71,7 +84,7 @@ class Ancestry:
     def __init__(self) -> None:
         self._forks: OrderedDict[int, tuple[float, int, str]] = OrderedDict()
         self._execs: OrderedDict[int, tuple[float, str]] = OrderedDict()
-        self._shims: OrderedDict[int, str] = OrderedDict()
+        self._shims: OrderedDict[int, Served] = OrderedDict()
         self._looked: dict[int, LivingProcess | None] = {}
 
     def fork(self, at: float, parent: int, child: int, command: str) -> None:
@@ -95,18 +108,25 @@ class Ancestry:
 
     def shim_began(self, number: int) -> None:
         """A shim's program began a moment ago: whom it serves is read now, and kept for later."""
-        container = shim_container(number)
-        if container is not None:
-            self._shims[number] = container
+        served = served_container(number)
+        if served is not None:
+            self._shims[number] = served
             _bound(self._shims)
+
+    def shims_of(self, served: Served) -> tuple[int, ...]:
+        """The shims that began for a container, also those that are gone, the oldest first.
+
+        One that fails to make its container is gone before anybody else can ask for it.
+        """
+        return tuple(number for number, one in self._shims.items() if _is_same(one, served))
 
     def served_by(self, one: Ancestor) -> tuple[int, str] | None:
         """The shim that a process or a thread is, and the container it serves; None: it is none."""
         pid = one.number if one.living is None else one.living.pid
-        container = self._shims.get(pid)
-        if container is None and one.living is not None:
-            container = shim_container(pid)
-        return None if container is None else (pid, container)
+        served = self._shims.get(pid)
+        if served is None and one.living is not None:
+            served = served_container(pid)
+        return None if served is None else (pid, served.container_id)
 
     def descent(self, number: int, *, at: float) -> Iterator[Ancestor]:
         """The process or thread that had the number at that time, then its ancestors."""
@@ -171,15 +191,34 @@ def _cgroup(home: Path) -> str | None:
     return paths[-1] if paths else ("/" if lines else None)
 
 
-def shim_container(pid: int) -> str | None:
-    """The container that a shim serves, by the shim's own arguments; None for another program."""
+def served_container(pid: int) -> Served | None:
+    """Whom a shim serves; None for another program."""
     words = command_line(pid)
     if not words or not Path(words[0]).name.startswith("containerd-shim"):
         return None
-    for option, value in pairwise(words):
-        if option in ("-id", "--id"):
-            return value
-    return None
+    # Go's flags take one dash or two.
+    pairs = pairwise(words)
+    options = {name.lstrip("-"): value for name, value in pairs if name.startswith("-")}
+    if "id" not in options:
+        return None
+    # Thousands of shims have the same few homes.
+    return Served(
+        container_id=options["id"],
+        address=_interned(options.get("address")),
+        namespace=_interned(options.get("namespace")),
+    )
+
+
+def _interned(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
+
+
+def _is_same(one: Served, other: Served) -> bool:
+    if (one.container_id, one.namespace) != (other.container_id, other.namespace):
+        return False
+    if one.address is None or other.address is None:
+        return False
+    return same_socket(Path(one.address), Path(other.address))
 
 
 def _bound(table: OrderedDict[int, Any]) -> None:

@@ -7,8 +7,9 @@ socket, over which it says, a JSON document a line:
 
 * ``{"kind": "ready"}`` or ``{"kind": "refused", "why": ...}``, first;
 * ``{"kind": "signal", ...}`` and ``{"kind": "victim", ...}`` as they come;
-* ``{"kind": "synced", "number": n, "lost": n, "ended_at": ...}`` in answer to a line
-  ``{"number": n, "pid": ...}``: whatever the kernel recorded before it has been said.
+* ``{"kind": "synced", "number": n, "lost": n, "ended_at": ..., "shims": [...]}`` in answer to
+  ``{"number": n, "pid": ..., "served": {...}}``, a line: whatever the kernel recorded before it has
+  been said. ``shims`` are those that began for the container that is asked about.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 from iluvatar_bench.errors import IluvatarBenchError
 from iluvatar_bench.host.freed_memory import give_back_freed
+from iluvatar_bench.host.kernel.ancestry import Served
 from iluvatar_bench.host.kernel.kill_trace import KillTrace, open_kill_trace
 
 _NICE = -10
@@ -81,7 +83,7 @@ def _answer(trace: KillTrace, connection: socket.socket, asked: Mapping[str, Any
     # Asked after the last look: what came since is told first.
     _tell(trace, connection)
     trace.read_descents()
-    pid = asked.get("pid")
+    pid, served = asked.get("pid"), asked.get("served")
     _say(
         connection,
         {
@@ -89,6 +91,7 @@ def _answer(trace: KillTrace, connection: socket.socket, asked: Mapping[str, Any
             "number": asked["number"],
             "lost": trace.lost,
             "ended_at": None if pid is None else trace.ended_at(int(pid)),
+            "shims": [] if served is None else trace.shims_of(Served(**served)),
         },
     )
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from iluvatar_bench.bugs.signals import SignalFact, VictimFact
 from iluvatar_bench.errors import EnvironmentProblem
-from iluvatar_bench.host.kernel.ancestry import Ancestry
+from iluvatar_bench.host.kernel.ancestry import Ancestry, Served
 from iluvatar_bench.host.kernel.signal_senders import SignalEvent, process_of, signal_fact
 from iluvatar_bench.host.kernel.trace_format import EventFormat, parse_format
 from iluvatar_bench.host.kernel.trace_instance import own_instances
@@ -150,6 +150,10 @@ class KillTrace:
     def ended_at(self, pid: int) -> float | None:
         """When a shim or a runtime ended, in seconds since the epoch; None: not on record."""
         return self._ends.get(pid)
+
+    def shims_of(self, served: Served) -> tuple[int, ...]:
+        """The shims that began for a container since the opening, also those that are gone."""
+        return self._ancestry.shims_of(served)
 
 
 def _victim(

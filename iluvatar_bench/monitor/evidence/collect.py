@@ -15,6 +15,7 @@ from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.containerd.values import RESTART_LABEL, SnapshotInfo
 from iluvatar_bench.errors import NotFound
+from iluvatar_bench.host.kernel.ancestry import Served
 from iluvatar_bench.monitor.evidence import host as host_facts
 from iluvatar_bench.monitor.evidence.failing_container import FailingContainer
 from iluvatar_bench.monitor.evidence.host import Facts
@@ -38,7 +39,10 @@ async def collect(
     cancellation: a failure is examined best with whatever is left.
     """
     notes: list[str] = []
-    facts = _known(failing, notes) | await _witnessed(failing, notes)
+    served = Served(
+        container_id=failing.container_id, address=str(address), namespace=client.namespace
+    )
+    facts = _known(failing, notes) | await _witnessed(failing, served, notes)
     for what, gather in _host_parts(client.namespace, address, failing):
         try:
             facts |= await asyncio.to_thread(gather)
@@ -93,13 +97,17 @@ def _known(failing: FailingContainer, notes: list[str]) -> Facts:
     return facts | _exit_facts(failing)
 
 
-async def _witnessed(failing: FailingContainer, notes: list[str]) -> Facts:
+async def _witnessed(failing: FailingContainer, served: Served, notes: list[str]) -> Facts:
     """What the kernel recorded; nothing, with the reason, where it cannot be asked."""
     witness = failing.witness
     if witness is None or failing.began_at is None:
         return {}
     said = await witness.testimony(
-        failing.container_id, pid=failing.pid, shim_pid=failing.shim_pid, since=failing.began_at
+        failing.container_id,
+        pid=failing.pid,
+        shim_pid=failing.shim_pid,
+        since=failing.began_at,
+        served=served,
     )
     if said is None:
         notes.append(f"no record of signals: {witness.remark or 'the witness did not answer'}")

@@ -15,7 +15,12 @@ from iluvatar_bench.report.figures.lifecycles import plot_lifecycles
 from iluvatar_bench.report.figures.memory import plot_memory
 from iluvatar_bench.report.figures.occupancy import plot_occupancy
 from iluvatar_bench.report.figures.rates import plot_rates
-from iluvatar_bench.report.figures.saving import save_figure, show_figure, svg_address
+from iluvatar_bench.report.figures.saving import (
+    on_dark_paper,
+    save_figure,
+    show_figure,
+    svg_address,
+)
 from iluvatar_bench.report.figures.sequence import plot_sequence
 from iluvatar_bench.report.figures.steps import plot_steps
 from iluvatar_bench.report.figures.style import DARK, LIGHT, alt_text, drawn_in
@@ -30,6 +35,7 @@ __all__ = [
     "LIGHT",
     "alt_text",
     "drawn_in",
+    "on_dark_paper",
     "plot_arrivals",
     "plot_client_rates",
     "plot_differences",

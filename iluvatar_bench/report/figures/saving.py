@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iluvatar_bench.errors import UnusablePath
-from iluvatar_bench.report.figures.style import alt_text, figure_of, in_theme
+from iluvatar_bench.report.figures.style import DARK, LIGHT, Theme, alt_text, figure_of, in_theme
 from iluvatar_bench.report.sheet import FORMATS, checked_format
 
 
@@ -86,8 +86,9 @@ def write_figure(figure: Axes | Figure, path: Path) -> None:
 def svg_address(figure: Axes | Figure) -> str:
     """The figure as a data address, for a page that needs no other file.
 
-    A page has each figure twice, for both papers, so it is written short: letters as text, without
-    comments and metadata, to a tenth of a point, and not in base64, which is a third longer.
+    A page has each figure twice, for both papers (:func:`on_dark_paper`), so it is written short:
+    letters as text, without comments and metadata, to a tenth of a point, and not in base64, which
+    is a third longer.
     """
     buffer = BytesIO()
     with in_theme(), mpl.rc_context(_AS_TEXT), _laid_out(figure) as drawn:
@@ -100,6 +101,25 @@ def svg_address(figure: Axes | Figure) -> str:
     text = _IN_STYLES.sub(lambda found: re.sub(r"([;:]) ", r"\1", found[0]), text)
     return f"data:image/svg+xml,{quote(text, safe=_KEPT)}"
 
+
+def on_dark_paper(address: str) -> str | None:
+    """The figure of an :func:`svg_address` in the dark theme, without drawing it again.
+
+    Themes differ in their colours alone. None where a part of it is an image, whose points have
+    the colours they have.
+    """
+    if "<image" in address:
+        return None
+    return _COLOUR.sub(lambda found: _IN_THE_DARK.get(found[0], found[0]), address)
+
+
+def _colours(theme: Theme) -> list[str]:
+    one_each = [theme.paper, theme.ink, theme.faint, theme.right, *theme.others]
+    return [colour.replace("#", "%23") for colour in one_each]
+
+
+_IN_THE_DARK = dict(zip(_colours(LIGHT), _colours(DARK), strict=True))
+_COLOUR = re.compile(r"%23[0-9a-f]{6}(?![0-9a-zA-Z])")
 
 _AS_TEXT: dict[Any, Any] = {
     "svg.fonttype": "none",
