@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.errors import NothingToBlame, UsageError
-from iluvatar_bench.profiles import PRESETS, design, resolve_profile
+from iluvatar_bench.profiles import design, resolve_profile
 from iluvatar_bench.studies import open_root_cause, run_blame, run_root_cause
 from iluvatar_bench.studies.cell_allocation import Precision
 from tests.runs.test_cold_start_run import wait_for
@@ -19,7 +19,6 @@ from tests.support.command import PROGRAM, command
 from tests.support.quick_profiles import quick
 
 JULY = resolve_profile("iluvatar-2022-07", ["server=http_server"])
-GUARDED = PRESETS["guarded"]
 
 
 @pytest.mark.daemon
@@ -72,8 +71,8 @@ async def test_the_default_experiment_names_the_causes(tmp_path: Path) -> None:
         assert cause.p_holm < 0.01
 
 
-SIX = resolve_profile("guarded", ["open_files=2048", "memory_limit_mib=512"])
-"""The guarded profile with two more factors changed, which should not matter to any class."""
+SIX = resolve_profile("guarded", ["open_files=2048", "memory_limit_mib=512", "server=http_server"])
+"""The guarded profile on the same server; two more factors differ that matter to no class."""
 
 
 @pytest.mark.daemon
@@ -118,8 +117,9 @@ async def test_a_class_that_does_not_come_cannot_be_blamed(tmp_path: Path) -> No
 
 @pytest.mark.daemon
 def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
+    server = ("--set", "server=http_server")
     process = subprocess.Popen(
-        [*PROGRAM, "root-cause", "--concurrency", "4", "--out", str(tmp_path)],
+        [*PROGRAM, "root-cause", "--concurrency", "4", *server, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
