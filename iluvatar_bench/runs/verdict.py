@@ -91,8 +91,11 @@ def _verdict(error: Exception, evidence: Evidence) -> tuple[BugClass, Attributio
 
 
 def _symptom(error: Exception, evidence: Evidence) -> BugClass:
+    # A Kill of all processes freezes their cgroup while it signals them (runc 1.1.5,
+    # libcontainer/init_linux.go, signalAllProcesses): who has ended by then was not paused.
+    frozen = evidence.cgroup_frozen and evidence.exit_status is None
     match error:
-        case StartupFailed() | InvocationFailed() | StepTimedOut() if evidence.cgroup_frozen:
+        case StartupFailed() | InvocationFailed() | StepTimedOut() if frozen:
             return BugClass.FROZEN
         case ExecFailed():
             return BugClass.EXEC_FAILED

@@ -8,9 +8,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from iluvatar_bench.bugs import Evidence
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.errors import StartupFailed
 from iluvatar_bench.lifecycle import Container, KillLog
 from iluvatar_bench.lifecycle.readiness import READY_TEXT
 from iluvatar_bench.plans import PlannedTrial, cold_start
@@ -23,6 +25,7 @@ from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, live_trial, run_trial
 from iluvatar_bench.stats import check_accounting, failure_rates
 from tests.support.fake_containerd import FakeContainerd, FakeTask, fake_containerd
+from tests.support.killed_runs import a_trial
 
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
 REFUSED = (
@@ -30,6 +33,27 @@ REFUSED = (
     "unable to apply cgroup configuration: container's cgroup is not empty: 1 process(es) found"
 )
 PLANNED = PlannedTrial(index=0, function="hello", hold_ms=0)
+
+
+@pytest.mark.parametrize(("exit_status", "found"), [(137, "silent_startup"), (None, "frozen")])
+def test_who_has_ended_in_a_frozen_cgroup_was_not_frozen(
+    exit_status: int | None, found: str
+) -> None:
+    """One of 2,732 trials of the worker of 2022 had ended while a neighbour's Kill froze them all."""
+    error = StartupFailed(
+        "it said nothing", container_id="me", stdout="", stderr="", exited=exit_status is not None
+    )
+    evidence = Evidence(
+        container_id="me",
+        error=str(error),
+        step="ready",
+        step_started_at=100.0,
+        step_ended_at=100.3,
+        cgroup_frozen=True,
+        exit_status=exit_status,
+    )
+    trial = a_trial("run", 0)
+    assert verdict.judged(trial, error, evidence).bug_class == found
 
 
 async def lived(folder: Path, *, answers: dict[str, grpc.StatusCode], details: str = "") -> Trial:
