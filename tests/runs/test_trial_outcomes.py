@@ -39,7 +39,7 @@ PLANNED = PlannedTrial(index=0, function="hello", hold_ms=0)
 def test_who_has_ended_in_a_frozen_cgroup_was_not_frozen(
     exit_status: int | None, found: str
 ) -> None:
-    """One of 2,732 trials of the worker of 2022 had ended while a neighbour's Kill froze them all."""
+    """Two of 4,434 trials of the worker of 2022 had ended while a neighbour's Kill froze all."""
     error = StartupFailed(
         "it said nothing", container_id="me", stdout="", stderr="", exited=exit_status is not None
     )
