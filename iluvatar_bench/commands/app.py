@@ -159,7 +159,10 @@ app.command(
 app.command(
     "root-cause",
     short_help="which factor causes which bug class",
-    epilog=example("root-cause", "root-cause --factors snapshot_reference --factors kill=init,all"),
+    epilog=example(
+        "root-cause --set server=http_server",
+        "root-cause --factors snapshot_reference --factors kill=init,all",
+    ),
 )(root_cause_command)
 app.command(
     "blame",
