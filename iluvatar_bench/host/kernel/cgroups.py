@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from iluvatar_bench.host.kernel.mounts import mounts_of
@@ -45,17 +46,34 @@ def make(path: str) -> None:
 
     A new cgroup of version 1's ``cpuset`` takes no process before its processors and memory are
     set (cpuset(7)): it gets those of the one above. Making one that is there changes nothing.
+
+    Raises:
+        OSError: the kernel refuses it, or it was removed as often as it was made.
     """
     names = path.strip("/").split("/")
     for mount in hierarchies():
-        directory = mount
-        for name in names:
-            directory /= name
-            directory.mkdir(exist_ok=True)
-            for setting in ("cpuset.cpus", "cpuset.mems"):
-                own, above = directory / setting, directory.parent / setting
-                if mount.name == "cpuset" and not own.read_text().strip():
-                    own.write_text(above.read_text())
+        for left in reversed(range(_TIMES_MADE)):
+            try:
+                _make_below(mount, names)
+                break
+            except OSError as error:
+                # Whoever else has cgroups below the same one removes that as the last to leave.
+                if error.errno not in (errno.ENOENT, errno.ENODEV) or not left:
+                    raise
+
+
+_TIMES_MADE = 20
+
+
+def _make_below(mount: Path, names: Sequence[str]) -> None:
+    directory = mount
+    for name in names:
+        directory /= name
+        directory.mkdir(exist_ok=True)
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            own, above = directory / setting, directory.parent / setting
+            if mount.name == "cpuset" and not own.read_text().strip():
+                own.write_text(above.read_text())
 
 
 def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_the_mode_is_what_the_kernel_says_of_a_process() -> None:
     named = any(line.split(":")[1] for line in lines)
     told = {(True, False): "v2", (False, True): "v1", (True, True): "hybrid"}
     assert cgroups.mode() == told[unified, named]
+
+
+def test_who_leaves_last_takes_nothing_from_who_comes(path: str) -> None:
+    """Two that begin and end at once, each of which removes what is above both if it can."""
+
+    def come_and_go(name: str) -> None:
+        for _ in range(60):
+            cgroups.make(f"{path}/{name}")
+            assert all((mount / path[1:] / name).is_dir() for mount in cgroups.hierarchies())
+            cgroups.remove_tree(f"{path}/{name}")
+            cgroups.remove_if_empty(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        for ended in [pool.submit(come_and_go, name) for name in ("one", "other")]:
+            ended.result()
