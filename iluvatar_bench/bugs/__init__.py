@@ -1,7 +1,13 @@
-"""What can go wrong: bug classes, their texts, and the mechanisms behind them. Pure."""
+"""What can go wrong: bug classes, their texts, and the mechanisms behind them. Pure.
+
+The table of texts takes a quarter of a second to be made: who only counts classes never waits for
+it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.bugs.attribute import RULES_VERSION, Attribution, attribute
-from iluvatar_bench.bugs.classify import Classification, classify_text
 from iluvatar_bench.bugs.evidence import (
     CgroupAction,
     CgroupFact,
@@ -19,6 +25,9 @@ from iluvatar_bench.bugs.rules.missing_file import MissingName
 from iluvatar_bench.bugs.rules.suspicion import Suspicion
 from iluvatar_bench.bugs.signals import SenderKind, SignalFact, VictimFact
 from iluvatar_bench.bugs.taxonomy import CLASSES_OF_2022, BugClass, Mechanism
+
+if TYPE_CHECKING:
+    from iluvatar_bench.bugs.classify import Classification, classify_text
 
 __all__ = [
     "CLASSES_OF_2022",
@@ -46,3 +55,9 @@ __all__ = [
     "attribute",
     "classify_text",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Classification", "classify_text"):
+        return getattr(import_module(f"{__name__}.classify"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
 from iluvatar_bench.commands.ab import ab_command
 from iluvatar_bench.commands.archive import archive_command, open_command
 from iluvatar_bench.commands.audit import audit_command, explain_command
-from iluvatar_bench.commands.called_as import as_called, program
+from iluvatar_bench.commands.called_as import program
 from iluvatar_bench.commands.check import check_command
 from iluvatar_bench.commands.classes import classes_command
 from iluvatar_bench.commands.classify import classify_command
@@ -36,7 +38,6 @@ from iluvatar_bench.commands.groups import GroupedCommands
 from iluvatar_bench.commands.hypothesis import hypothesis_command
 from iluvatar_bench.commands.image import image_app
 from iluvatar_bench.commands.interrupt import (
-    INTERRUPTED_STATUS,
     exit_status,
     signals_as_interrupts,
 )
@@ -46,7 +47,7 @@ from iluvatar_bench.commands.network_benchmark import network_benchmark
 from iluvatar_bench.commands.notebook import notebook_command
 from iluvatar_bench.commands.notebook_help import NotebookHelp
 from iluvatar_bench.commands.observe import observe_command
-from iluvatar_bench.commands.output import err, example, print_plain
+from iluvatar_bench.commands.output import example, print_plain
 from iluvatar_bench.commands.overhead import overhead_command
 from iluvatar_bench.commands.profile import profile_app
 from iluvatar_bench.commands.proxy import proxy_command
@@ -58,9 +59,8 @@ from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
 from iluvatar_bench.commands.runs import runs_command
 from iluvatar_bench.commands.start_benchmark import start_benchmark_command
+from iluvatar_bench.commands.told_errors import errors_told
 from iluvatar_bench.commands.trials_needed import trials_needed_command
-from iluvatar_bench.errors import DiskFull, IluvatarBenchError
-from iluvatar_bench.host.full_disk import means_full_disk
 
 EXIT_CODES = """\b
 Exit codes:
@@ -352,43 +352,15 @@ def main() -> None:
     """Entry point of the console script."""
     with signals_as_interrupts():
         try:
-            _run_app()
+            with errors_told():
+                _call_app()
         except SystemExit as end:
             sys.exit(exit_status(end.code) if isinstance(end.code, int) else end.code)
 
 
-def _run_app() -> None:
-    try:
-        _call_app()
-    except IluvatarBenchError as error:
-        logging.getLogger(__name__).debug("the chain behind the error", exc_info=error)
-        _say_error(" ".join(str(error).splitlines()))
-        sys.exit(_status_of(error))
-    except OSError as error:
-        # What no code of ours had words for: a full disk, a path that may not be read.
-        logging.getLogger(__name__).debug("where it happened", exc_info=error)
-        what = error.strerror or str(error) or type(error).__name__
-        where = "" if error.filename is None else f": {error.filename}"
-        _say_error(f"{what}{where} (iluvatar-bench --verbose says where it happened)")
-        sys.exit(_status_of(error))
-    except KeyboardInterrupt:
-        err.print("interrupted: trials that had ended are kept in the run's folder")
-        sys.exit(INTERRUPTED_STATUS)
-
-
-def _status_of(error: BaseException) -> int:
-    """The exit status of an error: that of a full disk, where one is behind it."""
-    behind: BaseException | None = error
-    while behind is not None:
-        if means_full_disk(behind):
-            return DiskFull.exit_code
-        behind = behind.__cause__
-    return error.exit_code if isinstance(error, IluvatarBenchError) else 1
-
-
 def _call_app() -> None:
     try:
-        app(prog_name=program())
+        _command()(prog_name=program())
     except ModuleNotFoundError as error:
         # No option before the command takes a value.
         command = next(word for word in sys.argv[1:] if not word.startswith("-"))
@@ -398,6 +370,7 @@ def _call_app() -> None:
         raise known from error
 
 
-def _say_error(words: str) -> None:
-    # What is told is somebody's text: ":abc:" in it is no picture.
-    err.print(f"error: {as_called(words)}", soft_wrap=True, markup=False, emoji=False)
+@cache
+def _command() -> Callable[..., Any]:
+    """Every command with its options, once a process: it takes a twentieth of a second."""
+    return typer.main.get_command(app)
