@@ -43,12 +43,14 @@ def _heard(logger: logging.Logger, level: int, handler: logging.Handler) -> Iter
     """The handler hears the logger from the level on; what others hear of it stays the same.
 
     A logger's level holds for its own records only: those from below it pass by the level of the
-    loggers above, which is what keeps a terminal quiet. So the handlers there get that level.
+    loggers above, which is what keeps a terminal quiet. So the handlers there let nothing more of
+    this logger through than before; of the others they hear what they heard.
     """
-    own, effective = logger.level, logger.getEffectiveLevel()
-    others = {other: other.level for other in _handlers_of(logger) if other.level < effective}
+    own = logger.level
+    as_before = _AsBefore(logger.name, logger.getEffectiveLevel())
+    others = tuple(_handlers_of(logger))
     for other in others:
-        other.setLevel(effective)
+        other.addFilter(as_before)
     logger.setLevel(level)
     logger.addHandler(handler)
     try:
@@ -56,8 +58,19 @@ def _heard(logger: logging.Logger, level: int, handler: logging.Handler) -> Iter
     finally:
         logger.removeHandler(handler)
         logger.setLevel(own)
-        for other, before in others.items():
-            other.setLevel(before)
+        for other in others:
+            other.removeFilter(as_before)
+
+
+class _AsBefore(logging.Filter):
+    """Passes what is not of the logger, and of it what its level let through."""
+
+    def __init__(self, name: str, level: int) -> None:
+        super().__init__(name)
+        self._level = level
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= self._level or not super().filter(record)
 
 
 def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:

@@ -52,6 +52,23 @@ def test_the_log_has_everything_and_the_terminal_what_it_asked_for(
     assert logging.getLogger("iluvatar_bench").level == logging.NOTSET
 
 
+def test_a_logger_that_is_silenced_silences_no_other(tmp_path: Path) -> None:
+    """The command line silences asyncio's: our errors are seen during a run all the same."""
+    other = logging.getLogger("asyncio")
+    levels = logging.getLogger().level, other.level
+    handler, text = terminal(logging.ERROR)
+    other.setLevel(logging.CRITICAL)
+    try:
+        with logged(tmp_path):
+            OURS.error("loud")
+            other.error("nobody's business")
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger().setLevel(levels[0])
+        other.setLevel(levels[1])
+    assert text.getvalue() == "loud\n"
+
+
 def test_what_ended_a_run_is_in_its_log_with_its_causes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="outer"), logged(tmp_path):
         try:

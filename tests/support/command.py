@@ -54,10 +54,13 @@ def own_process(*arguments: str, **changes: object) -> subprocess.CompletedProce
 @contextmanager
 def _levels_kept() -> Iterator[None]:
     """The command line silences libraries for its process; this one goes on."""
-    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
-    levels = [(logger, logger.level) for logger in loggers]
+    levels = {logger: logger.level for logger in _loggers()}
     try:
         yield
     finally:
-        for logger, level in levels:
-            logger.setLevel(level)
+        for logger in _loggers():
+            logger.setLevel(levels.get(logger, logging.NOTSET))
+
+
+def _loggers() -> list[logging.Logger]:
+    return [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
