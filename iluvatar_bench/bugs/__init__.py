@@ -1,7 +1,7 @@
 """What can go wrong: bug classes, their texts, and the mechanisms behind them. Pure.
 
 The table of texts takes a quarter of a second to be made: who only counts classes never waits for
-it.
+it. Whoever judges imports it from ``bugs.classify``, before there is anything to be held up.
 """
 
 from importlib import import_module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iluvatar_bench import bugs
+from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.taxonomy import BugClass
 
 _SIGNALLED = 128
@@ -17,7 +17,7 @@ def startup_symptom(*, stdout: str, stderr: str, exit_status: int | None) -> Bug
     error; the rest is silent.
     """
     for text in (stderr, stdout):
-        found = bugs.classify_text(text).symptom
+        found = classify_text(text).symptom
         if found is not None:
             return found
     ended_by_itself = exit_status is not None and 0 < exit_status <= _SIGNALLED
@@ -33,7 +33,7 @@ def start_symptom(text: str, *, exit_status: int | None) -> BugClass:
     runtime puts it: runc 1.1 answers a killed init also with ``cannot start an already running
     container``, because it tells *created* from *running* by a FIFO that is gone by then.
     """
-    found = bugs.classify_text(text).symptom
+    found = classify_text(text).symptom
     if found is None and exit_status is not None:
         return BugClass.SILENT_STARTUP
     return found or BugClass.UNCLASSIFIED
@@ -41,4 +41,4 @@ def start_symptom(text: str, *, exit_status: int | None) -> BugClass:
 
 def error_symptom(text: str) -> BugClass:
     """The class of a request that was answered with this error text; never None."""
-    return bugs.classify_text(text).symptom or BugClass.UNCLASSIFIED
+    return classify_text(text).symptom or BugClass.UNCLASSIFIED

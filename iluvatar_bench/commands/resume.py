@@ -80,7 +80,7 @@ def end_run(
         typer.Exit: it was stopped, with the status that says so.
     """
     from iluvatar_bench.report import comparison_table
-    from iluvatar_bench.runs.other_clients import beside_told
+    from iluvatar_bench.runs.attempts import beside_told
 
     save_figures(result)
     if as_json:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from iluvatar_bench import bugs
 from iluvatar_bench.bugs import BugClass, Evidence
+from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.rules.senders import (
     Sender,
     asked_to_end,
@@ -103,7 +103,7 @@ def symptom_of(end: TaskEnd, evidence: Evidence) -> BugClass:
     status = end.exit_status
     if status is not None and status <= SIGNALLED:
         texts = (evidence.stderr_tail, evidence.stdout_tail)
-        found = (bugs.classify_text(text).bug_class for text in texts)
+        found = (classify_text(text).bug_class for text in texts)
         return next((kind for kind in found if kind is not None), BugClass.UNCLASSIFIED)
     if not end.started:
         return BugClass.SILENT_STARTUP

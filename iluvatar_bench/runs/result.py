@@ -12,10 +12,10 @@ from iluvatar_bench.records.lazy_tables import LazyTables
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
+from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
 from iluvatar_bench.runs.node_tables import node_readers
 from iluvatar_bench.runs.observations import observation_readers, one_container_readers
-from iluvatar_bench.runs.other_clients import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.pool_log import load_pool
 from iluvatar_bench.runs.store import load_run
 from iluvatar_bench.stats import check_accounting, failure_rates

@@ -20,10 +20,10 @@ from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import whole_file
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
+from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, attempts_frame
 from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
 from iluvatar_bench.runs.collections import collections_frame
 from iluvatar_bench.runs.observations import death_key
-from iluvatar_bench.runs.other_clients import TABLE_OF_ATTEMPTS, attempts_frame
 from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.table_parts import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, replace
 
-from iluvatar_bench import bugs
 from iluvatar_bench.bugs import (
     RULES_VERSION,
     Attribution,
@@ -14,6 +13,7 @@ from iluvatar_bench.bugs import (
     Mechanism,
     attribute,
 )
+from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.symptom import error_symptom, start_symptom, startup_symptom
 from iluvatar_bench.errors import (
     AnswerLost,
@@ -109,7 +109,7 @@ def _symptom(error: Exception, evidence: Evidence) -> BugClass:
             return BugClass.PROCESS_DIED
         case InvocationFailed():
             # The function's answer may say that it missed a file.
-            found = bugs.classify_text(evidence.error).symptom
+            found = classify_text(evidence.error).symptom
             missing = found is BugClass.MISSING_PACKAGES
             return BugClass.MISSING_PACKAGES if missing else BugClass.INVOKE_FAILED
         case NetworkError():

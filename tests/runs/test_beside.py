@@ -13,14 +13,8 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuiltImage
-from iluvatar_bench.runs.other_clients import (
-    KINDS,
-    Surroundings,
-    attempts_frame,
-    beside_told,
-    require_kinds,
-    try_once,
-)
+from iluvatar_bench.runs.attempts import attempts_frame, beside_told
+from iluvatar_bench.runs.other_clients import KINDS, Surroundings, require_kinds, try_once
 from tests.support.quick_profiles import quick
 
 

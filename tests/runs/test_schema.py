@@ -25,8 +25,8 @@ from iluvatar_bench.records.frames import (
 from iluvatar_bench.records.node_frames import NODE_COLUMNS
 from iluvatar_bench.records.schema import INTEGER, JSON, NUMBER, TEXT, TIME, YES_NO
 from iluvatar_bench.records.schema_tables import TABLES
+from iluvatar_bench.runs.attempts import ATTEMPT_COLUMNS
 from iluvatar_bench.runs.collections import COLUMNS as COLLECTION_COLUMNS
-from iluvatar_bench.runs.other_clients import ATTEMPT_COLUMNS
 from iluvatar_bench.shipped import DATA
 from iluvatar_bench.stats.rates import FAILURE_RATE_COLUMNS
 from iluvatar_bench.studies.dose import DOSE_COLUMNS
