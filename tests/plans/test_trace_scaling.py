@@ -7,9 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from iluvatar_bench.commands.app import app
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import builtin_names
 from iluvatar_bench.plans import (
@@ -25,6 +23,7 @@ from iluvatar_bench.plans import (
     spread,
     stand_in,
 )
+from tests.support.command import command
 
 MINUTES = ",".join(map(str, range(1, 1441)))
 INVOCATIONS = f"HashOwner,HashApp,HashFunction,Trigger,{MINUTES}\n"
@@ -197,14 +196,14 @@ def test_a_plan_is_shown_without_starting_anything(tmp_path: Path) -> None:
         *("--speed", "144", "--choose", "representative", "--most", "3", "--plan-only"),
         *("--out", str(tmp_path / "results")),
     ]
-    shown = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert shown.exit_code == 0
+    shown = command(*arguments)
+    assert (shown.returncode, shown.stderr) == (0, "")
     first, *rest = shown.stdout.splitlines()
     assert "of 3 of 6 functions in 600.0 s" in first
     (hours,) = [line.split() for line in rest if line.startswith("1 h -> 25 s")]
     assert hours[-1] == hours[-2] == hours[-3]
     assert not (tmp_path / "results").exists()
     alone = ["run", "trace", str(day), "--app-memory", str(lasting), "--plan-only"]
-    refused = CliRunner().invoke(app, alone)
-    assert isinstance(refused.exception, UsageError)
-    assert "--durations tells which functions share one" in str(refused.exception)
+    refused = command(*alone)
+    assert refused.returncode == 2
+    assert "--durations tells which functions share one" in refused.stderr

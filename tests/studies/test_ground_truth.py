@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from iluvatar_bench.bugs import Mechanism
-from iluvatar_bench.commands.app import app
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.kernel import controllers
 from iluvatar_bench.records import Outcome, Trial
@@ -23,6 +21,7 @@ from iluvatar_bench.studies.ground_truth import (
     mistakes,
 )
 from iluvatar_bench.studies.known_causes import KNOWN_CAUSES, KnownCause, choose, left_out
+from tests.support.command import command
 
 DATA = Path(__file__).parents[2] / "data"
 STORED = DATA / "ground_truth.csv"
@@ -121,8 +120,7 @@ async def test_wrong_requests_start_nothing() -> None:
         await ground_truth(repeats=0)
     with pytest.raises(UsageError, match="concurrency must be between 1 and"):
         await ground_truth(concurrency=0)
-    result = CliRunner().invoke(app, ["ground-truth", "--case", "moon"])
-    assert isinstance(result.exception, UsageError)
+    assert command("ground-truth", "--case", "moon").returncode == 2
 
 
 def told(path: Path) -> tuple[int, int, int]:
