@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from iluvatar_bench.containerd.daemon import watchdog_process
 from iluvatar_bench.host.kernel import processes
+from tests.support.waiting import wait_for
 
 
 def watchdogs_of(owner_pid: int) -> dict[int, str]:
@@ -20,8 +19,5 @@ def watchdogs_of(owner_pid: int) -> dict[int, str]:
 
 
 def only_watchdog(owner_pid: int) -> tuple[int, str]:
-    deadline = time.monotonic() + 30
-    while not (found := watchdogs_of(owner_pid)):
-        assert time.monotonic() < deadline
-    ((pid, place_id),) = found.items()
+    ((pid, place_id),) = wait_for(lambda: watchdogs_of(owner_pid), seconds=30).items()
     return pid, place_id

@@ -76,16 +76,17 @@ def parse_mountinfo(text: str) -> Iterator[MountEntry]:
         )
 
 
-def read_mountinfo(pid: int | str = "self") -> tuple[MountEntry, ...]:
+def read_mountinfo(pid: int | str = "self", *, holding: str = "") -> tuple[MountEntry, ...]:
     """The mounts that a process sees; empty for one that has ended.
 
-    The order is the kernel's: a later entry may cover an earlier one.
+    The order is the kernel's: a later entry may cover an earlier one. With ``holding`` only those
+    whose line holds this text; no other line is taken apart.
     """
     try:
         text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
     except OSError:
         return ()
-    return tuple(parse_mountinfo(text))
+    return tuple(parse_mountinfo("\n".join(line for line in text.split("\n") if holding in line)))
 
 
 def mounts_of(*fs_types: str) -> tuple[MountEntry, ...]:

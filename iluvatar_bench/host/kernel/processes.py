@@ -106,8 +106,8 @@ def rooted_below(folder: Path) -> tuple[int, ...]:
         pid
         for pid in all_pids()
         if not shares_our_mounts(pid)
-        for entry in read_mountinfo(pid)
-        if entry.mount_point == "/" and part in entry.line
+        for entry in read_mountinfo(pid, holding=part)
+        if entry.mount_point == "/"
     )
 
 
