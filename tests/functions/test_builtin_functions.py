@@ -156,7 +156,8 @@ async def test_only_shipped_byte_code_is_not_written_at_the_start(node: Node, se
                 written[byte_code] = byte_code_below(upper)
             finally:
                 await remove_container(container)
-    assert len(written[False]) > 50
+    # What http_server imports is less.
+    assert len(written[False]) > (50 if server == "http_server" else 100)
     assert written[True] == []
 
 
