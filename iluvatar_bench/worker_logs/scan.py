@@ -19,7 +19,7 @@ from iluvatar_bench.worker_logs.damage import note_damage
 from iluvatar_bench.worker_logs.entry import ERROR_LEVELS, LogEntry
 from iluvatar_bench.worker_logs.failure import LogFailure
 from iluvatar_bench.worker_logs.failures import Failures
-from iluvatar_bench.worker_logs.formats import parse_entry, plain
+from iluvatar_bench.worker_logs.formats import bench_run, parse_entry, plain
 from iluvatar_bench.worker_logs.handled_traces import end_of_handled
 from iluvatar_bench.worker_logs.join import containers_by_transaction
 from iluvatar_bench.worker_logs.json_documents import time_in_document
@@ -180,7 +180,7 @@ class BlockScanner:
                 for offset, part in parts_of(data[start:floor]):
                     at = start + offset
                     text = _judged(part, at, itertools.islice(places, index, None))
-                    found = classify_text(text, first=self._signatures)
+                    found = classify_text(bench_run.told(text), first=self._signatures)
                     if found.bug_class is not None or _says_error(text):
                         number = numbers.at(at)
                         stamp = block.stamps[number - block.line] if block.stamps else ""

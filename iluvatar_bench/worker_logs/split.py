@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from iluvatar_bench.worker_logs.formats import (
+    bench_run,
     containerd_logfmt,
     error_document,
     tracing_json,
@@ -31,7 +32,8 @@ _ENVELOPE = (
     rb"|\S{1,64} [\w.@/-]{1,64}(?:\[\d{1,10}\])?: )"
 )
 _HEADER = re.compile(
-    b"(?P<document>" + error_document.HEADER + b")|(?P<worker>" + worker_2022.HEADER + b")|"
+    b"(?P<document>" + error_document.HEADER + b")|"
+    b"(?P<worker>" + worker_2022.HEADER + b"|" + bench_run.HEADER + b")|"
     b"(?P<line>" + tracing_json.HEADER + b"|" + containerd_logfmt.HEADER + b"|"
     rb"\{\s{0,4}\"(?:time|ts|level|msg|message|error|log|severity|PRIORITY|_\w{1,30}|MESSAGE)\"|"
     + _ENVELOPE

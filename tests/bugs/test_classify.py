@@ -154,6 +154,8 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         "directory: '/app/model.bin'",
         "python3: can't open file '/app/server.py': [Errno 2] No such file or directory",
         "LookupError: unknown encoding: idna",
+        "container web-4 ended with status 1 before it said 'ok'; its last words:   "
+        "<no Python frame>",
         "Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem",
         "importlib.metadata.PackageNotFoundError: werkzeug",
         "Error: Cannot find module 'express'\nRequire stack:\n- /app/server.js",
@@ -179,6 +181,7 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         'read container /proc/<pid>/statm","tid":"MEM","error":"No such file or directory"}}',
         "Removing an unhealthy container chameleon-0.0.2 stdout: '' stderr: 'Running on 8080'",
         "Task for container was missing when it was attempted to be killed",
+        "container web-0006 was ready and ended with status 137 though this client had not",
         '{"timestamp":"2025-03-05 10:11:12.5","level":"WARN","fields":{"message":"Returned '
         'container is unhealthy, sending for removal","tid":"a","container_id":"hello-0.0.1"}}',
         "[2022-07-08 19:58:54 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL! Perhaps out of "
@@ -194,6 +197,7 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         "panic: runtime error: index out of range [3]\n\ngoroutine 1 [running]:",
         "Segmentation fault (core dumped)",
         TIMEOUT + "stdout: ''; stderr 'Error: could not bind 0.0.0.0:8080'",
+        "container web-5 ended with status 3 before it said 'ok'; its last words: bad weather",
     ),
     BugClass.SILENT_STARTUP: (
         "Startup error: Failed to wait for container startup because "
@@ -203,6 +207,7 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         '{"timestamp":"2024-01-05T10:11:12.5","level":"ERROR","fields":{"message":"Timeout while '
         'reading inotify events for container","tid":"a","stdout":"","stderr":""}}',
         "Timeout while monitoring logs for docker container",
+        "container web-1 did not say 'ok' within 10 s and still runs; it said nothing",
         '{"timestamp":"2025-03-05 10:11:12.5","level":"ERROR","fields":{"message":"Timeout while '
         'waiting container startup","tid":"a","container_id":"hello-0.0.1","stdout":"",'
         '"stderr":""},"target":"iluvatar_worker_library"}',

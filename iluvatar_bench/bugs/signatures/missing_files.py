@@ -65,6 +65,15 @@ LANGUAGES = (
     ),
     wording(
         BugClass.MISSING_PACKAGES,
+        r"its last words: {1,8}<no Python frame>",
+        "iluvatar-bench; Python 3.8-3.14",
+        "python Python/traceback.c, Python/pylifecycle.c; iluvatar-bench lifecycle/readiness.py",
+        "the interpreter gave up before it ran a line: as a rule its own library is not there",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
         r"Cannot find module ['\"\\]{1,8}(?:file:/|\.{0,2}/|[A-Z]:)"
         r"|\bENOENT: no such file or directory, |\benoent Could not read "
         r"|Module not found \"file:",

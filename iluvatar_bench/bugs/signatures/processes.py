@@ -11,6 +11,19 @@ _SIGNALLED = r"(?:13[0-9]|14[0-3])"
 
 DEATHS = (
     wording(
+        BugClass.SILENT_STARTUP,
+        r"before it said '[^'\n]{1,80}+'; it said nothing|and still runs; it said nothing",
+        "iluvatar-bench",
+        "iluvatar-bench lifecycle/readiness.py",
+        "whatever the status that it ended with: it was never ready",
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"was ready and ended with status \d",
+        "iluvatar-bench",
+        "iluvatar-bench lifecycle/container.py",
+    ),
+    wording(
         BugClass.PROCESS_DIED,
         r"Error trying to read container (?:[^\n]{1,200} )?/proc/[^\s/]{1,12}/statm",
         "Iluvatar worker, 2022 to today",
@@ -228,6 +241,13 @@ SHAPES = (
 )
 
 UNCAUGHT = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"before it said '[^'\n]{1,80}+'; its last words: |and still runs; its last words: ",
+        "iluvatar-bench",
+        "iluvatar-bench lifecycle/readiness.py",
+        "it said something that no line above knows",
+    ),
     wording(
         BugClass.STARTUP_ERROR,
         r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\bUncaught (?:Exception|\w{0,20}Error)\b"

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from iluvatar_bench.worker_logs.entry import LogEntry
 from iluvatar_bench.worker_logs.formats import (
+    bench_run,
     containerd_json,
     containerd_logfmt,
     error_document,
@@ -20,8 +21,14 @@ from iluvatar_bench.worker_logs.formats import (
 )
 from iluvatar_bench.worker_logs.times import Clock
 
-_FORMATS = (worker_2022, error_document, tracing_json, containerd_logfmt, containerd_json)
-NAMES = (*(f.NAME for f in _FORMATS), plain.NAME)
+_FORMATS = (
+    worker_2022,
+    error_document,
+    tracing_json,
+    containerd_logfmt,
+    containerd_json,
+)
+NAMES = (*(f.NAME for f in _FORMATS), bench_run.NAME, plain.NAME)
 
 # In front of a line: syslog or journald, then the CRI's own stamp.
 _ENVELOPE = re.compile(
@@ -35,6 +42,10 @@ _ENVELOPE = re.compile(
 
 def parse_entry(text: str, clock: Clock) -> LogEntry:
     """Read one entry (its lines without the last line end) in whatever format it is."""
+    own = bench_run.parse(text, clock)
+    if own is not None:
+        # Its head reads like an envelope with a host and a tag.
+        return own
     envelope = _ENVELOPE.match(text)
     body = text[envelope.end() :] if envelope else text
     entry = next((e for f in _FORMATS if (e := f.parse(body, clock))), None)
