@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iluvatar_bench.bugs.error_marks import error_line, failing_line
+from iluvatar_bench.bugs.error_marks import WARNING_EVENT, error_line, failing_line
 from iluvatar_bench.bugs.handled import without_handled
+from iluvatar_bench.bugs.hints import hinting_line
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
 from iluvatar_bench.bugs.python_modules import Whose, whose_module
@@ -39,6 +40,8 @@ _HEAD_START = {
 _HEAD_START_OF_NONE = 0.35
 _HEAD_START_OF_PROSE = 0.7
 """A sentence without a level may be prose, and with a class it counts as a failure."""
+_MOST_HEALTHY = 0.5
+"""So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
@@ -129,8 +132,11 @@ TOLD_CALMLY = tuple({word for s in SIGNATURES if s.told_calmly for word in s.wor
 def is_calm(line: str) -> bool:
     """Whether a log line carries a level that reports no failure: info, debug or trace.
 
-    A line without a level is not calm. Kubernetes events of type ``Normal`` are.
+    A line without a level is not calm. Kubernetes events of type ``Normal`` are, and those of type
+    ``Warning`` are not, at whatever level they are logged.
     """
+    if WARNING_EVENT in line:
+        return False
     head = _CALM_LINE.match(line)
     if head is None:
         return line[:1] != "{" and level_of(line) is Level.CALM
@@ -183,7 +189,13 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     line = error_line(judged)
     if line is not None:
         return _of_object(line, _HEAD_START_OF_NONE)
-    line = failing_line(unhandled or without_handled(judged))
+    if unhandled is None:
+        unhandled = without_handled(judged)
+    line = failing_line(unhandled)
+    if line is None:
+        line = hinting_line(unhandled)
+        if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
+            line = None
     return _of_object(line, _HEAD_START_OF_PROSE) if line is not None else NO_FAILURE
 
 
@@ -194,7 +206,8 @@ def _of_object(line: str, head_start: float) -> Classification:
     for signature in BY_OBJECT if ASIDE.search(head) is None else ():
         found = signature.find(head)
         if found is not None:
-            return _weighed(_decided(signature, found[:MATCHED_LIMIT], line), head)
+            decided = _decided(signature, found[:MATCHED_LIMIT], line)
+            return _weighed(decided, head) if signature in BROAD else decided
     unknown = Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
     return _weighed(unknown, head, head_start)
 

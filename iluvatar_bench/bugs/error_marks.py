@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from iluvatar_bench.bugs.levels import Level, level_of
+from iluvatar_bench.bugs.signatures.literals import required_literals
 
 # In front: syslog or journald (RFC 3164, ISO stamps, RFC 5424), dmesg, the CRI's stamp, the event's
 # age.
@@ -67,6 +68,8 @@ _UNITS = re.compile(
     r"|\bActive: failed\b"
 )
 _KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
+WARNING_EVENT = "type: 'Warning' reason: "
+"""So client-go's recorder logs at level info what it tells as a warning."""
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
 # A line of no logger that begins with what could not be done, behind a stamp perhaps.
 _COULD_NOT = re.compile(
@@ -80,8 +83,22 @@ _COULD_NOT = re.compile(
 _PROBE = re.compile(r"I\d{4} \d\d:[^\n]{20,80}\"Probe failed\"|[Pp]robe \w{2,12} failed")
 
 
+# The C library's words for what a call returned, where a program ends with them.
+_ERRNO = (
+    r": (?:File exists|(?:Is|Not) a directory|Operation not (?:permitted|supported)"
+    r"|Bad (?:file descriptor|address)|Broken pipe|Device or resource busy|Exec format error"
+    r"|Text file busy|Argument list too long|File (?:name )?too (?:long|large)"
+    r"|Inappropriate ioctl for device|No such (?:process|device)|Function not implemented"
+    r"|(?:Input/output|Protocol) error|Invalid (?:argument|cross-device link)|Stale file handle"
+    r"|Too many (?:links|levels of symbolic links|users)|Connection (?:reset by peer|timed out)"
+    r"|Network is (?:down|unreachable)|Host is down|No route to host|Message too long"
+    r"|Cannot allocate memory|Directory not empty|Protocol not available|Permission denied)"
+    r"(?:$|[\s.,;:)\]\"'])"
+)
+ERRNO_WORDS = tuple(sorted(required_literals(re.compile(_ERRNO))))
 # A line of no level that says in its middle what did not work.
 _SAYS = re.compile(
+    _ERRNO + r"|"
     r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w"
     r"|(?:[Ff]ailed|FAILED)(?:[.!]?$|[:;,(] ?)"
     r"|[Ff]ailure\b"
@@ -158,13 +175,14 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
-def _is_harmless(head: str) -> bool:
+def is_harmless(head: str) -> bool:
+    """Whether what sounds like an error is none: a count of zero, an offer of help, a limit."""
     return _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
 
 
 def _says_failure(line: str) -> bool:
     head = line[:_RANGE]
-    if _is_harmless(head) or _SAYS.search(head) is None:
+    if is_harmless(head) or _SAYS.search(head) is None:
         return False
     return level_of(line) is None
 
@@ -179,5 +197,7 @@ def _is_marked(line: str) -> bool:
     if syslog and int(syslog.group(1)) % 8 <= 3:
         return True
     if level is None and _COULD_NOT.match(line):
+        return True
+    if WARNING_EVENT in line:
         return True
     return any(p.search(line) for p in (_UNITS, _KERNEL, _STATUS, _PROBE))

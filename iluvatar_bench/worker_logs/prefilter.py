@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from iluvatar_bench.bugs.classify import TOLD_CALMLY
+from iluvatar_bench.bugs.error_marks import ERRNO_WORDS, WARNING_EVENT
+from iluvatar_bench.bugs.hints import HINT_WORDS
 from iluvatar_bench.bugs.signatures import Signature
 from iluvatar_bench.worker_logs.required_words import failure_words, required_literals
 from iluvatar_bench.worker_logs.words import WordSearch
@@ -282,6 +284,10 @@ _REPORTED = (
     "lxc-",
     "incus: ",
     "lxd: ",
+    # A hint is weighed against the rest of its line (bugs/hints.py).
+    *HINT_WORDS,
+    *ERRNO_WORDS,
+    WARNING_EVENT,
     # Objects nested so deep that reading them may fail.
     "}" * 24,
     "]" * 24,

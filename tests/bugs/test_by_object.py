@@ -19,6 +19,11 @@ TEXTS = [
     (BugClass.REMOVAL_FAILED, "  Warning  UnfinishedPreStopHook  3s  kubelet  odd hook"),
     (BugClass.NETWORK, "  Warning  HostPortConflict  3s  kubelet  8443 is odd"),
     (BugClass.IMAGE, "  Warning  InspectFailed  3s  kubelet  odd"),
+    (BugClass.REMOVAL_FAILED, "jail: web: /sbin/umount /jails/web/root/dev: failed"),
+    (BugClass.NETWORK, "ifconfig: ioctl (SIOCAIFADDR): File exists"),
+    (BugClass.CREATE_REJECTED, "mount_nullfs: /jails/web/root/.base: Operation not permitted"),
+    (BugClass.IMAGE, "[ERROR] unsquashfs: failed to read fragment table"),
+    (BugClass.DAEMON_CRASHED, "X Failed to restart the container runtime: odd"),
     (BugClass.DAEMON_UNAVAILABLE, f'{_ERROR}"cannot reach the container runtime: odd"'),
     (BugClass.OOM_KILLED, f'{_ERROR}"container out of memory: give it more"'),
     (BugClass.REMOVAL_FAILED, f'{_ERROR}"failed to forcibly stop sandbox web-1: odd"'),
@@ -33,6 +38,7 @@ TEXTS = [
     (BugClass.CREATE_REJECTED, f'{_ERROR}"cannot apply capabilities: odd"'),
     (BugClass.CREATE_REJECTED, "[conmon:e]: the frob is odd"),
     (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: odd"'),
+    (BugClass.PROCESS_DIED, f'{_ERROR}"node web-1 has been marked as dead"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob is odd: exit status 3"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob terminated unexpectedly"'),
     (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
@@ -88,3 +94,30 @@ def test_no_signature_that_can_match_is_left_out() -> None:
             matching = [s for s in SIGNATURES if s.find(shifted) is not None]
             left: list[Any] = [s for s in matching if s not in candidates.of(shifted)]
             assert left == [], shifted
+
+
+@pytest.mark.parametrize(
+    ("text", "noticed"),
+    [
+        # The same word in an error and in a sentence that reports none.
+        ("App instance exited, reason=>CRASHED, exit_status=>127", True),
+        ("The actor never ran: it was cancelled before it started", True),
+        ("Release must be bootstrapped first; see the manual", True),
+        ("ifconfig: ioctl (SIOCAIFADDR): File exists", True),
+        ("    State:          Terminated\n      Reason:       Completed", False),
+        ("Password will never expire", False),
+        ("connection closed by client, 0 errors", False),
+    ],
+)
+def test_a_hint_is_weighed_against_the_rest_of_its_line(text: str, noticed: bool) -> None:
+    assert (classify_text(text).bug_class is not None) is noticed
+
+
+@pytest.mark.parametrize("kind", ["Warning", "Normal"])
+def test_an_event_that_is_logged_at_level_info_counts_by_its_type(kind: str) -> None:
+    text = (
+        'I1222 05:43:21.925839       9 event.go:282] Event(v1.ObjectReference{Kind:"Pod", '
+        f"Name:\"web-1\"}}): type: '{kind}' reason: 'OddReason' the frob is odd"
+    )
+    expected = BugClass.UNCLASSIFIED if kind == "Warning" else None
+    assert classify_text(text).bug_class is expected

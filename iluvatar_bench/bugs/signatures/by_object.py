@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from iluvatar_bench.bugs.signatures import by_tool
 from iluvatar_bench.bugs.signatures.exits import BY_FIELD, BY_WORD
 from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
@@ -101,6 +102,7 @@ _REASONS = (
 
 WORDINGS = (
     *_REASONS,
+    *by_tool.WORDINGS,
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         rf"{_FAILED}(?:connect|reach|dial|contact|talk|ping|get a connection)",
@@ -281,6 +283,22 @@ WORDINGS = (
         "a daemon that logs at level fatal ends",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.DAEMON_UNAVAILABLE, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"\b(?:is|was|are|has|have|been|be|as|already|found|got) (?:now |marked )?(?:as )?"
+        r"(?:dead|died|gone|lost|killed|terminated|not running|down|stopped|exited|crashed)\b"
+        r"|\b(?:died|has gone|does not exist|no longer exists|(?<!is )not running|went away)\b"
+        r"|\b[Ll]ost (?:executor|worker|node|task|connection to|contact with|container)",
+        "Ray, Spark, Mesos, Nomad, Erlang, any supervisor",
+        "ray-project/ray src/ray/raylet; apache/spark core/scheduler; apache/mesos src/slave",
+        "something that ran is told to be there no more",
+        near=r"\b(?:[Pp]rocess|[Nn]ode|[Ww]orker|[Ee]xecutor|[Aa]ctor|[Aa]gent|[Cc]hild"
+        r"|[Ii]nstance|[Tt]ask|[Rr]aylet|[Pp]od|[Cc]ontainer|[Aa]lloc(?:ation)?|[Ss]andbox|[Jj]ail"
+        r"|VM|[Dd]yno|[Uu]nit|[Pp]eer|[Rr]eplica|[Ss]erver|[Ss]lave|[Ii]nvoker)\b",
+        within=60,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.DAEMON_CRASHED),
     ),
     *BY_FIELD,
     *BY_WORD,

@@ -10,6 +10,7 @@ One module a kind. :mod:`.wording` says what a pattern must be like.
 
 from iluvatar_bench.bugs.signatures import (
     by_object,
+    by_tool,
     complaints,
     daemons,
     exits,
@@ -68,5 +69,7 @@ BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 _GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
 _SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS)
 
-BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED))
+BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED)).difference(
+    by_tool.WORDINGS
+)
 """What goes by an object or by little more than an exit status: other words may say more."""

@@ -1,0 +1,49 @@
+"""Words that an error may be told in, and that calm sentences have too.
+
+For lines without a level in which :mod:`.error_marks` finds nothing. A hint alone says little: that
+the line is an error is for all its words to say, see :func:`.resemblance.resemblance`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from iluvatar_bench.bugs.error_marks import is_harmless
+from iluvatar_bench.bugs.levels import level_of
+from iluvatar_bench.bugs.signatures.literals import required_literals
+
+_NOT_ZERO = r"[\"']?(?:=>|[=:(]| is| of| was)?[ \"'(]{0,3}-?[1-9]\d{0,2}\b(?![.%]\d)"
+_STATUS = (
+    r"\b[Ee]xit[ _-]?[Cc]ode|\b[Ee]xit[ _-]?[Ss]tatus|EXIT[ _]CODE|EXIT[ _]STATUS"
+    r"|\b[Rr]eturn[ _-]?code|\b[Rr]etval|\bretcode|\berrno"
+)
+_HINT = re.compile(
+    r"\b(?:[Dd]ead|DEAD|[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
+    r"|ABORT(?:ED|ING)?|STOPPED|LOST|KILLED|UNKNOWN|OFFLINE|offline|UNHEALTHY|FAULT|faulted|DOWN"
+    r"|terminated|TERMINATED|[Kk]illing|[Cc]ancell?ed|CANCELL?ED|[Ee]victed|[Pp]reempted"
+    r"|[Dd]isconnected|[Dd]ropped|closed|reset by peer|[Oo]rphaned|[Aa]bandon(?:ed|ing)"
+    r"|[Tt]hrottl(?:ed|ing)|OOM|hung|hangs|stopped with|gave up|giving up|[Nn]ot started"
+    r"|[Nn]ot be|[Nn]ot been|[Nn]ever|gone|[Ss]tale|[Ee]xpired|EXPIRED|[Oo]utdated|[Bb]roken"
+    r"|[Ww]rong|instead of|[Nn]ot enough|no longer|[Nn]o more|exited without|needs? to|[Tt]oo many"
+    r"|[Ee]xceed(?:s|ing)?|[Oo]verload(?:ed)?|[Bb]usy|[Bb]ad request|DENIED|REFUSED|REJECTED"
+    r"|INVALID|MISSING|UNREACHABLE|[Uu]nable|[Nn]othing|[Ii]ncompatible|[Mm]isconfigured"
+    r"|[Ii]mpossible|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail)\b"
+    r"|\bfirst(?:\.|;|,|!)"
+    rf"|(?:{_STATUS}){_NOT_ZERO}|\brc=-?[1-9]|\bcode=exited"
+    r"|\breturned -?[1-9]\d{0,2}\b|\bHTTP/[\d.]{1,3} [45]\d\d\b|\b0x80[0-9a-fA-F]{6}\b"
+    r"|\b0x[cC]0[0-9a-fA-F]{6}\b"
+)
+_RANGE = 400
+
+HINT_WORDS = tuple(sorted(required_literals(_HINT)))
+"""One of these is in every line that hints at an error."""
+
+
+def hinting_line(text: str) -> str | None:
+    """The first line of ``text`` without a level that may be an error by one of its words."""
+    return next((line for line in text.split("\n") if _hints(line)), None)
+
+
+def _hints(line: str) -> bool:
+    head = line[:_RANGE]
+    return _HINT.search(head) is not None and not is_harmless(head) and level_of(line) is None
