@@ -21,7 +21,11 @@ from iluvatar_bench.bugs.resemblance import resemblance, speaking_for
 from iluvatar_bench.bugs.signatures import BROAD, BY_OBJECT, SIGNATURES, Signature
 from iluvatar_bench.bugs.signatures.by_object import ASIDE
 from iluvatar_bench.bugs.signatures.candidates import Candidates
-from iluvatar_bench.bugs.signatures.missing_files import PYTHON_MODULES
+from iluvatar_bench.bugs.signatures.missing_files import (
+    PYTHON_MODULES,
+    is_of_the_run,
+    names_of_the_run,
+)
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 MATCHED_LIMIT = 300
@@ -181,6 +185,8 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         else:
             where = judged
         found = signature.find(where) if where else None
+        if found is not None and is_of_the_run(signature, found, where):
+            continue
         if found is not None:
             decided = _decided(signature, found[:MATCHED_LIMIT], where)
             return _weighed(decided, _line_of(found, where)) if signature in BROAD else decided
@@ -230,6 +236,8 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     own = told.bug_class or BugClass.UNCLASSIFIED
     bug_class, share = seen.preferred(own, head_start)
     if bug_class in (own, BugClass.UNCLASSIFIED):
+        return told
+    if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):
         return told
     others = (told.known, *told.alternatives, *(other for other, _ in seen.shares[:2]))
     return Classification(

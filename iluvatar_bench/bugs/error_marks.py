@@ -56,6 +56,8 @@ _JSON_MARK = re.compile(
     r"\"(?:error|fatal|panic|dpanic|critical|alert|emergency|err)\"",
     re.IGNORECASE,
 )
+# The fields behind a message of no level: an error that is told, and not null.
+_FIELD = re.compile(r"\"(?:error|err|errorMessage)\": ?\"(?=[^\"\n]{3})(?!nil|null|none|false)")
 _PRIORITY = re.compile(r"\"PRIORITY\"\s{0,4}:\s{0,4}\"[0-3]\"")
 _RFC5424 = re.compile(r"<(\d{1,3})>1? ?")
 # Of systemd and the kernel only what is about containers and what runs them.
@@ -65,7 +67,7 @@ _UNITS = re.compile(
     r"[^\n]{0,120}: (?:Failed with result|Main process exited, code=(?:killed|dumped"
     r"|exited, status="
     r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])"
-    r"|\bActive: failed\b"
+    r"|\bActive: (?:failed|activating \(auto-restart\) \(Result: (?!success))"
 )
 _KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
 WARNING_EVENT = "type: 'Warning' reason: "
@@ -140,7 +142,7 @@ _SAYS = re.compile(
     r"|went \w{0,12} ?wrong|\b(?:[Ss]tatus|[Cc]ode|HTTP)(?:: ?|=| )[45]\d\d\b"
 )
 _HARMLESS = re.compile(
-    r"\w\"?[=:]{1,2} ?(?:false|0|null|None|nil|none|no|\"\")(?:\b|,|$)"
+    r"\w\"?[=:]{1,2} ?(?:false|0|null|None|nil|none|no|\"\")(?:\b|[,}\]]|$)"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
     r"|^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
@@ -192,7 +194,9 @@ def _is_marked(line: str) -> bool:
     if level is Level.ERROR or _MARK.match(line):
         return True
     if '{"' in line or line.lstrip().startswith("{"):
-        return bool(_JSON_MARK.search(line) or _PRIORITY.search(line))
+        if _JSON_MARK.search(line) or _PRIORITY.search(line):
+            return True
+        return level is None and _FIELD.search(line) is not None
     syslog = _RFC5424.match(line)
     if syslog and int(syslog.group(1)) % 8 <= 3:
         return True

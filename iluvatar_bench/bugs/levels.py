@@ -143,7 +143,8 @@ def _named(word: str) -> Level | None:
 
 def _of_token(token: str, *, stamped: bool, apart: bool) -> Level | None:
     word = token.strip(_DECORATION)
-    if not word:
+    if not word or (token[0] == "-" and token[1:2].isalpha()):
+        # an option of a command: -info
         return None
     inside = _LETTER_INSIDE.fullmatch(token)
     if inside:
@@ -151,7 +152,7 @@ def _of_token(token: str, *, stamped: bool, apart: bool) -> Level | None:
     bracketed = token[0] in "[(<"
     if bracketed:
         # [ERROR crate::module], [pool:e] and [main/ERROR]
-        parts = re.split(r"[\s:/|]", word, maxsplit=3)
+        parts = re.split(r"[\s:/|]", word, maxsplit=8)
         word = next((p for p in parts if p.lower() in _LEVELS or p in _LETTERS), word)
         if word.endswith(":e"):
             # [conmon:e]

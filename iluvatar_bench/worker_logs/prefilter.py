@@ -77,6 +77,7 @@ _REPORTED = (
     "rpc error: code = ",
     "Failed with result",
     "Main process exited",
+    "auto-restart) (Result: ",
     "kernel: BUG:",
     "Kernel panic",
     " (E) ",

@@ -624,3 +624,40 @@ def test_healthy_logs_of_real_daemons_raise_no_alarm() -> None:
     assert report.files["lines"].sum() > 2_000
     assert report.failures.empty
     assert report.unclassified.empty
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        ("/usr/lib/app/table.csv", True),
+        ("/var/run/web.pid", False),
+        ("/run/web/api.sock", False),
+        ("/proc/sys/net/odd", False),
+        ("/home/anna/.web/daemon.pid", False),
+        ("/app/pid.py", True),
+    ],
+)
+def test_a_file_that_only_a_running_program_makes_is_not_one_of_the_image(
+    path: str, missing: bool
+) -> None:
+    texts = (
+        f"FileNotFoundError: [Errno 2] No such file or directory: '{path}'",
+        f"Error: ENOENT: no such file or directory, open '{path}'",
+        f"panic: open {path}: no such file or directory",
+    )
+    found = {classify_text(text).bug_class is BugClass.MISSING_PACKAGES for text in texts}
+    assert found == {missing}
+
+
+@pytest.mark.parametrize(
+    ("text", "noticed"),
+    [
+        ("web_1  | [2021-08-25 23:24:53,573: ERROR/MainProcess] the frob is odd", True),
+        ("containerd-shim-odd-v1 -info: the frob cannot be read", True),
+        ('[talos] 2024/02/06 17:46:18 the frob {"controller": "x", "error": "it is odd"}', True),
+        ('[talos] 2024/02/06 17:46:18 the frob {"controller": "x", "error": ""}', False),
+        ("   Active: activating (auto-restart) (Result: signal) since Wed 2019-12-18", True),
+    ],
+)
+def test_marks_behind_heads_of_many_kinds_are_found(text: str, noticed: bool) -> None:
+    assert (classify_text(text).bug_class is not None) is noticed

@@ -6,7 +6,9 @@ missing.
 
 from __future__ import annotations
 
-from iluvatar_bench.bugs.signatures.wording import B, Q, wording
+import re
+
+from iluvatar_bench.bugs.signatures.wording import B, Q, Signature, wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 LOADERS = (
@@ -223,3 +225,27 @@ PROGRAMS = (
         "dash src/exec.c; bash execute_cmd.c; busybox shell/ash.c; coreutils src/env.c",
     ),
 )
+
+# What is made while something runs, by the kernel, a daemon or a program.
+_OF_THE_RUN = re.compile(
+    r"(?:^|[\s'\"`(:=\[])(?:/(?:run|var/run|proc|sys|dev)/[^\s'\":]{1,300}"
+    r"|/[^\s'\":]{1,300}\.(?:pid|sock|socket|lock))(?=[\s'\":,)\]]|$)"
+)
+_NAMED_WITHIN = 400
+
+
+def is_of_the_run(signature: Signature, found: str, text: str) -> bool:
+    """Whether the file that ``found`` in ``text`` misses was never one of an image.
+
+    A socket or a pid file is not there because who makes it does not run.
+    """
+    if signature.bug_class is not BugClass.MISSING_PACKAGES:
+        return False
+    at = text.find(found)
+    end = text.find("\n", at + len(found))
+    return names_of_the_run(text[at : min(at + _NAMED_WITHIN, end if end >= 0 else len(text))])
+
+
+def names_of_the_run(text: str) -> bool:
+    """Whether ``text`` names such a file."""
+    return _OF_THE_RUN.search(text) is not None

@@ -136,6 +136,8 @@ ENDS_WITH_WORDS = (
         rf"Segmentation fault|{B}(?:panic|fatal error): |Exception in thread {Q}"
         r"|thread '[^'\n]{1,60}+' [^\n]{0,14}panicked at|\bpanicked at "
         r"|terminate called after throwing|stack smashing detected"
+        r"|Assertion [`'][^'\n]{1,200}+' failed|bootstrap checks failed"
+        r"|is too low, increase to at least"
         r"|\bSIG(?:SEGV|ILL|BUS|ABRT|FPE): |double free or corruption|[Cc]ore dumped"
         r"|free\(\): invalid",
         "any program",
