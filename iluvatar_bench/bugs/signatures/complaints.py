@@ -223,7 +223,8 @@ INVOKES = (
         r"|no response from"
         r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
         r"|No invokers available|[Ff]ailed to serve request"
-        r"|unhealthy upstream|[Nn]o (?:known )?healthy (?:instance|upstream|backend|endpoint|target)"
+        r"|unhealthy upstream|[Nn]o (?:known )?healthy (?:instance|upstream|backend|endpoint"
+        r"|target)"
         r"|(?:instance|app|upstream|backend|container) refused (?:the )?connection",
         "gateways of OpenFaaS, Knative, OpenWhisk, Fission, nuclio, Fn; nginx",
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
@@ -261,7 +262,8 @@ DEATHS = (
         "a container that was asked for by its name is not there, or no longer",
         near=r"\b(?:[Cc]ontainer|[Ss]andbox|[Pp]od|[Tt]ask|ctr|PodSandbox)s?\b",
         within=100,
-        unless=r"\b[Ff]ile not found|\blog (?:entry|type|file|stream)|\b[Ss]tats? for\b|[Ll]ogging driver|\bconfig\b",
+        unless=r"\b[Ff]ile not found|\blog (?:entry|type|file|stream)|\b[Ss]tats? for\b"
+        r"|[Ll]ogging driver|\bconfig\b",
         certainty=Certainty.POSSIBLE,
         can_be_handled=True,
         alternatives=(BugClass.REMOVAL_FAILED,),

@@ -39,7 +39,8 @@ BY_SIGNAL = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"[Uu]ncaught signal: \d|is dead, but RestartPolicy says|exited with 'signal \d|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
+        r"[Uu]ncaught signal: \d|is dead, but RestartPolicy says|exited with 'signal \d"
+        r"|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
         r"|killed by (?:signal|SIG)|[Kk]illed by the (?:system|kernel|host)"
         r"|(?:terminated|stopped|ended|died|killed) (?:by|on|with|due to) (?:a )?(?:signal |SIG)"
         r"|[Cc]aught (?:deadly |fatal )?signal (?:\d|SIG)"
@@ -47,7 +48,8 @@ BY_SIGNAL = (
         r"|[Ss]andbox terminated unexpectedly|received a shutdown signal"
         r"|process apparently never started|wrapper script does not seem to be touching"
         r"|returned a non-zero code: (?:13\d|14[0-3])",
-        "kubelet, Celery, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner, docker build",
+        "kubelet, Celery, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner, docker"
+        " build",
         "aws-lambda-runtime-interface-emulator rapid; Unitech/pm2 lib/God.js; celery/billiard "
         "pool.py; jenkinsci/durable-task BourneShellScript.java; actions/runner",
         told_calmly=True,
@@ -149,7 +151,8 @@ BY_FIELD = (
 BY_WORD = (
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bcrash(?:ed|es|ing)\b|\(Result: (?:signal|core-dump|exit-code|watchdog)|\bABORT {1,4}: |\bSIG(?:ILL|SEGV|BUS|ABRT|FPE|SYS|TRAP)\b"
+        r"\bcrash(?:ed|es|ing)\b|\(Result: (?:signal|core-dump|exit-code|watchdog)"
+        r"|\bABORT {1,4}: |\bSIG(?:ILL|SEGV|BUS|ABRT|FPE|SYS|TRAP)\b"
         r"|[Cc]ore dumped|[Ss]egmentation (?:fault|violation)|[Nn]on-?zero exit"
         r"|code=exited, status=[1-9]|[Ee]xited with [1-9]|not running after"
         r"|(?:[Ee]xited|[Dd]ied|[Ss]topped|[Tt]erminated|[Kk]illed|[Cc]losed) unexpectedly"

@@ -21,6 +21,7 @@ from iluvatar_bench.bugs.signatures import (
     processes,
     refusals,
     resources,
+    silent_starts,
     storage,
     wrappings,
 )
@@ -47,7 +48,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.DEATHS,
     *exits.BY_SIGNAL,
     *processes.ENDS_WITH_WORDS,
-    *processes.SILENT,
+    *silent_starts.WORDINGS,
     *processes.AFTERMATH,
     *exits.NOT_THERE,
     *platform_reasons.WORDINGS,

@@ -16,7 +16,8 @@ WORDINGS = (
         BugClass.DEADLINE,
         r"context deadline exceeded|\bDeadlineExceeded\b|\bDEADLINE_EXCEEDED\b"
         r"|[Dd]eadline (?:expired before operation|[Ee]xceeded)|\"?PLEG is not healthy"
-        r"|failed to (?:finish|complete|end) (?:with)?in\b|blocked for more than \d{1,6}+ seconds|active longer than specified deadline",
+        r"|failed to (?:finish|complete|end) (?:with)?in\b|blocked for more than \d{1,6}+ seconds"
+        r"|active longer than specified deadline",
         "containerd 1.4-2.3, kubelet, grpcio, tonic; linux",
         "go context; containerd/containerd#4604, #9240, #10636; linux kernel/hung_task.c",
     ),

@@ -1,0 +1,86 @@
+"""Started, and never ready: a deadline that passed, a probe that nobody answered."""
+
+from __future__ import annotations
+
+from iluvatar_bench.bugs.signatures.wording import wording
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+
+WORDINGS = (
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"Timeout while (?:reading inotify events|monitoring logs) for (?:docker )?container"
+        r"|Timeout while waiting container startup|Broken file waiting on container startup",
+        "Iluvatar worker, 2022 to today",
+        "COS-IN/iluvatar-faas containers/structs.rs, containerd/containerd.rs, docker/docker.rs",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"cannot start a stopped process|cannot start a container that has stopped"
+        r"|container process is already dead|is not in created state",
+        "containerd 1.4-2.3, runc 1.0-1.5, crun",
+        "containerd pkg/process/init_state.go; runc start.go; opencontainers/runc#5151",
+        "init ended between create and start: a neighbour's Kill, or too little memory",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Cc]ontainer initialization timed out|time limits of \d{1,9}+ \w{1,15}+ during initiali"
+        r"|activationInit_finish[^\n]{0,40}timed|initiali[sz]ation result: ConnectionError"
+        r"|/init\b[^\n]{0,40}(?:timed out|no response)|[Ii]nitial scale was never achieved"
+        r"|timed out waiting for uds socket",
+        "Fn, OpenWhisk, Knative",
+        "fnproject/fn api/models/error.go; apache/openwhisk common/scala Messages.scala; "
+        "knative/serving pkg/reconciler/revision; fnproject/fn#1333; apache/openwhisk#3203",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"Container wasn't healthy in time|Function wasn't ready in time"
+        r"|(?:Starting|Initializing) worker process failed|start a new language worker"
+        r"|start language worker process|language worker restart retry count"
+        r"|initialized language workers|StartWorkerProcessAsync"
+        r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
+        r"|[Ff]ailed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
+        r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
+        r"|[Ff]ailed to bind to \$PORT within|[Ww]ithin the allocated timeout",
+        "nuclio, Azure Functions and App Service, Cloud Run, AWS Lambda, Heroku",
+        "nuclio pkg/platform/local; Azure/azure-functions-host#5233; nuclio/nuclio#1816",
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Ss]tartup probe (?:failed|errored)|failed startup probe, will be restarted"
+        r"|health check never passed|never became (?:ready|healthy)",
+        "kubelet 1.18-1.34, Docker Swarm",
+        "kubernetes pkg/kubelet/prober",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Tt]imed out|[Tt]imeout (?:waiting|while|after|for) |[Tt]imeout: |, timeout\b"
+        r"|(?:ready|healthy|started?|up) (?:in time|within)\b|waited too long for"
+        r"|within the timeout",
+        "Fission, OpenFaaS, faasd, nuclio, OpenLambda, Tekton, AWS App Runner",
+        "the shape of a readiness deadline: whom, ready or started, and a time that ran out",
+        near=r"to be(?:come)? (?:ready|healthy|up|running)|(?<!ailed )to (?:start|come up"
+        r"|get ready)\b"
+        r"|\bnever became|\bnot (?:become |be |get )?(?:ready|healthy|started)|\breadiness\b"
+        r"|\bready\b|\bhealthy\b|did not (?:appear|come up)|create deployment",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.DEADLINE, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
+        r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
+        r"|\bUp [^\n]{1,40} \(unhealthy\)"
+        r"|has timed out progressing|is unhealthy\b|min_healthy_time"
+        r"|[Ff]ailed to specialize (?:function )?pod"
+        r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
+        r"|waiting for available replicas",
+        "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",
+        "kubernetes pkg/kubelet/prober; apache/openwhisk Messages.scala",
+        "not ready yet, or not in time; why is not in the text",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
+    ),
+)
