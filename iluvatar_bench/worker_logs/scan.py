@@ -180,7 +180,7 @@ class BlockScanner:
                 for offset, part in parts_of(data[start:floor]):
                     at = start + offset
                     text = _judged(part, at, itertools.islice(places, index, None))
-                    found = classify_text(bench_run.told(text), first=self._signatures)
+                    found = classify_text(bench_run.ending_error(text), first=self._signatures)
                     if found.bug_class is not None or _says_error(text):
                         number = numbers.at(at)
                         stamp = block.stamps[number - block.line] if block.stamps else ""

@@ -42,7 +42,7 @@ def parse(text: str, clock: Clock) -> LogEntry | None:
     )
 
 
-def told(text: str) -> str:
+def ending_error(text: str) -> str:
     """Of a trial's entry the error that it ended with, of any other text all.
 
     What stands above are frames of this program, and the errors that ours holds the words of.
