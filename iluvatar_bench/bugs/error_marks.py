@@ -79,7 +79,7 @@ _COULD_NOT = re.compile(
     r"(?:\[?[\dT/: .,+-]{8,40}Z?\]? {1,3})?(?:\w{1,20}: )?"
     r"(?:[Ff]ailed to |FAILED|[Ee]rror |[Uu]nable to |[Cc]annot |[Cc]ould not |[Ff]atal)"
     r"|[^\n]{0,80} - error |(?:[^\n\"]{0,120}[\s\]>:])?(?:[Ee]rror|ERROR|[Ff]atal|FATAL"
-    r"|FAILED): \S"
+    r"|FAILED): (?!(?:none|null|nil|None|no|0)\b)\S"
     r"|\[\d{1,2}\] System error"
 )
 _PROBE = re.compile(r"I\d{4} \d\d:[^\n]{20,80}\"Probe failed\"|[Pp]robe \w{2,12} failed")
@@ -141,16 +141,20 @@ _SAYS = re.compile(
     r"|[A-Z]\w{3,30}Unhealthy)\b"
     r"|went \w{0,12} ?wrong|\b(?:[Ss]tatus|[Cc]ode|HTTP)(?:: ?|=| )[45]\d\d\b"
 )
-_HARMLESS = re.compile(
-    r"\w\"?[=:]{1,2} ?(?:false|0|null|None|nil|none|no|\"\")(?:\b|[,}\]]|$)"
+# A field or a count that says that there was none: what stands beside it may yet be one.
+_NONE = re.compile(
+    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
-    r"|^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
+)
+_HARMLESS = re.compile(
+    r"^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
     r"|\" [1-5]\d\d (?:\d|-)|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log"
     r"|code:? 0)"
     r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[ =:]{1,3}\d|with a? ?timeout of"
-    r"|\bon-failure\b"
-    r"|\A[^.?!]{0,400}\?\s{0,4}\Z"
+    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
+    r"|[Ee]xit[ _-]?(?:[Cc]ode|[Ss]tatus)[\"']?(?:=>|[=: ]{1,3})0\b"
+    r"|\bcan (?:be )?(?:safely )?ignored?\b|\A[^.?!]{0,400}\?\s{0,4}\Z"
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "
     r"[^\n]{1,300}: No such file"
     r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
@@ -177,14 +181,19 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
+def without_none(head: str) -> str:
+    """``head`` without fields and counts that are empty or zero."""
+    return _NONE.sub("", head)
+
+
 def is_harmless(head: str) -> bool:
-    """Whether what sounds like an error is none: a count of zero, an offer of help, a limit."""
+    """Whether what sounds like an error is none: an offer of help, a limit, what succeeded."""
     return _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
 
 
 def _says_failure(line: str) -> bool:
     head = line[:_RANGE]
-    if is_harmless(head) or _SAYS.search(head) is None:
+    if _SAYS.search(head) is None or is_harmless(head) or _SAYS.search(without_none(head)) is None:
         return False
     return level_of(line) is None
 

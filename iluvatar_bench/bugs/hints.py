@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.error_marks import is_harmless
+from iluvatar_bench.bugs.error_marks import is_harmless, without_none
 from iluvatar_bench.bugs.levels import level_of
 from iluvatar_bench.bugs.signatures.literals import required_literals
 
@@ -18,7 +18,7 @@ _STATUS = (
     r"|\b[Rr]eturn[ _-]?code|\b[Rr]etval|\bretcode|\berrno"
 )
 _HINT = re.compile(
-    r"\b(?:[Dd]ead|DEAD|[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
+    r"\b(?:[Dd]ead|DEAD|(?:erl_)?[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
     r"|ABORT(?:ED|ING)?|STOPPED|LOST|KILLED|UNKNOWN|OFFLINE|offline|UNHEALTHY|FAULT|faulted|DOWN"
     r"|terminated|TERMINATED|[Kk]illing|[Cc]ancell?ed|CANCELL?ED|[Ee]victed|[Pp]reempted"
     r"|[Dd]isconnected|[Dd]ropped|closed|reset by peer|[Oo]rphaned|[Aa]bandon(?:ed|ing)"
@@ -28,7 +28,7 @@ _HINT = re.compile(
     r"|[Ee]xceed(?:s|ing)?|[Oo]verload(?:ed)?|[Bb]usy|[Bb]ad request|DENIED|REFUSED|REJECTED"
     r"|INVALID|MISSING|UNREACHABLE|[Uu]nable|[Nn]othing|[Ii]ncompatible|[Mm]isconfigured"
     r"|[Ii]mpossible|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail)\b"
-    r"|\bfirst(?:\.|;|,|!)|\b[Ee]xited\b(?!(?: with)?(?: code| status)? ?\(?0)|\b[Ee]rrored\b"
+    r"|\bfirst(?:\.|;|,|!)|\b[Ee]xited\b(?!\"|(?: with)?(?: code| status)? ?\(?0)|\b[Ee]rrored\b"
     r"|n't (?:start|run|work|connect|open|find|load|read|write|create)\b"
     r"|\bno (?:\w{3,9} )?(?:healthy|started|live|usable) \w|\b[Bb]ad (?:rule|config|file|gateway"
     r"|magic|address|format|state|option|value|argument|response|token|credentials|interpreter"
@@ -50,4 +50,6 @@ def hinting_line(text: str) -> str | None:
 
 def _hints(line: str) -> bool:
     head = line[:_RANGE]
-    return _HINT.search(head) is not None and not is_harmless(head) and level_of(line) is None
+    if _HINT.search(head) is None or is_harmless(head) or _HINT.search(without_none(head)) is None:
+        return False
+    return level_of(line) is None

@@ -25,7 +25,7 @@ _ERRORS = (
     "alert fail abort"
 )
 _WARNINGS = "warn warning wrn"
-_CALM = "info inf information notice debug dbg debu trace trc trac fine finer finest verbose"
+_CALM = "info inf information notice note debug dbg debu trace trc trac fine finer finest verbose"
 _LEVELS = {
     **dict.fromkeys(_ERRORS.split(), Level.ERROR),
     **dict.fromkeys(_WARNINGS.split(), Level.WARNING),
@@ -68,6 +68,8 @@ _SOURCE = re.compile(r"\{[\w./-]{1,80}:\d{1,6}\}")
 _LETTER_INSIDE = re.compile(
     r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d{1,9} ([IWEFD])(?: \d{1,8}){2}\]"
 )
+# LocalStack's 2021-08-30T18:30:23:DEBUG:module: the level grown onto the stamp.
+_GROWN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,]{0,10}Z?:([A-Z]{4,8}):")
 _MOST_TOKENS = 12
 _HEAD = 320
 _DECORATION = "[](){}<>|*#:;,.-=!>\"' "
@@ -149,6 +151,9 @@ def _of_token(token: str, *, stamped: bool, apart: bool) -> Level | None:
     inside = _LETTER_INSIDE.fullmatch(token)
     if inside:
         return _LETTERS.get(inside.group(1))
+    grown = _GROWN.match(token)
+    if grown:
+        return _LEVELS.get(grown.group(1).lower())
     bracketed = token[0] in "[(<"
     if bracketed:
         # [ERROR crate::module], [pool:e] and [main/ERROR]

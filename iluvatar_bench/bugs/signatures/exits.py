@@ -40,7 +40,7 @@ BY_SIGNAL = (
     wording(
         BugClass.PROCESS_DIED,
         r"[Uu]ncaught signal: \d|is dead, but RestartPolicy says|exited with 'signal \d"
-        r"|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
+        r"|\bgot signal (?:[4-9]|11)\b|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
         r"|killed by (?:signal|SIG)|[Kk]illed by the (?:system|kernel|host)"
         r"|(?:terminated|stopped|ended|died|killed) (?:by|on|with|due to) (?:a )?(?:signal |SIG)"
         r"|[Cc]aught (?:deadly |fatal )?signal (?:\d|SIG)"
@@ -48,7 +48,8 @@ BY_SIGNAL = (
         r"|[Ss]andbox terminated unexpectedly|received a shutdown signal"
         r"|process apparently never started|wrapper script does not seem to be touching"
         r"|returned a non-zero code: (?:13\d|14[0-3])",
-        "kubelet, Celery, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner, docker"
+        "kubelet, Celery, MySQL, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner,"
+        " docker"
         " build",
         "aws-lambda-runtime-interface-emulator rapid; Unitech/pm2 lib/God.js; celery/billiard "
         "pool.py; jenkinsci/durable-task BourneShellScript.java; actions/runner",

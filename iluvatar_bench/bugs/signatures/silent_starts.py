@@ -83,4 +83,14 @@ WORDINGS = (
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
     ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"(?:did not|didn't|does not|doesn't) respond (?:with)?in\b",
+        "JupyterHub's spawners, any supervisor",
+        "jupyterhub jupyterhub/user.py",
+        near=r"\b[Ss]pawn|\b[Ss]erver at\b|\b[Ww]orker|\b[Cc]ontainer|\b[Ii]nstance|\b[Ss]tart",
+        within=100,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.INVOKE_FAILED, BugClass.DEADLINE),
+    ),
 )
