@@ -18,7 +18,9 @@ _STATUS = (
     r"|\b[Rr]eturn[ _-]?code|\b[Rr]etval|\bretcode|\berrno"
 )
 _HINT = re.compile(
-    r"\b(?:[Dd]ead|DEAD|(?:erl_)?[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
+    # not the digits of an id
+    r" (?:[Dd]ead|DEAD)\b|[=\"'](?:[Dd]ead|DEAD)\b"
+    r"|\b(?:(?:erl_)?[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
     r"|ABORT(?:ED|ING)?|STOPPED|LOST|KILLED|UNKNOWN|OFFLINE|offline|UNHEALTHY|FAULT|faulted|DOWN"
     r"|terminated|TERMINATED|[Kk]illing|[Cc]ancell?ed|CANCELL?ED|[Ee]victed|[Pp]reempted"
     r"|[Dd]isconnected|[Dd]ropped|closed|reset by peer|[Oo]rphaned|[Aa]bandon(?:ed|ing)"
@@ -30,9 +32,9 @@ _HINT = re.compile(
     r"|[Ii]mpossible|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail)\b"
     r"|\bfirst(?:\.|;|,|!)|\b[Ee]xited\b(?!\"|(?: with)?(?: code| status)? ?\(?0)|\b[Ee]rrored\b"
     r"|n't (?:start|run|work|connect|open|find|load|read|write|create)\b"
-    r"|\bno (?:\w{3,9} )?(?:healthy|started|live|usable) \w|\b[Bb]ad (?:rule|config|file|gateway"
-    r"|magic|address|format|state|option|value|argument|response|token|credentials|interpreter"
-    r"|superblock)\b"
+    r"|\bno (?:\w{3,9} )?(?:healthy|started|live|usable) \w"
+    r"|\b[Bb]ad (?:rule|config|file|gateway|magic|address|format|state)\b"
+    r"|\b[Bb]ad (?:option|value|argument|response|token|credential|interpreter|superblock)"
     rf"|(?:{_STATUS}){_NOT_ZERO}|\brc=-?[1-9]|\bcode=exited"
     r"|\breturned -?[1-9]\d{0,2}\b|\bHTTP/[\d.]{1,3} [45]\d\d\b|\b0x80[0-9a-fA-F]{6}\b"
     r"|\b0x[cC]0[0-9a-fA-F]{6}\b"
