@@ -7,8 +7,10 @@ of signatures, the others are what the worker writes when it counts for somethin
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 
 from iluvatar_bench.bugs.classify import TOLD_CALMLY
 from iluvatar_bench.bugs.error_marks import ERRNO_WORDS, WARNING_EVENT
@@ -320,6 +322,13 @@ def search_words(first: Sequence[Signature] = ()) -> tuple[str, ...]:
 _AT_START = tuple(word[1:].encode() for word in _REPORTED if word.startswith("\n"))
 
 
+# To build it takes a twentieth of a second, as long as reading some megabytes; and it serves one
+# thread at a time.
+@lru_cache(maxsize=4)
+def _search_for(words: tuple[str, ...], _thread: int) -> WordSearch:
+    return WordSearch([word.encode() for word in words])
+
+
 class Prefilter:
     """Finds the places of interest in blocks. Holds no state between calls.
 
@@ -329,7 +338,7 @@ class Prefilter:
     def __init__(self, first: Sequence[Signature] = ()) -> None:
         # What is told calmly is searched for whole: a part of it alone leaves a calm line calm.
         words = tuple(dict.fromkeys((*search_words(first), *TOLD_CALMLY)))
-        self._search = WordSearch([word.encode() for word in words])
+        self._search = _search_for(words, threading.get_ident())
         self._skipped = [len(word) - len(word.lstrip("\n")) for word in words]
         others = dict.fromkeys(_INVOCATIONS, Interest.INVOCATION)
         others |= dict.fromkeys(_CONTAINERS, Interest.CONTAINER)
