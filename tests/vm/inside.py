@@ -192,7 +192,7 @@ def steps() -> Iterator[Step]:
     )
     if WITNESSED:
         ended = [sys.executable, __file__, "stopped", "--out", str(OUT / "stopped")]
-        yield Step("unit stopped", ended, only("unit_stopped"), 300)
+        yield Step("unit stopped", ended, only("unit_stopped"), 900)
     yield Step("killed", [sys.executable, __file__, "killed"], succeeded, 300)
     yield Step(
         "memory hog",
