@@ -173,6 +173,18 @@ def runc_refuses_units() -> bool:
     return found is not None and tuple(map(int, found.groups())) >= (1, 1, 6)
 
 
+def erofs_lacks() -> str:
+    """What the snapshotter of that name takes and is not here."""
+    made_by = subprocess.run(["mkfs.erofs", "--help"], capture_output=True, text=True, check=False)
+    if "--tar" not in made_by.stdout + made_by.stderr:
+        return "its mkfs.erofs takes no archive"
+    said = subprocess.run(["containerd", "-v"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r" v?(\d+)\.(\d+)\.", said)
+    if found is None or (int(found[1]), int(found[2])) < (2, 1):
+        return "its containerd has no such snapshotter"
+    return ""
+
+
 def steps() -> Iterator[Step]:
     yield Step("doctor", ["iluvatar-bench", "doctor", "--json"], has_everything)
     yield Step("guarded", cold_start("guarded", "guarded", *COMPILED, trials=12), all_ok)
@@ -209,6 +221,20 @@ def steps() -> Iterator[Step]:
         cold_start("crun", "guarded", "--runtime", "crun", *COMPILED, trials=4),
         all_ok,
         skipped="" if may_lock_memory() else "it raises RLIMIT_MEMLOCK, which CAP_SYS_RESOURCE may",
+    )
+    erofs = ("--set", "snapshotter=erofs")
+    yield Step(
+        "erofs",
+        cold_start("erofs", "guarded", *erofs, *COMPILED, trials=4),
+        all_ok,
+        skipped=erofs_lacks(),
+    )
+    unheld = settings("snapshot_reference=none", "collection=during_startup")
+    yield Step(
+        "erofs, collected",
+        cold_start("erofs-collected", "guarded", *erofs, *unheld, trials=4),
+        all_explained,
+        skipped=erofs_lacks(),
     )
     yield Step(
         "demo",
