@@ -35,7 +35,7 @@ class Step:
     name: str
     command: list[str]
     wanted: Callable[[Said], str] = lambda _: ""
-    seconds: float = 600.0
+    seconds: float = 900.0
     skipped: str = ""
     """Why it cannot be done in here."""
     shown: bool = False
@@ -359,20 +359,20 @@ def residue() -> dict[str, list[str]]:
 
 
 def run(step: Step) -> dict[str, object]:
-    began = time.monotonic()
+    began, late = time.monotonic(), ""
     try:
         done = subprocess.run(
             step.command, capture_output=True, text=True, check=False, timeout=step.seconds
         )
         said = Said(done.returncode, done.stdout, done.stderr)
     except subprocess.TimeoutExpired as error:
-        texts = [(t or b"").decode(errors="replace") for t in (error.stdout, error.stderr)]
-        said = Said(-1, texts[0], f"{texts[1]}\nlonger than {step.seconds:g} s")
+        printed, told = ((t or b"").decode(errors="replace") for t in (error.stdout, error.stderr))
+        said, late = Said(-1, printed, told), f"longer than {step.seconds:g} s"
     seconds = time.monotonic() - began
     trials = list(trials_of(step))
     said.trials.update((row["outcome"], row["bug_class"], row["mechanism"]) for row in trials)
     try:
-        wrong = step.wanted(said)
+        wrong = late or step.wanted(said)
     except (ValueError, KeyError, LookupError) as error:
         wrong = f"cannot be read: {error!r}"
     left = residue()
