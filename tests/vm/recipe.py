@@ -64,6 +64,7 @@ PYTHONPATH=/mnt/project:/opt/site
 PIP_NO_INDEX=1
 PIP_FIND_LINKS=/opt/wheels
 PIP_BREAK_SYSTEM_PACKAGES=1
+JUPYTER_PATH=/opt/site/share/jupyter
 """
 
 IMAGES = (("hello",), ("hello", "--byte-code"), ("memory_hog", "--byte-code"))
