@@ -23,9 +23,12 @@ PYTHON_PACKAGES = (
     *("asyncinotify", "grpcio", "httpcore", "httpx", "hyperscan", "numpy", "pandas"),
     *("prometheus-client", "protobuf", "psutil", "pyarrow", "pydantic", "rich", "scipy", "tomli-w"),
     *("tqdm", "typer", "matplotlib", "jinja2", "pip"),
+    *("ipykernel", "ipython", "jupyter-client", "jupyter-core", "nbclient", "nbconvert"),
+    *("nbformat", "papermill"),
     *("pytest", "pytest-asyncio", "pytest-xdist", "hypothesis"),
 )
-"""The product's core, what its runs draw with, and what its tests need; versions by the lock."""
+"""The product's core, what its runs draw and its notebooks run with, and what its tests need, in
+the versions of the lock."""
 
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
@@ -61,6 +64,7 @@ PYTHONPATH=/mnt/project:/opt/site
 PIP_NO_INDEX=1
 PIP_FIND_LINKS=/opt/wheels
 PIP_BREAK_SYSTEM_PACKAGES=1
+JUPYTER_PATH=/opt/site/share/jupyter
 """
 
 IMAGES = (("hello",), ("hello", "--byte-code"), ("memory_hog", "--byte-code"))
