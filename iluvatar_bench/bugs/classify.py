@@ -41,7 +41,7 @@ _HEAD_START = {
     Certainty.LIKELY: 0.6,
     Certainty.POSSIBLE: 0.4,
 }
-_HEAD_START_OF_NONE = 0.35
+_HEAD_START_OF_NONE = 0.2
 _HEAD_START_OF_PROSE = 0.7
 """A sentence without a level may be prose, and with a class it counts as a failure."""
 _MOST_HEALTHY = 0.5
