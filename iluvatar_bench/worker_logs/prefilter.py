@@ -105,6 +105,10 @@ _REPORTED = (
     *(f'"s":"{letter}"' for letter in "EF"),
     *(f"{before}{letter}{after}" for letter in "EF" for before, after in ("[]", "()", "  ")),
     ":e]",
+    # Tornado's [E 160511 05:39:47 web:100]
+    "[E ",
+    "[F ",
+    "[C ",
     "ailed",
     "ailing",
     "ails ",

@@ -193,7 +193,7 @@ PROGRAMS = (
     wording(
         BugClass.MISSING_PACKAGES,
         rf"executable file {Q}[^\s\"`']{{1,200}}+{Q} not found"
-        r"|(?:[Cc]annot|[Cc]ould not|[Uu]nable to) find:? \S{1,60} (?:in|on) (?:your "
+        r"|(?:[Cc]annot|[Cc]ould not|[Uu]nable to) find:? \S{1,60}+ (?:in|on) (?:your "
         r"|the )?\$?PATH\b"
         r"|open executable: No such file or directory|executable for container process not found"
         rf"|exec container process {Q}[^\s\"`']{{1,200}}+{Q}: No such file or directory"
