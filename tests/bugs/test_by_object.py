@@ -35,6 +35,8 @@ TEXTS = [
     (BugClass.DEADLINE, f'{_ERROR}"container web-1: max retries reached"'),
     (BugClass.INVOKE_FAILED, f'{_ERROR}"activation 4711 at container web-1 returned an error"'),
     (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to launch microVM web-1: odd"'),
+    (BugClass.CREATE_REJECTED, "TASK ERROR: startup for container 'web-1' failed"),
+    (BugClass.REMOVAL_FAILED, "TASK ERROR: removal of volume web-1 failed"),
     (BugClass.CREATE_REJECTED, f'{_ERROR}"cannot apply capabilities: odd"'),
     (BugClass.CREATE_REJECTED, "[conmon:e]: the frob is odd"),
     (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: odd"'),

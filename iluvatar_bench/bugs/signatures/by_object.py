@@ -35,6 +35,12 @@ _MAKE = (
     r"|[Bb]uild(?!x)"
     r"|[Dd]eploy|[Ss]pecializ|[Ff]ork|[Cc]onfigur|[Aa]ppl|[Ii]nject|[Vv]alidat|[Rr]egister)"
 )
+_MAKING = (
+    r"(?:[Cc]reation|[Ss]tart-?up|[Ll]aunch|[Ii]nitiali[sz]ation|[Pp]rovisioning|[Dd]eployment)"
+)
+_TAKING_AWAY = (
+    r"(?:[Rr]emoval|[Dd]eletion|[Tt]ermination|[Tt]ear-?down|[Cc]lean-?up|[Uu]nmount(?:ing)?)"
+)
 _RUNNABLE = (
     r"(?<![/\w-])(?:[Cc]ontainers?\b|[Ss]andbox|[Pp]ods?\b|[Tt]asks?\b|[Pp]rocess(?:es)?\b|VMs?\b"
     r"|microVM|[Ff]unctions?\b|[Ww]orkers?\b|[Aa]ctions?\b|[Rr]untime\b|init\b|[Dd]eployment"
@@ -126,7 +132,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.REMOVAL_FAILED,
-        rf"{_FAILED}{_TAKE_AWAY}|[Tt]ear ?down failed|[Cc]lean-?up failed|[Rr]emoval failed"
+        rf"{_FAILED}{_TAKE_AWAY}|{_TAKING_AWAY} (?:of |for )?[^\n]{{1,60}} (?:failed|aborted)"
+        r"|[Tt]ear ?down failed|[Cc]lean-?up failed|[Rr]emoval failed"
         r"|not cleaned up",
         "any program that keeps containers",
         "containerd internal/cri/server; moby daemon; cri-o server; podman libpod",
@@ -218,7 +225,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.CREATE_REJECTED,
-        rf"{_FAILED}{_MAKE}|[Cc]reation failed|[Ff]ailed creat|[Pp]rovisioning failed"
+        rf"{_FAILED}{_MAKE}|{_MAKING} (?:of |for )?[^\n]{{1,60}} (?:failed|aborted)"
+        r"|[Cc]reation failed|[Ff]ailed creat|[Pp]rovisioning failed"
         r"|[Ss]tart failed|[Ff]ailed during init|reserv(?:e|ing) \w",
         "any program that keeps containers",
         "containerd internal/cri/server; cri-o server/container_create.go; podman libpod; fission "
