@@ -28,25 +28,33 @@ class Candidates:
         self._table = table
         words = {word for signature in table for word in signature.words}
         shared = Counter(piece for word in words for pair in _pairs(word) for piece in pair)
-        self._ranks: dict[str, set[int]] = {}
+        self._ranks: dict[str, list[int]] = {}
+        self._words: dict[str, set[str]] = {}
         for rank, signature in enumerate(table):
             for word in signature.words:
-                if len(word) < _PIECE + _STEP - 1:
-                    raise ValueError(f"{word!r} is too short: {signature.pattern.pattern!r}")
-                # What few other words have.
-                for piece in min(_pairs(word), key=lambda pair: sum(shared[p] for p in pair)):
-                    self._ranks.setdefault(piece, set()).add(rank)
-        self._filed = self._ranks.keys()
+                self._ranks.setdefault(word, []).append(rank)
+        for word in words:
+            if len(word) < _PIECE + _STEP - 1:
+                who = table[self._ranks[word][0]]
+                raise ValueError(f"{word!r} is too short: {who.pattern.pattern!r}")
+            # What few other words have.
+            for piece in min(_pairs(word), key=lambda pair: sum(shared[p] for p in pair)):
+                self._words.setdefault(piece, set()).add(word)
+        self._filed = self._words.keys()
 
     def of(self, text: str) -> list[Signature]:
-        """The signatures of which a word may occur in ``text``, in the order of the table.
+        """The signatures of which a word occurs in ``text``, in the order of the table.
 
-        None that can match is left out; of the others only few are in it.
+        None that can match is left out.
         """
         pieces = {text[at : at + _PIECE] for at in range(0, len(text) - _PIECE + 1, _STEP)}
-        ranks: set[int] = set()
+        words: set[str] = set()
         for piece in self._filed & pieces:
-            ranks |= self._ranks[piece]
+            words |= self._words[piece]
+        ranks: set[int] = set()
+        for word in words:
+            if word in text:
+                ranks.update(self._ranks[word])
         return [self._table[rank] for rank in sorted(ranks)]
 
 

@@ -40,7 +40,7 @@ class Signature:
     then the words are about something else. ``told_calmly``: programs report this at a calm level,
     so the level does not clear the line. ``can_be_handled``: a program that reports
     this as a warning, or as optional, and goes on has not failed. ``words``: every match contains
-    one of them.
+    one of them, and what is ``near`` one of ``near_words``, if there are any.
     """
 
     bug_class: BugClass
@@ -56,6 +56,7 @@ class Signature:
     told_calmly: bool = False
     can_be_handled: bool = False
     words: tuple[str, ...] = ()
+    near_words: tuple[str, ...] = ()
 
     def may_occur(self, text: str) -> bool:
         """Whether a word is there; without one there is no match. A fiftieth of a search's cost."""
@@ -68,6 +69,8 @@ class Signature:
         if self.near is None:
             found = self.pattern.search(text)
             return found.group() if found else None
+        if self.near_words and not any(map(text.__contains__, self.near_words)):
+            return None
         for found in islice(self.pattern.finditer(text), _MOST_MATCHES):
             start, end = found.span()
             line = text.rfind("\n", 0, start) + 1
@@ -102,6 +105,7 @@ def wording(
     Files that are missing and start-up errors ``can_be_handled`` always.
     """
     compiled = re.compile(pattern)
+    around = re.compile(near) if near is not None else None
     return Signature(
         bug_class,
         compiled,
@@ -110,10 +114,19 @@ def wording(
         note,
         certainty,
         alternatives,
-        re.compile(near) if near is not None else None,
+        around,
         within,
         re.compile(unless) if unless is not None else None,
         told_calmly,
         can_be_handled or bug_class in (BugClass.MISSING_PACKAGES, BugClass.STARTUP_ERROR),
         tuple(sorted(required_literals(compiled))),
+        _words_of(around),
     )
+
+
+def _words_of(near: re.Pattern[str] | None) -> tuple[str, ...]:
+    """None where it may match without any fixed word."""
+    try:
+        return tuple(sorted(required_literals(near))) if near is not None else ()
+    except ValueError:
+        return ()
