@@ -383,11 +383,10 @@ def run(step: Step) -> dict[str, object]:
         "left": left,
         "seconds": round(seconds, 1),
         "trials": said.named(),
+        "errors": [row["error"][:600] for row in trials if row["error"]][:6],
     }
     if wrong or step.shown:
         result["stdout"], result["stderr"] = said.stdout[-6000:], said.stderr[-3000:]
-        errors = [row["error"] for row in trials if row["error"]]
-        result["errors"] = [error[:600] for error in errors[:6]]
     else:
         result["said"] = said.stdout.strip()[-300:]
     return result
