@@ -120,7 +120,7 @@ def measure_poller(
             one.poll()  # opens the files
         memory, idle, woken = pollers
         mounts = cgroup_mounts()
-        counters = [HeldCounters(pid, mounts) for pid in pids]
+        counters = [HeldCounters(pid, mounts, number=at) for at, pid in enumerate(pids)]
         for counted in counters:
             stack.callback(counted.close)
         bare = [one for counted in counters for one in counted.lengths]
