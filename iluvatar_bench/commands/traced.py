@@ -13,6 +13,7 @@ from iluvatar_bench.plans import (
     Burstiness,
     ChurnPlan,
     TakenTrace,
+    TraceWindow,
     burstiness,
     metadata_of,
     replay,
@@ -20,9 +21,8 @@ from iluvatar_bench.plans import (
     stand_in,
 )
 from iluvatar_bench.runs.trace_files import (
-    TraceWindow,
-    read_azure_durations,
-    read_azure_memory,
+    read_durations,
+    read_memory,
     read_metadata,
     read_trace,
 )
@@ -94,7 +94,6 @@ def planned_trace(
     file: Path,
     *,
     window: TraceWindow,
-    seed: int,
     metadata: Path | None,
     durations: Path | None,
     app_memory: Path | None,
@@ -113,16 +112,26 @@ def planned_trace(
     """
     if app_memory is not None and durations is None:
         raise UsageError(
-            "--app-memory is of applications, and --durations tells which functions share one: "
-            "name both files"
+            "--app-memory goes with --durations, which says how long functions run and, of "
+            "Azure's, which of them share an application's memory: name both files"
         )
     # The small files first: a slip in their names is told before the large one is read.
     told = None if metadata is None else read_metadata(metadata)
-    memory = {} if app_memory is None else read_azure_memory(app_memory)
-    lasting = None if durations is None else read_azure_durations(durations)
-    trace = read_trace(file, seed=seed, window=window, durations=lasting)
+    memory = None if app_memory is None else read_memory(app_memory)
+    lasting = None if durations is None else read_durations(durations)
+    if memory is not None and lasting is not None and memory.form != lasting.form:
+        raise UsageError(
+            f"{app_memory} is one of {memory.form.capitalize()}'s files, "
+            f"{durations} one of {lasting.form.capitalize()}'s"
+        )
+    trace = read_trace(file, window=window, durations=lasting)
     if told is None:
-        told = metadata_of(trace, durations=lasting or {}, memory=memory, otherwise_mib=memory_mib)
+        told = metadata_of(
+            trace,
+            durations={} if lasting is None else lasting.of,
+            memory={} if memory is None else memory.of,
+            otherwise_mib=memory_mib,
+        )
     functions = stand_in(
         trace.invocations,
         chosen=chosen,
@@ -134,7 +143,7 @@ def planned_trace(
         trace.invocations,
         functions=functions,
         budget_mib=budget_mib,
-        seed=seed,
+        seed=window.seed,
         speed=speed,
         limit=limit,
         keep_alive_ms=keep_alive_ms,
