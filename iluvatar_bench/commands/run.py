@@ -299,7 +299,7 @@ def trace_command(
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace of invocations on a keep-alive pool."""
-    from iluvatar_bench.commands.traced import planned_trace, print_replay, print_submitted
+    from iluvatar_bench.commands.traced import planned_trace, print_replay, tell_replayed
     from iluvatar_bench.plans import TraceWindow
     from iluvatar_bench.profiles import resolve_profile
 
@@ -339,8 +339,7 @@ def trace_command(
         witness=witness,
         warm_up_seconds=warm_up_seconds,
     )
-    if not as_json and result.arrivals is not None:
-        print_submitted(replayed, result.arrivals)
+    tell_replayed(replayed, result, quiet=as_json)
 
 
 def _run(

@@ -30,6 +30,12 @@ from iluvatar_bench.runs.trace_files import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from iluvatar_bench.records.run_result import RunResult
+    from iluvatar_bench.report import OutputFolder
+
+BURSTINESS = "burstiness"
+"""The table of a run of a trace, and the figure of it."""
+
 _STAND_IN = "stand_in"
 _MEASURES = {"inter_arrival_ms": "inter-arrival time", "duration_ms": "duration"}
 
@@ -180,14 +186,65 @@ def print_replay(replayed: Replayed, *, as_json: bool) -> None:
     _print_dispersion(replayed.dispersion, "planned")
 
 
-def print_submitted(replayed: Replayed, arrivals: pd.DataFrame) -> None:
-    """Say how bursty the arrivals of a run were as they were submitted, beside the trace."""
-    if arrivals.empty:
+def tell_replayed(replayed: Replayed, run: RunResult, *, quiet: bool) -> None:
+    """Keep how true a run was to its trace in its folder, as tables and a figure; and print it.
+
+    How bursty its arrivals were as they were submitted, and how long what stands in ran, in how
+    much memory.
+
+    Raises:
+        UnusablePath: they cannot be written.
+    """
+    arrivals = run.arrivals
+    if arrivals is None or arrivals.empty:
         return
+    from iluvatar_bench.report import OutputFolder
+    from iluvatar_bench.report.stand_in_table import stand_in_table
+
     # What is started ahead of any arrival moves all of them by the time that it takes.
     first = replayed.plan.arrivals[arrivals["arrival"].iloc[0]].at_ms or 0.0
     moved = arrivals["planned_at_ms"].iloc[0] - first
-    _print_dispersion(replayed.dispersion_of(arrivals["submitted_at_ms"] - moved), "submitted")
+    rows = replayed.dispersion_of(arrivals["submitted_at_ms"] - moved)
+    imitated = [one for one in replayed.plan.functions if one.source == _STAND_IN]
+    stood_in = stand_in_table(imitated, arrivals, run.seen["samples"])
+    folder = OutputFolder(run.folder)
+    _save_dispersion(folder, rows)
+    if not stood_in.empty:
+        folder.save_table(stood_in, "stand_ins")
+    if not quiet:
+        _print_stand_ins(stood_in)
+        _print_dispersion(rows, "submitted")
+
+
+def _save_dispersion(folder: OutputFolder, rows: Sequence[Burstiness]) -> None:
+    import pandas as pd
+
+    from iluvatar_bench.report import plot_burstiness
+
+    table = pd.DataFrame([asdict(row) for row in rows])
+    folder.save_table(table, BURSTINESS)
+    if table[["trace", "replay"]].notna().all(axis=1).any():
+        folder.save_figure(plot_burstiness(table), BURSTINESS)
+
+
+def _print_stand_ins(table: pd.DataFrame) -> None:
+    if table.empty:
+        return
+    print_rows(
+        ("stands in for", "warm", "asked", "took: median, 95 %", "read", "asked", "resident"),
+        [
+            (
+                row.function,
+                row.arrivals,
+                f"{row.asked_ms} ms",
+                "-" if not row.arrivals else f"{row.took_ms:.0f}, {row.took_95_ms:.0f} ms",
+                row.containers,
+                f"{row.asked_mib} MiB",
+                "-" if not row.containers else f"{row.resident_mib:.0f} MiB",
+            )
+            for row in table.itertuples(index=False)
+        ],
+    )
 
 
 def _print_dispersion(rows: Sequence[Burstiness], what: str) -> None:

@@ -95,6 +95,7 @@ def test_checks_and_doses_have_their_figures_too(tmp_path: Path) -> None:
         (["guarded", "iluvatar-2022-07", "memory"], "it is of one run, not 2"),
         (["guarded", "differences"], "it is of two runs, not 1"),
         (["failure_rates"], "a figure failure_rates of which run?"),
+        (["guarded", "burstiness"], "no figure burstiness, which runs of a trace have: "),
         (["guarded", "steps", "--trial", "1"], "--trial is of the kind timeline, not of steps"),
         (["guarded", "monitored", "--trial", "1"], "is of one run, not 2"),
         (["monitored", "--trial", "999"], "no trial 999"),
@@ -121,7 +122,7 @@ def test_a_table_of_something_else_is_told(tmp_path: Path) -> None:
 def test_the_help_names_every_kind() -> None:
     text = command("figure", "--help").stdout
     assert list(FIGURE_NAMES) == list(FIGURE_KINDS)
-    for name in (*FIGURE_NAMES, "dose", "fault_matrix"):
+    for name in (*FIGURE_NAMES, "burstiness", "dose", "fault_matrix"):
         assert re.search(rf"^  {name} ", text, re.M), name
 
 
