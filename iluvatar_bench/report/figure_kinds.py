@@ -131,7 +131,7 @@ def _lifecycles(runs: Runs) -> str:
 
 
 def _survival(runs: Runs) -> str:
-    return "" if any(time_to_death(run.trials).total for run in runs) else "none became ready"
+    return "" if _trials(runs)["alive_ms"].notna().any() else "none became ready"
 
 
 def _memory(runs: Runs) -> str:

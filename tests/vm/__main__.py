@@ -82,7 +82,7 @@ def tell(step: dict[str, object]) -> None:
     found = step.get("skipped") or "; ".join(f"{n} {name}" for name, n in trials.items())
     print(f"{mark:5} {step['step']:28} {step['seconds']:>7} s  {found}", flush=True)
     for what in ("wrong", "left", "errors", "stdout", "stderr"):
-        if not step["ok"] and step.get(what):
+        if step.get(what) and (not step["ok"] or what == "stdout"):
             print(f"      {what}: {step[what]}", flush=True)
 
 

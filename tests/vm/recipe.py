@@ -23,9 +23,12 @@ PYTHON_PACKAGES = (
     *("asyncinotify", "grpcio", "httpcore", "httpx", "hyperscan", "numpy", "pandas"),
     *("prometheus-client", "protobuf", "psutil", "pyarrow", "pydantic", "rich", "scipy", "tomli-w"),
     *("tqdm", "typer", "matplotlib", "jinja2", "pip"),
+    *("ipykernel", "ipython", "jupyter-client", "jupyter-core", "nbclient", "nbconvert"),
+    *("nbformat", "papermill"),
     *("pytest", "pytest-asyncio", "pytest-xdist", "hypothesis"),
 )
-"""The product's core, what its runs draw with, and what its tests need; versions by the lock."""
+"""The product's core, what its runs draw and its notebooks run with, and what its tests need, in
+the versions of the lock."""
 
 MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
