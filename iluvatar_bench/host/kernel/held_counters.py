@@ -155,8 +155,15 @@ class HeldCounters:
 
     @property
     def lengths(self) -> tuple[tuple[int, int], ...]:
-        """Each file's descriptor, and how much of it is read: what a reading costs at least."""
+        """Each file's descriptor, and how much of it is read: what reading all costs at least."""
         return tuple((file.descriptor, file.length) for file in self._files)
+
+    def due(self, sample: int) -> tuple[tuple[int, int], ...]:
+        """Likewise those that a sample reads of a container that has run, of any number of it."""
+        each_time = (file for file in (self._running, self._memory) if file is not None)
+        return tuple(
+            (file.descriptor, file.length) for file in (*each_time, *self._turns[sample % TURNS])
+        )
 
     def read(self) -> Counted | None:
         """What has been used so far, as far as that is known now; None: the cgroup is gone."""
