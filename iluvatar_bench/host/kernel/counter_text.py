@@ -63,10 +63,11 @@ def _bare(place: int, scale: int) -> Take:
 @cache
 def _several(words: tuple[_Word, ...], sums: tuple[Field, ...]) -> Take:
     summed = tuple((COUNTERS.index(one.fact), one) for one in sums)
+    wanted = max((word for _, word, _, _ in words), default=0) + 1
 
     def take(text: bytes, values: Values) -> None:
         if words:
-            said = text.split()
+            said = text.split(None, wanted)
             for place, word, begin, scale in words:
                 number = int(said[word][begin:])
                 values[place] = number if scale == 1 else number / scale

@@ -48,27 +48,35 @@ _TURN = {
     **dict.fromkeys(("cpu.stat", "pids.current", "blkio.throttle.io_service_bytes"), 3),
     "io.stat": 3,
 }
-"""When a file is read: all turns have about as much, and what belongs together is together."""
+"""When a file is read: all turns have about as much, and what belongs together is together. What
+has no turn is read in every sample."""
 
-_MEMORY = COUNTERS.index("memory_bytes")
 _CPU = COUNTERS.index("cpu_ms")
-_PASSING = ("net/dev", "cpu.pressure", "memory.pressure", "io.pressure", "io.stat")
-"""Files of what may change while no process of the cgroup runs."""
+_BY_RUNNING = frozenset(_TURN) - frozenset(
+    ("net/dev", "cpu.pressure", "memory.pressure", "io.pressure", "io.stat")
+)
+"""Files of what nothing but a process of the cgroup that runs can change."""
 _NOTHING: Counted = (None,) * len(COUNTERS)
 
 
+_Read = tuple[int, int, Take, int]
+"""Of a file its descriptor, how much of it is read, what puts that into a reading, and its first
+place there. A plain tuple: it is taken apart in each sample."""
+
+
 class _File(NamedTuple):
-    """A file, how much of it is read, what puts that into a reading, its first place there.
+    """A file that is held, and its places in a reading."""
 
-    A tuple, which is taken apart faster than it is asked.
-    """
-
+    name: str
     descriptor: int
     length: int
     take: Take
-    place: int
     places: tuple[int, ...]
-    name: str
+
+    @property
+    def reading(self) -> _Read:
+        """How it is read."""
+        return self.descriptor, self.length, self.take, self.places[0]
 
 
 class HeldCounters:
@@ -83,8 +91,8 @@ class HeldCounters:
     """
 
     __slots__ = (
-        *("_files", "_memory", "_passing", "_running", "_said", "_samples", "_turns", "_values"),
-        "_whole",
+        *("_due", "_everything", "_files", "_passing", "_running", "_said", "_samples"),
+        *("_values", "_whole"),
     )
 
     def __init__(self, pid: int, mounts: Mapping[str, Path], *, number: int = 0) -> None:
@@ -110,14 +118,17 @@ class HeldCounters:
 
     def _lay_out(self) -> None:
         """What is read when, ready to be gone through."""
-        always = [one for one in self._files if _CPU in one.places or _MEMORY in one.places]
-        self._running = next((one for one in always if _CPU in one.places), None)
-        self._memory = next((one for one in always if _MEMORY in one.places), None)
-        rest = [one for one in self._files if one not in always]
-        self._turns = tuple(
-            tuple(one for one in rest if _TURN[one.name] == turn) for turn in range(TURNS)
+        running = next((one for one in self._files if _CPU in one.places), None)
+        rest = [one for one in self._files if one is not running]
+        self._running = None if running is None else running.reading
+        self._everything = tuple(one.reading for one in rest)
+        self._due = tuple(
+            tuple(one.reading for one in rest if _TURN.get(one.name, turn) == turn)
+            for turn in range(TURNS)
         )
-        self._passing = tuple(place for one in rest if one.name in _PASSING for place in one.places)
+        self._passing = tuple(
+            place for one in rest if one.name not in _BY_RUNNING for place in one.places
+        )
 
     def _hold(self, file: str, taken: set[str]) -> None:
         descriptor = _opened(file)
@@ -138,15 +149,13 @@ class HeldCounters:
             return
         length = _NUMBER_BYTES if told[0].find is None else _room(text)
         places = tuple(COUNTERS.index(field.fact) for field in told)
-        self._files.append(_File(descriptor, length, taker(told, text), places[0], places, name))
+        self._files.append(_File(name, descriptor, length, taker(told, text), places))
 
     def _hold_network(self, pid: int) -> None:
         descriptor = _opened(f"/proc/{pid}/net/dev")
         if descriptor is not None:
             length = _room(pread(descriptor, MOST_BYTES, 0))
-            self._files.append(
-                _File(descriptor, length, take_network, NETWORK[0], NETWORK, "net/dev")
-            )
+            self._files.append(_File("net/dev", descriptor, length, take_network, NETWORK))
 
     @property
     def descriptors(self) -> int:
@@ -160,25 +169,23 @@ class HeldCounters:
 
     def due(self, sample: int) -> tuple[tuple[int, int], ...]:
         """Likewise those that a sample reads of a container that has run, of any number of it."""
-        each_time = (file for file in (self._running, self._memory) if file is not None)
-        return tuple(
-            (file.descriptor, file.length) for file in (*each_time, *self._turns[sample % TURNS])
-        )
+        due = self._due[sample % TURNS]
+        due = due if self._running is None else (self._running, *due)
+        return tuple((descriptor, length) for descriptor, length, _, _ in due)
 
     def read(self) -> Counted | None:
         """What has been used so far, as far as that is known now; None: the cgroup is gone."""
         values = self._values
         self._samples += 1
         try:
-            self._read_running(values)
-            if self._memory is not None:
-                descriptor, length, take, *_ = self._memory
-                take(self._text(descriptor, length), values)
-            for turn in (self._turns[self._samples % TURNS],) if self._whole else self._turns:
-                for descriptor, length, take, place, _, _ in turn:
-                    # What is known since the last sample need not be read.
-                    if values[place] is None:
-                        take(self._text(descriptor, length), values)
+            self._begin(values)
+            for descriptor, length, take, place in (
+                self._due[self._samples % TURNS] if self._whole else self._everything
+            ):
+                # What is known since the last sample need not be read.
+                if values[place] is None:
+                    text = pread(descriptor, length, 0)
+                    take(text if len(text) < length else self._outgrown(descriptor), values)
         except _UNREADABLE:
             # What was read is not the whole: the next sample begins anew.
             self._said, self._whole = b"", False
@@ -186,26 +193,23 @@ class HeldCounters:
         self._whole = True
         return tuple(values)
 
-    def _read_running(self, values: Values) -> None:
-        """The processor time; where it has moved, what was known of the rest is not any more."""
+    def _begin(self, values: Values) -> None:
+        """Processor time; where it stands still, what only running can change is known still."""
         if self._running is None:
             values[:] = _NOTHING
             return
-        descriptor, length, take, *_ = self._running
-        text = self._text(descriptor, length)
+        descriptor, length, take, _ = self._running
+        text = pread(descriptor, length, 0)
         if text == self._said:
             for place in self._passing:
                 values[place] = None
         else:
             values[:] = _NOTHING
-            take(text, values)
+            take(text if len(text) < length else self._outgrown(descriptor), values)
             self._said = text
 
-    def _text(self, descriptor: int, length: int) -> bytes:
-        """What a file says; one that has outgrown its room is given more for good."""
-        text = pread(descriptor, length, 0)
-        if len(text) < length:
-            return text
+    def _outgrown(self, descriptor: int) -> bytes:
+        """What a file says that has no room left, which is given more for good."""
         at = next(at for at, one in enumerate(self._files) if one.descriptor == descriptor)
         text = pread(descriptor, MOST_BYTES, 0)
         self._files[at] = self._files[at]._replace(length=_room(text))
