@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
+from iluvatar_bench.commands.save_figures import save_burstiness_figure
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import (
     Burstiness,
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iluvatar_bench.records.run_result import RunResult
-    from iluvatar_bench.report import OutputFolder
-
-BURSTINESS = "burstiness"
-"""The table of a run of a trace, and the figure of it."""
 
 _STAND_IN = "stand_in"
 _MEASURES = {"inter_arrival_ms": "inter-arrival time", "duration_ms": "duration"}
@@ -191,15 +188,14 @@ def tell_replayed(replayed: Replayed, run: RunResult, *, quiet: bool) -> None:
 
     How bursty its arrivals were as they were submitted, and how long what stands in ran, in how
     much memory.
-
-    Raises:
-        UnusablePath: they cannot be written.
     """
     arrivals = run.arrivals
     if arrivals is None or arrivals.empty:
         return
-    from iluvatar_bench.report import OutputFolder
+    import pandas as pd
+
     from iluvatar_bench.report.stand_in_table import stand_in_table
+    from iluvatar_bench.runs.store import RunFolder
 
     # What is started ahead of any arrival moves all of them by the time that it takes.
     first = replayed.plan.arrivals[arrivals["arrival"].iloc[0]].at_ms or 0.0
@@ -207,31 +203,30 @@ def tell_replayed(replayed: Replayed, run: RunResult, *, quiet: bool) -> None:
     rows = replayed.dispersion_of(arrivals["submitted_at_ms"] - moved)
     imitated = [one for one in replayed.plan.functions if one.source == _STAND_IN]
     stood_in = stand_in_table(imitated, arrivals, run.seen["samples"])
-    folder = OutputFolder(run.folder)
-    _save_dispersion(folder, rows)
+    folder = RunFolder(run.folder)
+    table = pd.DataFrame([asdict(row) for row in rows])
+    folder.write_csv("burstiness", table)
+    save_burstiness_figure(table, run.folder)
     if not stood_in.empty:
-        folder.save_table(stood_in, "stand_ins")
+        folder.write_csv("stand_ins", stood_in)
     if not quiet:
         _print_stand_ins(stood_in)
         _print_dispersion(rows, "submitted")
-
-
-def _save_dispersion(folder: OutputFolder, rows: Sequence[Burstiness]) -> None:
-    import pandas as pd
-
-    from iluvatar_bench.report import plot_burstiness
-
-    table = pd.DataFrame([asdict(row) for row in rows])
-    folder.save_table(table, BURSTINESS)
-    if table[["trace", "replay"]].notna().all(axis=1).any():
-        folder.save_figure(plot_burstiness(table), BURSTINESS)
 
 
 def _print_stand_ins(table: pd.DataFrame) -> None:
     if table.empty:
         return
     print_rows(
-        ("stands in for", "warm", "asked", "took: median, 95 %", "read", "asked", "resident"),
+        (
+            "stands in for",
+            "warm",
+            "is to run",
+            "ran: median, 95 %",
+            "containers",
+            "to hold",
+            "held",
+        ),
         [
             (
                 row.function,
