@@ -16,7 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 8
+RULES_VERSION = 9
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -39,6 +39,8 @@ History:
    because the cgroup was thawed meanwhile is ``neighbour_paused``.
 8. Silence of the kernel's record rules ``collateral_kill`` out only where the PID is known: of what
    died inside Tasks.Create it may not be.
+9. A snapshot that could not be made because a layer below it had been collected is
+   ``parent_collected``, no ``snapshot_collected``.
 """
 
 
@@ -140,6 +142,7 @@ def _rules(
         outsiders.restart_monitor,
         outsiders.foreign_kill,
         files.snapshot_collected,
+        files.parent_collected,
         files.no_room_for_output,
         own_cgroup.occupied,
         own_cgroup.not_joined,

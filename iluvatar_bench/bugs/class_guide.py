@@ -85,11 +85,13 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
     ),
     BugClass.SNAPSHOT_NOT_FOUND: ClassGuide(
         "containerd no longer knows the snapshot that a request names",
-        "no lease held it: it was collected between two requests",
+        "no lease held it, or no label the image's layer below it: it was collected between two "
+        "requests",
         _AUDIT,
-        fix="hold the snapshot by a lease until the container's record names it",
+        fix="hold the snapshot by a lease until the container's record names it, and the image's "
+        "layers by a label",
         example="snapshot encode-9-snap does not exist: not found",
-        mechanisms=(Mechanism.SNAPSHOT_COLLECTED, Mechanism.LEASE_GONE),
+        mechanisms=(Mechanism.SNAPSHOT_COLLECTED, Mechanism.PARENT_COLLECTED, Mechanism.LEASE_GONE),
     ),
     BugClass.OOM_KILLED: ClassGuide(
         "the kernel ended the process at its memory limit",

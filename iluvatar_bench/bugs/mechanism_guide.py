@@ -55,6 +55,14 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
         "layer, and the configuration with containerd.io/gc.ref.snapshot.<snapshotter>, before "
         "the lease of the commit or the import goes.",
     ),
+    Mechanism.PARENT_COLLECTED: MechanismGuide(
+        "containerd's garbage collector removed an unpacked layer that a snapshot was to stand on",
+        "Snapshots.Stat does not find the layer that Prepare named; merely consistent where only "
+        "the error says so: it may never have been unpacked",
+        "Unpack an image under a lease, and before that goes label its configuration with "
+        "containerd.io/gc.ref.snapshot.<snapshotter> = chain ID of the top layer; keep the image's "
+        "name for as long as containers are made from it.",
+    ),
     Mechanism.STALE_HEALTH: MechanismGuide(
         "the worker gave a request to a container that had ended, and that its pool still kept",
         "the container's exit, by containerd's clock, lies before the moment at which it was given "

@@ -101,6 +101,8 @@ class Mechanism(StrEnum):
     """An update meant for another container moved the limits of the cgroup that both are in."""
     CONTENT_COLLECTED = "content_collected"
     """Containerd's garbage collector removed parts of an image that no label held."""
+    PARENT_COLLECTED = "parent_collected"
+    """Containerd's garbage collector removed an unpacked layer that a snapshot was to stand on."""
     STALE_HEALTH = "stale_health"
     """The worker went on giving requests to a container that it could have known to be of no use.
     """

@@ -73,7 +73,7 @@ Beside = Annotated[
     list[str] | None,
     typer.Option(
         metavar="WORK",
-        help="what other clients do meanwhile: import, commit, prune; several times for several",
+        help="what other clients do meanwhile: import, pull, unpack, commit, prune; several times",
     ),
 ]
 

@@ -26,6 +26,15 @@ _CHANGES: Mapping[Mechanism, tuple[str, str, tuple[str, ...]]] = {
 }
 """Factor, the level to set, the levels that are good already."""
 
+_BETTER_LEVEL: Mapping[Mechanism, tuple[tuple[str, str, str], ...]] = {
+    Mechanism.PARENT_COLLECTED: (
+        ("snapshot_reference", "parent_unheld", "lease"),
+        ("image_end", "pruned_unheld", "pruned_held"),
+        ("image_end", "expired_unheld", "expired_held"),
+    ),
+}
+"""Factor, one level of it, and the level to set instead: under any other level nothing is wrong."""
+
 _OF_LEVEL: Mapping[str, str] = {
     "record_late": "Send the header containerd-lease with Snapshots.Prepare, and delete that lease "
     "once Containers.Create has answered: the record's snapshot_key holds from there on.",
@@ -61,4 +70,8 @@ def remedy(mechanism: str | None, factors: Mapping[str, Any]) -> Remedy:
             )
         said = _OF_LEVEL.get(str(factors.get(factor)), MECHANISM_GUIDES[known].fix)
         return Remedy(text=said, settings=(f"{factor}={level}",))
+    for factor, level, better in _BETTER_LEVEL.get(known, ()):
+        if factors.get(factor) == level:
+            said = _OF_LEVEL.get(level, MECHANISM_GUIDES[known].fix)
+            return Remedy(text=said, settings=(f"{factor}={better}",))
     return Remedy(text=MECHANISM_GUIDES[known].fix)

@@ -128,6 +128,7 @@ async def live_cold_start(
                     built = await asyncio.to_thread(image_of, source, build_options(profile))
                     there = Surroundings(
                         client=setting.node.client,
+                        address=setting.node.address,
                         image=setting.image,
                         layout=built.layout,
                         snapshotter=profile.snapshotter,

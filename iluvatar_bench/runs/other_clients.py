@@ -1,7 +1,8 @@
 """What other clients do on the containerd of a run, while its containers live: ``--beside``.
 
-An import as it should be, a commit that forgets the labels, a prune of every lease that is there.
-Each is tried again and again; an attempt is judged as a container's failure is.
+An import and a pull as they should be, an unpacking that nothing holds, a commit that forgets the
+labels, a prune of every lease that is there. Each is tried again and again; an attempt is judged as
+a container's failure is.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +26,12 @@ from iluvatar_bench.bugs import attribute
 from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.symptom import error_symptom
 from iluvatar_bench.containerd.oci.commit import commit_container, require_whole
-from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout, read_layout
+from iluvatar_bench.containerd.oci.layout_registry import served_layout
+from iluvatar_bench.containerd.oci.pull import pull
+from iluvatar_bench.containerd.services.snapshots import Snapshots
 from iluvatar_bench.errors import AnswerLost, IluvatarBenchError, NotFound, UsageError, meant
+from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.records import Outcome
@@ -28,11 +39,12 @@ from iluvatar_bench.records import Outcome
 if TYPE_CHECKING:
     from iluvatar_bench.containerd.client import Client
 
-IMPORT_NAMESPACE = "iluvatar-bench-beside"
-"""What is imported again and again is unpacked in here: the run's own image stays as it is."""
+NAMESPACES = {"import": "iluvatar-bench-beside", "pull": "iluvatar-bench-beside-pull"}
+"""What comes again and again is unpacked in here: the run's own image stays as it is, and whoever
+pulls finds nothing of what another has imported."""
 
 USED_AFTER_SECONDS = 0.5
-"""How long a committed image lies there before it is used: time for the collector."""
+"""How long what nothing holds lies there before it is used: time for the collector."""
 
 PAUSE_SECONDS = 0.1
 """Between two attempts."""
@@ -44,14 +56,17 @@ async def _some_time() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The containerd, the image that is worked with, and its layout on disk."""
+    """The containerd at ``address``, the image that is worked with, and its layout on disk."""
 
     client: Client
+    address: Path
     image: ImportedImage
     layout: Path
     snapshotter: str
+    reference: str = ""
+    """Where the image can be pulled, over plain HTTP."""
     before_use: Callable[[], Awaitable[None]] = _some_time
-    """What happens between a commit and its use."""
+    """What happens between the making of an image or a layer and its use."""
 
 
 @dataclass(slots=True)
@@ -71,12 +86,54 @@ class Attempt:
 
 async def _import(there: Surroundings, attempt: Attempt) -> None:
     """An image imported and unpacked under a lease, found whole, and removed again."""
-    client = there.client.under(IMPORT_NAMESPACE)
+    client = there.client.under(NAMESPACES["import"])
     name = f"beside-{attempt.attempt}"
-    image = await import_layout(client, there.layout, name=name, snapshotters=(there.snapshotter,))
+    await import_layout(client, there.layout, name=name, snapshotters=(there.snapshotter,))
+    await _look_through(client, name, there)
+
+
+async def _pull(there: Surroundings, attempt: Attempt) -> None:
+    """The same image pulled by containerd's own command line, found whole, and removed again."""
+    client = there.client.under(NAMESPACES["pull"])
+    await pull(
+        there.address,
+        there.reference,
+        namespace=NAMESPACES["pull"],
+        snapshotter=there.snapshotter,
+        plain_http=True,
+    )
+    await _look_through(client, there.reference, there)
+
+
+async def _look_through(client: Client, name: str, there: Surroundings) -> None:
     await require_whole(client, name)
-    await client.snapshots(there.snapshotter).stat(image.chain_id)
+    await client.snapshots(there.snapshotter).stat(there.image.chain_id)
     await client.images.delete(name)
+
+
+async def _unpack(there: Surroundings, attempt: Attempt) -> None:
+    """The image's layers unpacked without a lease or a label, and a snapshot on the last of them.
+
+    Each layer is used somewhat later than it is made: until then nothing holds it.
+    """
+    snapshots = there.client.snapshots(there.snapshotter)
+    layers = (await asyncio.to_thread(read_layout, there.layout)).layers
+    own, parent = f"beside-{attempt.attempt}", ""
+    async with AsyncExitStack() as stack:
+        for number, layer in enumerate(layers):
+            key, name = f"{own}-extract-{number}", f"{own}-layer-{number}"
+            await stack.enter_async_context(_removed_after(snapshots, key))
+            await there.client.diff.apply(layer, await snapshots.prepare(key, parent=parent))
+            await stack.enter_async_context(_removed_after(snapshots, name))
+            await snapshots.commit(name, key=key)
+            await there.before_use()
+            parent = name
+        await stack.enter_async_context(_removed_after(snapshots, f"{own}-container"))
+        await snapshots.prepare(f"{own}-container", parent=parent)
+
+
+def _removed_after(snapshots: Snapshots, name: str) -> AbstractAsyncContextManager[None]:
+    return cleaned_up(partial(snapshots.remove, name))
 
 
 async def _commit(there: Surroundings, attempt: Attempt) -> None:
@@ -112,6 +169,8 @@ async def _prune(there: Surroundings, attempt: Attempt) -> None:
 
 KINDS: Mapping[str, Callable[[Surroundings, Attempt], Awaitable[None]]] = {
     "import": _import,
+    "pull": _pull,
+    "unpack": _unpack,
     "commit": _commit,
     "prune": _prune,
 }
@@ -165,7 +224,10 @@ async def worked_beside(
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), PAUSE_SECONDS)
 
-    async with task_group() as group:
+    async with AsyncExitStack() as stack:
+        if "pull" in kinds:
+            there = replace(there, reference=stack.enter_context(served_layout(there.layout)))
+        group = await stack.enter_async_context(task_group())
         for kind in dict.fromkeys(kinds):
             group.create_task(repeat(kind))
         try:

@@ -75,6 +75,8 @@ def event_sizes(trials: pd.DataFrame) -> list[int]:
 
     * A **Kill** is known by who sent it: the kernel's record names the container that its runtime
       acted for; without it, the last Kill of a neighbour that had begun when the process ended.
+    * A **layer** that was collected is known by its name: every container that was to stand on it
+      failed by one event.
     * A **restart** of containerd is known by the process that came after it.
     * A **collection** is not named by anything that is kept: containerd 1.6 tells nobody which
       snapshots one took. Containers whose snapshots may have gone at one moment count as one
@@ -116,6 +118,9 @@ def event_key(mechanism: str | None, evidence: Mapping[str, Any]) -> tuple[Any, 
     match mechanism:
         case Mechanism.COLLATERAL_KILL:
             return _kill(evidence)
+        case Mechanism.PARENT_COLLECTED:
+            lost = [p["name"] for p in evidence.get("parents") or () if p["found"] is False]
+            return ("layer", lost[0]) if lost else None
         case Mechanism.DAEMON_RESTART:
             daemon = evidence.get("daemon_now")
             return None if daemon is None else ("restart", daemon["pid"], daemon["started_at"])

@@ -87,6 +87,11 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         settings=(_UNREFERENCED, "collection=before_mount"),
     ),
     KnownCause(
+        name="layer_collected_before_prepare",
+        expected=Mechanism.PARENT_COLLECTED,
+        settings=("snapshot_reference=parent_unheld", "collection=before_prepare"),
+    ),
+    KnownCause(
         name="collected_during_startup",
         expected=Mechanism.SNAPSHOT_COLLECTED,
         settings=(_UNREFERENCED, "collection=during_startup"),
@@ -158,7 +163,7 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
     ),
     KnownCause(
         name="image_pruned_unheld",
-        expected=Mechanism.SNAPSHOT_COLLECTED,
+        expected=Mechanism.PARENT_COLLECTED,
         settings=("image_end=pruned_unheld",),
         alone=True,
     ),

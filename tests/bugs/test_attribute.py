@@ -17,6 +17,7 @@ from iluvatar_bench.bugs import (
     KillFact,
     Mechanism,
     MissingFact,
+    SnapshotFact,
     Target,
     attribute,
 )
@@ -68,6 +69,20 @@ def test_a_snapshot_that_we_removed_was_not_collected() -> None:
     assert mechanism(BugClass.SNAPSHOT_OVERLAY, ours) is Mechanism.UNKNOWN
     nobody_knows = replace(COLLECTED, snapshot_removed_by_us=None)
     assert mechanism(BugClass.SNAPSHOT_OVERLAY, nobody_knows) is Mechanism.UNKNOWN
+
+
+def test_a_layer_that_was_collected_is_told_from_a_snapshot_that_was() -> None:
+    lost = (SnapshotFact("top", found=True), SnapshotFact("base", found=False))
+    below = Evidence(error="parent snapshot base does not exist: not found", parents=lost)
+    proven = attribute(BugClass.SNAPSHOT_NOT_FOUND, below)
+    assert (proven.mechanism, proven.proven) == (Mechanism.PARENT_COLLECTED, True)
+    assert proven.facts == ("Snapshots.Stat of the committed snapshot base below it: not found",)
+    said = attribute(BugClass.SNAPSHOT_NOT_FOUND, replace(below, parents=None))
+    assert (said.mechanism, said.proven) == (Mechanism.PARENT_COLLECTED, False)
+    there = replace(below, parents=(SnapshotFact("base", found=True),))
+    assert mechanism(BugClass.SNAPSHOT_NOT_FOUND, there) is Mechanism.UNKNOWN
+    both = replace(COLLECTED, parents=lost)
+    assert mechanism(BugClass.SNAPSHOT_NOT_FOUND, both) is Mechanism.SNAPSHOT_COLLECTED
 
 
 def test_contradictory_facts_about_the_snapshot_give_unknown() -> None:

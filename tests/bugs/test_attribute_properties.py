@@ -62,7 +62,6 @@ def was_collected(evidence: Evidence) -> bool:
         evidence.snapshot_found is False
         or evidence.upper_exists is False
         or bool(evidence.missing_lower_directories)
-        or any(parent.found is False for parent in evidence.parents or ())
     )
     return (
         gone
@@ -168,6 +167,11 @@ def had_no_room(evidence: Evidence) -> bool:
     return says("no space left")(evidence) or (left is not None and left < 2**17)
 
 
+def lacked_a_layer(evidence: Evidence) -> bool:
+    gone = any(parent.found is False for parent in evidence.parents or ())
+    return gone or says("parent snapshot")(evidence)
+
+
 def was_in_a_cgroup_that_was_paused(evidence: Evidence) -> bool:
     changes = {change.action for change in evidence.neighbour_changes}
     thawed = CgroupAction.RESUME in changes or bool(evidence.neighbour_kills)
@@ -203,6 +207,7 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
     Mechanism.LEASE_GONE: says("lease does not exist"),
     Mechanism.CONTENT_COLLECTED: says("content digest sha256:"),
+    Mechanism.PARENT_COLLECTED: lacked_a_layer,
     Mechanism.NEIGHBOUR_PAUSED: was_in_a_cgroup_that_was_paused,
     Mechanism.NEIGHBOUR_UPDATED: was_given_anothers_limit,
     # Of an arrival, not of a trial.

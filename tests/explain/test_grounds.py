@@ -116,11 +116,15 @@ def test_a_level_with_a_better_change_says_so() -> None:
         "record_late": "header containerd-lease",
         "lease_short": "before its lease expires",
         "lease_pruned": "may delete any lease",
-        "parent_unheld": "label containerd.io/gc.ref.snapshot",
     }.items():
         advice = remedy("snapshot_collected", {"snapshot_reference": level})
         assert advice.settings == ("snapshot_reference=lease",)
         assert words in advice.text
+    advice = remedy("parent_collected", {"snapshot_reference": "parent_unheld"})
+    assert advice.settings == ("snapshot_reference=lease",)
+    assert "label containerd.io/gc.ref.snapshot" in advice.text
+    pruned = remedy("parent_collected", {"image_end": "pruned_unheld"})
+    assert pruned.settings == ("image_end=pruned_held",)
     for level in ("shared", "example", "relative", "nested"):
         advice = remedy("collateral_kill", {"cgroup": level})
         assert advice.settings == ("cgroup=own",)

@@ -29,7 +29,7 @@ NUMBERS = itertools.count()
 
 OVERLAY = ("snapshot_overlay", "snapshot_collected")
 PACKAGES = ("missing_packages", "snapshot_collected")
-PARENT = ("snapshot_not_found", "snapshot_collected")
+PARENT = ("snapshot_not_found", "parent_collected")
 LATENT = "latent"
 """It went well, on a snapshot that is gone."""
 

@@ -11,6 +11,7 @@ import pytest
 from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.oci.layout_registry import served_layout
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs.attempts import attempts_frame, beside_told
@@ -51,6 +52,7 @@ async def test_a_collection_takes_a_commit_without_labels_and_no_import(
     leases = quiet_node.client.leases
     there = Surroundings(
         client=quiet_node.client,
+        address=quiet_node.address,
         image=image,
         layout=quick_hello.layout,
         snapshotter="overlayfs",
@@ -72,14 +74,43 @@ async def test_a_collection_takes_a_commit_without_labels_and_no_import(
 
     collecting = asyncio.create_task(collect())
     # From the second one on there is content of the one before, which only the collector wants.
-    imported = [await try_once("import", number, there) for number in range(4)]
+    imported = [await try_once("import", number, there) for number in range(3)]
     over.set()
     assert await collecting > 3
-    assert [one.error for one in imported] == [None] * 4
+    assert [one.error for one in imported] == [None] * 3
 
     await leases.create("of-another", expires_in_seconds=60)
     assert (await try_once("prune", 0, there)).leases_deleted == 1
     assert await leases.list() == ()
+
+
+@pytest.mark.daemon
+async def test_a_collection_takes_an_unpacked_layer_and_no_pulled_image(
+    quiet_node: Node, image: ImportedImage, quick_hello: BuiltImage
+) -> None:
+    leases = quiet_node.client.leases
+    with served_layout(quick_hello.layout) as reference:
+        there = Surroundings(
+            client=quiet_node.client,
+            address=quiet_node.address,
+            image=image,
+            layout=quick_hello.layout,
+            snapshotter="overlayfs",
+            reference=reference,
+            before_use=leases.force_collection,
+        )
+        pulled = await try_once("pull", 0, there)
+    assert pulled.error is None
+    unpacked = await try_once("unpack", 0, there)
+    assert (unpacked.bug_class, unpacked.mechanism) == ("snapshot_not_found", "parent_collected")
+    at_once = replace(there, before_use=lambda: asyncio.sleep(0))
+    assert (await try_once("unpack", 1, at_once)).error is None
+    nobody = await try_once("pull", 1, there)
+    assert "connection refused" in str(nobody.error)
+    assert not any(
+        snapshot.name.startswith("beside-")
+        for snapshot in await quiet_node.client.snapshots("overlayfs").list()
+    )
 
 
 @pytest.mark.daemon

@@ -51,6 +51,14 @@ def test_a_restart_is_one_event_and_everything_else_is_its_own():
     assert sorted(event_sizes(pd.DataFrame(rows))) == [1, 1, 4]
 
 
+def test_containers_that_were_to_stand_on_one_layer_are_one_event():
+    below = [{"name": "top", "found": True}, {"name": "base", "found": False}]
+    rows = [failed("parent_collected", {"parents": below})] * 3
+    rows += [failed("parent_collected", {"parents": [{"name": "other", "found": False}]})]
+    rows += [failed("parent_collected", {})]
+    assert sorted(event_sizes(pd.DataFrame(rows))) == [1, 1, 3]
+
+
 def test_collections_are_the_fewest_moments_that_explain_all():
     ends = [1000.4, 1000.6, 1002.0]
     rows = [failed("snapshot_collected", {"step_ended_at": end}) for end in ends[:2]]

@@ -13,12 +13,13 @@ from tests.vm.recipe import (
     ENVIRONMENT,
     IMAGES,
     MASKED,
-    PACKAGES,
     PROJECT,
     PYTHON_PACKAGES,
     SUITES,
     UNIT,
+    WITHOUT_KERNEL,
     Disk,
+    packages_of,
     requirement_files,
 )
 
@@ -66,7 +67,8 @@ def make_disk(disk: Disk, *, seconds: float) -> None:
         _settle(tree)
         _prepared(tree, seconds)
         _file_system(tree, draft / disk.root.name, seconds)
-        for name, kept in (("vmlinuz", disk.kernel), ("initrd.img", disk.initrd)):
+        kernel = (("vmlinuz", disk.kernel), ("initrd.img", disk.initrd))
+        for name, kept in () if disk.suite in WITHOUT_KERNEL else kernel:
             (newest,) = sorted((tree / "boot").glob(f"{name}-*"))[-1:]
             shutil.copy(newest, draft / kept.name)
         shutil.rmtree(tree)
@@ -82,7 +84,7 @@ def make_disk(disk: Disk, *, seconds: float) -> None:
 
 def _debian(suite: str, tree: Path, seconds: float) -> None:
     command = [
-        *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+        *("debootstrap", "--variant=minbase", f"--include={','.join(packages_of(suite))}"),
         *("--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", suite, str(tree), mirror()),
     ]
     _run(command, seconds=seconds)

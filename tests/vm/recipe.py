@@ -19,6 +19,18 @@ PACKAGES = (
     *("python3", "containerd", "runc", "crun", "containernetworking-plugins"),
 )
 
+KERNEL_PACKAGES = ("linux-image-cloud-amd64", "initramfs-tools")
+WITHOUT_KERNEL = frozenset({"sid"})
+"""Suites whose initramfs-tools debootstrap does not configure (0.151 of November 2026): they run on
+this host's kernel only, in namespaces."""
+
+
+def packages_of(suite: str) -> tuple[str, ...]:
+    """What debootstrap installs."""
+    left_out = KERNEL_PACKAGES if suite in WITHOUT_KERNEL else ()
+    return tuple(package for package in PACKAGES if package not in left_out)
+
+
 PYTHON_PACKAGES = (
     *("asyncinotify", "grpcio", "httpcore", "httpx", "hyperscan", "numpy", "pandas"),
     *("prometheus-client", "protobuf", "psutil", "pyarrow", "pydantic", "rich", "scipy", "tomli-w"),
@@ -64,6 +76,7 @@ PYTHONPATH=/mnt/project:/opt/site
 PIP_NO_INDEX=1
 PIP_FIND_LINKS=/opt/wheels
 PIP_BREAK_SYSTEM_PACKAGES=1
+JUPYTER_PATH=/opt/site/share/jupyter
 """
 
 IMAGES = (("hello",), ("hello", "--byte-code"), ("memory_hog", "--byte-code"))
@@ -108,7 +121,7 @@ def disk_of(suite: str) -> Disk:
     """Where the disk of this recipe lies, made or not."""
     lock = (PROJECT / "requirements.lock").read_text()
     wheels = [path.read_text() for path in requirement_files()]
-    machine = [suite, SUITES[suite], PACKAGES, MASKED, UNIT, ENVIRONMENT, COMMAND]
+    machine = [suite, SUITES[suite], packages_of(suite), MASKED, UNIT, ENVIRONMENT, COMMAND]
     parts = [*machine, PYTHON_PACKAGES, IMAGES, lock, wheels]
     told = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -101,12 +101,39 @@ def _collection_facts(evidence: Evidence) -> list[str]:
             f"{len(evidence.missing_lower_directories)} lower directories no longer exist, "
             f"the topmost of them {evidence.missing_lower_directories[0]}"
         )
-    facts += [
+    # Alone they say that there was no snapshot yet: see :func:`parent_collected`.
+    return [*facts, *_lost_parents(evidence)] if facts else []
+
+
+def _lost_parents(evidence: Evidence) -> list[str]:
+    return [
         f"Snapshots.Stat of the committed snapshot {parent.name} below it: not found"
         for parent in evidence.parents or ()
         if parent.found is False
     ]
-    return facts
+
+
+_PARENT = re.compile(r"parent snapshot \S+ does not exist")
+
+
+def parent_collected(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """It took a layer of the image before a snapshot stood on it, and so held it.
+
+    The words alone do not say whether the layer had ever been unpacked.
+    """
+    if symptom is not BugClass.SNAPSHOT_NOT_FOUND:
+        return None
+    lost = _lost_parents(evidence)
+    if lost:
+        return suspicion(Mechanism.PARENT_COLLECTED, lost)
+    said = _PARENT.search(evidence.error)
+    if evidence.parents:
+        return ruled_out(Mechanism.PARENT_COLLECTED, "every layer below it is there")
+    if said is None:
+        return None
+    return suspicion(
+        Mechanism.PARENT_COLLECTED, [f"the error says {said.group()!r}"], circumstantial=True
+    )
 
 
 _OWN_CLASSES = frozenset(

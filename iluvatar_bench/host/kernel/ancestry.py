@@ -13,12 +13,13 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from iluvatar_bench.host.kernel.processes import command_line
+from iluvatar_bench.host.kernel.processes import all_pids, command_line
 from iluvatar_bench.host.kernel.shims import same_socket
 
 MOST_KEPT = 20_000
@@ -86,12 +87,14 @@ class Ancestry:
         self._execs: OrderedDict[int, tuple[float, str]] = OrderedDict()
         self._shims: OrderedDict[int, Served] = OrderedDict()
         self._looked: dict[int, LivingProcess | None] = {}
+        self._older_threads: dict[int, int] = {}
 
     def fork(self, at: float, parent: int, child: int, command: str) -> None:
         """A process or a thread was made; ``command`` is what it is called at first."""
         self._forks.pop(child, None)
         self._execs.pop(child, None)
         self._shims.pop(child, None)
+        self._older_threads.pop(child, None)
         # Thousands of forks have the same few names.
         self._forks[child] = (at, parent, sys.intern(command))
         _bound(self._forks)
@@ -105,6 +108,19 @@ class Ancestry:
     def look_again(self) -> None:
         """What /proc said of a process holds no longer: time has passed."""
         self._looked.clear()
+
+    def remember_older_shims(self) -> None:
+        """Those that began before the record, with their threads, while they can be asked.
+
+        A shim ends milliseconds after the runtime that one of its threads had kill its container,
+        and no fork of theirs is on record.
+        """
+        for pid in all_pids():
+            self.shim_began(pid)
+            if pid in self._shims:
+                with suppress(OSError):
+                    for thread in Path(f"/proc/{pid}/task").iterdir():
+                        self._older_threads[int(thread.name)] = pid
 
     def shim_began(self, number: int) -> None:
         """A shim's program began a moment ago: whom it serves is read now, and kept for later."""
@@ -152,6 +168,8 @@ class Ancestry:
                 number = living.pid
             elif fork is not None:
                 number = fork[1]
+            elif self._older_threads.get(number, number) != number:
+                number = self._older_threads[number]
             elif living is not None:
                 number = living.parent
             else:

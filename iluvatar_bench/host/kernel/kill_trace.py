@@ -151,6 +151,10 @@ class KillTrace:
         """When a shim or a runtime ended, in seconds since the epoch; None: not on record."""
         return self._ends.get(pid)
 
+    def remember_older_shims(self) -> None:
+        """Ask those that began before the opening whom they serve: they may end before a lookup."""
+        self._ancestry.remember_older_shims()
+
     def shims_of(self, served: Served) -> tuple[int, ...]:
         """The shims that began for a container since the opening, also those that are gone."""
         return self._ancestry.shims_of(served)
@@ -195,6 +199,7 @@ def open_kill_trace() -> Iterator[KillTrace]:
         except (OSError, ValueError) as error:
             raise EnvironmentProblem(f"the kernel's traces cannot be used: {error}") from error
         _prove(trace)
+        trace.remember_older_shims()
         yield trace
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -124,6 +125,41 @@ def test_a_runtime_that_somebody_calls_by_hand_is_anybodys_program() -> None:
     ancestry.exec(now - 1, GONE, "/usr/sbin/runc")
     fact = judged(ancestry, sender=GONE, at=now)
     assert (fact.sender_kind, fact.sender_container) == (SenderKind.RUNTIME, None)
+
+
+_WITH_A_THREAD = """
+import sys, threading
+def told(): print(threading.get_native_id(), flush=True); sys.stdin.read()
+threading.Thread(target=told).start()
+"""
+
+
+def test_a_shim_that_is_older_than_the_record_is_known_when_it_has_ended() -> None:
+    """And by whichever of its threads it called the runtime, of which no fork is on record."""
+    ancestry = Ancestry()
+    address = ("-namespace", "n", "-address", "/run/x.sock", "-id", "one")
+    with subprocess.Popen(
+        ["containerd-shim-of-a-test", "-c", _WITH_A_THREAD, *address],
+        executable=sys.executable,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as shim:
+        assert shim.stdout is not None
+        thread = int(shim.stdout.readline())
+        ancestry.remember_older_shims()
+    assert thread != shim.pid and read_process(shim.pid) is None
+    now = time.monotonic()
+    ancestry.fork(now - 1, thread, GONE, "containerd-shim")
+    ancestry.exec(now - 1, GONE, "/usr/sbin/runc")
+    fact = judged(ancestry, sender=GONE, at=now)
+    assert (fact.sender_kind, fact.sender_container) == (SenderKind.RUNTIME, "one")
+    assert fact.sender_shim == shim.pid
+    # The number is another's from now on.
+    ancestry.fork(now, os.getpid(), thread, "python")
+    ancestry.fork(now, thread, GONE, "python")
+    ancestry.exec(now, GONE, "/usr/sbin/runc")
+    assert judged(ancestry, sender=GONE, at=now).sender_container is None
 
 
 def test_the_kernels_own_signals_are_nobodys() -> None:
