@@ -23,13 +23,14 @@ def stand_in_table(
 
     Returns:
         ``function``; ``arrivals`` that were served warm; ``asked_ms``, and of those arrivals
-        ``took_ms``, the median of the whole request, and ``took_95_ms``; ``containers`` whose
-        memory was read; ``asked_mib``, and ``resident_mib``, the most that was read of each, the
-        median over them. NaN where there is nothing.
+        ``took_ms``, the median of the whole request, and ``took_95_ms``; ``containers`` that
+        served and whose memory was read; ``asked_mib``, and ``resident_mib``, the most that was
+        read of each, the median over them. NaN where there is nothing.
     """
-    served = arrivals[(arrivals["outcome"] == "ok") & (arrivals["start"] == "warm")]
-    took = served["invoke_ms"].astype(float).groupby(served["function"])
-    whose = arrivals.dropna(subset=["container_id"]).set_index("container_id")["function"]
+    served = arrivals[arrivals["outcome"] == "ok"]
+    warm = served[served["start"] == "warm"]
+    took = warm["invoke_ms"].astype(float).groupby(warm["function"])
+    whose = served.set_index("container_id")["function"]
     most = samples.dropna(subset=["container_id"]).groupby("container_id")["rss_bytes"].max() / _MIB
     resident = most.groupby(whose[~whose.index.duplicated()].reindex(most.index))
     asked = [one for one in functions if one.duration_ms is not None]

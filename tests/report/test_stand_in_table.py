@@ -24,12 +24,13 @@ def test_a_function_has_its_warm_requests_and_the_most_memory_of_each_container(
         ("f", "a", "ok", "warm", 255.0),
         ("f", "b", "ok", "warm", 253.0),
         ("f", None, "dropped", None, None),
+        ("f", "e", "failed", "cold", None),
         ("g", "c", "failed", "warm", 9.0),
         ("h", "d", "ok", "warm", 5.0),
     ]
     names = ["function", "container_id", "outcome", "start", "invoke_ms"]
     arrivals = pd.DataFrame(rows, columns=names)
-    read = [("a", 20), ("a", 61), ("b", 63), (None, 500), ("c", None), ("d", 30)]
+    read = [("a", 20), ("a", 61), ("b", 63), (None, 500), ("c", None), ("d", 30), ("e", 9)]
     samples = pd.DataFrame(
         {
             "container_id": [name for name, _ in read],
