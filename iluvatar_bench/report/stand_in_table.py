@@ -24,15 +24,20 @@ def stand_in_table(
     Returns:
         ``function``; ``arrivals`` that were served warm; ``asked_ms``, and of those arrivals
         ``took_ms``, the median of the whole request, and ``took_95_ms``; ``containers`` that
-        served and whose memory was read; ``asked_mib``, and ``resident_mib``, the most that was
-        read of each, the median over them. NaN where there is nothing.
+        served and whose memory was read after that; ``asked_mib``, and ``resident_mib``, the most
+        that was read of each, the median over them. NaN where there is nothing.
     """
     served = arrivals[arrivals["outcome"] == "ok"]
     warm = served[served["start"] == "warm"]
     took = warm["invoke_ms"].astype(float).groupby(warm["function"])
-    whose = served.set_index("container_id")["function"]
-    most = samples.dropna(subset=["container_id"]).groupby("container_id")["rss_bytes"].max() / _MIB
-    resident = most.groupby(whose[~whose.index.duplicated()].reindex(most.index))
+    # Memory is taken at the first request: before its answer less is there, and that is no finding.
+    taken_ms = (served["latency_ms"] - served["lateness_ms"]).astype(float)
+    answered_at = served["submitted_at"] + pd.to_timedelta(taken_ms, unit="ms")
+    first = answered_at.groupby(served["container_id"]).min()
+    read = samples[samples["sampled_at"] >= samples["container_id"].map(first)]
+    most = read.groupby("container_id")["rss_bytes"].max() / _MIB
+    whose = served.drop_duplicates("container_id").set_index("container_id")["function"]
+    resident = most.groupby(whose.reindex(most.index))
     asked = [one for one in functions if one.duration_ms is not None]
     table = pd.DataFrame(index=pd.Index([one.name for one in asked], name="function"))
     table["arrivals"] = took.size()

@@ -18,6 +18,7 @@ def test_a_function_has_its_warm_requests_and_the_most_memory_of_each_container(
         PooledFunction("g", "stand_in", 150, 1200),
         PooledFunction("h", "hello"),
     ]
+    began = pd.Timestamp("2026-11-29T12:00:00Z")
     rows = [
         ("f", "a", "ok", "cold", 900.0),
         ("f", "a", "ok", "warm", 251.0),
@@ -29,12 +30,16 @@ def test_a_function_has_its_warm_requests_and_the_most_memory_of_each_container(
         ("h", "d", "ok", "warm", 5.0),
     ]
     names = ["function", "container_id", "outcome", "start", "invoke_ms"]
-    arrivals = pd.DataFrame(rows, columns=names)
-    read = [("a", 20), ("a", 61), ("b", 63), (None, 500), ("c", None), ("d", 30), ("e", 9)]
+    arrivals = pd.DataFrame(rows, columns=names).assign(
+        submitted_at=began, lateness_ms=1.0, latency_ms=lambda frame: frame["invoke_ms"] + 2001.0
+    )
+    read = [("a", 5, 20), ("a", 9, 61), ("a", 1, 99), ("b", 9, 63), (None, 9, 500)]
+    read += [("c", 9, None), ("d", 9, 30), ("e", 9, 9)]
     samples = pd.DataFrame(
         {
-            "container_id": [name for name, _ in read],
-            "rss_bytes": [None if mib is None else mib * MIB for _, mib in read],
+            "container_id": [name for name, _, _ in read],
+            "sampled_at": [began + pd.Timedelta(seconds=at) for _, at, _ in read],
+            "rss_bytes": [None if mib is None else mib * MIB for _, _, mib in read],
         }
     )
     table = stand_in_table(functions, arrivals, samples)
@@ -50,9 +55,22 @@ def test_a_function_has_its_warm_requests_and_the_most_memory_of_each_container(
 
 def test_where_nothing_imitates_there_is_no_row() -> None:
     arrivals = pd.DataFrame(
-        columns=["function", "container_id", "outcome", "start", "invoke_ms"], dtype=object
+        {
+            "function": ["h"],
+            "container_id": ["d"],
+            "outcome": ["ok"],
+            "start": ["cold"],
+            "invoke_ms": [1.0],
+            "latency_ms": [1.0],
+            "lateness_ms": [0.0],
+            "submitted_at": [pd.Timestamp("2026-11-29T12:00:00Z")],
+        }
     )
     samples = pd.DataFrame(
-        {"container_id": pd.Series(dtype=str), "rss_bytes": pd.Series(dtype=float)}
+        {
+            "container_id": pd.Series(dtype=str),
+            "sampled_at": pd.Series(dtype="datetime64[us, UTC]"),
+            "rss_bytes": pd.Series(dtype=float),
+        }
     )
     assert stand_in_table([PooledFunction("h", "hello")], arrivals, samples).empty
