@@ -71,7 +71,9 @@ def test_the_default_is_the_first_kind_that_fits_in_the_folder_one_stands_in(
 
 def test_checks_and_doses_have_their_figures_too(tmp_path: Path) -> None:
     doses = DATA / "tables" / "dose_response" / "dose-concurrency.csv"
-    for name, kind in (("ctr-run", "fault_matrix"), (str(doses), "dose")):
+    bursts = DATA / "tables" / "replay" / "burstiness.csv"
+    of_tables = ((str(doses), "dose"), (str(bursts), "burstiness"))
+    for name, kind in (("ctr-run", "fault_matrix"), *of_tables):
         done = command("figure", name, "--out", str(tmp_path / "a.svg"))
         assert (done.returncode, done.stderr) == (0, "")
         assert "<svg" in (tmp_path / "a.svg").read_text()
