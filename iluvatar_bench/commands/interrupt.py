@@ -76,10 +76,13 @@ def run_stoppable(
         KeyboardInterrupt: a second signal came, or the trials in flight took too long to end;
             ``main`` was cancelled.
     """
-    from iluvatar_bench.host.stop_signals import stop_on_signals
+    from iluvatar_bench.host.stop_signals import STOP_SECONDS, stop_on_signals
+
+    def say_given_up() -> None:
+        os.write(2, f"given up after {STOP_SECONDS:g} s; what has ended is kept\n".encode())
 
     async def with_handler() -> tuple[Answer, bool]:
-        with stop_on_signals(on_stop=told or say_stopping) as stop:
+        with stop_on_signals(on_stop=told or say_stopping, on_late=say_given_up) as stop:
             return await main(stop), stop.is_set()
 
     try:
