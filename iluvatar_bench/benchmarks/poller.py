@@ -6,7 +6,7 @@ children of this one, each in a cgroup and a network namespace of its own with a
 as a container's process is: what a read costs depends on nothing else of a container. They are
 idle, but for the rounds before which each of them is woken, runs for a moment and sleeps again. A
 round is the whole one, with the host's totals and the keeping of what was read. The least that it
-could cost is the bare reading of the same files.
+could cost is the bare reading of the files that are due in a sample.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ import psutil
 
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
-from iluvatar_bench.host.kernel.held_counters import HeldCounters
+from iluvatar_bench.host.kernel.held_counters import TURNS, HeldCounters
 from iluvatar_bench.host.kernel.held_process import PAGE_BYTES, HeldProcess
 from iluvatar_bench.monitor.memory import MemoryPoller
 
@@ -35,10 +36,13 @@ RAN = "the same, of processes that have run since the last"
 RECORDED = "the same, and its records made"
 POLLER = "poller of memory alone, a whole round"
 BARE = "bare pread of every file of the poller of everything"
+DUE = "bare pread of those that are due, of processes that have run since the last"
 HELD = "pread of a held statm"
 OPENED = "statm opened anew"
 PSUTIL = "psutil: memory_info"
 PSUTIL_ALL = "psutil: cpu_times, memory_info, io_counters, num_threads"
+
+_WOKEN = (RAN, DUE)
 
 _IDLE = "ip link add eth0 type veth peer name eth1; exec cat"
 
@@ -100,7 +104,7 @@ def measure_poller(
 ) -> pd.DataFrame:
     """Read what each process uses ``rounds`` times in each way, in turns.
 
-    ``wake`` lets each of them run for a moment; without it the way of those that ran is left out.
+    ``wake`` lets each of them run for a moment; without it the ways of those that ran are left out.
 
     Returns:
         One row a way: what, processes, rounds, and of the rounds the median and the 99th
@@ -120,16 +124,20 @@ def measure_poller(
             one.poll()  # opens the files
         memory, idle, woken = pollers
         mounts = cgroup_mounts()
-        counters = [HeldCounters(pid, mounts) for pid in pids]
+        counters = [HeldCounters(pid, mounts, number=at) for at, pid in enumerate(pids)]
         for counted in counters:
             stack.callback(counted.close)
         bare = [one for counted in counters for one in counted.lengths]
+        due = cycle(
+            [one for at, counted in enumerate(counters) for one in counted.due(sample + at)]
+            for sample in range(TURNS)
+        )
         by_psutil = [psutil.Process(pid) for pid in pids]
         ways: dict[str, Callable[[], object]] = {
             COUNTED: idle.poll,
             RECORDED: lambda: list(idle.poll().samples("r", before=None)),
-            **({} if wake is None else {RAN: woken.poll}),
-            BARE: lambda: [os.pread(descriptor, length, 0) for descriptor, length in bare],
+            **({} if wake is None else {RAN: woken.poll, DUE: lambda: _read_each(next(due))}),
+            BARE: lambda: _read_each(bare),
             POLLER: memory.poll,
             HELD: lambda: [process.rss_bytes() for process in held],
             OPENED: lambda: [_open_and_read(pid) for pid in pids],
@@ -140,14 +148,14 @@ def measure_poller(
         used: dict[str, list[float]] = {what: [] for what in ways}
         for _ in range(rounds):
             for what, read in ways.items():
-                if what == RAN and wake is not None:
+                if what in _WOKEN and wake is not None:
                     wake()
                 started, running = time.perf_counter_ns(), time.thread_time_ns()
                 read()
                 ran, elapsed = time.thread_time_ns() - running, time.perf_counter_ns() - started
                 microseconds[what].append(elapsed / len(pids) / 1000)
                 used[what].append(ran / len(pids) / 1000)
-                if what == RAN:
+                if what in _WOKEN:
                     idle.poll()  # in its turn it is to find them idle
     return pd.DataFrame(
         {
@@ -184,6 +192,11 @@ def _all_of(process: psutil.Process) -> tuple[object, ...]:
             process.io_counters(),
             process.num_threads(),
         )
+
+
+def _read_each(files: Iterable[tuple[int, int]]) -> None:
+    for descriptor, length in files:
+        os.pread(descriptor, length, 0)
 
 
 def _open_and_read(pid: int) -> int:

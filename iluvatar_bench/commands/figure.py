@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _STYLES = ("screen", "paper")
 _DOSE_TABLES = "dose-*.csv"
+_BURSTINESS_TABLE = "burstiness.csv"
 _OF_FOLDERS = {
+    "burstiness": "a run of a trace, or its table: how bursty, the trace and the replay",
     "dose": "a folder or table of `dose`: rates over the doses, beside the model",
     "fault_matrix": "a folder of `check`: positions down, faults across",
 }
@@ -133,7 +135,9 @@ def _drawn(names: list[str], kind: str | None, trial: int | None) -> tuple[str, 
     """The kind that is drawn, and the figure."""
     of_folder = _folder_kind(names[0]) if len(names) == 1 else None
     if of_folder is not None and kind in (None, of_folder):
-        return of_folder, _dose(Path(names[0])) if of_folder == "dose" else _matrix(names[0])
+        return of_folder, _DRAWN_OF[of_folder](names[0])
+    if kind == "burstiness" and len(names) == 1:
+        return kind, _burstiness(str(_open(names[0], last=False).folder / _BURSTINESS_TABLE))
     if kind in _OF_FOLDERS:
         raise UsageError(f"no figure {kind} of {', '.join(names)}: it is of {_OF_FOLDERS[kind]}")
     runs = [_open(name, last=0 < at == len(names) - 1) for at, name in enumerate(names)]
@@ -168,6 +172,8 @@ def _folder_kind(name: str) -> str | None:
 
     if (Path(name) / POSITIONS_TABLE).exists() or name in recorded_check_names():
         return "fault_matrix"
+    if Path(name).name == _BURSTINESS_TABLE:
+        return "burstiness"
     return None if _dose_table(Path(name)) is None else "dose"
 
 
@@ -179,14 +185,14 @@ def _dose_table(path: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _dose(path: Path) -> Drawn:
+def _dose(name: str) -> Drawn:
     import pandas as pd
 
     from iluvatar_bench.profiles.doses import axis_of
     from iluvatar_bench.report import plot_dose_response
     from iluvatar_bench.studies import with_model
 
-    table = _dose_table(path)
+    table = _dose_table(Path(name))
     assert table is not None
     try:
         rows = with_model(pd.read_csv(table))
@@ -195,9 +201,28 @@ def _dose(path: Path) -> Drawn:
         raise UsageError(f"{table} is no table of dose: {error} is missing or wrong") from error
 
 
+def _burstiness(name: str) -> Drawn:
+    import pandas as pd
+
+    from iluvatar_bench.report import plot_burstiness
+
+    try:
+        return plot_burstiness(pd.read_csv(name))
+    except OSError as error:
+        raise UsageError(
+            f"no figure burstiness, which runs of a trace have: {name} cannot be read "
+            f"({error.strerror})"
+        ) from error
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{name} is no table of burstiness: {error}") from error
+
+
 def _matrix(name: str) -> Drawn:
     from iluvatar_bench.clients import open_check
     from iluvatar_bench.report import plot_fault_matrix
 
     rows = open_check(name).positions.to_dict("records")
     return plot_fault_matrix([{str(key): value for key, value in row.items()} for row in rows])
+
+
+_DRAWN_OF = {"burstiness": _burstiness, "dose": _dose, "fault_matrix": _matrix}

@@ -247,10 +247,12 @@ def trace_command(
         ),
     ] = None,
     durations: Annotated[
-        Path | None, typer.Option(help="Azure's of 2019: its file of durations for that day")
+        Path | None,
+        typer.Option(help="that day's file: Azure's of durations (2019), Huawei's function_delay"),
     ] = None,
     app_memory: Annotated[
-        Path | None, typer.Option(help="Azure's of 2019: its file of applications' memory")
+        Path | None,
+        typer.Option(help="likewise: Azure's of applications' memory, Huawei's memory_limit"),
     ] = None,
     stand_ins: Annotated[
         list[str] | None,
@@ -297,9 +299,9 @@ def trace_command(
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace of invocations on a keep-alive pool."""
-    from iluvatar_bench.commands.traced import planned_trace, print_replay, print_submitted
+    from iluvatar_bench.commands.traced import planned_trace, print_replay, tell_replayed
+    from iluvatar_bench.plans import TraceWindow
     from iluvatar_bench.profiles import resolve_profile
-    from iluvatar_bench.runs.trace_files import TraceWindow
 
     replayed = planned_trace(
         file,
@@ -309,8 +311,8 @@ def trace_command(
             functions=most,
             rule=choose,  # type: ignore[arg-type]  # it is checked where it is followed
             keep=keep,
+            seed=seed,
         ),
-        seed=seed,
         metadata=metadata,
         durations=durations,
         app_memory=app_memory,
@@ -337,8 +339,7 @@ def trace_command(
         witness=witness,
         warm_up_seconds=warm_up_seconds,
     )
-    if not as_json and result.arrivals is not None:
-        print_submitted(replayed, result.arrivals)
+    tell_replayed(replayed, result, quiet=as_json)
 
 
 def _run(

@@ -10,6 +10,10 @@ from iluvatar_bench.commands.output import err
 from iluvatar_bench.errors import UnusablePath
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
     from iluvatar_bench.records.run_result import RunResult
     from iluvatar_bench.studies import DoseResponse
 
@@ -28,6 +32,12 @@ def renew_figures(run: RunResult) -> None:
 def save_dose_figure(found: DoseResponse) -> None:
     """Write the figure of a dose and its response beside its table, as PNG and SVG."""
     _saved(lambda: _of_doses(found))
+
+
+def save_burstiness_figure(table: pd.DataFrame, folder: Path) -> None:
+    """Write how bursty a trace and its replay were beside the table of it, as PNG and SVG."""
+    if table[["trace", "replay"]].notna().all(axis=1).any():
+        _saved(lambda: _of_bursts(table, folder))
 
 
 def _saved(save: Callable[[], None]) -> None:
@@ -57,3 +67,9 @@ def _of_doses(found: DoseResponse) -> None:
 
     axes = plot_dose_response(with_model(found.table), unit=axis_of(found.quantity))
     save_figure(axes, found.folder / f"dose-{found.quantity}")
+
+
+def _of_bursts(table: pd.DataFrame, folder: Path) -> None:
+    from iluvatar_bench.report import plot_burstiness, save_figure
+
+    save_figure(plot_burstiness(table), folder / "burstiness")

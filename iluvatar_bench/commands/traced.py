@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
+from iluvatar_bench.commands.save_figures import save_burstiness_figure
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import (
     Burstiness,
     ChurnPlan,
     TakenTrace,
+    TraceWindow,
     burstiness,
     metadata_of,
     replay,
@@ -20,15 +22,16 @@ from iluvatar_bench.plans import (
     stand_in,
 )
 from iluvatar_bench.runs.trace_files import (
-    TraceWindow,
-    read_azure_durations,
-    read_azure_memory,
+    read_durations,
+    read_memory,
     read_metadata,
     read_trace,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from iluvatar_bench.records.run_result import RunResult
 
 _STAND_IN = "stand_in"
 _MEASURES = {"inter_arrival_ms": "inter-arrival time", "duration_ms": "duration"}
@@ -94,7 +97,6 @@ def planned_trace(
     file: Path,
     *,
     window: TraceWindow,
-    seed: int,
     metadata: Path | None,
     durations: Path | None,
     app_memory: Path | None,
@@ -113,16 +115,26 @@ def planned_trace(
     """
     if app_memory is not None and durations is None:
         raise UsageError(
-            "--app-memory is of applications, and --durations tells which functions share one: "
-            "name both files"
+            "--app-memory goes with --durations, which says how long functions run and, of "
+            "Azure's, which of them share an application's memory: name both files"
         )
     # The small files first: a slip in their names is told before the large one is read.
     told = None if metadata is None else read_metadata(metadata)
-    memory = {} if app_memory is None else read_azure_memory(app_memory)
-    lasting = None if durations is None else read_azure_durations(durations)
-    trace = read_trace(file, seed=seed, window=window, durations=lasting)
+    memory = None if app_memory is None else read_memory(app_memory)
+    lasting = None if durations is None else read_durations(durations)
+    if memory is not None and lasting is not None and memory.form != lasting.form:
+        raise UsageError(
+            f"{app_memory} is one of {memory.form.capitalize()}'s files, "
+            f"{durations} one of {lasting.form.capitalize()}'s"
+        )
+    trace = read_trace(file, window=window, durations=lasting)
     if told is None:
-        told = metadata_of(trace, durations=lasting or {}, memory=memory, otherwise_mib=memory_mib)
+        told = metadata_of(
+            trace,
+            durations={} if lasting is None else lasting.of,
+            memory={} if memory is None else memory.of,
+            otherwise_mib=memory_mib,
+        )
     functions = stand_in(
         trace.invocations,
         chosen=chosen,
@@ -134,7 +146,7 @@ def planned_trace(
         trace.invocations,
         functions=functions,
         budget_mib=budget_mib,
-        seed=seed,
+        seed=window.seed,
         speed=speed,
         limit=limit,
         keep_alive_ms=keep_alive_ms,
@@ -171,14 +183,63 @@ def print_replay(replayed: Replayed, *, as_json: bool) -> None:
     _print_dispersion(replayed.dispersion, "planned")
 
 
-def print_submitted(replayed: Replayed, arrivals: pd.DataFrame) -> None:
-    """Say how bursty the arrivals of a run were as they were submitted, beside the trace."""
-    if arrivals.empty:
+def tell_replayed(replayed: Replayed, run: RunResult, *, quiet: bool) -> None:
+    """Keep how true a run was to its trace in its folder, as tables and a figure; and print it.
+
+    How bursty its arrivals were as they were submitted, and how long what stands in ran, in how
+    much memory.
+    """
+    arrivals = run.arrivals
+    if arrivals is None or arrivals.empty:
         return
+    import pandas as pd
+
+    from iluvatar_bench.report.stand_in_table import stand_in_table
+    from iluvatar_bench.runs.store import RunFolder
+
     # What is started ahead of any arrival moves all of them by the time that it takes.
     first = replayed.plan.arrivals[arrivals["arrival"].iloc[0]].at_ms or 0.0
     moved = arrivals["planned_at_ms"].iloc[0] - first
-    _print_dispersion(replayed.dispersion_of(arrivals["submitted_at_ms"] - moved), "submitted")
+    rows = replayed.dispersion_of(arrivals["submitted_at_ms"] - moved)
+    imitated = [one for one in replayed.plan.functions if one.source == _STAND_IN]
+    stood_in = stand_in_table(imitated, arrivals, run.seen["samples"])
+    folder = RunFolder(run.folder)
+    table = pd.DataFrame([asdict(row) for row in rows])
+    folder.write_csv("burstiness", table)
+    save_burstiness_figure(table, run.folder)
+    if not stood_in.empty:
+        folder.write_csv("stand_ins", stood_in)
+    if not quiet:
+        _print_stand_ins(stood_in)
+        _print_dispersion(rows, "submitted")
+
+
+def _print_stand_ins(table: pd.DataFrame) -> None:
+    if table.empty:
+        return
+    print_rows(
+        (
+            "stands in for",
+            "warm",
+            "is to run",
+            "ran: median, 95 %",
+            "containers",
+            "to hold",
+            "held",
+        ),
+        [
+            (
+                row.function,
+                row.arrivals,
+                f"{row.asked_ms} ms",
+                "-" if not row.arrivals else f"{row.took_ms:.0f}, {row.took_95_ms:.0f} ms",
+                row.containers,
+                f"{row.asked_mib} MiB",
+                "-" if not row.containers else f"{row.resident_mib:.0f} MiB",
+            )
+            for row in table.itertuples(index=False)
+        ],
+    )
 
 
 def _print_dispersion(rows: Sequence[Burstiness], what: str) -> None:

@@ -10,7 +10,8 @@ import resource
 from collections.abc import Mapping
 
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
-from iluvatar_bench.host.kernel.held_counters import Counted, HeldCounters
+from iluvatar_bench.host.kernel.counter_text import Counted
+from iluvatar_bench.host.kernel.held_counters import HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 
@@ -31,11 +32,12 @@ class CounterFiles:
         self._mounts = cgroup_mounts()
         self._held: dict[str, HeldCounters | None] = {}
         self._descriptors = 0
+        self._opened_before = 0
         self._most = LARGEST_SHARE * resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._told = False
 
     def read(self, processes: Mapping[str, HeldProcess]) -> tuple[Counted | None, ...]:
-        """What each container has used so far; None where that is not known."""
+        """What each container has used so far; None for one of which that is not known."""
         for container_id, process in processes.items():
             if container_id not in self._held:
                 self._held[container_id] = self._opened(process)
@@ -46,7 +48,7 @@ class CounterFiles:
         try:
             if self._descriptors >= self._most:
                 raise OSError("too many files are held for it")
-            held = HeldCounters(process.pid, self._mounts)
+            held = HeldCounters(process.pid, self._mounts, number=self._opened_before)
         except OSError as error:
             if not self._told:
                 self._told = True
@@ -57,6 +59,7 @@ class CounterFiles:
             held.close()
             return None
         self._descriptors += held.descriptors
+        self._opened_before += 1
         return held
 
     def close(self, container_id: str) -> None:

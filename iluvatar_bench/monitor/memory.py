@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted
+from iluvatar_bench.host.kernel.counter_text import COUNTERS, Counted
 from iluvatar_bench.host.kernel.held_host import HostMoment
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor.counter_files import CounterFiles

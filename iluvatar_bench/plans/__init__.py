@@ -1,12 +1,7 @@
 """Workloads as seeded, pure data: which container is created, kept and removed, and when."""
 
 from iluvatar_bench.plans.arrivals import Arrival, ArrivalProcess
-from iluvatar_bench.plans.azure_2019 import (
-    metadata_of,
-    parse_azure,
-    parse_azure_durations,
-    parse_azure_memory,
-)
+from iluvatar_bench.plans.azure_2019 import parse_azure
 from iluvatar_bench.plans.blocked import BlockedPlan, BlockedTrial, blocked
 from iluvatar_bench.plans.burstiness import Burstiness, burstiness, index_of_dispersion
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction, churn
@@ -16,6 +11,13 @@ from iluvatar_bench.plans.function_choice import (
     PublicFunction,
     choose_functions,
     spread,
+)
+from iluvatar_bench.plans.function_facts import (
+    FunctionFacts,
+    FunctionKey,
+    metadata_of,
+    parse_durations,
+    parse_memory,
 )
 from iluvatar_bench.plans.keep_alive import KeepAlivePool
 from iluvatar_bench.plans.public_traces import parse_azure_2021, parse_huawei
@@ -30,8 +32,10 @@ from iluvatar_bench.plans.trace import (
     taken_whole,
     trace_form,
 )
+from iluvatar_bench.plans.trace_window import DEFAULT_WINDOW, TraceWindow
 
 __all__ = [
+    "DEFAULT_WINDOW",
     "Arrival",
     "ArrivalProcess",
     "BlockedPlan",
@@ -40,11 +44,14 @@ __all__ = [
     "ChoiceRule",
     "ChurnPlan",
     "ColdStartPlan",
+    "FunctionFacts",
+    "FunctionKey",
     "KeepAlivePool",
     "PlannedTrial",
     "PooledFunction",
     "PublicFunction",
     "TakenTrace",
+    "TraceWindow",
     "TracedFunction",
     "TracedInvocation",
     "blocked",
@@ -56,9 +63,9 @@ __all__ = [
     "metadata_of",
     "parse_azure",
     "parse_azure_2021",
-    "parse_azure_durations",
-    "parse_azure_memory",
+    "parse_durations",
     "parse_huawei",
+    "parse_memory",
     "parse_metadata",
     "parse_trace",
     "replay",

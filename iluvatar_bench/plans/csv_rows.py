@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from iluvatar_bench.errors import UsageError
 
@@ -42,6 +43,13 @@ def csv_rows(
             yield reader.line_num, row
     except csv.Error as error:
         raise UsageError(f"{name}, line {reader.line_num}: {error}") from error
+
+
+def with_header(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+    """The first line, by which the form of a file is told, and all of them."""
+    waiting = iter(lines)
+    header = next(waiting, "")
+    return header, chain((header,), waiting)
 
 
 def whole_number(text: str, column: str, largest: int, name: str, line: int) -> int:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans.burstiness import counted_by
 from iluvatar_bench.plans.csv_rows import any_number, csv_rows
-from iluvatar_bench.plans.function_choice import ChoiceRule, PublicFunction, choose_functions
+from iluvatar_bench.plans.function_choice import PublicFunction, choose_functions
+from iluvatar_bench.plans.function_facts import FunctionKey
 from iluvatar_bench.plans.trace import (
     AZURE_2021_COLUMNS,
     HUAWEI_COLUMNS,
@@ -27,10 +28,8 @@ from iluvatar_bench.plans.trace import (
     TakenTrace,
     TracedInvocation,
     drawn_within,
-    kept_by_chance,
-    require_some,
-    require_window,
 )
+from iluvatar_bench.plans.trace_window import DEFAULT_WINDOW, TraceWindow
 
 _TWO_WEEKS = 14 * MINUTES_OF_A_DAY
 
@@ -39,14 +38,9 @@ def parse_azure_2021(
     lines: Iterable[str],
     *,
     name: str,
-    seed: int = 0,
-    first_minute: int = 1,
-    minutes: int = 10,
-    functions: int = 10,
-    rule: ChoiceRule = "most",
-    keep: float = 1.0,
+    window: TraceWindow = DEFAULT_WINDOW,
 ) -> TakenTrace:
-    """The invocations that began in some minutes of the two weeks, of functions that a rule takes.
+    """What a window takes of the invocations, each in the minute in which it began.
 
     An invocation began at its end less its duration. A function is told by its application as well;
     it runs for the mean of what its invocations there took.
@@ -54,8 +48,8 @@ def parse_azure_2021(
     Raises:
         UsageError: a line that cannot be read, a window outside the two weeks, or none in it.
     """
-    last_minute = require_window(first_minute, minutes, functions, seed, longest=_TWO_WEEKS)
-    begin, end = (first_minute - 1) * 60.0, last_minute * 60.0
+    last_minute = window.last_minute_of(_TWO_WEEKS)
+    begin, end = (window.first_minute - 1) * 60.0, last_minute * 60.0
     began_at: dict[tuple[str, ...], list[float]] = {}
     took: dict[tuple[str, ...], float] = {}
     for number, row in csv_rows(lines, AZURE_2021_COLUMNS, name):
@@ -67,20 +61,22 @@ def parse_azure_2021(
     population = [
         PublicFunction(key, len(times), took[key] / len(times)) for key, times in began_at.items()
     ]
-    chosen = choose_functions(population, functions=functions, rule=rule, seed=seed)
+    chosen = choose_functions(
+        population, functions=window.functions, rule=window.rule, seed=window.seed
+    )
     times_ms = [
         (rank, at) for rank, one in enumerate(chosen) for at in began_at[population[one].key]
     ]
-    require_some(keep * len(times_ms), name, rule)
-    kept = kept_by_chance(keep, random.Random(seed))
+    window.require_some(window.keep * len(times_ms), name)
+    kept = window.kept_by_chance(random.Random(window.seed))
     taken = [TracedInvocation(f"f{rank:03}", round(at, 3)) for rank, at in times_ms if kept(1)]
-    require_some(len(taken), name, rule)
+    window.require_some(len(taken), name)
     return TakenTrace(
         invocations=tuple(sorted(taken, key=lambda invocation: invocation.at_ms)),
         functions={f"f{rank:03}": population[one] for rank, one in enumerate(chosen)},
         population=tuple(population),
         counts=tuple(
-            counted_by((at for _, at in times_ms), stretch_ms=MINUTE_MS, stretches=minutes)
+            counted_by((at for _, at in times_ms), stretch_ms=MINUTE_MS, stretches=window.minutes)
         ),
         stretch_ms=MINUTE_MS,
     )
@@ -93,23 +89,18 @@ def parse_huawei(
     lines: Iterable[str],
     *,
     name: str,
-    seed: int,
-    first_minute: int = 1,
-    minutes: int = 10,
-    functions: int = 10,
-    rule: ChoiceRule = "most",
-    keep: float = 1.0,
+    window: TraceWindow = DEFAULT_WINDOW,
+    durations: Mapping[FunctionKey, float] | None = None,
 ) -> TakenTrace:
-    """The requests in some minutes of a day, of a file by the minute or by the second.
+    """What a window takes of a day, of a file by the minute or by the second.
 
     A cell is a count; empty or NaN: none is known, and none is taken. Times within a minute or
-    second are drawn evenly; the same seed gives the same times. How long functions run is in
-    another file (``function_delay_*``), which is not read.
+    second are drawn evenly. ``durations`` is what :func:`.parse_durations` found.
 
     Raises:
         UsageError: a line that cannot be read, a window outside the day, or none in it.
     """
-    last_minute = require_window(first_minute, minutes, functions, seed, longest=MINUTES_OF_A_DAY)
+    last_minute = window.last_minute_of(MINUTES_OF_A_DAY)
     counted: dict[str, dict[float, int]] = {}
     first: float | None = None
     inside: list[float] = []
@@ -118,7 +109,7 @@ def parse_huawei(
         first = at if first is None else first
         if inside and at <= inside[-1]:
             raise UsageError(f"{name}, line {number}: time {at:g} comes after {inside[-1]:g}")
-        if not (first_minute - 1) * 60 <= at - first < last_minute * 60:
+        if not (window.first_minute - 1) * 60 <= at - first < last_minute * 60:
             continue
         inside.append(at)
         for column, text in row.items():
@@ -127,23 +118,25 @@ def parse_huawei(
                 if count := _count(text, column, name, number):
                     of_one[at] = count
     if first is None or not inside:
-        raise UsageError(f"{name} holds no invocation in minutes {first_minute} to {last_minute}")
+        raise UsageError(
+            f"{name} holds no invocation in minutes {window.first_minute} to {last_minute}"
+        )
     length = inside[1] - inside[0] if len(inside) > 1 else 60.0
-    begin = first + (first_minute - 1) * 60
+    begin = first + (window.first_minute - 1) * 60
     invoked = {column: counts for column, counts in counted.items() if counts}
     return drawn_within(
-        [PublicFunction((column,), sum(counts.values())) for column, counts in invoked.items()],
+        [
+            PublicFunction((column,), sum(counts.values()), (durations or {}).get((column,)))
+            for column, counts in invoked.items()
+        ],
         [
             {int((at - begin) // length): count for at, count in counts.items()}
             for counts in invoked.values()
         ],
         name=name,
-        stretches=math.ceil(minutes * 60 / length),
+        window=window,
+        stretches=math.ceil(window.minutes * 60 / length),
         stretch_ms=1000 * length,
-        functions=functions,
-        rule=rule,
-        keep=keep,
-        seed=seed,
     )
 
 

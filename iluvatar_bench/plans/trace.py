@@ -9,24 +9,19 @@ traces are in :mod:`.azure_2019` and :mod:`.public_traces`.
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from iluvatar_bench.errors import UsageError
-from iluvatar_bench.plans.arrivals import MAX_ARRIVALS, Arrival
+from iluvatar_bench.plans.arrivals import Arrival
 from iluvatar_bench.plans.burstiness import counted_by
 from iluvatar_bench.plans.churn import ChurnPlan, PooledFunction
 from iluvatar_bench.plans.csv_rows import csv_rows, whole_number
-from iluvatar_bench.plans.function_choice import (
-    ChoiceRule,
-    PublicFunction,
-    choose_functions,
-)
-from iluvatar_bench.plans.seed import require_seed
+from iluvatar_bench.plans.function_choice import PublicFunction, choose_functions
+from iluvatar_bench.plans.trace_window import TraceWindow
 
 TRACE_COLUMNS = ("func_name", "invoke_time_ms")
 METADATA_COLUMNS = ("func_name", "cold_dur_ms", "warm_dur_ms", "mem_mb")
@@ -86,20 +81,29 @@ def trace_form(header: str, *, name: str) -> TraceForm:
     Raises:
         UsageError: neither; ``name`` stands in the message.
     """
-    columns = [column.strip() for column in header.removeprefix("\ufeff").strip().split(",")]
+    columns = _columns(header)
     if set(TRACE_COLUMNS) <= set(columns):
         return "iluvatar"
     if tuple(columns[:4]) == AZURE_COLUMNS:
         return "azure"
     if set(AZURE_2021_COLUMNS) <= set(columns):
         return "azure_2021"
-    if tuple(columns[:2]) == HUAWEI_COLUMNS:
+    if is_huaweis(header):
         return "huawei"
     raise UsageError(
         f"{name}, line 1: neither an Ilúvatar trace ({','.join(TRACE_COLUMNS)}) nor an Azure one "
         f"({','.join(AZURE_COLUMNS)},1,...,{MINUTES_OF_A_DAY}, or "
         f"{','.join(AZURE_2021_COLUMNS)}), nor one of Huawei's ({','.join(HUAWEI_COLUMNS)},0,1,...)"
     )
+
+
+def is_huaweis(header: str) -> bool:
+    """Whether a file that begins with this line is one of Huawei's: of requests, or another."""
+    return tuple(_columns(header)[:2]) == HUAWEI_COLUMNS
+
+
+def _columns(header: str) -> list[str]:
+    return [column.strip() for column in header.removeprefix("\ufeff").strip().split(",")]
 
 
 def parse_trace(lines: Iterable[str], *, name: str) -> tuple[TracedInvocation, ...]:
@@ -161,49 +165,30 @@ def parse_metadata(lines: Iterable[str], *, name: str) -> dict[str, TracedFuncti
     return found
 
 
-def require_window(
-    first_minute: int, minutes: int, functions: int, seed: int, *, longest: int
-) -> int:
-    """The last minute of a window that begins with minute 1 at the earliest.
-
-    Raises:
-        UsageError: a number is out of its range.
-    """
-    last_minute = first_minute + minutes - 1
-    if not 1 <= first_minute <= last_minute <= longest:
-        raise UsageError(f"minutes {first_minute} to {last_minute} are not within 1 to {longest}")
-    if not 1 <= functions <= 1000:
-        raise UsageError(f"functions of a trace must be between 1 and 1000, not {functions}")
-    require_seed(seed)
-    return last_minute
-
-
 def drawn_within(
     population: Sequence[PublicFunction],
     counted: Sequence[Mapping[int, int]],
     *,
     name: str,
+    window: TraceWindow,
     stretches: int,
     stretch_ms: float,
-    functions: int,
-    rule: ChoiceRule,
-    keep: float,
-    seed: int,
 ) -> TakenTrace:
-    """The functions that the rule takes, and invocations of them, from counts by stretch of time.
+    """What a window takes of functions, and invocations of them, from counts by stretch of time.
 
     ``counted`` has the counts of each of ``population``, by the number of the stretch. Times within
-    a stretch are drawn evenly; each invocation is kept with probability ``keep``.
+    a stretch are drawn evenly.
 
     Raises:
         UsageError: none is left, or more than a plan takes.
     """
-    chosen = choose_functions(population, functions=functions, rule=rule, seed=seed)
-    source = random.Random(seed)
-    kept = kept_by_chance(keep, source)
+    chosen = choose_functions(
+        population, functions=window.functions, rule=window.rule, seed=window.seed
+    )
+    source = random.Random(window.seed)
+    kept = window.kept_by_chance(source)
     counts = [0] * stretches
-    expected = keep * sum(population[at].invocations for at in chosen)
-    require_some(expected, name, rule)
+    window.require_some(window.keep * sum(population[at].invocations for at in chosen), name)
     found: list[TracedInvocation] = []
     for rank, at in enumerate(chosen):
         for number, count in counted[at].items():
@@ -212,7 +197,7 @@ def drawn_within(
                 TracedInvocation(f"f{rank:03}", round((number + source.random()) * stretch_ms, 3))
                 for _ in range(kept(count))
             ]
-    require_some(len(found), name, rule)
+    window.require_some(len(found), name)
     return TakenTrace(
         invocations=tuple(sorted(found, key=lambda invocation: invocation.at_ms)),
         functions={f"f{rank:03}": population[at] for rank, at in enumerate(chosen)},
@@ -220,51 +205,6 @@ def drawn_within(
         counts=tuple(counts),
         stretch_ms=stretch_ms,
     )
-
-
-def kept_by_chance(keep: float, source: random.Random) -> Callable[[int], int]:
-    """How many of so many are kept, each with the same probability, at the cost of those alone.
-
-    Raises:
-        UsageError: ``keep`` is no probability above 0.
-    """
-    if not 0 < keep <= 1:
-        raise UsageError(f"keep must be above 0 and at most 1, not {keep:g}")
-    if keep == 1:
-        return lambda count: count
-
-    def gap() -> int:
-        # How many go before one that stays: geometric.
-        return int(math.log(1 - source.random()) / math.log1p(-keep))
-
-    skipped = gap()
-
-    def kept(count: int) -> int:
-        nonlocal skipped
-        stay = 0
-        while skipped < count:
-            stay += 1
-            skipped += 1 + gap()
-        skipped -= count
-        return stay
-
-    return kept
-
-
-def require_some(invocations: float, name: str, rule: ChoiceRule) -> None:
-    """Refuse a window with none, or with more than a plan takes.
-
-    Raises:
-        UsageError: either.
-    """
-    if not invocations:
-        twice = " of a function that has two" if rule == "representative" else ""
-        raise UsageError(f"{name} holds no invocation{twice} in the minutes that were asked for")
-    if invocations > MAX_ARRIVALS:
-        raise UsageError(
-            f"{name} holds {invocations:.0f} invocations there, more than {MAX_ARRIVALS}; take "
-            "fewer minutes or functions, or keep a part of them by chance"
-        )
 
 
 def replay(

@@ -43,5 +43,6 @@ def test_every_limit_is_measured_in_every_round() -> None:
         (3, 0),
         (3, 1),
     ]
-    assert all(one["rate"] > 0 and one["create_ms"] > 0 for one in told["of"])
+    # Nobody waited longer for its own creation than it took to make all four.
+    assert all(0 < one["create_ms"] < 1000 * 4 / one["rate"] for one in told["of"])
     assert told["knee"]["setting"] in (1, 3)

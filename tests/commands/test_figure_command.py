@@ -71,7 +71,9 @@ def test_the_default_is_the_first_kind_that_fits_in_the_folder_one_stands_in(
 
 def test_checks_and_doses_have_their_figures_too(tmp_path: Path) -> None:
     doses = DATA / "tables" / "dose_response" / "dose-concurrency.csv"
-    for name, kind in (("ctr-run", "fault_matrix"), (str(doses), "dose")):
+    bursts = DATA / "tables" / "replay" / "burstiness.csv"
+    of_tables = ((str(doses), "dose"), (str(bursts), "burstiness"))
+    for name, kind in (("ctr-run", "fault_matrix"), *of_tables):
         done = command("figure", name, "--out", str(tmp_path / "a.svg"))
         assert (done.returncode, done.stderr) == (0, "")
         assert "<svg" in (tmp_path / "a.svg").read_text()
@@ -95,6 +97,7 @@ def test_checks_and_doses_have_their_figures_too(tmp_path: Path) -> None:
         (["guarded", "iluvatar-2022-07", "memory"], "it is of one run, not 2"),
         (["guarded", "differences"], "it is of two runs, not 1"),
         (["failure_rates"], "a figure failure_rates of which run?"),
+        (["guarded", "burstiness"], "no figure burstiness, which runs of a trace have: "),
         (["guarded", "steps", "--trial", "1"], "--trial is of the kind timeline, not of steps"),
         (["guarded", "monitored", "--trial", "1"], "is of one run, not 2"),
         (["monitored", "--trial", "999"], "no trial 999"),
@@ -121,7 +124,7 @@ def test_a_table_of_something_else_is_told(tmp_path: Path) -> None:
 def test_the_help_names_every_kind() -> None:
     text = command("figure", "--help").stdout
     assert list(FIGURE_NAMES) == list(FIGURE_KINDS)
-    for name in (*FIGURE_NAMES, "dose", "fault_matrix"):
+    for name in (*FIGURE_NAMES, "burstiness", "dose", "fault_matrix"):
         assert re.search(rf"^  {name} ", text, re.M), name
 
 

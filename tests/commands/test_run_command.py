@@ -98,6 +98,9 @@ def test_a_trace_is_replayed_and_its_accounts_printed(tmp_path: Path) -> None:
     assert folder.name.startswith("trace-guarded-")
     witness = json.loads((folder / "manifest.json").read_text())["witness"]
     assert (witness["sees"], witness["remark"]) == (False, NOT_WANTED)
+    # The durations were not asked for: hello runs as it does.
+    assert (folder / "burstiness.csv").exists()
+    assert not (folder / "stand_ins.csv").exists()
 
 
 @pytest.mark.daemon

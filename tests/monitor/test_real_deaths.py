@@ -145,9 +145,10 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         pids = [container.pid for container in containers if container.pid is not None]
         frame = await asyncio.to_thread(partial(measure_poller, pids, rounds=100))
         costs = frame.set_index("what")
-        poll_us = costs.loc[POLLER, "median_us"]
-        # Fourteen files a container, against four that psutil reads for less.
-        counted_us, by_psutil_us = costs.loc[[COUNTED, PSUTIL_ALL], "processor_us"]
+        # Of processor time, which other load does not stretch. All that is counted, against four
+        # files that psutil reads for less.
+        measured = costs.loc[[POLLER, COUNTED, PSUTIL_ALL], "processor_us"]
+        poll_us, counted_us, by_psutil_us = measured
         # All of this process in that minute: the monitor, its event loop and gRPC's threads.
         wall, cpu = time.monotonic(), time.process_time()
         await asyncio.sleep(60)
@@ -161,7 +162,7 @@ async def test_a_hundred_idle_containers_cost_next_to_nothing_and_none_is_called
         assert monitor.exits.deaths("run") == []
         # For a report: pytest --junitxml.
         record_property("monitor_share_of_one_core", share)
-        record_property("poll_us", costs["median_us"].to_dict())
+        record_property("poll_us", costs["processor_us"].to_dict())
     assert share < CPU_SHARE
     assert poll_us <= POLL_COST_US
     assert counted_us < by_psutil_us

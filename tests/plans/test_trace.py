@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import (
     PooledFunction,
     TracedInvocation,
+    TraceWindow,
     parse_azure,
     parse_metadata,
     parse_trace,
@@ -76,11 +79,12 @@ def azure_row(function: str, counts: dict[int, int]) -> str:
 
 def test_minute_counts_become_arrivals_in_those_minutes() -> None:
     lines = [AZURE, azure_row("x", {5: 3, 6: 1, 9: 50}), azure_row("y", {5: 7})]
+    window = TraceWindow(first_minute=5, minutes=2, functions=5)
     again, other = (
-        parse_azure(lines, name="z", seed=seed, first_minute=5, minutes=2, functions=5).invocations
+        parse_azure(lines, name="z", window=replace(window, seed=seed)).invocations
         for seed in (1, 2)
     )
-    found = parse_azure(lines, name="z", seed=1, first_minute=5, minutes=2, functions=5).invocations
+    found = parse_azure(lines, name="z", window=window).invocations
     assert found == again
     assert found != other
     assert Counter((one.function, int(one.at_ms // 60_000)) for one in found) == {
@@ -89,7 +93,7 @@ def test_minute_counts_become_arrivals_in_those_minutes() -> None:
         ("f001", 1): 1,
     }
     assert all(earlier.at_ms <= later.at_ms for earlier, later in pairwise(found))
-    first = parse_azure(lines, name="z", seed=1, functions=1).invocations
+    first = parse_azure(lines, name="z", window=TraceWindow(functions=1)).invocations
     (only,) = {one.function for one in first}
     assert only == "f000"
 
@@ -105,9 +109,9 @@ def test_minute_counts_become_arrivals_in_those_minutes() -> None:
         ("o,a,x", {}, "z, line 2: 3 values for 1444 columns"),
     ],
 )
-def test_bad_minute_counts_are_refused(row: str, options: dict[str, int], message: str) -> None:
+def test_bad_minute_counts_are_refused(row: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        parse_azure([AZURE, row], name="z", seed=1, **options)
+        parse_azure([AZURE, row], name="z", window=TraceWindow(**options))
 
 
 INVOCATIONS = tuple(TracedInvocation(f, at) for f, at in (("p", 100), ("q", 300), ("p", 700)))

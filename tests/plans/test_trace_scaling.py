@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,21 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import builtin_names
 from iluvatar_bench.plans import (
     PublicFunction,
+    TraceWindow,
     burstiness,
     choose_functions,
     index_of_dispersion,
     metadata_of,
     parse_azure,
-    parse_azure_durations,
-    parse_azure_memory,
+    parse_durations,
+    parse_memory,
     replay,
     spread,
     stand_in,
 )
 from tests.support.command import command
 
+WHOLE_DAY = TraceWindow(minutes=1440, functions=6)
 MINUTES = ",".join(map(str, range(1, 1441)))
 INVOCATIONS = f"HashOwner,HashApp,HashFunction,Trigger,{MINUTES}\n"
 DURATIONS = (
@@ -108,7 +111,7 @@ def test_the_index_of_dispersion_is_that_of_known_counts() -> None:
 
 
 def test_a_day_in_ten_minutes_is_as_bursty_as_the_day() -> None:
-    trace = parse_azure(bursty_day(), name="t", seed=1, minutes=1440, functions=6)
+    trace = parse_azure(bursty_day(), name="t", window=WHOLE_DAY)
     functions = stand_in(trace.invocations, chosen={}, in_turn=["hello"], metadata={})
     plan = replay(trace.invocations, functions=functions, budget_mib=512, speed=144)
     last = plan.arrivals[-1].at_ms
@@ -135,8 +138,8 @@ def test_a_day_in_ten_minutes_is_as_bursty_as_the_day() -> None:
 
 
 def test_what_is_kept_by_chance_is_less_bursty_as_theory_says() -> None:
-    whole = parse_azure(bursty_day(), name="t", seed=1, minutes=1440, functions=6)
-    part = parse_azure(bursty_day(), name="t", seed=1, minutes=1440, functions=6, keep=0.1)
+    whole = parse_azure(bursty_day(), name="t", window=WHOLE_DAY)
+    part = parse_azure(bursty_day(), name="t", window=replace(WHOLE_DAY, keep=0.1))
     share = len(part.invocations) / len(whole.invocations)
     assert share == pytest.approx(0.1, abs=0.02)
     assert part.counts == whole.counts
@@ -152,7 +155,7 @@ def test_what_is_kept_by_chance_is_less_bursty_as_theory_says() -> None:
         assert row.expected < row.trace / 3
         assert row.replay == pytest.approx(row.expected, rel=0.25)
     with pytest.raises(UsageError, match="keep must be above 0"):
-        parse_azure(bursty_day(), name="t", seed=1, keep=0)
+        parse_azure(bursty_day(), name="t", window=TraceWindow(keep=0))
 
 
 def duration_row(function: str, median: float) -> str:
@@ -160,16 +163,15 @@ def duration_row(function: str, median: float) -> str:
 
 
 def test_durations_of_2019_are_the_functions_and_memory_its_share_of_the_applications() -> None:
-    durations = parse_azure_durations(
+    durations = parse_durations(
         [DURATIONS, duration_row("f0", 120.4), duration_row("f1", 7), duration_row("f0", 999)],
         name="d",
     )
-    assert durations == {("o", "a", "f0"): 120.4, ("o", "a", "f1"): 7.0}
-    memory = parse_azure_memory([MEMORY, "o,a,5,301,1,1,1,1,1,1,1,1\n"], name="m")
-    trace = parse_azure(
-        bursty_day(functions=3), name="t", seed=1, minutes=1440, durations=durations
-    )
-    told = metadata_of(trace, durations=durations, memory=memory, otherwise_mib=64)
+    assert durations.form == "azure"
+    assert durations.of == {("o", "a", "f0"): 120.4, ("o", "a", "f1"): 7.0}
+    memory = parse_memory([MEMORY, "o,a,5,301,1,1,1,1,1,1,1,1\n"], name="m")
+    trace = parse_azure(bursty_day(functions=3), name="t", window=WHOLE_DAY, durations=durations.of)
+    told = metadata_of(trace, durations=durations.of, memory=memory.of, otherwise_mib=64)
     of_key = {trace.functions[name].key[2]: one for name, one in told.items()}
     assert [(of_key[name].warm_ms, of_key[name].memory_mib) for name in ("f0", "f1", "f2")] == [
         (120, 151),
@@ -184,7 +186,7 @@ def test_durations_of_2019_are_the_functions_and_memory_its_share_of_the_applica
     }
     assert "stand_in" in builtin_names()
     with pytest.raises(UsageError, match="d, line 2: percentile_Average_50 must be a number"):
-        parse_azure_durations([DURATIONS, duration_row("f0", float("nan"))], name="d")
+        parse_durations([DURATIONS, duration_row("f0", float("nan"))], name="d")
 
 
 def test_a_plan_is_shown_without_starting_anything(tmp_path: Path) -> None:
@@ -206,4 +208,4 @@ def test_a_plan_is_shown_without_starting_anything(tmp_path: Path) -> None:
     alone = ["run", "trace", str(day), "--app-memory", str(lasting), "--plan-only"]
     refused = command(*alone)
     assert refused.returncode == 2
-    assert "--durations tells which functions share one" in refused.stderr
+    assert "--app-memory goes with --durations" in refused.stderr

@@ -24,6 +24,7 @@ from iluvatar_bench.report import (
     kills,
     latency_figure,
     plot_arrivals,
+    plot_burstiness,
     plot_client_rates,
     plot_differences,
     plot_dose_response,
@@ -76,6 +77,16 @@ DETECTED = open_detection(find_run("monitored").parents[1] / "tables" / "detecti
 SEEN = MONITORED.seen
 FIELD = open_run(find_run("observed"))
 
+BURSTS = pd.DataFrame(
+    {
+        "trace_window_ms": [6e4, 3e5, 3.6e6],
+        "replay_window_ms": [417.0, 2083.0, 25_000.0],
+        "windows": [1440, 288, 24],
+        "trace": [2.7, 8.4, 31.0],
+        "expected": [1.34, 2.48, 7.0],
+        "replay": [1.3, 2.5, 7.4],
+    }
+)
 PLOTS: dict[str, Callable[..., Axes]] = {
     "rates": lambda **k: plot_rates(failure_rates(TRIALS), **k),
     "steps": lambda **k: plot_steps(TRIALS, **k),
@@ -96,6 +107,7 @@ PLOTS: dict[str, Callable[..., Axes]] = {
     "kills": lambda **k: plot_kills(kills(FIELD.trials), **k),
     "left_behind": lambda **k: plot_left_behind(FIELD.seen["health"], **k),
     "occupancy": lambda **k: plot_occupancy(POOL, **k),
+    "burstiness": lambda **k: plot_burstiness(BURSTS, **k),
     "dose": lambda **k: plot_dose_response(DOSES, unit="pause threshold, share of time", **k),
 }
 

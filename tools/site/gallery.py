@@ -28,12 +28,14 @@ _OF = {
     "left_behind": "observed",
     "fault_matrix": "ctr-run",
     "dose": "data/tables/dose_response/dose-start_delay_ms.csv",
+    "burstiness": "data/tables/replay/burstiness.csv",
 }
 """The recorded data that show a kind best; a kind that is new is drawn of the first."""
 
 _OF_FOLDERS = {
     "fault_matrix": "a client under `check`: positions down, faults across",
     "dose": "rates over the doses of a quantity, beside the model",
+    "burstiness": "how bursty a trace is over short windows and long ones, and its replay",
 }
 
 

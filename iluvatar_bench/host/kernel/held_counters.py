@@ -4,72 +4,79 @@ Opening a file costs several times what reading it does. The files are those of
 :mod:`.cgroup_usage`, and ``/proc/<pid>/net/dev``, whose descriptor keeps to the network namespace
 that the process was in (proc(5); linux fs/proc/proc_net.c).
 
-A read costs more than what is made of it, so files are left out that cannot have changed. The
-cgroup's processor time is read first. Where it has not moved since the sample before, no process of
-it has run, and what only they can change is as it was: throttling, the peak of the memory, hits at
-its limit, kills for want of it, their number, and in version 1 the bytes of disks. (A peak that
-received packets alone have reached, and a process that was moved in and has not run, are seen as
-soon as one runs.) What a process can suffer without running, pressure, is then read in every fourth
-sample. Memory, the network and, in version 2, whose writes may be the kernel's, the disks are read
-each time. All of them count up, so that a late look loses nothing. What says the same bytes as
-before is not taken apart again.
+A read costs more than what is made of it, so a sample reads few of them: processor time and memory
+each time, the others by turns, each in one sample of :data:`TURNS` (the first sample reads all).
+They count up, so that a late look loses nothing but what came after the last one. **What was not
+read in a sample is told in it only where it cannot have changed**, and is None otherwise: where the
+processor time has not moved since, no process of the cgroup has run, and what only they can change
+is as it was: throttling, the peak of the memory, hits at its limit, kills for want of it, their
+number, and in version 1 the bytes of disks. (A peak that received packets alone have reached, and a
+process that was moved in and has not run, are seen as soon as one runs.) Such files are not read
+again before one has. What a cgroup can suffer without running, pressure and packets and, in version
+2, whose writes may be the kernel's, disks, keeps its turn.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import repeat
+from collections.abc import Mapping
 from os import pread
 from pathlib import Path
+from typing import NamedTuple
 
-from iluvatar_bench.host.kernel.cgroup_usage import FIELDS, CgroupUsage, Field, cgroup_places
-
-COUNTERS: tuple[str, ...] = (
-    *(field.name for field in fields(CgroupUsage)),
-    "received_bytes",
-    "sent_bytes",
+from iluvatar_bench.host.kernel.cgroup_usage import FIELDS, MOST_BYTES, cgroup_places
+from iluvatar_bench.host.kernel.counter_text import (
+    COUNTERS,
+    NETWORK,
+    Counted,
+    Take,
+    Values,
+    take_network,
+    taker,
 )
-"""What is counted, in this order."""
 
-Counted = tuple[float | int | None, ...]
-"""A value for each of :data:`COUNTERS`; None: this host does not count it."""
-
-Values = list[float | int | None]
-"""A reading that is being made."""
-
-_FROM_START = repeat(0)
 _NUMBER_BYTES = 32
-_DEVICE_WORDS = 17
-"""Of a line of ``net/dev``: the device with its colon, and 8 numbers each of received and sent."""
-_RECEIVED, _SENT = 1, 9
-_LONGEST_BYTES = 16384
-"""Of the network's some 120 devices; more than any of the cgroup's has."""
 
-_ALWAYS, _AT_TIMES, _AFTER_IT_RAN = range(3)
-"""When a file is read; they are held in this order, so that those that are due come first."""
-_EVERY = 4
-"""So many samples of a container that does not run have one in which pressure is read."""
+TURNS = 4
+"""A file that is not read in every sample is read in one of so many."""
 
-_BY_RUNNING = frozenset(
-    (
-        *("throttled_ms", "throttled_periods", "memory_peak_bytes", "limit_hits", "oom_kills"),
-        "pids",
-    )
+_TURN = {
+    "net/dev": 0,
+    **dict.fromkeys(("cpu.pressure", "memory.pressure", "io.pressure"), 1),
+    **dict.fromkeys(("memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control"), 2),
+    **dict.fromkeys(("memory.peak", "memory.events"), 2),
+    **dict.fromkeys(("cpu.stat", "pids.current", "blkio.throttle.io_service_bytes"), 3),
+    "io.stat": 3,
+}
+"""When a file is read: all turns have about as much, and what belongs together is together. What
+has no turn is read in every sample."""
+
+_CPU = COUNTERS.index("cpu_ms")
+_BY_RUNNING = frozenset(_TURN) - frozenset(
+    ("net/dev", "cpu.pressure", "memory.pressure", "io.pressure", "io.stat")
 )
-_VERSION_1_DISKS = "blkio.throttle.io_service_bytes"
+"""Files of what nothing but a process of the cgroup that runs can change."""
+_NOTHING: Counted = (None,) * len(COUNTERS)
 
 
-@dataclass(slots=True)
-class _File:
-    """One file: when it is read, how much of it, and how what it says goes into a reading."""
+_Read = tuple[int, int, Take, int]
+"""Of a file its descriptor, how much of it is read, what puts that into a reading, and its first
+place there. A plain tuple: it is taken apart in each sample."""
 
+
+class _File(NamedTuple):
+    """A file that is held, and its places in a reading."""
+
+    name: str
     descriptor: int
     length: int
-    when: int
-    take: Callable[[bytes, Values], None]
-    tells_running: bool = False
+    take: Take
+    places: tuple[int, ...]
+
+    @property
+    def reading(self) -> _Read:
+        """How it is read."""
+        return self.descriptor, self.length, self.take, self.places[0]
 
 
 class HeldCounters:
@@ -84,19 +91,19 @@ class HeldCounters:
     """
 
     __slots__ = (
-        *("_counted", "_descriptors", "_files", "_lengths", "_running", "_samples", "_texts"),
-        "_values",
+        *("_due", "_everything", "_files", "_passing", "_running", "_said", "_samples"),
+        *("_values", "_whole"),
     )
 
-    def __init__(self, pid: int, mounts: Mapping[str, Path]) -> None:
+    def __init__(self, pid: int, mounts: Mapping[str, Path], *, number: int = 0) -> None:
         self._files: list[_File] = []
-        self._texts: list[bytes | None] = []
-        """What each file said last; None: it was not read yet."""
-        self._samples = pid
-        """Begins anywhere, so that containers do not all have their costly sample at once."""
-        self._values: Values = [None] * len(COUNTERS)
-        self._counted: Counted | None = None
-        """The values; None: they have changed since they were told."""
+        self._samples = number
+        """How many there were; ``number`` beforehand, so that not all have one turn at a time."""
+        self._values: Values = list(_NOTHING)
+        self._said = b""
+        """Of the processor time, the last time."""
+        self._whole = False
+        """Whether everything has been read once: then it is by turns."""
         taken: set[str] = set()
         try:
             places = cgroup_places(pid, mounts)
@@ -107,28 +114,28 @@ class HeldCounters:
         except BaseException:
             self.close()
             raise
-        # What tells whether it has run is read first, and then as many as are due.
-        self._files.sort(key=lambda file: (not file.tells_running, file.when))
-        self._texts = [None] * len(self._files)
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """What is read in a sample, ready to be handed on, by what is due in it."""
-        self._running = next((file for file in self._files if file.tells_running), None)
-        rest = [file for file in self._files if file is not self._running]
-        due = [
-            [file for file in rest if file.when <= most]
-            for most in (_ALWAYS, _AT_TIMES, _AFTER_IT_RAN)
-        ]
-        self._descriptors = [tuple(file.descriptor for file in read) for read in due]
-        self._lengths = [tuple(file.length for file in read) for read in due]
+        """What is read when, ready to be gone through."""
+        running = next((one for one in self._files if _CPU in one.places), None)
+        rest = [one for one in self._files if one is not running]
+        self._running = None if running is None else running.reading
+        self._everything = tuple(one.reading for one in rest)
+        self._due = tuple(
+            tuple(one.reading for one in rest if _TURN.get(one.name, turn) == turn)
+            for turn in range(TURNS)
+        )
+        self._passing = tuple(
+            place for one in rest if one.name not in _BY_RUNNING for place in one.places
+        )
 
     def _hold(self, file: str, taken: set[str]) -> None:
         descriptor = _opened(file)
         if descriptor is None:
             return
         try:
-            text = pread(descriptor, _LONGEST_BYTES, 0)
+            text = pread(descriptor, MOST_BYTES, 0)
         except OSError:
             # It is gone meanwhile, or this kernel does not count it (psi=0).
             os.close(descriptor)
@@ -140,23 +147,15 @@ class HeldCounters:
         if not told:
             os.close(descriptor)
             return
-        facts = {field.fact for field in told}
-        bare = told[0].find is None
-        self._files.append(
-            _File(
-                descriptor,
-                _NUMBER_BYTES if bare else _room(text),
-                _when(name, facts),
-                _number(told[0]) if bare else _numbers(told, text),
-                tells_running="cpu_ms" in facts,
-            )
-        )
+        length = _NUMBER_BYTES if told[0].find is None else _room(text)
+        places = tuple(COUNTERS.index(field.fact) for field in told)
+        self._files.append(_File(name, descriptor, length, taker(told, text), places))
 
     def _hold_network(self, pid: int) -> None:
         descriptor = _opened(f"/proc/{pid}/net/dev")
         if descriptor is not None:
-            room = _room(pread(descriptor, _LONGEST_BYTES, 0))
-            self._files.append(_File(descriptor, room, _ALWAYS, _take_network))
+            length = _room(pread(descriptor, MOST_BYTES, 0))
+            self._files.append(_File("net/dev", descriptor, length, take_network, NETWORK))
 
     @property
     def descriptors(self) -> int:
@@ -165,45 +164,57 @@ class HeldCounters:
 
     @property
     def lengths(self) -> tuple[tuple[int, int], ...]:
-        """Each file's descriptor, and how much of it is read: what a reading costs at least."""
+        """Each file's descriptor, and how much of it is read: what reading all costs at least."""
         return tuple((file.descriptor, file.length) for file in self._files)
 
-    def read(self) -> Counted | None:
-        """What has been used so far; None where the cgroup is gone."""
-        texts = self._texts
-        due = _AFTER_IT_RAN
-        try:
-            first = self._running
-            if first is not None:
-                text = pread(first.descriptor, first.length, 0)
-                if text == texts[0]:
-                    self._samples += 1
-                    due = _ALWAYS if self._samples % _EVERY else _AT_TIMES
-                else:
-                    self._take(0, text)
-            read = list(map(pread, self._descriptors[due], self._lengths[due], _FROM_START))
-            begin = 0 if first is None else 1
-            if read != texts[begin : begin + len(read)]:
-                for place, text in enumerate(read, begin):
-                    if text != texts[place]:
-                        self._take(place, text)
-        except _UNREADABLE:
-            # What was read is not the whole: the next time everything is.
-            self._texts = [None] * len(texts)
-            return None
-        if self._counted is None:
-            self._counted = tuple(self._values)
-        return self._counted
+    def due(self, sample: int) -> tuple[tuple[int, int], ...]:
+        """Likewise those that a sample reads of a container that has run, of any number of it."""
+        due = self._due[sample % TURNS]
+        due = due if self._running is None else (self._running, *due)
+        return tuple((descriptor, length) for descriptor, length, _, _ in due)
 
-    def _take(self, place: int, text: bytes) -> None:
-        """Put what a file says now into the reading."""
-        file = self._files[place]
-        if len(text) == file.length:
-            text = _whole(file)
-            self._lay_out()
-        file.take(text, self._values)
-        self._texts[place] = text
-        self._counted = None
+    def read(self) -> Counted | None:
+        """What has been used so far, as far as that is known now; None: the cgroup is gone."""
+        values = self._values
+        self._samples += 1
+        try:
+            self._begin(values)
+            for descriptor, length, take, place in (
+                self._due[self._samples % TURNS] if self._whole else self._everything
+            ):
+                # What is known since the last sample need not be read.
+                if values[place] is None:
+                    text = pread(descriptor, length, 0)
+                    take(text if len(text) < length else self._outgrown(descriptor), values)
+        except _UNREADABLE:
+            # What was read is not the whole: the next sample begins anew.
+            self._said, self._whole = b"", False
+            return None
+        self._whole = True
+        return tuple(values)
+
+    def _begin(self, values: Values) -> None:
+        """Processor time; where it stands still, what only running can change is known still."""
+        if self._running is None:
+            values[:] = _NOTHING
+            return
+        descriptor, length, take, _ = self._running
+        text = pread(descriptor, length, 0)
+        if text == self._said:
+            for place in self._passing:
+                values[place] = None
+        else:
+            values[:] = _NOTHING
+            take(text if len(text) < length else self._outgrown(descriptor), values)
+            self._said = text
+
+    def _outgrown(self, descriptor: int) -> bytes:
+        """What a file says that has no room left, which is given more for good."""
+        at = next(at for at, one in enumerate(self._files) if one.descriptor == descriptor)
+        text = pread(descriptor, MOST_BYTES, 0)
+        self._files[at] = self._files[at]._replace(length=_room(text))
+        self._lay_out()
+        return text
 
     def close(self) -> None:
         """Let go of the files. Safe to repeat."""
@@ -216,67 +227,9 @@ _UNREADABLE = (OSError, ValueError, IndexError)
 """A cgroup that is gone answers ENODEV; and a file that is not as it was tells nothing."""
 
 
-def _when(name: str, facts: set[str]) -> int:
-    """When a file is read: which of the reasons for it there must be."""
-    if facts <= _BY_RUNNING or name == _VERSION_1_DISKS:
-        return _AFTER_IT_RAN
-    return _AT_TIMES if name.endswith(".pressure") else _ALWAYS
-
-
-def _number(field: Field) -> Callable[[bytes, Values], None]:
-    """For a file that is a bare number."""
-    place, scale = COUNTERS.index(field.fact), field.scale
-
-    def take(text: bytes, values: Values) -> None:
-        value = int(text)
-        values[place] = value if scale == 1 else value / scale
-
-    return take
-
-
-def _numbers(told: Sequence[Field], text: bytes) -> Callable[[bytes, Values], None]:
-    """For a file of several: the kernel writes them in one order, so each is told by its word.
-
-    Those that have to be added up are looked for.
-    """
-    words = tuple(_word(field, text) for field in told if field.first)
-    sums = tuple((COUNTERS.index(one.fact), one) for one in told if not one.first)
-
-    def take(text: bytes, values: Values) -> None:
-        if words:
-            said = text.split()
-            for place, word, begin, scale in words:
-                number = int(said[word][begin:])
-                values[place] = number if scale == 1 else number / scale
-        for place, field in sums:
-            values[place] = field.value(text)
-
-    return take
-
-
-def _word(field: Field, text: bytes) -> tuple[int, int, int, int]:
-    """Where a number goes in a reading, its word in the file, its beginning there, its scale."""
-    assert field.find is not None
-    found = field.find.search(text)
-    assert found is not None, "its value was told"
-    before = text[: found.start(1)]
-    word = len(before.split()) - (0 if before[-1:].isspace() else 1)
-    begin = found.start(1) - (max(map(before.rfind, (b" ", b"\n"))) + 1)
-    return COUNTERS.index(field.fact), word, begin, field.scale
-
-
 def _room(text: bytes) -> int:
     """How much to read of a file that is so long now: numbers grow. Little is read faster."""
     return 2 * len(text) + 64
-
-
-def _whole(file: _File) -> bytes:
-    """What a file says that has outgrown its room, which it is given for good."""
-    while True:
-        file.length *= 2
-        text = pread(file.descriptor, file.length, 0)
-        if len(text) < file.length:
-            return text
 
 
 def _opened(file: str) -> int | None:
@@ -285,20 +238,6 @@ def _opened(file: str) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         # The process, or its cgroup, has gone.
         return None
-
-
-def _take_network(devices: bytes, values: Values) -> None:
-    """Bytes received and sent, over all devices of ``net/dev`` but the loopback."""
-    # Two lines of titles, then one a device.
-    words = devices.split(b"\n", 2)[2].split()
-    if len(words) % _DEVICE_WORDS:
-        raise ValueError("a device's line was cut off")
-    received = sent = 0
-    for at in range(0, len(words), _DEVICE_WORDS):
-        if words[at] != b"lo:":
-            received += int(words[at + _RECEIVED])
-            sent += int(words[at + _SENT])
-    values[-2:] = received, sent
 
 
 def _in_own_network(pid: int) -> bool:

@@ -25,6 +25,7 @@ from iluvatar_bench.report.figures.sequence import plot_sequence
 from iluvatar_bench.report.figures.steps import plot_steps
 from iluvatar_bench.report.figures.style import DARK, LIGHT, alt_text, drawn_in
 from iluvatar_bench.report.figures.survival import plot_survival
+from iluvatar_bench.report.figures.trace_burstiness import plot_burstiness
 from iluvatar_bench.report.figures.worker_logs import (
     plot_failures_by_function,
     plot_failures_over_time,
@@ -37,6 +38,7 @@ __all__ = [
     "drawn_in",
     "on_dark_paper",
     "plot_arrivals",
+    "plot_burstiness",
     "plot_client_rates",
     "plot_differences",
     "plot_dose_response",

@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iluvatar_bench.benchmarks.poller import idle_processes, standing_processes
+from iluvatar_bench.benchmarks.poller import idle_processes, standing_processes, wake
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
-from iluvatar_bench.host.kernel.held_counters import COUNTERS, Counted, HeldCounters
+from iluvatar_bench.host.kernel.counter_text import COUNTERS, Counted
+from iluvatar_bench.host.kernel.held_counters import TURNS, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
 from tests.support.limits_here import MEMORY_COUNTED
 
@@ -21,6 +22,34 @@ from tests.support.limits_here import MEMORY_COUNTED
 def named(counted: Counted | None) -> dict[str, float | int | None]:
     assert counted is not None
     return dict(zip(COUNTERS, counted, strict=True))
+
+
+def told_by(held: HeldCounters) -> dict[str, float]:
+    """What a sample tells; what it leaves open is left out."""
+    return {name: value for name, value in named(held.read()).items() if value is not None}
+
+
+def after_all_turns(held: HeldCounters) -> dict[str, float]:
+    """The last that was told of each counter, once every file has had its turn."""
+    last: dict[str, float] = {}
+    for _ in range(TURNS):
+        last |= told_by(held)
+    return last
+
+
+def read_calls() -> int:
+    """How often this thread has called read, pread and their like (proc(5), ``io``: syscr)."""
+    told = dict(line.split(": ") for line in Path("/proc/thread-self/io").read_text().splitlines())
+    return int(told["syscr"])
+
+
+def reads_of(held: HeldCounters) -> int:
+    """How many reads the next sample takes."""
+    before = read_calls()
+    of_the_question = read_calls() - before
+    before = read_calls()
+    held.read()
+    return read_calls() - before - of_the_question
 
 
 ASK = (
@@ -55,11 +84,9 @@ def test_a_process_in_its_own_cgroup_and_network_is_counted() -> None:
         in_its_network(pid, "ip", "address", "add", "10.255.0.1/24", "dev", "eth0")
         # Nobody has that address: the question who does goes over the pair.
         in_its_network(pid, sys.executable, "-c", ASK)
-        after = named(held.read())
+        after = after_all_turns(held)
         # What one end of the pair sends the other receives.
-        sent = after["sent_bytes"]
-        assert sent is not None
-        assert sent == after["received_bytes"] > 0
+        assert after["sent_bytes"] == after["received_bytes"] > 0
     assert held.read() is None
     held.close()
     held.close()
@@ -77,28 +104,49 @@ TAKES = (
 
 
 @pytest.mark.daemon
-def test_what_only_running_can_change_is_seen_once_it_has_run() -> None:
+def test_what_only_running_can_change_is_seen_once_it_has_run_and_no_old_value_is_told() -> None:
     with standing_processes(1, command=f'exec {sys.executable} -c "{TAKES}"', name="taker") as (
         process,
     ):
         assert process.stdin is not None
         held = HeldCounters(process.pid, cgroup_mounts())
         await_sleep(process.pid)
-        before = [named(held.read()) for _ in range(6)]
-        # It sleeps: the readings are the same, whichever files were read for them.
-        assert before[-1] == before[-2] == before[-3]
+        known = set(told_by(held))
+        quiet = after_all_turns(held)
         for round_ in range(1, 3):
             process.stdin.write(b"\n")
             process.stdin.flush()
             while psutil.Process(process.pid).num_threads() < 1 + round_:
                 os.sched_yield()
             await_sleep(process.pid)
-            after = named(held.read())
+            samples = [told_by(held) for _ in range(TURNS)]
+            # Every counter has its turn, and processor time and memory in each sample.
+            assert known == set().union(*samples)
+            assert all("cpu_ms" in told for told in samples)
             for name, least in (("cpu_ms", 0.001), ("memory_peak_bytes", 32 << 20), ("pids", 1)):
-                new, old = after[name], before[-1][name]
-                if old is not None:
-                    assert new is not None
-                    assert new - old >= round_ * least, name
+                for new in (told[name] for told in samples if name in told):
+                    assert new - quiet[name] >= round_ * least, name
+        held.close()
+
+
+@pytest.mark.daemon
+def test_a_sample_reads_what_has_its_turn_and_of_a_sleeper_less() -> None:
+    with standing_processes(1) as standing:
+        held = HeldCounters(standing[0].pid, cgroup_mounts())
+        everything = held.descriptors
+        assert reads_of(held) == everything
+        each_time = len({"cpu_ms", "memory_bytes"} & set(told_by(held)))
+        for _ in range(2):
+            ran = []
+            for _ in range(TURNS):
+                wake(standing)
+                ran.append(reads_of(held))
+            assert sum(ran) == TURNS * each_time + everything - each_time
+            # A bound for the dearest turn, too: no sample reads as many as the half.
+            assert max(ran) <= everything / 2
+        after_all_turns(held)
+        asleep = sum(reads_of(held) for _ in range(TURNS))
+        assert TURNS * each_time < asleep < sum(ran)
         held.close()
 
 
@@ -121,7 +169,7 @@ def test_an_empty_file_counts_nothing_and_one_that_outgrows_its_room_everything(
     assert named(held.read())["io_read_bytes"] == 0
     line = "8:{} rbytes=1000 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n"
     path.write_text("".join(map(line.format, range(40))))
-    told = named(held.read())
+    told = after_all_turns(held)
     assert (told["io_read_bytes"], told["io_written_bytes"]) == (40_000, 280)
     held.close()
 
