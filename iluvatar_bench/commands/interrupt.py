@@ -67,19 +67,22 @@ def run_stoppable(
     main: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]],
     *,
     told: Callable[[], None] | None = None,
+    limited: bool = True,
 ) -> tuple[Answer, bool]:
     """Run ``main`` with an event that the first signal sets; whether it was set comes second.
 
-    ``told`` is called then, instead of saying that trials in flight are finished.
+    ``told`` is called then, instead of saying that trials in flight are finished. Unless it is
+    ``limited``, what runs then has all the time that it takes.
 
     Raises:
         KeyboardInterrupt: a second signal came, or the trials in flight took too long to end;
             ``main`` was cancelled.
     """
-    from iluvatar_bench.host.stop_signals import stop_on_signals
+    from iluvatar_bench.host.stop_signals import STOP_SECONDS, stop_on_signals
 
     async def with_handler() -> tuple[Answer, bool]:
-        with stop_on_signals(on_stop=told or say_stopping) as stop:
+        seconds = STOP_SECONDS if limited else None
+        with stop_on_signals(on_stop=told or say_stopping, seconds=seconds) as stop:
             return await main(stop), stop.is_set()
 
     try:
