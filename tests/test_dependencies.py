@@ -39,6 +39,7 @@ OF_AN_EXTRA = {
     "batch/sweep/job_process.py": None,
     "batch/sweep/job_outcome.py": None,
     "batch/sweep/trial_part.py": None,
+    "batch/sweep/packed_folder.py": None,
     "batch/sweep/__init__.py": None,
     "batch/sweep": "sweep",
     "batch/notebook_files.py": None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import IO, Any
 from distributed import WorkerPlugin
 
 from iluvatar_bench.batch.sweep.job_outcome import JobEnd, JobOutcome
+from iluvatar_bench.batch.sweep.packed_folder import packed
 from iluvatar_bench.host.doctor import check_host
 from iluvatar_bench.host.facts import git_revision, host_facts, program_version
 
@@ -82,6 +84,31 @@ def run_cell(cell: dict[str, Any], cell_id: str, home: str) -> JobOutcome:
         return replace(outcome, payload=(Path(outcome.place) / "trials.parquet").read_bytes())
     except OSError as error:
         return JobOutcome(end=JobEnd.FAILED, error=f"its trials cannot be read: {error}")
+
+
+def run_point(
+    job: str, name: str, parameters: dict[str, Any], home: str, cell_seconds: int | None
+) -> JobOutcome:
+    """Execute one notebook in a process of its own, in a new folder below ``home``. It blocks.
+
+    The folder travels with the outcome, and is removed here.
+    """
+    asked = {
+        "name": name,
+        "parameters": parameters,
+        "home": str(Path(home).absolute()),
+        "cell_seconds": cell_seconds,
+    }
+    outcome = in_process(job, "iluvatar_bench.batch.sweep.point_process", asked)
+    if outcome.place is None:
+        return outcome
+    folder = Path(outcome.place)
+    try:
+        outcome = replace(outcome, payload=packed(folder))
+    except OSError as error:
+        return JobOutcome(end=JobEnd.FAILED, error=f"its folder cannot be read: {error}")
+    shutil.rmtree(folder, ignore_errors=True)
+    return outcome
 
 
 def in_process(job: str, module: str, asked: object) -> JobOutcome:

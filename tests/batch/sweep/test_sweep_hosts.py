@@ -247,3 +247,35 @@ def test_who_is_not_authenticated_gets_nothing_and_who_has_no_containerd_no_cell
     assert re.search(f"{named}it does not advertise the resource 'containerd'", text), text
     assert set(pd.read_csv(lab.out / "cells.csv")["host"]) == {one.address}
     lab.check_whole()
+
+
+def test_the_points_of_a_notebook_are_executed_on_workers_and_come_back(lab: Lab) -> None:
+    lab.scheduler()
+    for host in lab.hosts:
+        lab.worker(host)
+    asked = ("profile=guarded", "settings=byte_code=shipped", "trials=2", "seed=1,2")
+    done = subprocess.run(
+        lab.hosts[0].command(
+            *(*PROGRAM, "notebook", "cold_start", "--scheduler", lab.address),
+            *("--out", str(lab.folder / "grids"), *lab.tls("client")),
+            *(word for parameter in asked for word in ("-p", parameter)),
+        ),
+        cwd=lab.hosts[0].folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (lab.folder / "grids").iterdir()
+    table = pd.read_csv(folder / "grid.csv")
+    assert set(table["param_seed"]) == {1, 2} and table["error"].isna().all()
+    for run, notebook in {*zip(table["run"], table["notebook"], strict=True)}:
+        trials = open_run(folder / run).trials
+        assert list(trials["outcome"]) == ["ok", "ok"], not_ok(trials)
+        assert (folder / notebook).exists()
+    ran_on = re.findall(r" on (10\.77\.0\.[12]): finished", done.stdout)
+    assert sorted(ran_on) == [host.address for host in lab.hosts]
+    # What came back is not there any more.
+    assert not [path for host in lab.hosts for path in host.folder.glob("results/*/*")]

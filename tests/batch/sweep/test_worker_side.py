@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.batch.sweep.job_outcome import JobEnd, JobOutcome
+from iluvatar_bench.batch.sweep.packed_folder import packed, unpack_folder
 from iluvatar_bench.batch.sweep.worker_side import give_up, in_process
 from tests.support.two_hosts import ROOT
 from tests.support.waiting import wait_for
@@ -41,3 +42,16 @@ def test_a_process_that_ends_without_an_answer_is_told_with_its_last_words() -> 
     assert outcome.end is JobEnd.FAILED
     assert "its process ended with 1: " in str(outcome.error)
     assert "No module named tests.support.no_such_module" in str(outcome.error)
+
+
+def test_a_folder_travels_with_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "run" / "deep").mkdir(parents=True)
+    (tmp_path / "run" / "deep" / "trials.csv").write_text("a\n")
+    (tmp_path / "run" / "note.html").write_bytes(b"\x00\xff")
+    unpack_folder(packed(tmp_path / "run"), tmp_path / "other")
+    found = {
+        str(path.relative_to(tmp_path / "other")): path.read_bytes()
+        for path in (tmp_path / "other").rglob("*")
+        if path.is_file()
+    }
+    assert found == {"deep/trials.csv": b"a\n", "note.html": b"\x00\xff"}
