@@ -232,6 +232,7 @@ def test_a_live_run_keeps_notebook_and_html_in_the_runs_folder(tmp_path: Path) -
         "cold_start",
         {
             "profile": "guarded",
+            "settings": ["server=http_server", "byte_code=shipped"],
             "trials": 4,
             "hold_ms": [10, 50],
             "results": str(tmp_path),

@@ -202,7 +202,8 @@ def test_functions_are_listed() -> None:
 @pytest.mark.daemon
 def test_a_run_prints_its_table_and_where_it_is_kept(tmp_path: Path) -> None:
     done = command(
-        "run", "cold-start", "--profile", "guarded", "--trials", "3", "--out", str(tmp_path)
+        *("run", "cold-start", "--profile", "guarded", "--trials", "3", "--out", str(tmp_path)),
+        *("--set", "server=http_server", "--set", "byte_code=shipped"),
     )
     assert done.returncode == 0, done.stderr
     assert "snapshot_overlay" in done.stdout

@@ -117,7 +117,7 @@ async def test_a_class_that_does_not_come_cannot_be_blamed(tmp_path: Path) -> No
 
 @pytest.mark.daemon
 def test_ctrl_c_gives_verdicts_with_a_caveat(tmp_path: Path) -> None:
-    server = ("--set", "server=http_server")
+    server = ("--set", "server=http_server", "--set", "byte_code=shipped")
     process = subprocess.Popen(
         [*PROGRAM, "root-cause", "--concurrency", "4", *server, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
