@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -322,8 +323,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, (TimeoutError, asyncio.CancelledError)):
         # The second: by a deadline of this module.
         return "no answer in time"
-    if isinstance(error, ConnectionError) and error.errno:
-        return os.strerror(error.errno)
-    if isinstance(error, socket.gaierror):
-        return str(error.strerror)
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno:
+        # asyncio's own words repeat the address; the resolver's numbers are not the kernel's.
+        resolved = not isinstance(error, socket.gaierror)
+        return os.strerror(error.errno) if resolved else str(error.strerror)
     return " ".join(str(error).split()) or type(error).__name__

@@ -40,7 +40,7 @@ hold_ms: [0, 200]
 """
 
 
-class Lab:
+class Cluster:
     """Scheduler on one host, a worker on each, and a sweep on the first."""
 
     def __init__(self, folder: Path, hosts: tuple[Host, Host]) -> None:
@@ -175,22 +175,22 @@ def rest_of(sweep: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with ExitStack() as stack:
-        yield Lab(tmp_path, stack.enter_context(two_hosts(tmp_path)))
+        yield Cluster(tmp_path, stack.enter_context(two_hosts(tmp_path)))
 
 
-def test_a_worker_that_is_killed_loses_nothing(lab: Lab) -> None:
-    one, other = lab.hosts
-    lab.scheduler()
-    lab.worker(one)
-    victim = lab.worker(other)
-    sweep = lab.sweep()
+def test_a_worker_that_is_killed_loses_nothing(cluster: Cluster) -> None:
+    one, other = cluster.hosts
+    cluster.scheduler()
+    cluster.worker(one)
+    victim = cluster.worker(other)
+    sweep = cluster.sweep()
     text = read_until(sweep, lambda line: f" on {other.address}: " in line)
 
     def runs_a_cell() -> bool:
         """Trials of it have ended, and it has not."""
-        begun = [f for f in lab.cells_on(other) if not (f / "cell.json").exists()]
+        begun = [f for f in cluster.cells_on(other) if not (f / "cell.json").exists()]
         journals = [path for folder in begun for path in folder.glob("*/journal.jsonl")]
         return any(path.stat().st_size for path in journals)
 
@@ -200,67 +200,67 @@ def test_a_worker_that_is_killed_loses_nothing(lab: Lab) -> None:
     assert sweep.returncode == 0, text
     assert f"worker tls://{other.address}:" in text and " is lost: " in text, text
     assert f"host {other.address} has no worker any more: " in text, text
-    lab.check_whole()
+    cluster.check_whole()
 
 
-def test_a_scheduler_that_is_restarted_loses_nothing(lab: Lab) -> None:
-    scheduler = lab.scheduler()
-    workers = [lab.worker(host) for host in lab.hosts]
-    sweep = lab.sweep()
+def test_a_scheduler_that_is_restarted_loses_nothing(cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    workers = [cluster.worker(host) for host in cluster.hosts]
+    sweep = cluster.sweep()
     text = read_until(sweep, lambda line: line.startswith("1/8 "))
     scheduler.kill()
     scheduler.wait()
-    lab.scheduler()
+    cluster.scheduler()
     # A worker ends with its scheduler; systemd starts it again, and so does this.
-    for worker, host in zip(workers, lab.hosts, strict=True):
+    for worker, host in zip(workers, cluster.hosts, strict=True):
         worker.wait(90)
-        lab.worker(host)
+        cluster.worker(host)
     text += rest_of(sweep)
     assert sweep.returncode == 0, text
     assert "the scheduler is gone" in text and "the scheduler is back" in text, text
-    lab.check_whole()
+    cluster.check_whole()
 
 
 def test_who_is_not_authenticated_gets_nothing_and_who_has_no_containerd_no_cells(
-    lab: Lab,
+    cluster: Cluster,
 ) -> None:
-    one, other = lab.hosts
-    lab.scheduler()
-    strangers = keys_in(lab.folder / "strangers")
-    strange = lab.start_worker(other, keys=strangers, seconds=8)
-    refused = lab.sweep(keys=strangers)
+    one, other = cluster.hosts
+    cluster.scheduler()
+    strangers = keys_in(cluster.folder / "strangers")
+    strange = cluster.start_worker(other, keys=strangers, seconds=8)
+    refused = cluster.sweep(keys=strangers)
     text = rest_of(refused)
     assert refused.returncode == 1
-    assert text.startswith(f"error: no scheduler answers at {lab.address}: "), text
+    assert text.startswith(f"error: no scheduler answers at {cluster.address}: "), text
     assert text.count("\n") == 1
     assert strange.wait(60) != 0
-    assert "Registered to" not in lab.log(other).read_text()
-    lab.worker(one)
+    assert "Registered to" not in cluster.log(other).read_text()
+    cluster.worker(one)
     # It offers what it cannot do: no program of containerd is in its PATH.
-    lab.worker(other, PATH="/nowhere")
-    lab.worker(other, resources=False)
-    sweep = lab.sweep()
+    cluster.worker(other, PATH="/nowhere")
+    cluster.worker(other, resources=False)
+    sweep = cluster.sweep()
     text = rest_of(sweep)
     assert sweep.returncode == 0, text
     named = rf"worker tls://{other.address}:\d+ is given no jobs: "
     assert re.search(f"{named}containerd: not installed", text), text
     assert re.search(f"{named}it does not advertise the resource 'containerd'", text), text
-    assert set(pd.read_csv(lab.out / "cells.csv")["host"]) == {one.address}
-    lab.check_whole()
+    assert set(pd.read_csv(cluster.out / "cells.csv")["host"]) == {one.address}
+    cluster.check_whole()
 
 
-def test_the_points_of_a_notebook_are_executed_on_workers_and_come_back(lab: Lab) -> None:
-    lab.scheduler()
-    for host in lab.hosts:
-        lab.worker(host)
+def test_the_points_of_a_notebook_are_executed_on_workers_and_come_back(cluster: Cluster) -> None:
+    cluster.scheduler()
+    for host in cluster.hosts:
+        cluster.worker(host)
     asked = ("profile=guarded", "settings=byte_code=shipped", "trials=2", "seed=1,2")
     done = subprocess.run(
-        lab.hosts[0].command(
-            *(*PROGRAM, "notebook", "cold_start", "--scheduler", lab.address),
-            *("--out", str(lab.folder / "grids"), *lab.tls("client")),
+        cluster.hosts[0].command(
+            *(*PROGRAM, "notebook", "cold_start", "--scheduler", cluster.address),
+            *("--out", str(cluster.folder / "grids"), *cluster.tls("client")),
             *(word for parameter in asked for word in ("-p", parameter)),
         ),
-        cwd=lab.hosts[0].folder,
+        cwd=cluster.hosts[0].folder,
         env=environment(),
         capture_output=True,
         text=True,
@@ -268,7 +268,7 @@ def test_the_points_of_a_notebook_are_executed_on_workers_and_come_back(lab: Lab
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (lab.folder / "grids").iterdir()
+    (folder,) = (cluster.folder / "grids").iterdir()
     table = pd.read_csv(folder / "grid.csv")
     assert set(table["param_seed"]) == {1, 2} and table["error"].isna().all()
     for run, notebook in {*zip(table["run"], table["notebook"], strict=True)}:
@@ -276,6 +276,6 @@ def test_the_points_of_a_notebook_are_executed_on_workers_and_come_back(lab: Lab
         assert list(trials["outcome"]) == ["ok", "ok"], not_ok(trials)
         assert (folder / notebook).exists()
     ran_on = re.findall(r" on (10\.77\.0\.[12]): finished", done.stdout)
-    assert sorted(ran_on) == [host.address for host in lab.hosts]
+    assert sorted(ran_on) == [host.address for host in cluster.hosts]
     # What came back is not there any more.
-    assert not [path for host in lab.hosts for path in host.folder.glob("results/*/*")]
+    assert not [path for host in cluster.hosts for path in host.folder.glob("results/*/*")]
