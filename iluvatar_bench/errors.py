@@ -12,6 +12,7 @@
     │   ├── UnusablePath            a folder or socket that cannot be used
     │   ├── DiskFull                no room where a run, or its containerd, writes (exit 4)
     │   ├── DaemonStartFailed       the private containerd did not come up
+    │   ├── NoScheduler             no scheduler of a sweep, or no worker that could run its cells
     │   └── NetworkConflict         a subnet or bridge name belongs to something else here
     ├── ContainerdError             containerd answered a request with an error
     │   ├── NotFound, AlreadyExists, InvalidArgument, FailedPrecondition, ...
@@ -88,6 +89,10 @@ class DiskFull(EnvironmentProblem):
 
 class DaemonStartFailed(EnvironmentProblem):
     """The private containerd ended or did not serve in time; its last log lines are attached."""
+
+
+class NoScheduler(EnvironmentProblem):
+    """A sweep's scheduler does not answer, or no worker of it can be given cells."""
 
 
 class NetworkConflict(EnvironmentProblem):

@@ -31,6 +31,17 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 APART = {"_api", "builtin", "server"}
 
 OF_AN_EXTRA = {
+    "batch/sweep/addresses.py": None,
+    "batch/sweep/cell_process.py": None,
+    "batch/sweep/sweep_cells.py": None,
+    "batch/sweep/differences.py": None,
+    "batch/sweep/dispatch.py": None,
+    "batch/sweep/job_process.py": None,
+    "batch/sweep/job_outcome.py": None,
+    "batch/sweep/trial_part.py": None,
+    "batch/sweep/packed_folder.py": None,
+    "batch/sweep/__init__.py": None,
+    "batch/sweep": "sweep",
     "batch/notebook_files.py": None,
     "batch/parameters.py": None,
     "batch": "notebooks",
@@ -100,7 +111,8 @@ def test_every_import_is_of_a_declared_distribution() -> None:
 
 
 def test_every_declared_distribution_is_imported() -> None:
-    """But for the place to open notebooks in, and a release that one of theirs must not have."""
+    """But for the place to open notebooks in, a release that one of theirs must not have, and what
+    distributed makes keys with."""
     distributions = packages_distributions()
     imported = {
         canonicalize_name(distribution)
@@ -108,7 +120,7 @@ def test_every_declared_distribution_is_imported() -> None:
         for name in imports_of(PACKAGE / module)
         for distribution in distributions[name]
     }
-    assert declared("all") - imported == {"jupyterlab", "jsonschema"}
+    assert declared("all") - imported == {"jupyterlab", "jsonschema", "cryptography"}
 
 
 def without(names: set[str], code: str) -> subprocess.CompletedProcess[str]:
@@ -156,6 +168,7 @@ print(json.dumps(failed))
         (["report", "guarded"], "report"),
         (["notebook", "00_start_here"], "notebooks"),
         (["demo", "--trials", "4"], "notebooks"),
+        (["sweep", "grid.yaml"], "sweep"),
     ],
 )
 def test_a_command_names_the_extra_it_needs(arguments: list[str], extra: str) -> None:
@@ -194,7 +207,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     # Nor does reading a run load what making one takes, or the table of failures' texts.
     code += "; from iluvatar_bench.runs import open_run"
     code += "; print({'grpc', 'scipy.stats', 'iluvatar_bench.bugs.classify'} & set(sys.modules))"
-    assert without(set(), code.replace("HEAVY", repr(heavy))).stdout == "[]\nset()\n"
+    # Nor does a command load what only a sweep takes.
+    code += "; import iluvatar_bench.commands.app"
+    code += "; print({'dask', 'distributed', 'fsspec', 'cryptography'} & set(sys.modules))"
+    assert without(set(), code.replace("HEAVY", repr(heavy))).stdout == "[]\nset()\nset()\n"
 
 
 @pytest.mark.parametrize("package", ["iluvatar_bench", "iluvatar_bench.report"])

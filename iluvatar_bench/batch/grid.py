@@ -107,6 +107,36 @@ def run_grid(
         UsageError: the grid was begun before and ``resume`` is not set, or as ``run_notebook``.
         UnusablePath: ``results`` cannot be written to.
     """
+    folder = begin_grid(name, points, results=results, resume=resume)
+    ended: dict[int, Point] = {}
+    table = pd.DataFrame()
+    wish = stop or NotebookStop()
+    for number, parameters in enumerate(points):
+        if wish.is_set():
+            break
+        found = finished_point(folder, number)
+        point = found or execute_point(
+            name, parameters, folder, progress=progress, cell_seconds=cell_seconds, stop=wish
+        )
+        if found is None:
+            write_point(folder, number, point)
+        state = "found" if found else point.error or "finished"
+        say(f"{number + 1}/{len(points)} {told_parameters(parameters)}: {state}")
+        ended[number] = point
+        # After each point: a grid that is stopped leaves a table of what it had.
+        table = keep_table(folder, ended)
+    return Grid(folder=folder, points=tuple(ended.values()), table=table)
+
+
+def begin_grid(
+    name: str, points: Sequence[Mapping[str, Any]], *, results: Path, resume: bool
+) -> Path:
+    """The folder of the grid, which is there then.
+
+    Raises:
+        UsageError: it was there before, and ``resume`` is not set.
+        UnusablePath: ``results`` cannot be written to.
+    """
     folder = results.resolve() / _folder_name(name, points)
     if folder.exists() and not resume:
         raise UsageError(f"this grid was begun before: --resume goes on in {folder}")
@@ -114,35 +144,28 @@ def run_grid(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusablePath(f"cannot write results to {results}: {error.strerror}") from error
-    ended: list[Point] = []
-    wish = stop or NotebookStop()
-    for number, parameters in enumerate(points, start=1):
-        if wish.is_set():
-            break
-        record = folder / f"point-{number - 1:04}.json"
-        found = _finished(record)
-        point = found or _run_point(name, parameters, folder, progress, cell_seconds, wish)
-        if found is None:
-            _write(record, point)
-        state = "found" if found else point.error or "finished"
-        told = ", ".join(f"{key}={value}" for key, value in parameters.items())
-        say(f"{number}/{len(points)} {told}: {state}")
-        ended.append(point)
-        # After each point: a grid that is stopped leaves a table of what it had.
-        table = _table(folder, ended)
-        with whole_file(folder / "grid.csv") as draft:
-            table.to_csv(draft, index=False)
-    return Grid(folder=folder, points=tuple(ended), table=table)
+    return folder
 
 
-def _run_point(
+def told_parameters(parameters: Mapping[str, Any]) -> str:
+    """A point's parameters in a line for people."""
+    return ", ".join(f"{key}={value}" for key, value in parameters.items())
+
+
+def execute_point(
     name: str,
     parameters: Mapping[str, Any],
     folder: Path,
+    *,
     progress: bool,
     cell_seconds: int | None,
     stop: NotebookStop,
 ) -> Point:
+    """Execute the notebook below ``folder``; that it failed, or was stopped, is in the point.
+
+    Raises:
+        As ``run_notebook``, but for what a point tells.
+    """
     error = None
     executed = None
     try:
@@ -168,26 +191,43 @@ def _run_point(
     )
 
 
-def _finished(record: Path) -> Point | None:
+def finished_point(folder: Path, number: int) -> Point | None:
     """The point as it was written down, if it finished."""
-    if not record.exists():
-        return None
+    point = read_point(folder, number)
+    return None if point is None or point.error else point
+
+
+def read_point(folder: Path, number: int) -> Point | None:
+    """The point as it was written down; None: it is not there.
+
+    One that this version did not write, or that was damaged since, is as one that is not there.
+    """
     try:
-        point = _POINT.validate_json(record.read_bytes())
-    except ValueError:
-        # Not written by this version, or damaged since: the point is run again.
+        return _POINT.validate_json(_record(folder, number).read_bytes())
+    except (FileNotFoundError, ValueError):
         return None
-    return None if point.error else point
 
 
-def _write(record: Path, point: Point) -> None:
+def write_point(folder: Path, number: int, point: Point) -> None:
     """Whole or not at all, whenever this process ends."""
-    write_whole(record, json.dumps(asdict(point), indent=2) + "\n")
+    write_whole(_record(folder, number), json.dumps(asdict(point), indent=2) + "\n")
 
 
-def _table(folder: Path, points: Sequence[Point]) -> pd.DataFrame:
+def _record(folder: Path, number: int) -> Path:
+    return folder / f"point-{number:04}.json"
+
+
+def keep_table(folder: Path, points: Mapping[int, Point]) -> pd.DataFrame:
+    """Write ``grid.csv`` of the points that ended, by their numbers."""
+    table = _table(folder, points)
+    with whole_file(folder / "grid.csv") as draft:
+        table.to_csv(draft, index=False)
+    return table
+
+
+def _table(folder: Path, points: Mapping[int, Point]) -> pd.DataFrame:
     parts = [pd.DataFrame()] if not points else []
-    for number, point in enumerate(points):
+    for number, point in sorted(points.items()):
         about = {
             "point": number,
             **{f"param_{key}": _cell(value) for key, value in point.parameters.items()},

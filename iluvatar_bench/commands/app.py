@@ -59,6 +59,7 @@ from iluvatar_bench.commands.root_cause import blame_command, root_cause_command
 from iluvatar_bench.commands.run import run_app
 from iluvatar_bench.commands.runs import runs_command
 from iluvatar_bench.commands.start_benchmark import start_benchmark_command
+from iluvatar_bench.commands.sweep import sweep_command
 from iluvatar_bench.commands.told_errors import errors_told
 from iluvatar_bench.commands.trials_needed import trials_needed_command
 
@@ -183,6 +184,15 @@ app.command(
     short_help="the failure rate over a quantity",
     epilog=example("dose start_delay_ms 0 50 200 1000"),
 )(dose_command)
+app.command(
+    "sweep",
+    short_help="a grid of runs, on this host or on many",
+    epilog=example(
+        "sweep grid.yaml --dry-run",
+        "sweep grid.yaml --workers 2",
+        "sweep grid.yaml --scheduler tls://10.0.0.1:8786 --out s3://bucket/sweeps --resume",
+    ),
+)(sweep_command)
 
 app.command(
     "ab",

@@ -15,10 +15,10 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> MissingExtra | None:
 
     The package's own metadata say which does, so there is no list to keep. A module is taken for
     the distribution of the same name (``jupyter_core`` for ``jupyter-core``), which holds for all
-    that are imported here. None for any other module: that is a fault, not a choice.
+    that are imported here but one. None for any other module: that is a fault, not a choice.
     """
     module = (error.name or "").partition(".")[0]
-    extra = _extras().get(_normal(module))
+    extra = _extras().get(_normal("pyyaml" if module == "yaml" else module))
     if extra is None:
         return None
     return MissingExtra(f"{what} needs the extra {extra!r}: pip install '{_DISTRIBUTION}[{extra}]'")

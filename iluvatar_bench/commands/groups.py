@@ -20,7 +20,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "check",
         "proxy",
     ),
-    "Reproduce": ("demo", "run", "repeat", "root-cause", "blame", "test-hypothesis", "dose"),
+    "Reproduce": (
+        "demo",
+        "run",
+        "repeat",
+        "root-cause",
+        "blame",
+        "test-hypothesis",
+        "dose",
+        "sweep",
+    ),
     "Compare and publish": (
         "ab",
         "runs",

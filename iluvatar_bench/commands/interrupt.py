@@ -67,10 +67,12 @@ def run_stoppable(
     main: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]],
     *,
     told: Callable[[], None] | None = None,
+    limited: bool = True,
 ) -> tuple[Answer, bool]:
     """Run ``main`` with an event that the first signal sets; whether it was set comes second.
 
-    ``told`` is called then, instead of saying that trials in flight are finished.
+    ``told`` is called then, instead of saying that trials in flight are finished. Unless it is
+    ``limited``, what runs then has all the time that it takes.
 
     Raises:
         KeyboardInterrupt: a second signal came, or the trials in flight took too long to end;
@@ -82,7 +84,11 @@ def run_stoppable(
         os.write(2, f"given up after {STOP_SECONDS:g} s; what has ended is kept\n".encode())
 
     async def with_handler() -> tuple[Answer, bool]:
-        with stop_on_signals(on_stop=told or say_stopping, on_late=say_given_up) as stop:
+        with stop_on_signals(
+            on_stop=told or say_stopping,
+            on_late=say_given_up,
+            seconds=STOP_SECONDS if limited else None,
+        ) as stop:
             return await main(stop), stop.is_set()
 
     try:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, stop_notebooks
+from iluvatar_bench.commands.interrupt import (
+    INTERRUPTED_STATUS,
+    run_stoppable,
+    stop_notebooks,
+)
 from iluvatar_bench.commands.output import print_plain
+from iluvatar_bench.commands.scheduler_options import (
+    Scheduler,
+    TlsCaFile,
+    TlsCert,
+    TlsKey,
+    asked_scheduler,
+)
 from iluvatar_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+    from contextlib import AbstractAsyncContextManager
+
+    from iluvatar_bench.batch.grid import Grid
     from iluvatar_bench.batch.notebook import NotebookStopped
+    from iluvatar_bench.batch.sweep.scheduler_link import SchedulerLink
 
 
 def notebook_command(
@@ -30,11 +48,16 @@ def notebook_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with a grid: skip the points that finished")
     ] = False,
+    scheduler: Scheduler = None,
+    tls_ca_file: TlsCaFile = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
 ) -> None:
     """Execute one notebook through papermill; a wrong name, type or value starts nothing.
 
     Several values make a grid: every combination is run once, and grid.csv has the failure rates
     of all of them. Where the notebook declares a list, give the parameter several times instead.
+    With --scheduler its points are executed on the workers of a Dask scheduler.
     """
     from iluvatar_bench.batch.notebook_files import notebook_name
 
@@ -42,11 +65,11 @@ def notebook_command(
     from iluvatar_bench.batch.grid import grid_points
     from iluvatar_bench.batch.notebook import NotebookStopped, run_notebook
 
-    given: dict[str, list[str]] = {}
-    for text in parameters or ():
-        key, value = _key_and_value(text)
-        given.setdefault(key, []).append(value)
-    points = grid_points(name, given)
+    points = grid_points(name, _values_by_key(parameters or ()))
+    link = asked_scheduler(scheduler, {"ca": tls_ca_file, "cert": tls_cert, "key": tls_key})
+    if link is not None:
+        _grid_on_workers(name, points, link, results, resume, cell_timeout)
+        return
     if len(points) > 1:
         _grid(name, points, results, resume, cell_timeout)
         return
@@ -97,22 +120,63 @@ def _grid(
             say=print_plain,
             stop=stop,
         )
+    _show_grid(grid, len(points), stopped=stop.is_set())
+
+
+def _grid_on_workers(
+    name: str,
+    points: tuple[dict[str, Any], ...],
+    link: AbstractAsyncContextManager[SchedulerLink],
+    results: Path,
+    resume: bool,
+    cell_timeout: int | None,
+) -> None:
+    from iluvatar_bench.batch.sweep.notebook_points import run_points
+
+    if "results" in points[0]:
+        raise UsageError("what is executed on workers keeps its results in a folder: use --out")
+
+    async def main(stop: asyncio.Event) -> Grid:
+        async with link as connected:
+            return await run_points(
+                name,
+                points,
+                connected,
+                results=results,
+                resume=resume,
+                cell_seconds=cell_timeout,
+                stop=stop,
+                say=print_plain,
+            )
+
+    grid, stopped = run_stoppable(main, told=_say_points_end, limited=False)
+    _show_grid(grid, len(points), stopped=stopped)
+
+
+def _say_points_end() -> None:
+    os.write(2, b"\nfinishing the points that run; Ctrl-C once more gives them up\n")
+
+
+def _show_grid(grid: Grid, asked: int, *, stopped: bool) -> None:
     for point in grid.points:
         for path in (point.notebook, *point.runs):
             if path is not None:
                 print_plain(f"{'run' if path in point.runs else 'notebook'}: {grid.folder / path}")
     if grid.points:
         print_plain(f"table: {grid.folder / 'grid.csv'}")
-    if stop.is_set():
-        print_plain(f"stopped after {len(grid.points)} of {len(points)} points; --resume goes on")
+    if stopped:
+        print_plain(f"stopped after {len(grid.points)} of {asked} points; --resume goes on")
         raise typer.Exit(INTERRUPTED_STATUS)
     if grid.failed:
-        print_plain(f"{len(grid.failed)} of {len(points)} points failed; --resume runs them again")
+        print_plain(f"{len(grid.failed)} of {asked} points failed; --resume runs them again")
         raise typer.Exit(1)
 
 
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise UsageError(f"{text!r} is not of the form key=value")
-    return key, value
+def _values_by_key(parameters: Iterable[str]) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
+    for text in parameters:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise UsageError(f"{text!r} is not of the form key=value")
+        given.setdefault(key, []).append(value)
+    return given

@@ -22,10 +22,13 @@ containerd (2 s on an idle machine) a stopped command ends within 20 s."""
 class RunStop(asyncio.Event):
     """The wish that a run ends, to be handed to it as its ``stop``."""
 
-    def __init__(self, *, on_stop: Callable[[], None], on_late: Callable[[], None]) -> None:
+    def __init__(
+        self, *, on_stop: Callable[[], None], on_late: Callable[[], None], seconds: float | None
+    ) -> None:
         super().__init__()
         self._on_stop = on_stop
         self._on_late = on_late
+        self._seconds = seconds
         self._home = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._deadline: asyncio.TimerHandle | None = None
@@ -52,8 +55,8 @@ class RunStop(asyncio.Event):
             return
         self.set()
         self._on_stop()
-        if self._task is not None:
-            self._deadline = self._home.call_later(STOP_SECONDS, self._give_up, self._task)
+        if self._task is not None and self._seconds is not None:
+            self._deadline = self._home.call_later(self._seconds, self._give_up, self._task)
 
     def _give_up(self, task: asyncio.Task[object]) -> None:
         self._on_late()
@@ -72,17 +75,19 @@ class RunStop(asyncio.Event):
 
 @contextmanager
 def stop_on_signals(
-    *, on_stop: Callable[[], None] = lambda: None, on_late: Callable[[], None] = lambda: None
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    on_late: Callable[[], None] = lambda: None,
+    seconds: float | None = STOP_SECONDS,
 ) -> Iterator[RunStop]:
     """A wish to stop that the first signal makes known, to be handed to a run as its ``stop``.
 
-    ``on_stop`` is called once, as it is, and ``on_late`` where the trials in flight did not end in
-    their time. SIGTERM and SIGHUP are taken only where nobody
-    else handles or ignores them (``nohup``). Outside of the main thread Python handles no signals:
-    there it is known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is
-    still inside after :data:`STOP_SECONDS`.
+    ``on_stop`` is called once, as it is. SIGTERM and SIGHUP are taken only where nobody else handles
+    or ignores them (``nohup``). Outside of the main thread Python handles no signals: there it is
+    known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is still inside
+    after ``seconds``, and ``on_late`` is called before; None: only by a second wish.
     """
-    stop = RunStop(on_stop=on_stop, on_late=on_late)
+    stop = RunStop(on_stop=on_stop, on_late=on_late, seconds=seconds)
     try:
         with _signals_heard(stop):
             yield stop

@@ -202,6 +202,30 @@ _DOSES = TableSchema(
     },
 )
 
+_CELLS = TableSchema(
+    "one cell of a sweep that ended (`cells.csv`): a run, or why there is none",
+    {
+        "cell": words("its id, a hash of what it asks"),
+        "profile": words("the profile's name"),
+        "snapshotter": words("the snapshotter"),
+        "concurrency": count("containers at a time"),
+        "function": words("the function, or the image"),
+        "seed": count("the seed of its plan; the cells of one seed are a block"),
+        "end": words("finished, failed, or unfit: no host could run it"),
+        "host": words("the address of the host that ran it"),
+        "hostname": words("what that host calls itself"),
+        "run": words("the run's folder on that host"),
+        "error": words("why there is no finished run"),
+        "lost": count("workers that were lost with it before"),
+        "seconds": Column(NUMBER, "how long it took on its worker", "s"),
+        "trials": count("containers"),
+        "ok": count("of them those that ended well"),
+        "failed": count("that failed"),
+        "unknown": count("whose end is not known"),
+        "classes": Column(JSON, "the failed containers of each bug class"),
+    },
+)
+
 TABLES: Mapping[str, TableSchema] = {
     "trials": TRIALS,
     "failure_rates": FAILURE_RATES,
@@ -221,5 +245,6 @@ TABLES: Mapping[str, TableSchema] = {
     "positions": _POSITIONS,
     "calls": _CALLS,
     "dose": _DOSES,
+    "cells": _CELLS,
 }
 """In the order in which a reader comes upon them."""

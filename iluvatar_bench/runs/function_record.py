@@ -9,7 +9,7 @@ from typing import Any
 
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UnusablePath, UsageError
-from iluvatar_bench.functions import BuildOptions, Function, load_function
+from iluvatar_bench.functions import BuildOptions, Function, StoredImage, load_function
 from iluvatar_bench.functions.cache import image_home, make_once
 from iluvatar_bench.functions.catalog import NAME
 from iluvatar_bench.functions.images import find_image
@@ -33,11 +33,7 @@ def function_records(
     """
     return [
         {
-            "asked": lasting(asked),
-            "name": source.container_name,
-            "kind": "function" if isinstance(source, Function) else "image",
-            "digest": source.digest,
-            "files": _files(source) if isinstance(source, Function) else None,
+            **source_record(asked, source),
             "images": [
                 {
                     "name": image.name,
@@ -51,6 +47,18 @@ def function_records(
         }
         for asked, source in zip(settings.functions, settings.sources, strict=True)
     ]
+
+
+def source_record(asked: str, source: Function | StoredImage) -> dict[str, Any]:
+    """Of one function, all but the images that were made from it: enough for
+    :func:`same_function`."""
+    return {
+        "asked": lasting(asked),
+        "name": source.container_name,
+        "kind": "function" if isinstance(source, Function) else "image",
+        "digest": source.digest,
+        "files": _files(source) if isinstance(source, Function) else None,
+    }
 
 
 def same_function(record: Mapping[str, Any]) -> str:

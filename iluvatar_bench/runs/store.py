@@ -82,7 +82,9 @@ class RunFolder:
             UnusablePath: the folder cannot be made or written to.
         """
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in profile_name)[:60]
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+        # To the microsecond: its end is in the containers' names, which runc knows for the whole
+        # host, and other runs may begin there in the same millisecond.
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         folder = cls(results / f"{safe}-{stamp}")
         try:
             with full_disk_told(results):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.batch.grid import grid_points, run_grid
+from iluvatar_bench.batch.stop import NotebookStop
 from iluvatar_bench.errors import UsageError
 from tests.batch.test_notebook import notebook_home
 from tests.support.run_folders import make_run
@@ -50,6 +51,15 @@ def test_points_are_every_combination_and_lists_are_not_split(tiny: Path) -> Non
         grid_points("tiny", {"size": ["1,x"]})
     with pytest.raises(UsageError, match="no parameter 'colr'"):
         grid_points("tiny", {"colr": ["1,2"]})
+
+
+def test_a_grid_that_is_stopped_before_its_first_point_has_none(tiny: Path) -> None:
+    stop = NotebookStop()
+    stop.ask()
+    points = grid_points("tiny", {"colour": ["red,blue"]})
+    grid = run_grid("tiny", points, results=tiny / "r", progress=False, stop=stop)
+    assert (grid.points, list(grid.table)) == ((), [])
+    assert not (tiny / "log").exists()
 
 
 def test_a_grid_keeps_what_failed_and_resumes_only_that(tiny: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from iluvatar_bench.batch.sweep.sweep_store import CELL_COLUMNS
 from iluvatar_bench.clients.check.check_folder import POSITION_SCHEMA
 from iluvatar_bench.containerd.proxy.call_log import CALL_SCHEMA
 from iluvatar_bench.host.kernel.cgroup_usage import CgroupUsage
@@ -36,6 +37,7 @@ WRITTEN: dict[str, set[str]] = {
     "arrivals": set(ARRIVAL_COLUMNS),
     "beside": set(ATTEMPT_COLUMNS),
     "calls": set(CALL_SCHEMA.names),
+    "cells": set(CELL_COLUMNS),
     "counters": {one.name for one in fields(CgroupUsage)},
     "deaths": {one.name for one in fields(Death)},
     "dose": set(DOSE_COLUMNS),

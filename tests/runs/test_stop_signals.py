@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from iluvatar_bench.host import stop_signals
 from iluvatar_bench.host.stop_signals import RunStop, stop_on_signals
 
 
@@ -50,13 +49,11 @@ async def test_what_is_ignored_or_handled_by_others_stays_theirs() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-async def test_who_does_not_heed_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop_signals, "STOP_SECONDS", 0.0)
-
+async def test_who_does_not_heed_it_is_cancelled() -> None:
     late: list[bool] = []
 
     async def stubborn() -> None:
-        with stop_on_signals(on_late=lambda: late.append(True)):
+        with stop_on_signals(on_late=lambda: late.append(True), seconds=0.0):
             signal.raise_signal(signal.SIGTERM)
             await asyncio.Event().wait()
 
