@@ -82,10 +82,10 @@ def stop_on_signals(
 ) -> Iterator[RunStop]:
     """A wish to stop that the first signal makes known, to be handed to a run as its ``stop``.
 
-    ``on_stop`` is called once, as it is. SIGTERM and SIGHUP are taken only where nobody else handles
-    or ignores them (``nohup``). Outside of the main thread Python handles no signals: there it is
-    known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is still inside
-    after ``seconds``, and ``on_late`` is called before; None: only by a second wish.
+    ``on_stop`` is called once, as it is. SIGTERM and SIGHUP are taken only where nobody else
+    handles or ignores them (``nohup``). Outside of the main thread Python handles no signals: there
+    it is known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is still
+    inside after ``seconds``, and ``on_late`` is called before; None: only by a second wish.
     """
     stop = RunStop(on_stop=on_stop, on_late=on_late, seconds=seconds)
     try:
