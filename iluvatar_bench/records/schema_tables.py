@@ -12,6 +12,7 @@ from iluvatar_bench.records.schema import (
     DEATHS,
     EVENTS,
     FAILURE_RATES,
+    INTEGER,
     INVOCATIONS,
     JSON,
     NUMBER,
@@ -226,6 +227,35 @@ _CELLS = TableSchema(
     },
 )
 
+_INDEX = "index of dispersion of the arrivals (variance of their counts in windows over the mean)"
+_BURSTINESS = TableSchema(
+    "one length of windows, in which a replay of a trace is compared with the trace",
+    {
+        "trace_window_ms": ms("the windows' length, in the trace's time"),
+        "replay_window_ms": ms("the same, in that of the replay"),
+        "windows": count("so many were counted"),
+        "trace": Column(NUMBER, f"{_INDEX}, of the trace"),
+        "expected": Column(NUMBER, "of so many of the trace's arrivals as were replayed"),
+        "replay": Column(NUMBER, "of the replay, as its arrivals were submitted"),
+    },
+)
+
+_STAND_INS = TableSchema(
+    "one function of a trace that another one stood in for",
+    {
+        "function": words("its name"),
+        "arrivals": count("that were served warm"),
+        "asked_ms": ms("how long it is to run"),
+        "took_ms": ms("how long its warm requests took: the median"),
+        "took_95_ms": ms("the same: the 95th percentile"),
+        "containers": count("that served, and whose memory was read after that"),
+        "asked_mib": Column(INTEGER, "how much memory it is to hold", "MiB"),
+        "resident_mib": Column(
+            NUMBER, "the most that was read of each container: the median over them", "MiB"
+        ),
+    },
+)
+
 TABLES: Mapping[str, TableSchema] = {
     "trials": TRIALS,
     "failure_rates": FAILURE_RATES,
@@ -246,5 +276,7 @@ TABLES: Mapping[str, TableSchema] = {
     "calls": _CALLS,
     "dose": _DOSES,
     "cells": _CELLS,
+    "burstiness": _BURSTINESS,
+    "stand_ins": _STAND_INS,
 }
 """In the order in which a reader comes upon them."""

@@ -10,6 +10,12 @@ from iluvatar_bench.plans import PooledFunction
 
 _MIB = 1 << 20
 
+STAND_IN_COLUMNS = (
+    *("function", "arrivals", "asked_ms", "took_ms", "took_95_ms", "containers", "asked_mib"),
+    "resident_mib",
+)
+"""The columns of :func:`stand_in_table`, in order."""
+
 
 def stand_in_table(
     functions: Sequence[PooledFunction], arrivals: pd.DataFrame, samples: pd.DataFrame
@@ -49,4 +55,4 @@ def stand_in_table(
     table["resident_mib"] = resident.median()
     counts = ["arrivals", "containers"]
     table[counts] = table[counts].fillna(0).astype(int)
-    return table.reset_index()
+    return table.reset_index()[list(STAND_IN_COLUMNS)]

@@ -15,6 +15,7 @@ from iluvatar_bench.batch.sweep.sweep_store import CELL_COLUMNS
 from iluvatar_bench.clients.check.check_folder import POSITION_SCHEMA
 from iluvatar_bench.containerd.proxy.call_log import CALL_SCHEMA
 from iluvatar_bench.host.kernel.cgroup_usage import CgroupUsage
+from iluvatar_bench.plans import Burstiness
 from iluvatar_bench.profiles import factor_names
 from iluvatar_bench.records import Death, Event, Sample
 from iluvatar_bench.records.frames import (
@@ -26,6 +27,7 @@ from iluvatar_bench.records.frames import (
 from iluvatar_bench.records.node_frames import NODE_COLUMNS
 from iluvatar_bench.records.schema import INTEGER, JSON, NUMBER, TEXT, TIME, YES_NO
 from iluvatar_bench.records.schema_tables import TABLES
+from iluvatar_bench.report.stand_in_table import STAND_IN_COLUMNS
 from iluvatar_bench.runs.attempts import ATTEMPT_COLUMNS
 from iluvatar_bench.runs.collections import COLUMNS as COLLECTION_COLUMNS
 from iluvatar_bench.shipped import DATA
@@ -36,6 +38,7 @@ from tools.site.schema_page import columns_of, table_sections
 WRITTEN: dict[str, set[str]] = {
     "arrivals": set(ARRIVAL_COLUMNS),
     "beside": set(ATTEMPT_COLUMNS),
+    "burstiness": {one.name for one in fields(Burstiness)},
     "calls": set(CALL_SCHEMA.names),
     "cells": set(CELL_COLUMNS),
     "counters": {one.name for one in fields(CgroupUsage)},
@@ -47,6 +50,7 @@ WRITTEN: dict[str, set[str]] = {
     "pool": set(POOL_COLUMNS),
     "positions": set(POSITION_SCHEMA.names),
     "samples": {one.name for one in fields(Sample)},
+    "stand_ins": set(STAND_IN_COLUMNS),
     "trials": {*trials_frame([]).columns, *factor_names()},
     **{name: set(columns) for name, columns in NODE_COLUMNS.items()},
     "collections": set(NODE_COLUMNS["collections"]) | set(COLLECTION_COLUMNS),
