@@ -40,9 +40,12 @@ def ground_truth_command(
 ) -> None:
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong.
 
-    Without --case, causes that take a limit which this host cannot keep are left out by name.
+    Without --case, causes that take a limit which this host cannot keep, or an older containerd,
+    are left out by name.
     """
+    from iluvatar_bench.containerd.daemon.versions import release
     from iluvatar_bench.errors import UnusablePath
+    from iluvatar_bench.host.facts import program_version
     from iluvatar_bench.host.writable import require_writable
     from iluvatar_bench.studies.ground_truth import answer, ground_truth, is_right, mistakes
     from iluvatar_bench.studies.known_causes import choose, left_out
@@ -58,7 +61,8 @@ def ground_truth_command(
     require_writable(csv)
     cases = choose(case or ())
     if not case:
-        for name, why in (refused := left_out(cases)).items():
+        installed = release(program_version("containerd", "--version") or "")
+        for name, why in (refused := left_out(cases, containerd=installed)).items():
             err.print(f"left out: {name}: {why}", markup=False, soft_wrap=True)
         cases = tuple(known for known in cases if known.name not in refused)
     started = time.monotonic()

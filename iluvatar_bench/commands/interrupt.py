@@ -80,9 +80,15 @@ def run_stoppable(
     """
     from iluvatar_bench.host.stop_signals import STOP_SECONDS, stop_on_signals
 
+    def say_given_up() -> None:
+        os.write(2, f"given up after {STOP_SECONDS:g} s; what has ended is kept\n".encode())
+
+    seconds = STOP_SECONDS if limited else None
+
     async def with_handler() -> tuple[Answer, bool]:
-        seconds = STOP_SECONDS if limited else None
-        with stop_on_signals(on_stop=told or say_stopping, seconds=seconds) as stop:
+        with stop_on_signals(
+            on_stop=told or say_stopping, on_late=say_given_up, seconds=seconds
+        ) as stop:
             return await main(stop), stop.is_set()
 
     try:

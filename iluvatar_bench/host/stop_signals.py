@@ -22,9 +22,12 @@ containerd (2 s on an idle machine) a stopped command ends within 20 s."""
 class RunStop(asyncio.Event):
     """The wish that a run ends, to be handed to it as its ``stop``."""
 
-    def __init__(self, *, on_stop: Callable[[], None], seconds: float | None) -> None:
+    def __init__(
+        self, *, on_stop: Callable[[], None], on_late: Callable[[], None], seconds: float | None
+    ) -> None:
         super().__init__()
         self._on_stop = on_stop
+        self._on_late = on_late
         self._seconds = seconds
         self._home = asyncio.get_running_loop()
         self._task = asyncio.current_task()
@@ -53,7 +56,11 @@ class RunStop(asyncio.Event):
         self.set()
         self._on_stop()
         if self._task is not None and self._seconds is not None:
-            self._deadline = self._home.call_later(self._seconds, self._task.cancel)
+            self._deadline = self._home.call_later(self._seconds, self._give_up, self._task)
+
+    def _give_up(self, task: asyncio.Task[object]) -> None:
+        self._on_late()
+        task.cancel()
 
     def _interrupted(self) -> None:
         # A handler runs between any two instructions: the loop does the rest. This wakes it, which
@@ -68,16 +75,20 @@ class RunStop(asyncio.Event):
 
 @contextmanager
 def stop_on_signals(
-    *, on_stop: Callable[[], None] = lambda: None, seconds: float | None = STOP_SECONDS
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    on_late: Callable[[], None] = lambda: None,
+    seconds: float | None = STOP_SECONDS,
 ) -> Iterator[RunStop]:
     """A wish to stop that the first signal makes known, to be handed to a run as its ``stop``.
 
-    ``on_stop`` is called once, as it is. SIGTERM and SIGHUP are taken only where nobody
+    ``on_stop`` is called once, as it is, and ``on_late`` where the trials in flight did not end in
+    their time. SIGTERM and SIGHUP are taken only where nobody
     else handles or ignores them (``nohup``). Outside of the main thread Python handles no signals:
     there it is known by :meth:`RunStop.ask` alone. The task that entered is cancelled if it is
     still inside after ``seconds``; None: only by a second wish.
     """
-    stop = RunStop(on_stop=on_stop, seconds=seconds)
+    stop = RunStop(on_stop=on_stop, on_late=on_late, seconds=seconds)
     try:
         with _signals_heard(stop):
             yield stop

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.containerd.daemon.versions import Release
 from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.cgroup_requests import pause_container
@@ -46,6 +47,8 @@ class KnownCause:
     """What is made beside the ready container and lasts until its trial is over."""
     invoke_seconds: float = INVOKE_SECONDS
     alone: bool = False
+    mended_in: Release | None = None
+    """The containerd from which on it is no cause any more."""
 
     @property
     def profile(self) -> Profile:
@@ -186,8 +189,8 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         alone=True,
     ),
     KnownCause(
-        # Containerd 2.0 and later let it be.
         name="restarted_while_paused",
+        mended_in=Release(2, 0, 0),
         expected=Mechanism.RESTART_RACE,
         settings=("restart=running",),
         fault=pause_container,
@@ -285,10 +288,15 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
     return tuple(known[name] for name in names) or KNOWN_CAUSES
 
 
-def left_out(cases: Sequence[KnownCause]) -> dict[str, str]:
-    """The names of the cases that this host has no cgroup controller for, and what is missing."""
+def left_out(cases: Sequence[KnownCause], *, containerd: Release | None) -> dict[str, str]:
+    """The names of the cases that are none here, and why.
+
+    This host has no cgroup controller for them, or its containerd does what they rest on no more.
+    """
     reasons = {}
     for case in cases:
+        if case.mended_in and containerd and containerd >= case.mended_in:
+            reasons[case.name] = f"containerd {'.'.join(map(str, containerd))} does it no more"
         try:
             require_kept_limits(case.profile)
         except EnvironmentProblem as error:

@@ -88,18 +88,21 @@ def check_accounts(result: RunResult, plan: ChurnPlan) -> tuple[pd.DataFrame, pd
 
 @pytest.mark.daemon
 async def test_a_guarded_pool_reuses_evicts_and_fails_nobody(tmp_path: Path) -> None:
+    """With one client the order of requests alone says who is warm: room is for two of three."""
     plan = churn(
         arrivals=10,
         functions=THREE,
         budget_mib=256,
         seed=3,
-        process=ArrivalProcess(pattern="closed", clients=2),
+        process=ArrivalProcess(pattern="closed", clients=1),
     )
+    asked = "".join(arrival.function[0] for arrival in plan.arrivals)
+    assert asked == "hcchfcfcch"
     result = await run_churn(quick("guarded"), plan, results=tmp_path)
     arrivals, pool = check_accounts(result, plan)
     assert set(arrivals["outcome"]) == set(result.trials["outcome"]) == {"ok"}
-    assert (pool["event"] == "evict").sum() > 0
-    assert (arrivals["start"] == "warm").sum() > 0
+    assert (pool["event"] == "evict").sum() == 3
+    assert "".join(start[0] for start in arrivals["start"]) == "ccwwccwwwc"
     assert result.leaked == {}
     assert result.planned == 10
     assert result.manifest["plan"]["kind"] == "churn"

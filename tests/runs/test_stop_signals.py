@@ -53,13 +53,16 @@ async def test_what_is_ignored_or_handled_by_others_stays_theirs() -> None:
 async def test_who_does_not_heed_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stop_signals, "STOP_SECONDS", 0.0)
 
+    late: list[bool] = []
+
     async def stubborn() -> None:
-        with stop_on_signals():
+        with stop_on_signals(on_late=lambda: late.append(True)):
             signal.raise_signal(signal.SIGTERM)
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(stubborn())
+    assert late == [True]
 
 
 async def test_asking_from_another_thread_is_as_a_signal() -> None:

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.containerd.daemon.versions import Release, release
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.facts import program_version
 from iluvatar_bench.host.kernel import controllers
 from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.studies.ground_truth import (
@@ -106,11 +108,16 @@ def test_causes_that_take_a_limit_are_left_out_where_it_cannot_be_kept(
     limited = {case.name for case in KNOWN_CAUSES if case.profile.limits.memory_limit_bytes}
     assert limited
     monkeypatch.setattr(controllers, "usable_controllers", lambda: frozenset({"cpu"}))
-    reasons = left_out(KNOWN_CAUSES)
+    old = Release(1, 6, 20)
+    reasons = left_out(KNOWN_CAUSES, containerd=old)
     assert set(reasons) == limited
     assert all("needs the cgroup controller memory" in why for why in reasons.values())
     monkeypatch.setattr(controllers, "usable_controllers", lambda: frozenset({"memory"}))
-    assert left_out(KNOWN_CAUSES) == {}
+    assert left_out(KNOWN_CAUSES, containerd=old) == {}
+    assert left_out(KNOWN_CAUSES, containerd=None) == {}
+    assert left_out(KNOWN_CAUSES, containerd=Release(2, 1, 9)) == {
+        "restarted_while_paused": "containerd 2.1.9 does it no more"
+    }
 
 
 async def test_wrong_requests_start_nothing() -> None:
@@ -183,7 +190,7 @@ async def cause(
         if not is_right(case, trial, unknown_passes=not witness):
             wrong.append(f"{case.name}: {trial.mechanism}: {trial.error}; {trial.evidence}")
 
-    refused = left_out(cases)
+    refused = left_out(cases, containerd=release(program_version("containerd", "--version") or ""))
     cases = [case for case in cases if case.name not in refused]
     table = await ground_truth(cases, repeats=repeats, witness=witness, on_trial=note)
     print(table.to_string(index=False))  # noqa: T201
