@@ -83,11 +83,11 @@ def run_stoppable(
     def say_given_up() -> None:
         os.write(2, f"given up after {STOP_SECONDS:g} s; what has ended is kept\n".encode())
 
+    seconds = STOP_SECONDS if limited else None
+
     async def with_handler() -> tuple[Answer, bool]:
         with stop_on_signals(
-            on_stop=told or say_stopping,
-            on_late=say_given_up,
-            seconds=STOP_SECONDS if limited else None,
+            on_stop=told or say_stopping, on_late=say_given_up, seconds=seconds
         ) as stop:
             return await main(stop), stop.is_set()
 
