@@ -49,7 +49,7 @@ class Sample:
     the change since the round before, None where there is nothing to compare with. The rest counts
     since the container's cgroup was made (``memory_bytes`` and ``pids``: now), all of a shared
     cgroup together; None: it was not read in this round, or the host does not count it. Processor
-    time and memory are read in each round, the others in every fifth and in a container's first;
+    time and memory are read in each round, the others in every fourth and in a container's first;
     what cannot have changed since, because nothing of the cgroup has run, is told all the same.
     """
 

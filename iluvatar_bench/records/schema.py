@@ -133,7 +133,7 @@ DEATHS = TableSchema(
 
 SAMPLES = TableSchema(
     "one container in one round of the poller; without a container: memory of all, and the host. "
-    "What a container has used beyond processor time and memory is read in every fifth round and "
+    "What a container has used beyond processor time and memory is read in every fourth round and "
     "is empty where it was not read and may have changed",
     {
         "run_id": RUN_ID,
