@@ -45,14 +45,17 @@ def stand_in_table(
     whose = served.drop_duplicates("container_id").set_index("container_id")["function"]
     resident = most.groupby(whose.reindex(most.index))
     asked = [one for one in functions if one.duration_ms is not None]
-    table = pd.DataFrame(index=pd.Index([one.name for one in asked], name="function"))
-    table["arrivals"] = took.size()
-    table["asked_ms"] = [one.duration_ms for one in asked]
-    table["took_ms"] = took.median()
-    table["took_95_ms"] = took.quantile(0.95)
-    table["containers"] = resident.count()
-    table["asked_mib"] = [one.memory_mib for one in asked]
-    table["resident_mib"] = resident.median()
-    counts = ["arrivals", "containers"]
-    table[counts] = table[counts].fillna(0).astype(int)
-    return table.reset_index()[list(STAND_IN_COLUMNS)]
+    names = [one.name for one in asked]
+    table = pd.DataFrame(
+        {
+            "function": names,
+            "arrivals": took.size().reindex(names, fill_value=0).to_numpy(),
+            "asked_ms": [one.duration_ms for one in asked],
+            "took_ms": took.median().reindex(names).to_numpy(),
+            "took_95_ms": took.quantile(0.95).reindex(names).to_numpy(),
+            "containers": resident.count().reindex(names, fill_value=0).to_numpy(),
+            "asked_mib": [one.memory_mib for one in asked],
+            "resident_mib": resident.median().reindex(names).to_numpy(),
+        }
+    )
+    return table[list(STAND_IN_COLUMNS)]
