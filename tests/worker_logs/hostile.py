@@ -132,20 +132,22 @@ def main(minutes: float) -> None:
                 for n in range(chance.randrange(1, 4))
             ]
             size += sum(path.stat().st_size for path in paths)
-            before = time.monotonic()
+            # What else the machine does is none of the reader's slowness.
+            before = time.process_time()
             try:
                 check(scan(paths))
             except BaseException:
                 print(f"seed {seed}: files {paths}", flush=True)  # noqa: T201
                 raise
-            slowest = max(slowest, time.monotonic() - before)
+            slowest = max(slowest, time.process_time() - before)
             rounds += 1
             seed += 10
             for path in paths:
                 path.unlink()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(  # noqa: T201
-        f"{rounds} rounds, {size / 1e6:.0f} MB, slowest {slowest:.2f} s, peak {peak:.0f} MiB"
+        f"{rounds} rounds, {size / 1e6:.0f} MB, slowest {slowest:.2f} s of processor time, "
+        f"peak {peak:.0f} MiB"
     )
 
 

@@ -49,8 +49,7 @@ BY_SIGNAL = (
         r"|process apparently never started|wrapper script does not seem to be touching"
         r"|returned a non-zero code: (?:13\d|14[0-3])",
         "kubelet, Celery, MySQL, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner,"
-        " docker"
-        " build",
+        " docker build",
         "aws-lambda-runtime-interface-emulator rapid; Unitech/pm2 lib/God.js; celery/billiard "
         "pool.py; jenkinsci/durable-task BourneShellScript.java; actions/runner",
         told_calmly=True,

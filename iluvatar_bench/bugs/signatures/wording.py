@@ -125,7 +125,7 @@ def wording(
 
 
 def _words_of(near: re.Pattern[str] | None) -> tuple[str, ...]:
-    """None where it may match without any fixed word."""
+    """Empty where there is no pattern, or one that may match without any fixed word."""
     try:
         return tuple(sorted(required_literals(near))) if near is not None else ()
     except ValueError:
