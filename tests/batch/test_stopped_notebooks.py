@@ -155,11 +155,15 @@ def test_a_stopped_grid_goes_on_where_it_was(
     assert [point.error for point in done.points] == [None, None]
 
 
+MANY_QUICK = ("-p", "trials=200", "-p", "settings=server=http_server,byte_code=shipped")
+"""Trials in flight have ten seconds to end: they are not to compile Flask in them."""
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The command line with a live notebook, in a session of its own."""
     with subprocess.Popen(
-        [*PROGRAM, "notebook", "cold_start", "-p", "trials=200", "--out", str(tmp_path)],
+        [*PROGRAM, "notebook", "cold_start", *MANY_QUICK, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
