@@ -139,20 +139,22 @@ _SAYS = re.compile(
     r"|\b(?:is|are) required\b|[Cc]rash ?[Ll]oop"
     r"|\b(?:NOT|Not) (?:ready|READY|running|found)\b|\b(?:Degraded|DEGRADED"
     r"|[A-Z]\w{3,30}Unhealthy)\b"
+    r"|repeated too quickly|must (?:be )?run from"
     r"|went \w{0,12} ?wrong|\b(?:[Ss]tatus|[Cc]ode|HTTP)(?:: ?|=| )[45]\d\d\b"
 )
-# A field or a count that says that there was none: what stands beside it may yet be one.
+# A field or a count that says that there was none, a name or a limit that sounds like an error: what
+# stands beside it may yet be one.
 _NONE = re.compile(
     r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
+    r"|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
+    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[\"']?[ =:]{1,3}\d\w*"
+    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
 )
 _HARMLESS = re.compile(
     r"^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
-    r"|\" [1-5]\d\d (?:\d|-)|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log"
-    r"|code:? 0)"
-    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[ =:]{1,3}\d|with a? ?timeout of"
-    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
+    r"|\" [1-5]\d\d (?:\d|-)|with a? ?timeout of"
     r"|[Ee]xit[ _-]?(?:[Cc]ode|[Ss]tatus)[\"']?(?:=>|[=: ]{1,3})0\b"
     r"|\bcan (?:be )?(?:safely )?ignored?\b|\A[^.?!]{0,400}\?\s{0,4}\Z"
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "

@@ -26,6 +26,7 @@ WORDINGS = (
         r"|[Mm]ain process exited, code=(?:killed|dumped|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly|[Ss]tart operation timed out"
         r"|A process of this unit has been killed|Watchdog timeout|Failed at step \w"
+        r"|(?:Failed|Unable) to locate executable"
         r"|Failed to run '|Failed to execute|Service hold-?off time over|Unit entered failed state)"
         rf"|\b{_NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
         rf"|Unit {_NAMES}\.service (?:entered failed state|is masked|not found|could not be found)"
@@ -70,9 +71,10 @@ WORDINGS = (
         BugClass.DAEMON_UNAVAILABLE,
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
+        r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
         r"|make sure you are running as root and the endpoint has been started",
-        "Docker Desktop, crictl",
-        "docker/for-win#13684; cri-tools cmd/crictl/util.go",
+        "Docker Desktop, crictl, k3s",
+        "docker/for-win#13684; k3s-io/k3s pkg/agent/containerd; cri-tools cmd/crictl/util.go",
         told_calmly=True,
     ),
     wording(

@@ -28,6 +28,15 @@ WORDINGS = (
         alternatives=(BugClass.IMAGE, BugClass.STARTUP_ERROR),
     ),
     wording(
+        BugClass.DEADLINE,
+        r"\bDockerTimeoutError\b|[Cc]ould not transition to \w{1,12}; timed out",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/engine/errors.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
         BugClass.REMOVAL_FAILED,
         r"CannotStopContainerError|CannotRemoveContainerError",
         "amazon-ecs-agent 1.x",

@@ -72,7 +72,8 @@ DEATHS = (
         r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
         r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
         r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state"
-        r"|container is not created or running|container process not found",
+        r"|container is not created or running|container process not found"
+        r"|\b(?:child|worker|process)\b[^\n]{0,40} exited on signal \d",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
         "containerd pkg/process/init_state.go; moby daemon/exec.go; kubernetes pkg/kubelet",
     ),
@@ -83,8 +84,8 @@ DEATHS = (
         rf"|\bExit Code {_SIGNALLED}\b"
         rf"|[Ee]xited with (?:code |status |non-zero (?:exit )?(?:code|status):? ?)?{_SIGNALLED}\b"
         rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
-        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: Main process exited, "
-        r"code=(?:killed|dumped)",
+        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: (?:Main process exited, "
+        r"code=(?:killed|dumped)|Failed with result '(?:signal|core-dump)')",
         "Docker, containerd, nerdctl, podman, conmon, crictl, kubectl, compose",
         "moby daemon/monitor.go; containerd api/events/task.proto; kubernetes core/v1 types.go",
         "ended by a signal; that it was not the memory limit is said elsewhere in the text, or not",
@@ -96,7 +97,7 @@ DEATHS = (
         BugClass.PROCESS_DIED,
         r"of signal 15 - using the force|resorting to SIGKILL"
         r"|State 'stop-sigterm' timed out\. Killing"
-        r"|stopping timed out\. (?:Killing|Terminating)"
+        r"|[Ss]topping timed out\. (?:Killing|Terminating)"
         r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
         r"(?:signal|SIGTERM|kill)",
         "dockerd, systemd",
@@ -119,14 +120,14 @@ ENDS_WITH_WORDS = (
         BugClass.STARTUP_ERROR,
         rf"Traceback \(most recent call last\)|{B}(?:SyntaxError|IndentationError): "
         r"|Worker [Ff]ailed to boot|Failed to find attribute '|Connection in use: \("
-        r"|Error loading ASGI app|Application startup failed",
+        r"|Error loading ASGI app|Application startup failed|\[ERROR\] Can't connect to \('",
         "Python 3.3-3.14, gunicorn 20-23, uvicorn",
         "python Lib/traceback.py; gunicorn gunicorn/arbiter.py, gunicorn/sock.py",
         "a traceback that names no missing file: the function's own fault, unless evidence objects",
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |UnhandledPromiseRejection"
+        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |\bthrow new \w{{0,40}}Error\(|UnhandledPromiseRejection"
         r"|JavaScript heap out of memory|Reached heap limit|Java heap space",
         "Node 8-24, JVM",
         "node lib/internal/errors.js, lib/internal/process/promises.js",
@@ -154,6 +155,9 @@ ENDS_WITH_WORDS = (
         r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
         r"|: attempt to (?:index|call|perform|compare|concatenate) |stack traceback:|\*\* \(EXIT"
         r"|application_start_failure"
+        r"|A JNI error has occurred|Failed to create CoreCLR|GC heap initialization failed"
+        r"|Hosting failed to start|os::commit_memory\([^\n]{1,80}\) failed"
+        r"|Can't (?:call method|locate object method|use an undefined value) "
         r"|nginx: \[emerg\]|Kernel pid terminated",
         "JVM, Spring, .NET, Ruby, PHP, Perl, R, Lua, Erlang, nginx",
         "openjdk libjli/java.c; dotnet/runtime; php main/main.c; perl perl.c; R src/main; lua.c",
@@ -175,6 +179,7 @@ ENDS_WITH_WORDS = (
         r"|Could not reserve enough space for|InvalidEntrypoint"
         r"|error Command \"[^\"\n]{1,60}\" not found"
         r"|LinkageError occurred while loading|Internal CLR error|FPM initialization failed"
+        r"|ERROR: \[pool [\w.-]{1,60}\] "
         r"|A server is already running\. Check"
         r"|: \d{1,6}+: Syntax error: |\bsh: (?:\d{1,6}+: )?/[^\n:]{1,200}+: [Pp]ermission denied"
         r"|(?m:^)MemoryError(?m:$)"
@@ -233,6 +238,8 @@ SHAPES = (
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
         r"|Executed '[^'\n]{1,200}' \(Failed"
+        r"|(?:queue|breaker|pool) (?:is )?full\b|(?:activator|gateway|invoker|system|server) (?:is )?"
+        r"overload|(?:[Nn]o|enough) (?:available|free|idle|healthy) workers?\b|max_children setting"
         r"|activator request timeout|no available instance|exceeded by function '"
         r"|reached the maximum request timeout",
         "any gateway",
