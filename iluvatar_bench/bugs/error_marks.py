@@ -40,6 +40,8 @@ _MARK = re.compile(
       | \[\d{4}-[^\]\n]{6,40}\]\ (?:\[\d{1,10}\]\ )?\[(?:ERROR|FATAL|CRITICAL)
       | \[(?:ERROR|FATAL|CRITICAL)\b
       | (?:ERROR|FATAL|CRITICAL)(?::|\ {1,4}[\w:.]{1,80}:)
+        # crun: what it logs at all is an error
+      | \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z:\ \S
         # nuclio
       | \d\d\.\d\d\.\d\d\ \d\d:\d\d:\d\d\.\d{3}\ \(E\)
         # Kubernetes events, with or without age and namespace in front
@@ -142,8 +144,8 @@ _SAYS = re.compile(
     r"|repeated too quickly|must (?:be )?run from"
     r"|went \w{0,12} ?wrong|\b(?:[Ss]tatus|[Cc]ode|HTTP)(?:: ?|=| )[45]\d\d\b"
 )
-# A field or a count that says that there was none, a name or a limit that sounds like an error: what
-# stands beside it may yet be one.
+# A field or a count that says that there was none, a name or a limit that sounds like an error:
+# what stands beside it may yet be one.
 _NONE = re.compile(
     r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"

@@ -117,7 +117,8 @@ NETWORKS = (
         "CNI plugins, libnetwork, netavark, kubelet",
         "containernetworking/plugins; moby daemon/libnetwork",
         "what failed stands beside the name of a plugin, or of a part of a network",
-        near=rf"\b{_PLUGINS}\b|\bBIRD\b|\bBGP\b|\bfelix\b|\bipset\b|\b[Cc][Nn][Ii]\b|/cni/|\bveth\w{{0,15}}|\bendpoint\b|\bdocker0\b"
+        near=rf"\b{_PLUGINS}\b|\bBIRD\b|\bBGP\b|\bfelix\b|\bipset\b|\b[Cc][Nn][Ii]\b|/cni/"
+        rf"|\bveth\w{{0,15}}|\bendpoint\b|\bdocker0\b"
         r"|\b[Ss]andbox id\b|\bnetns\b|network namespace|\bbridge\b|\biptables\b",
         within=200,
         certainty=Certainty.LIKELY,

@@ -14,7 +14,9 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"\b(?:containerd|dockerd|crio|k3s|buildkitd)\[\d{1,10}+\]: "
-        r"(?:panic: |fatal error: |unexpected fault address |SIGSEGV: |runtime: out of memory)",
+        r"(?:panic: |fatal error: |unexpected fault address |SIGSEGV: |runtime: |acquirep: "
+        r"|runtime\.(?:throw|fatalthrow|fatalpanic|sigpanic|gopanic)\()"
+        r"|validating runtime config: runtime validation: ",
         "containerd 1.4-2.3, dockerd, CRI-O, k3s under syslog or journald",
         "go runtime/panic.go",
         "only under the daemon's own tag: the same words from a function are its own",
@@ -100,6 +102,17 @@ WORDINGS = (
 )
 
 BY_HAND = (
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
+        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart\w{0,4}=[^\n]{1,300} )?"
+        r"\(code=(?:killed|dumped|exited, status=[1-9])",
+        "systemctl status of a daemon",
+        "systemd src/systemctl/systemctl-show.c",
+        "which unit it was stands in another line",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
     wording(
         BugClass.DAEMON_CRASHED,
         r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b)\S|[Ff]ailed to start daemon: "

@@ -85,7 +85,8 @@ NOT_THERE = (
         r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
         r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
         r"|Sibling Task Failed|[Uu]nhealthy because of failed task"
-        r"|instead of \\{0,7}\"?RUNNING|has exited, failing",
+        r"|instead of \\{0,7}\"?RUNNING|has exited, failing"
+        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
         "nuclio pkg/platform/kube; Supervisor supervisor/process.py; knative pkg/apis/serving; "
         "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",

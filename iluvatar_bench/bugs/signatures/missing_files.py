@@ -95,8 +95,8 @@ LANGUAGES = (
     wording(
         BugClass.MISSING_PACKAGES,
         r"\b(?:ClassNotFoundException|NoClassDefFoundError)\b|java/lang/NoClassDefFoundError"
-        r"|Could not find or load main class|no main manifest attribute|Unable to access jarfile|could not find lib(?:java"
-        r"|jvm)"
+        r"|Could not find or load main class|no main manifest attribute|Unable to access jarfile"
+        r"|could not find lib(?:java|jvm)"
         r"|Could not find Java SE Runtime|UnsatisfiedLinkError: (?:no |Can't load|/)"
         r"|\bNoSuchFileException: |java\.io\.FileNotFoundException: |module\.FindException: "
         r"|Failed setting boot class path|JAVA_HOME is (?:not set|set to an invalid)",

@@ -84,8 +84,9 @@ DEATHS = (
         rf"|\bExit Code {_SIGNALLED}\b"
         rf"|[Ee]xited with (?:code |status |non-zero (?:exit )?(?:code|status):? ?)?{_SIGNALLED}\b"
         rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
-        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: (?:Main process exited, "
-        r"code=(?:killed|dumped)|Failed with result '(?:signal|core-dump)')",
+        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: "
+        r"(?:Main process exited, code=(?:killed|dumped)|Failed with result '(?:signal"
+        r"|core-dump)')",
         "Docker, containerd, nerdctl, podman, conmon, crictl, kubectl, compose",
         "moby daemon/monitor.go; containerd api/events/task.proto; kubernetes core/v1 types.go",
         "ended by a signal; that it was not the memory limit is said elsewhere in the text, or not",
@@ -127,7 +128,8 @@ ENDS_WITH_WORDS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |\bthrow new \w{{0,40}}Error\(|UnhandledPromiseRejection"
+        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |\bthrow new \w{{0,40}}Error\("
+        r"|UnhandledPromiseRejection"
         r"|JavaScript heap out of memory|Reached heap limit|Java heap space",
         "Node 8-24, JVM",
         "node lib/internal/errors.js, lib/internal/process/promises.js",
@@ -172,7 +174,8 @@ ENDS_WITH_WORDS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"is undefined or not exported|HandlerNotFound|MalformedHandlerName|_HANDLER environment"
+        r"(?:Can't|Failed to) run wrapper|is undefined or not exported|HandlerNotFound"
+        r"|MalformedHandlerName|_HANDLER environment"
         r"|unable to load function|Error occurred during initialization of |npm ERR! Missing script"
         r"|npm error Missing script|error: the following arguments are required"
         r"|error: unrecognized arguments|error: argument |\[emerg\] \d{1,8}+#\d"
@@ -215,7 +218,8 @@ SHAPES = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"(?m:^Killed$)|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
+        r"(?m:^Killed$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
+        r"|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
         "bash, dash, busybox",
         "bash jobs.c; linux SIGKILL",
         certainty=Certainty.LIKELY,
@@ -234,12 +238,14 @@ SHAPES = (
     ),
     wording(
         BugClass.INVOKE_FAILED,
-        r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
+        r"[Ee]xception while executing function: |[Ii]nvocation failed|[Ii]nvocation timed out"
+        r"|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
         r"|Executed '[^'\n]{1,200}' \(Failed"
-        r"|(?:queue|breaker|pool) (?:is )?full\b|(?:activator|gateway|invoker|system|server) (?:is )?"
-        r"overload|(?:[Nn]o|enough) (?:available|free|idle|healthy) workers?\b|max_children setting"
+        r"|(?:queue|breaker|pool) (?:is )?full\b|(?:activator|gateway|invoker|system|server) "
+        r"(?:is )?overload|(?:[Nn]o|enough) (?:available|free|idle|healthy) workers?\b"
+        r"|max_children setting"
         r"|activator request timeout|no available instance|exceeded by function '"
         r"|reached the maximum request timeout",
         "any gateway",

@@ -99,7 +99,8 @@ CGROUPS = (
         r"|(?:unable to|cannot) start unit |systemd error: |no cgroup mount found"
         r"|cgroup mountpoint does not exist|expected cgroupsPath to be of format"
         r"|cannot set up cgroup|configuring cgroup|top level QOS containers"
-        r"|cgroups exist and are correctly applied|BPF_CGROUP_DEVICE|no systemd user session available"
+        r"|cgroups exist and are correctly applied|BPF_CGROUP_DEVICE"
+        r"|no systemd user session available"
         r"|root container \[[^\]\n]{1,60}+\] doesn't exist",
         "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
         "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
@@ -135,7 +136,8 @@ CGROUPS = (
         "linux cgroup v1, v2; whoever writes them",
         "linux kernel/cgroup, mm/memcontrol.c, kernel/cgroup/cpuset.c",
         "the files of a cgroup, by their own names",
-        near=r"\b(?:memory|cpu|cpuset|pids|io|blkio|hugetlb|devices|freezer)\.(?:max|high|low|min|weight"
+        near=r"\b(?:memory|cpu|cpuset|pids|io|blkio|hugetlb|devices|freezer)\.(?:max|high|low|min"
+        r"|weight"
         r"|swap\.max|shares|cfs_quota_us|cfs_period_us|rt_runtime_us|limit_in_bytes|allow|deny|cpus"
         r"|mems|freeze)\b|\bcgroup\.(?:procs|threads|freeze|kill)\b",
         within=120,

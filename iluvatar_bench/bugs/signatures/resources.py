@@ -93,7 +93,7 @@ WORDINGS = (
         BugClass.SECURITY_DENIED,
         r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b|relabel failed"
         r"|error setting label on"
-        r"|container has runAsNonRoot and image"
+        r"|\(are you root\?\)|container has runAsNonRoot and image"
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
         r"|after relocation: Permission denied"
         r"|shared object[^\n]{0,60}: (?:Operation not permitted|Permission denied)"

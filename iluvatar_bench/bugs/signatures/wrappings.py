@@ -13,6 +13,13 @@ _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an alre
 
 WORDINGS = (
     wording(
+        BugClass.CREATE_REJECTED,
+        r"error=\\{0,7}\"[^\n]{0,200}OCI runtime create failed",
+        "Fn and other clients that log at info what they pass on",
+        "fnproject/fn api/agent/drivers/docker",
+        told_calmly=True,
+    ),
+    wording(
         BugClass.DEADLINE,
         r"context deadline exceeded|\bDeadlineExceeded\b|\bDEADLINE_EXCEEDED\b"
         r"|[Dd]eadline (?:expired before operation|[Ee]xceeded)|\"?PLEG is not healthy"
@@ -27,6 +34,16 @@ WORDINGS = (
         "containerd 1.4-2.3",
         "containerd runtime/v2/runc/task/service.go; containerd/containerd#3177",
         "what later requests meet after a create that was given up",
+    ),
+    wording(
+        BugClass.EXEC_FAILED,
+        r"OCI runtime exec failed|\bexec failed: |[Ff]ailed to exec in container"
+        r"|[Ff]ailed to (?:start|create) exec\b|[Uu]nable to (?:start|create) exec\b",
+        "containerd 1.4-2.3, runc 1.0-1.5, dockerd, kubelet",
+        "containerd internal/cri/server/container_execsync.go; runc exec.go; moby daemon/exec.go",
+        "of a process beside the container's own, for a reason that no other line knows",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
     wording(
         BugClass.CREATE_REJECTED,
