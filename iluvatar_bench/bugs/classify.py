@@ -91,6 +91,11 @@ class Classification:
 NO_FAILURE = Classification(None)
 _CANDIDATES = Candidates(SIGNATURES)
 
+# .NET's console writes a level and a category in a line, and the message in the next.
+_HANGING = "]\n      "
+_HEAD_ALONE = re.compile(
+    r"(?m:^)((?:fail|crit|warn|info|dbug|trce): [\w.]{1,120}\[\d{1,6}\])\n {6}(?=\S)"
+)
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]{0,12}m")
 
 # A level counts only where a logger writes it: at the head of a line, behind what journald, syslog
@@ -168,6 +173,8 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     """
     if "\x1b" in text:
         text = _ANSI_COLOUR.sub("", text)
+    if _HANGING in text:
+        text = _HEAD_ALONE.sub(r"\1 ", text)
     lines = text.split("\n")
     loud = [line for line in lines if not is_calm(line)]
     candidates = _CANDIDATES.of(text)

@@ -147,7 +147,7 @@ _SAYS = re.compile(
 # A field or a count that says that there was none, a name or a limit that sounds like an error:
 # what stands beside it may yet be one.
 _NONE = re.compile(
-    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b|\"\")"
+    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
     r"|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"

@@ -35,6 +35,7 @@ _NOISE = re.compile(
     # what the kernel and systemd say of interrupts and of interfaces that go with their container
   | perf:\ interrupt\ took\ too\ long
   | :\ Lost\ carrier
+  | created\ nested\ cgroup\ for\ controller
     # docker run, before it pulls: "Unable to find image 'x' locally"
   | [Uu]nable\ to\ find\ image\ '[^'\n]{1,300}'\ locally
     # a library that says itself what it does without

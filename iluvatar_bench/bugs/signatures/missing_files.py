@@ -16,7 +16,8 @@ LOADERS = (
         BugClass.STARTUP_ERROR,
         r"version `(?:GLIBC|GLIBCXX|CXXABI|OPENSSL|[A-Z]{2,12})_[\w.]{1,20}+' not found"
         r"|undefined symbol: |[Ff]atal glibc error: |CPU does not support|CPU ISA level"
-        r"|Illegal instruction|\$'[^'\n]{0,40}\\r': command not found",
+        r"|Illegal instruction|Not a valid dynamic program|but your Gemfile specified "
+        r"|\$'[^'\n]{0,40}\\r': command not found",
         "glibc 2.x, bash",
         "glibc elf/dl-version.c, elf/dl-lookup.c, sysdeps/x86/dl-cacheinfo.c; bash execute_cmd.c",
         "the file is there and does not fit: built for another library, another processor, or with"

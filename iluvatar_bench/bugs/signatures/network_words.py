@@ -42,7 +42,7 @@ WORDINGS = (
         r"|cni config load failed|no networks? (?:conf|config)\w{0,8}+ found in "
         r"|container veth name provided|[Ff]ailed to (?:create|add|delete|make)[^\n]{0,60} "
         r"(?:veth|bridge|netns|network namespace|[Cc][Nn][Ii] network)"
-        r"|[Ff]ailed to configure networking|cni plugin \S{1,60} not found"
+        r"|netplugin failed|[Ff]ailed to configure networking|cni plugin \S{1,60} not found"
         r"|from network: |removing (?:pod|CNI network)|[Ff]ailed to delete network"
         r"|[Ff]ailed to create network|Error adding pod [^\n]{1,200} to (?:CNI )?network",
         "CNI 0.3-1.1, faasd, CRI-O, podman",

@@ -45,7 +45,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bEssentialContainerExited\b|[Ee]ssential container in task exited"
+        r"\bEssentialContainerExited\b|Exceeded allowed attempts "
+        r"|[Ee]ssential container in task exited"
         r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
         r"|  Sibling Task Failed  ",
         "amazon-ecs-agent 1.x, Nomad 0.5-1.9",

@@ -228,7 +228,8 @@ SHAPES = (
     wording(
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
-        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim"
+        r"|did not signal|never started|[Hh]ealth ?-?check (?:for container \S{1,80} )?"
+        r"(?:failed|timed out)|cold start tim"
         r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)|didn't start properly"
         r"|failed container health checks|failed ELB health checks|(?<!PLEG )\bis not healthy\b",
         "any orchestrator",
@@ -265,7 +266,8 @@ UNCAUGHT = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\bUncaught (?:Exception|\w{0,20}Error)\b"
+        r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\b\w{1,40}\.exceptions\.\w{1,60}: "
+        r"|\bUncaught (?:Exception|\w{0,20}Error)\b"
         r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION|\"errorType\\{0,7}+\": ?\\{0,7}+\"",
         "any language, AWS Lambda",
         "an exception that nobody caught; where it came from is not in the text",
@@ -326,7 +328,8 @@ UNANSWERED = (
         r"|reverse proxying request"
         r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
-        r"|error sending request to function",
+        r"|error sending request to function|Forwarded \[\w{1,8}\] to [^\n]{1,200} - \[[45]\d\d\]"
+        r"|ReverseProxy read error",
         "faasd, OpenFaaS, of-watchdog, nginx, Knative, kubelet, nuclio",
         "openfaas/faasd pkg/provider; nginx src/http/ngx_http_upstream.c; kubernetes prober",
         told_calmly=True,

@@ -95,7 +95,7 @@ WORDINGS = (
         r"|error setting label on"
         r"|\(are you root\?\)|container has runAsNonRoot and image"
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
-        r"|after relocation: Permission denied"
+        r"|after relocation: Permission denied|pthread_create failed \(EPERM\)"
         r"|shared object[^\n]{0,60}: (?:Operation not permitted|Permission denied)"
         r"|cannot (?:enable executable stack|apply additional memory protection|restore segment)",
         "runc 1.0-1.5, crun, kubelet, glibc",
