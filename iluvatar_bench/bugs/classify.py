@@ -11,8 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iluvatar_bench.bugs.error_marks import WARNING_EVENT, error_line, failing_line
-from iluvatar_bench.bugs.handled import without_handled
+from iluvatar_bench.bugs.error_marks import (
+    WARNING_EVENT,
+    error_line,
+    failing_line,
+    understated_lines,
+)
+from iluvatar_bench.bugs.handled import does_without, without_handled
 from iluvatar_bench.bugs.hints import hinting_line
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
@@ -46,6 +51,8 @@ _HEAD_START_OF_PROSE = 0.7
 """A sentence without a level may be prose, and with a class it counts as a failure."""
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
+_MOST_HEALTHY_UNDERSTATED = 0.02
+"""So much may one that speaks of a failure at a level that does not."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
@@ -180,7 +187,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     candidates = _CANDIDATES.of(text)
     told_calmly = any(s.told_calmly for s in candidates)
     if not (told_calmly or any(loud)):
-        return NO_FAILURE
+        return _understated(lines)
     judged = "\n".join(line for line in loud if not is_noise(line))
     whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
     unhandled: str | None = None
@@ -198,7 +205,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
             decided = _decided(signature, found[:MATCHED_LIMIT], where)
             return _weighed(decided, _line_of(found, where)) if signature in BROAD else decided
     if not judged:
-        return NO_FAILURE
+        return _understated(lines)
     line = error_line(judged)
     if line is not None:
         return _of_object(line, _HEAD_START_OF_NONE)
@@ -209,7 +216,17 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         line = hinting_line(unhandled)
         if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
             line = None
-    return _of_object(line, _HEAD_START_OF_PROSE) if line is not None else NO_FAILURE
+    return _understated(lines) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
+
+
+def _understated(lines: Sequence[str]) -> Classification:
+    """The class of a failure that its program tells as news, or as a warning."""
+    for line, message in understated_lines(lines):
+        if is_noise(line) or does_without(line):
+            continue
+        if resemblance(message).healthy <= _MOST_HEALTHY_UNDERSTATED:
+            return _of_object(line, _HEAD_START_OF_PROSE)
+    return NO_FAILURE
 
 
 def _of_object(line: str, head_start: float) -> Classification:

@@ -6,6 +6,7 @@ For errors whose words no signature knows: they are ``unclassified``, never noth
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.signatures.literals import required_literals
@@ -71,7 +72,10 @@ _UNITS = re.compile(
     r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])"
     r"|\bActive: (?:failed|activating \(auto-restart\) \(Result: (?!success))"
 )
-_KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
+_KERNEL = re.compile(
+    r"(?:kernel: |\A)(?:\[[^\]\n]{1,20}\] ?)?"
+    r"(?:BUG:|Oops|Kernel panic|INFO: task |WARNING: CPU: \d{1,4} PID: )"
+)
 WARNING_EVENT = "type: 'Warning' reason: "
 """So client-go's recorder logs at level info what it tells as a warning."""
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
@@ -170,6 +174,18 @@ _IN_SPITE = re.compile(
     r"(?:success|succeed|recover|pass|resolve|restore)"
 )
 _RANGE = 400
+_FOR_DEBUGGING = re.compile(
+    r"(?i:\b(?:debug?|dbug|dbg|trace?|trac|trc|fine|finer|finest|verbose)\b)|\(D\)"
+)
+_LOW_LEVEL = re.compile(
+    r"\b(?:level=\w{1,12}|(?:INFO|WARN|Info|Warn|info|warn)\w{0,8}|NOTE|Note|[Nn]otice"
+    r"|[IW]\d{4} [\d:.]{8,18} {1,8}\d{1,8} [^\s\]]{1,60}\])\W{0,8}"
+)
+_HEAD = 160
+_NOT_THERE = re.compile(
+    r"[Nn]ot (?:be )?found|[Nn]o such|[Mm]issing|(?:not|n't) exist|[Cc]an(?:not|'t) find"
+    r"|[Nn]o module|\bimport\b"
+)
 
 
 def error_line(text: str) -> str | None:
@@ -185,6 +201,22 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
+def understated_lines(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Lines whose words say that something did not work, told as news or as a warning; beside each
+    what stands behind its level.
+
+    Weakest of all: most such things the program got over. What is told for debugging is left out,
+    and a warning of what is not there.
+    """
+    for line in lines:
+        if not _says(line) or _FOR_DEBUGGING.search(line[:_HEAD]):
+            continue
+        level = level_of(line)
+        if level is Level.CALM or (level is Level.WARNING and not _NOT_THERE.search(line)):
+            word = _LOW_LEVEL.search(line, 0, _HEAD)
+            yield line, line[word.end() :] if word else line
+
+
 def without_none(head: str) -> str:
     """``head`` without fields and counts that are empty or zero."""
     return _NONE.sub("", head)
@@ -196,10 +228,16 @@ def is_harmless(head: str) -> bool:
 
 
 def _says_failure(line: str) -> bool:
+    return _says(line) and level_of(line) is None
+
+
+def _says(line: str) -> bool:
     head = line[:_RANGE]
-    if _SAYS.search(head) is None or is_harmless(head) or _SAYS.search(without_none(head)) is None:
-        return False
-    return level_of(line) is None
+    return (
+        _SAYS.search(head) is not None
+        and not is_harmless(head)
+        and _SAYS.search(without_none(head)) is not None
+    )
 
 
 def _is_marked(line: str) -> bool:

@@ -71,6 +71,11 @@ def without_handled(text: str) -> str:
     return "\n".join(kept)
 
 
+def does_without(line: str) -> bool:
+    """Whether a line says that its program goes on without what it speaks of."""
+    return _OPTIONAL.search(line) is not None
+
+
 def is_got_over(above: str, trace: list[str], following: str) -> bool:
     """Whether the line above a traceback says that the program goes on without what it names.
 

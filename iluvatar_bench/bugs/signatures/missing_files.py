@@ -122,6 +122,7 @@ LANGUAGES = (
         r"cannot load such file -- |\(LoadError\)|in locally installed gems|Gem(?:::MissingSpec"
         r"|::LoadError|NotFound)|Could not find gem '|Could not locate Gemfile"
         r"|bundler: (?:command not found|[Ff]ailed to load command)|` ?was not loaded"
+        r"|Could not find \S{1,100} in (?:any of the sources|locally installed gems)"
         r"|' were not loaded"
         r"|' was not loaded",
         "Ruby 2.5-3.4, RubyGems, Bundler",

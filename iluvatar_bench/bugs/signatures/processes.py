@@ -54,7 +54,8 @@ DEATHS = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"Worker \(pid:\d{1,10}\) was (?:sent SIGKILL|terminated due to signal)"
+        r"Worker \(pid:\d{1,10}\) (?:was (?:sent SIGKILL|terminated due to signal)"
+        r"|exited with code)"
         r"|Child process \[\d{1,10}+\] died|WorkerLostError|BrokenProcessPool"
         r"|[Tt]erminated by SIG[A-Z]{3,5}; not expected"
         r"|Language [Ww]orker [Pp]rocess exited|exited with error: signal: "
@@ -157,7 +158,8 @@ ENDS_WITH_WORDS = (
         r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
         r"|: attempt to (?:index|call|perform|compare|concatenate) |stack traceback:|\*\* \(EXIT"
         r"|application_start_failure"
-        r"|A JNI error has occurred|Failed to create CoreCLR|GC heap initialization failed"
+        r"|A JNI error has occurred|[Ff]ailed to (?:launch|start|create) (?:the )?(?:JVM"
+        r"|Java VM)\b|Failed to create CoreCLR|GC heap initialization failed"
         r"|Hosting failed to start|os::commit_memory\([^\n]{1,80}\) failed"
         r"|Can't (?:call method|locate object method|use an undefined value) "
         r"|nginx: \[emerg\]|Kernel pid terminated",
@@ -186,8 +188,7 @@ ENDS_WITH_WORDS = (
         r"|A server is already running\. Check"
         r"|: \d{1,6}+: Syntax error: |\bsh: (?:\d{1,6}+: )?/[^\n:]{1,200}+: [Pp]ermission denied"
         r"|(?m:^)MemoryError(?m:$)"
-        r"|Could not find \S{1,100} in (?:any of the sources"
-        r"|locally installed gems)|bundler: command not found",
+        r"|bundler: command not found",
         "AWS Lambda, Azure Functions, JVM, .NET, npm, yarn, argparse, nginx, PHP, Ruby, shells",
         "aws-lambda-nodejs-runtime-interface-client src/Errors.js; openjdk runtime/init.cpp; "
         "npm/run-script; python Lib/argparse.py; nginx src/core/ngx_log.c",
