@@ -283,6 +283,8 @@ def _decided(signature: Signature, matched: str, text: str) -> Classification:
         case Whose.INSTALLED | Whose.UNKNOWN:
             bug_class, certainty = BugClass.MISSING_PACKAGES, Certainty.LIKELY
             alternatives = (BugClass.STARTUP_ERROR,)
+        case _ if signature.bug_class is BugClass.UNCLASSIFIED:
+            return Classification(BugClass.UNCLASSIFIED, None, matched)
         case _:
             bug_class, certainty = signature.bug_class, signature.certainty
             alternatives = signature.alternatives

@@ -103,6 +103,7 @@ NOT_THERE = (
         near=r"(?:[Cc]ontainer|[Tt]ask|[Ff]unction|[Ss]ervice|[Rr]evision|[Pp]od|[Ss]andbox|VM"
         r"|[Mm]achine|[Ii]nstance|[Ss]erver|[Aa]pp(?:lication)?)\b",
         within=80,
+        unless=r"\brunning exec\b",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),

@@ -50,7 +50,7 @@ WORDINGS = (
     ),
     wording(
         BugClass.NETWORK,
-        r"[Pp]rogramming external connectivity|port is already allocated"
+        r"[Pp]rogramming external connectivity|port is already allocated|Ports are not available: "
         r"|[Ff]ailed to bind host port"
         r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns|slirp4netns"
         r"|[Pp]asta failed|[Pp]asta: failed|External interface not usable"

@@ -162,6 +162,7 @@ ENDS_WITH_WORDS = (
         r"|Java VM)\b|Failed to create CoreCLR|GC heap initialization failed"
         r"|Hosting failed to start|os::commit_memory\([^\n]{1,80}\) failed"
         r"|Can't (?:call method|locate object method|use an undefined value) "
+        r"|Failed to (?:allocate|start up) manager(?: object)?, freezing"
         r"|nginx: \[emerg\]|Kernel pid terminated",
         "JVM, Spring, .NET, Ruby, PHP, Perl, R, Lua, Erlang, nginx",
         "openjdk libjli/java.c; dotnet/runtime; php main/main.c; perl perl.c; R src/main; lua.c",
@@ -170,6 +171,7 @@ ENDS_WITH_WORDS = (
         BugClass.STARTUP_ERROR,
         r"[Aa]ddress (?:is )?already in use|\bEADDRINUSE\b|[Pp]ort \d{1,5}+ (?:is"
         r"|was) already in use"
+        r"|[Oo]nly one usage of each socket address"
         r"|bind: (?:[Pp]ermission denied|cannot assign)|EACCES: permission denied, ",
         "any server",
         "glibc sysdeps errlist; linux EADDRINUSE",

@@ -19,7 +19,7 @@ REMOVALS = (
         r"[Dd]evice or resource busy|[Dd]irectory not empty",
         "linux EBUSY, ENOTEMPTY; whoever removes",
         "linux fs/namei.c, fs/namespace.c",
-        near=r"[Rr]emov|[Dd]elet|unlinkat|unmount|rmdir|replacing mount point|[Tt]ear",
+        near=r"[Rr]emov|[Dd]elet|unlinkat|rmtree|unmount|rmdir|replacing mount point|[Tt]ear",
     ),
     wording(
         BugClass.REMOVAL_FAILED,
