@@ -51,8 +51,8 @@ _HEAD_START_OF_PROSE = 0.7
 """A sentence without a level may be prose, and with a class it counts as a failure."""
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
-_MOST_HEALTHY_UNDERSTATED = 0.02
-"""So much may one that speaks of a failure at a level that does not."""
+_MOST_HEALTHY_UNDERSTATED = 0.03
+"""So much may one of a failure at a level that does not say so."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
@@ -62,7 +62,8 @@ class Classification:
     """The class of a text, and what in the text decided it.
 
     ``bug_class`` is None for a text that reports no failure, and ``unclassified`` for one that its
-    program marks as an error and whose words no signature knows: ``signature`` is then None.
+    program marks as an error and whose words no signature knows, ``signature`` is then None, or
+    that is known to be of no class.
     ``matched`` is the deciding text, at most :data:`MATCHED_LIMIT` characters; empty where nothing
     failed. ``alternatives``: the classes that the same words can mean, where ``certainty`` is not
     ``certain``. ``by_words``: the words that decided where no signature did, or none that is more
@@ -220,7 +221,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
 
 
 def _understated(lines: Sequence[str]) -> Classification:
-    """The class of a failure that its program tells as news, or as a warning."""
+    """The class of a failure of which its program only warns, or tells as news."""
     for line, message in understated_lines(lines):
         if is_noise(line) or does_without(line):
             continue
@@ -283,8 +284,6 @@ def _decided(signature: Signature, matched: str, text: str) -> Classification:
         case Whose.INSTALLED | Whose.UNKNOWN:
             bug_class, certainty = BugClass.MISSING_PACKAGES, Certainty.LIKELY
             alternatives = (BugClass.STARTUP_ERROR,)
-        case _ if signature.bug_class is BugClass.UNCLASSIFIED:
-            return Classification(BugClass.UNCLASSIFIED, None, matched)
         case _:
             bug_class, certainty = signature.bug_class, signature.certainty
             alternatives = signature.alternatives

@@ -174,11 +174,10 @@ _IN_SPITE = re.compile(
     r"(?:success|succeed|recover|pass|resolve|restore)"
 )
 _RANGE = 400
-_FOR_DEBUGGING = re.compile(
-    r"(?i:\b(?:debug?|dbug|dbg|trace?|trac|trc|fine|finer|finest|verbose)\b)|\(D\)"
-)
+_ERROR_FIELD = re.compile(r"(?<= )(?:error|err)=\"(?!\")|\"(?:error|err)\": ?\"(?!\")")
+_FOR_DEBUGGING = re.compile(r"\b(?i:debug?|dbug|dbg|trace?|trac|trc|verbose)\b")
 _LOW_LEVEL = re.compile(
-    r"\b(?:level=\w{1,12}|(?:INFO|WARN|Info|Warn|info|warn)\w{0,8}|NOTE|Note|[Nn]otice"
+    r"\b(?:level=\w{1,12}|(?:INFO|WARN|Info|Warn|info|warn)\w{0,8}"
     r"|[IW]\d{4} [\d:.]{8,18} {1,8}\d{1,8} [^\s\]]{1,60}\])\W{0,8}"
 )
 _HEAD = 160
@@ -202,19 +201,23 @@ def failing_line(text: str) -> str | None:
 
 
 def understated_lines(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Lines whose words say that something did not work, told as news or as a warning; beside each
-    what stands behind its level.
+    """Warnings whose words say that something did not work, and news with an error in a field;
+    beside each what stands behind its level.
 
-    Weakest of all: most such things the program got over. What is told for debugging is left out,
-    and a warning of what is not there.
+    Weakest of all: most such things the program got over. What only is not there is none.
     """
     for line in lines:
-        if not _says(line) or _FOR_DEBUGGING.search(line[:_HEAD]):
+        if not _says(line) or _NOT_THERE.search(line):
             continue
         level = level_of(line)
-        if level is Level.CALM or (level is Level.WARNING and not _NOT_THERE.search(line)):
+        if level is Level.WARNING or (level is Level.CALM and has_error_field(line)):
             word = _LOW_LEVEL.search(line, 0, _HEAD)
             yield line, line[word.end() :] if word else line
+
+
+def has_error_field(line: str) -> bool:
+    """Whether a logger was given an error beside its message."""
+    return _ERROR_FIELD.search(line) is not None and not _FOR_DEBUGGING.search(line[:_HEAD])
 
 
 def without_none(head: str) -> str:

@@ -329,7 +329,8 @@ UNANSWERED = (
         r"|connecting to upstream"
         r"|reading response header from upstream|Can't reach service for: "
         r"|reverse proxying request"
-        r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
+        r"|[Ll]iveness probe (?:for \S{1,200} )?(?:failed|errored)"
+        r"|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
         r"|error sending request to function|Forwarded \[\w{1,8}\] to [^\n]{1,200} - \[[45]\d\d\]"
         r"|ReverseProxy read error",

@@ -70,7 +70,7 @@ BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 """For a line that is an error and that the table does not know."""
 
 _GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
-_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS)
+_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS, *wrappings.WORDINGS)
 
 BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED)).difference(
     by_tool.WORDINGS

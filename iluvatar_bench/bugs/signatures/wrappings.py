@@ -27,10 +27,13 @@ OF_NO_CLASS = (
 WORDINGS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"error=\\{0,7}\"[^\n]{0,200}OCI runtime create failed",
-        "Fn and other clients that log at info what they pass on",
-        "fnproject/fn api/agent/drivers/docker",
+        r"error=\\{0,7}\"[^\n]{0,200}OCI runtime create failed"
+        r"|\[INFO\] client: failed to start task",
+        "Fn and other clients that log at info what they pass on; Nomad 0.4-0.9",
+        "fnproject/fn api/agent/drivers/docker; hashicorp/nomad client/task_runner.go",
         told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
     ),
     wording(
         BugClass.DEADLINE,
@@ -40,6 +43,15 @@ WORDINGS = (
         r"|active longer than specified deadline",
         "containerd 1.4-2.3, kubelet, grpcio, tonic; linux",
         "go context; containerd/containerd#4604, #9240, #10636; linux kernel/hung_task.c",
+    ),
+    wording(
+        BugClass.DEADLINE,
+        r"context was either canceled or the deadline was exceeded",
+        "CRI-O 1.20-1.34",
+        "cri-o server/container_create.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
     ),
     wording(
         BugClass.DEADLINE,
@@ -81,6 +93,8 @@ WORDINGS = (
         "conmon, CRI-O, the Iluvatar worker",
         "containerd pkg/process/init.go; runc libcontainer/container_linux.go; crun container.c",
         "only wraps a reason that no other line knows",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.CGROUP_SETUP),
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
