@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iluvatar_bench.bugs.error_marks import (
     WARNING_EVENT,
@@ -48,7 +48,9 @@ _HEAD_START = {
 }
 _HEAD_START_OF_NONE = 0.2
 _HEAD_START_OF_PROSE = 0.7
-"""A sentence without a level may be prose, and with a class it counts as a failure."""
+"""A sentence without a level may be prose, and with a class that is likely it counts as a failure.
+Found like the others, a class that is only possible is named for it as well: 0.3."""
+_HEAD_START_OF_POSSIBLE_PROSE = 0.3
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
 _MOST_HEALTHY_UNDERSTATED = 0.03
@@ -240,7 +242,11 @@ def _of_object(line: str, head_start: float) -> Classification:
             decided = _decided(signature, found[:MATCHED_LIMIT], line)
             return _weighed(decided, head) if signature in BROAD else decided
     unknown = Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
-    return _weighed(unknown, head, head_start)
+    decided = _weighed(unknown, head, head_start)
+    if decided is not unknown or head_start != _HEAD_START_OF_PROSE:
+        return decided
+    doubtful = _weighed(unknown, head, _HEAD_START_OF_POSSIBLE_PROSE)
+    return replace(doubtful, certainty=Certainty.POSSIBLE) if doubtful.by_words else unknown
 
 
 def _line_of(found: str, text: str) -> str:

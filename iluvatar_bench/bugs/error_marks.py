@@ -74,7 +74,8 @@ _UNITS = re.compile(
 )
 _KERNEL = re.compile(
     r"(?:kernel: |\A)(?:\[[^\]\n]{1,20}\] ?)?"
-    r"(?:BUG:|Oops|Kernel panic|INFO: task |WARNING: CPU: \d{1,4} PID: )"
+    r"(?:(?:watchdog: )?BUG:|Oops|Kernel panic|INFO: task |WARNING: CPU: \d{1,4} PID: |RIP: 0010:"
+    r"|rcu: INFO: )"
 )
 WARNING_EVENT = "type: 'Warning' reason: "
 """So client-go's recorder logs at level info what it tells as a warning."""
@@ -114,14 +115,15 @@ _SAYS = re.compile(
     r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
     r"|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|defined|a (?:valid"
-    r"|directory)))"
+    r"|directory|TTY|tty|file|mount ?point|block device)))|[Nn]o permissions?\b|\"success\": ?false"
+    r"|\bterminat(?:ing|ed) on signal|KubeletHas(?:Insufficient|DiskPressure)"
     r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
     r"|\b(?:[Ee]xception|[Ff]atal|[Pp]anic(?:ked)?|[Aa]borted|[Aa]borting|[Cc]rashed"
     r"|[Cc]orrupt(?:ed)?"
     r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
     r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
-    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]|\bnon-?zero exit"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]|\bnon-?zero (?:exit|code|status|return)"
     r"|[Ss]tatus \"failed\"|\bmust (?:be )?(?:run (?:as|with) )?root\b"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     # the columns and conditions of kubectl and crictl
@@ -139,7 +141,7 @@ _SAYS = re.compile(
     r"|[Uu]nauthorized|[Ii]ncorrect|[Cc]onflict(?:s|ing)?|[Dd]uplicate|[Rr]efusing|[Ss]tuck"
     r"|[Dd]eadlock"
     r"|[Uu]ndefined|[Cc]rash(?:es|ing)?|[Dd]ied|[Ss]egfault|[Ll]ost|[Gg]ave up|[Gg]iving up|[Oo]ops"
-    r"|[Uu]nknown)\b|\btoo (?:many|much|large|small|long|short|old|few|big|low|high)\b"
+    r"|[Uu]nknown)\b|\btoo (?:many|much|large|small|long|short|old|new|few|big|low|high)\b"
     r"|\balready (?:in use|exists|exist|running|allocated|bound)\b|blocked for more than"
     r"|\bmust (?:not )?be (?:set|specified|defined|provided|an?|at least|in|of|one)\b"
     r"|\b(?:is|are) required\b|[Cc]rash ?[Ll]oop"
@@ -165,7 +167,8 @@ _HARMLESS = re.compile(
     r"|\bcan (?:be )?(?:safely )?ignored?\b|\A[^.?!]{0,400}\?\s{0,4}\Z"
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "
     r"[^\n]{1,300}: No such file"
-    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
+    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?(?!\W{1,4}false)|passed|resolved"
+    r"|restored)\b"
 )
 # "timeout of 40s passed", "did not complete successfully", "could not be resolved"
 _IN_SPITE = re.compile(

@@ -14,7 +14,8 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"\b(?:containerd|dockerd|crio|k3s|buildkitd)\[\d{1,10}+\]: "
-        r"(?:panic: |fatal error: |unexpected fault address |SIGSEGV: |runtime: |acquirep: "
+        r"(?:panic: |fatal error: |unexpected fault address |runtime: |acquirep: "
+        r"|SIG(?:SEGV|ABRT|BUS|ILL|FPE): "
         r"|runtime\.(?:throw|fatalthrow|fatalpanic|sigpanic|gopanic)\()"
         r"|validating runtime config: runtime validation: ",
         "containerd 1.4-2.3, dockerd, CRI-O, k3s under syslog or journald",

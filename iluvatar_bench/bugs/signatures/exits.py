@@ -12,7 +12,7 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _REPORTED = (
     r"[Ee]xited|[Ee]xiting with|[Ee]xits with|[Rr]eturn code|[Rr]eturned code|[Tt]erminated with"
-    r"|[Ss]topped with|called exit|[Nn]on-zero exit"
+    r"|[Ss]topped with|called exit|[Nn]on-zero (?:exit|code)"
 )
 _FIELDS = (
     r"exit with|[Ee]xit[ -][Cc]ode|exit_code|exitCode|ExitCode|[Ee]xit [Ss]tatus|exit_status"

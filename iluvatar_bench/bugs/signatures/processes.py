@@ -138,6 +138,7 @@ ENDS_WITH_WORDS = (
     wording(
         BugClass.STARTUP_ERROR,
         rf"Segmentation fault|{B}(?:panic|fatal error): |Exception in thread {Q}"
+        r"|\bruntime\.(?:throw|fatalthrow|fatalpanic|gopanic)\(|(?m:^runtime stack:)"
         r"|thread '[^'\n]{1,60}+' [^\n]{0,14}panicked at|\bpanicked at "
         r"|terminate called after throwing|stack smashing detected"
         r"|Assertion [`'][^'\n]{1,200}+' failed|bootstrap checks failed"
@@ -221,7 +222,7 @@ SHAPES = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"(?m:^Killed$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
+        r"(?m:^(?:Killed|Terminated|Aborted)$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
         r"|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
         "bash, dash, busybox",
         "bash jobs.c; linux SIGKILL",
