@@ -128,7 +128,7 @@ _SAYS = re.compile(
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     # the columns and conditions of kubectl and crictl
     r"|\bNotReady\b|NotReady$|\bunready\b|\b(?:Failed|Err)[A-Z]\w{3,30}\b"
-    r"|\b[A-Z]\w{3,30}(?:Failed|Failure)\b"
+    r"|\b[A-Z]\w{3,30}(?:Failed|Failure|Missing)\b"
     r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
     r"|\b(?:isn't|wasn't|weren't|hasn't|doesn't) \w|\bno (?:such|suitable|available|valid|matching"
     r"|route"
