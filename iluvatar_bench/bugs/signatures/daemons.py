@@ -91,7 +91,7 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         r"waiting for (?:the )?(?:containerd|docker|dockerd|crio|container runtime|CRI)\b"
-        r"|container runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"|[Cc]ontainer runtime is down|[Cc]ontainer runtime sanity check failed"
         r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
         r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
