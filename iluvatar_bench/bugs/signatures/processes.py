@@ -247,7 +247,7 @@ SHAPES = (
         r"|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
-        r"|Executed '[^'\n]{1,200}' \(Failed"
+        r"|Executed '?[\w.-]{1,200}'? \(Failed"
         r"|(?:queue|breaker|pool) (?:is )?full\b|(?:activator|gateway|invoker|system|server) "
         r"(?:is )?overload|(?:[Nn]o|enough) (?:available|free|idle|healthy) workers?\b"
         r"|max_children setting"
