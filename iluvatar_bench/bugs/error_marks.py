@@ -177,7 +177,7 @@ _IN_SPITE = re.compile(
     r"(?:success|succeed|recover|pass|resolve|restore)"
 )
 _RANGE = 400
-_ERROR_FIELD = re.compile(r"(?<= )(?:error|err)=\"(?!\")|\"(?:error|err)\": ?\"(?!\")")
+_ERROR_FIELD = re.compile(r"(?<= )(?:error|err)=\"(?!\"|<nil>)|\"(?:error|err)\": ?\"(?!\")")
 _FOR_DEBUGGING = re.compile(r"\b(?i:debug?|dbug|dbg|trace?|trac|trc|verbose)\b")
 _LOW_LEVEL = re.compile(
     r"\b(?:level=\w{1,12}|(?:INFO|WARN|Info|Warn|info|warn)\w{0,8}"

@@ -86,8 +86,8 @@ DEATHS = (
         rf"|[Ee]xited with (?:code |status |non-zero (?:exit )?(?:code|status):? ?)?{_SIGNALLED}\b"
         rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
         r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: "
-        r"(?:Main process exited, code=(?:killed|dumped)|Failed with result '(?:signal"
-        r"|core-dump)')",
+        r"(?:Main process exited, code=(?:killed|dumped)"
+        r"|Failed with result '(?:signal|core-dump)')",
         "Docker, containerd, nerdctl, podman, conmon, crictl, kubectl, compose",
         "moby daemon/monitor.go; containerd api/events/task.proto; kubernetes core/v1 types.go",
         "ended by a signal; that it was not the memory limit is said elsewhere in the text, or not",
@@ -159,8 +159,9 @@ ENDS_WITH_WORDS = (
         r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
         r"|: attempt to (?:index|call|perform|compare|concatenate) |stack traceback:|\*\* \(EXIT"
         r"|application_start_failure"
-        r"|A JNI error has occurred|[Ff]ailed to (?:launch|start|create) (?:the )?(?:JVM"
-        r"|Java VM)\b|Failed to create CoreCLR|GC heap initialization failed"
+        r"|A JNI error has occurred|Failed to create CoreCLR"
+        r"|[Ff]ailed to (?:launch|start|create) (?:the )?(?:JVM|Java VM)\b"
+        r"|GC heap initialization failed"
         r"|Hosting failed to start|os::commit_memory\([^\n]{1,80}\) failed"
         r"|Can't (?:call method|locate object method|use an undefined value) "
         r"|Failed to (?:allocate|start up) manager(?: object)?, freezing"

@@ -137,10 +137,10 @@ CGROUPS = (
         "linux cgroup v1, v2; whoever writes them",
         "linux kernel/cgroup, mm/memcontrol.c, kernel/cgroup/cpuset.c",
         "the files of a cgroup, by their own names",
-        near=r"\b(?:memory|cpu|cpuset|pids|io|blkio|hugetlb|devices|freezer)\.(?:max|high|low|min"
-        r"|weight"
-        r"|swap\.max|shares|cfs_quota_us|cfs_period_us|rt_runtime_us|limit_in_bytes|allow|deny|cpus"
-        r"|mems|freeze)\b|\bcgroup\.(?:procs|threads|freeze|kill)\b",
+        near=r"\b(?:memory|cpu|cpuset|pids|io|blkio|hugetlb|devices|freezer)\."
+        r"(?:max|high|low|min|weight|swap\.max|shares|cfs_quota_us|cfs_period_us|rt_runtime_us"
+        r"|limit_in_bytes|allow|deny|cpus|mems|freeze)\b"
+        r"|\bcgroup\.(?:procs|threads|freeze|kill)\b",
         within=120,
     ),
     wording(

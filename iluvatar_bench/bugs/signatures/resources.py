@@ -60,8 +60,8 @@ WORDINGS = (
         r"[Nn]o space left on device|\bENOSPC\b|[Dd]isk quota exceeded|\bEDQUOT\b"
         r"|FreeDiskSpaceFailed|ImageGCFailed"
         r"|[Ff]ailed to garbage collect required amount of images"
-        r"|out-of-(?:meta)?data-space|pool is out of (?:data|metadata) space|out of (?:data|inode"
-        r"|disk) space"
+        r"|out-of-(?:meta)?data-space|pool is out of (?:data|metadata) space"
+        r"|out of (?:data|inode|disk) space"
         r"|not enough (?:disk )?space on (?:the )?(?:disk|device)|filesystem is full",
         "linux ENOSPC and EDQUOT; kubelet's image collector; dm-thin",
         "glibc sysdeps errlist; kubernetes pkg/kubelet/images; linux drivers/md/dm-thin.c",

@@ -111,8 +111,8 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"overlayfs: (?:[Ff]ailed to (?:resolve|get inode)|(?:lowerdir|upperdir"
-        r"|workdir) is in-use|missing|workdir and upperdir must|unrecognized)"
+        r"overlayfs: (?:[Ff]ailed to (?:resolve|get inode)|missing|workdir and upperdir must"
+        r"|(?:lowerdir|upperdir|workdir) is in-use|unrecognized)"
         r"|[Ff]ailed to prepare remote snapshot|[Ff]ailed to rename[^\n]{0,200}/snapshots/new-",
         "linux 4.x-6.x, stargz, nydus, erofs snapshotters",
         "linux fs/overlayfs/params.c; containerd/stargz-snapshotter snapshot/snapshot.go",
