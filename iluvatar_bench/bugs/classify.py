@@ -15,7 +15,7 @@ from iluvatar_bench.bugs.error_marks import (
     WARNING_EVENT,
     error_line,
     failing_line,
-    understated_lines,
+    warnings_of_failure,
 )
 from iluvatar_bench.bugs.handled import does_without, without_handled
 from iluvatar_bench.bugs.hints import hinting_line
@@ -53,8 +53,8 @@ Found like the others, a class that is only possible is named for it as well: 0.
 _HEAD_START_OF_POSSIBLE_PROSE = 0.3
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
-_MOST_HEALTHY_UNDERSTATED = 0.03
-"""So much may one of a failure at a level that does not say so."""
+_MOST_HEALTHY_OF_WARNINGS = 0.03
+"""So much may what stands behind the level of a warning."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
@@ -190,7 +190,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     candidates = _CANDIDATES.of(text)
     told_calmly = any(s.told_calmly for s in candidates)
     if not (told_calmly or any(loud)):
-        return _understated(lines)
+        return NO_FAILURE
     judged = "\n".join(line for line in loud if not is_noise(line))
     whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
     unhandled: str | None = None
@@ -208,7 +208,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
             decided = _decided(signature, found[:MATCHED_LIMIT], where)
             return _weighed(decided, _line_of(found, where)) if signature in BROAD else decided
     if not judged:
-        return _understated(lines)
+        return NO_FAILURE
     line = error_line(judged)
     if line is not None:
         return _of_object(line, _HEAD_START_OF_NONE)
@@ -219,15 +219,15 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         line = hinting_line(unhandled)
         if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
             line = None
-    return _understated(lines) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
+    return _warned_of(loud) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
 
 
-def _understated(lines: Sequence[str]) -> Classification:
-    """The class of a failure of which its program only warns, or tells as news."""
-    for line, message in understated_lines(lines):
+def _warned_of(lines: Sequence[str]) -> Classification:
+    """The class of a failure of which its program only warns."""
+    for line, message in warnings_of_failure(lines):
         if is_noise(line) or does_without(line):
             continue
-        if resemblance(message).healthy <= _MOST_HEALTHY_UNDERSTATED:
+        if resemblance(message).healthy <= _MOST_HEALTHY_OF_WARNINGS:
             return _of_object(line, _HEAD_START_OF_PROSE)
     return NO_FAILURE
 

@@ -41,8 +41,6 @@ _MARK = re.compile(
       | \[\d{4}-[^\]\n]{6,40}\]\ (?:\[\d{1,10}\]\ )?\[(?:ERROR|FATAL|CRITICAL)
       | \[(?:ERROR|FATAL|CRITICAL)\b
       | (?:ERROR|FATAL|CRITICAL)(?::|\ {1,4}[\w:.]{1,80}:)
-        # crun: what it logs at all is an error
-      | \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z:\ \S
         # nuclio
       | \d\d\.\d\d\.\d\d\ \d\d:\d\d:\d\d\.\d{3}\ \(E\)
         # Kubernetes events, with or without age and namespace in front
@@ -177,11 +175,9 @@ _IN_SPITE = re.compile(
     r"(?:success|succeed|recover|pass|resolve|restore)"
 )
 _RANGE = 400
-_ERROR_FIELD = re.compile(r"(?<= )(?:error|err)=\"(?!\"|<nil>)|\"(?:error|err)\": ?\"(?!\")")
-_FOR_DEBUGGING = re.compile(r"\b(?i:debug?|dbug|dbg|trace?|trac|trc|verbose)\b")
-_LOW_LEVEL = re.compile(
-    r"\b(?:level=\w{1,12}|(?:INFO|WARN|Info|Warn|info|warn)\w{0,8}"
-    r"|[IW]\d{4} [\d:.]{8,18} {1,8}\d{1,8} [^\s\]]{1,60}\])\W{0,8}"
+_WARNING_WORD = re.compile(
+    r"\b(?:level=warn\w{0,8}|(?:WARN|Warn|warn)\w{0,8}"
+    r"|W\d{4} [\d:.]{8,18} {1,8}\d{1,8} [^\s\]]{1,60}\])\W{0,8}"
 )
 _HEAD = 160
 _NOT_THERE = re.compile(
@@ -203,24 +199,16 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
-def understated_lines(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Warnings whose words say that something did not work, and news with an error in a field;
-    beside each what stands behind its level.
+def warnings_of_failure(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Warnings whose words say that something did not work; beside each what stands behind its
+    level.
 
     Weakest of all: most such things the program got over. What only is not there is none.
     """
     for line in lines:
-        if not _says(line) or _NOT_THERE.search(line):
-            continue
-        level = level_of(line)
-        if level is Level.WARNING or (level is Level.CALM and has_error_field(line)):
-            word = _LOW_LEVEL.search(line, 0, _HEAD)
+        if _says(line) and level_of(line) is Level.WARNING and not _NOT_THERE.search(line):
+            word = _WARNING_WORD.search(line, 0, _HEAD)
             yield line, line[word.end() :] if word else line
-
-
-def has_error_field(line: str) -> bool:
-    """Whether a logger was given an error beside its message."""
-    return _ERROR_FIELD.search(line) is not None and not _FOR_DEBUGGING.search(line[:_HEAD])
 
 
 def without_none(head: str) -> str:

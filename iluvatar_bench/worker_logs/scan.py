@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from iluvatar_bench.bugs.classify import Classification, classify_text, is_calm
-from iluvatar_bench.bugs.error_marks import has_error_field
 from iluvatar_bench.bugs.signatures import Signature
 from iluvatar_bench.bugs.taxonomy import Certainty
 from iluvatar_bench.worker_logs.activity import Activity
@@ -285,11 +284,9 @@ _OF_FAILURES = (Interest.FAILURE, Interest.TOLD_CALMLY)
 def _is_calm_line(entry: bytes) -> bool:
     if b"\n" in entry[:-1] or b"\x1b" in entry:
         return False
-    text = entry.decode(errors="replace")
-    return is_calm(text) and not has_error_field(text)
+    return is_calm(entry.decode(errors="replace"))
 
 
-_FIELD = b' error="'
 # What is_calm says of them too, at a tenth of its cost: healthy logs are full of such lines.
 _CALM_ENTRY = re.compile(
     rb"\[\d{4}-\d\d-\d\d [^\]\n]{8,40}\] \[(?:INFO|DEBUG|TRACE)\] [^\n]*\n(?=\[\d{4}-\d\d-\d\d |\Z)"
@@ -307,7 +304,7 @@ def _without_calm(data: bytes, places: list[tuple[int, Interest]]) -> list[tuple
             if position < calm:
                 continue
             quiet = _CALM_ENTRY.match(data, data.rfind(b"\n", 0, position) + 1)
-            if quiet is not None and _FIELD not in quiet.group():
+            if quiet is not None:
                 calm = quiet.end()
                 continue
         kept.append(place)

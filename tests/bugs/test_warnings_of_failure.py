@@ -1,4 +1,4 @@
-"""A failure told as a warning, or as news with an error in a field; and what only sounds like one."""
+"""A failure that is only warned of, and what only sounds like one."""
 
 from __future__ import annotations
 
@@ -10,41 +10,24 @@ from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 from iluvatar_bench.worker_logs import scan
 
-STAMP = 'time="2026-01-04T09:11:00.123456789Z"'
-PASSED_ON = (
-    f'{STAMP} level=info msg="container wait error, sending error to client"'
-    ' error="failed to start container: cannot create the task"'
-)
-NEWS = (
-    f'{STAMP} level=info msg="apply failure, attempting cleanup"'
-    ' error="failed to extract layer sha256:81e2: mkparent /var/lib/x: not a directory: unknown"'
-)
+STOPPED = 'level=warning msg="sandbox stopped unexpectedly" error="failed to ping it: QEMU exited"'
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        'level=warning msg="sandbox stopped unexpectedly" error="failed to ping it: QEMU exited"',
-        "WARNING: Job failed: exit code 1",
-        "[WARN] <shop> ExitError >> exit status 127, exit code: 127",
-        NEWS,
-        PASSED_ON,
-    ],
+    "line", [STOPPED, "WARNING: Job failed: exit code 1", "W: container killed, OCI runtime failed"]
 )
-def test_what_nobody_would_say_of_health_counts_at_a_low_level_too(line: str) -> None:
+def test_what_nobody_would_say_of_health_counts_as_a_warning_too(line: str) -> None:
     assert classify_text(line).bug_class is not None
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        # The same for debugging, without an error of its own, or with an empty one.
-        NEWS.replace("level=info", "level=debug"),
-        f'{STAMP} level=info msg="stopping event stream after shutdown" error="<nil>"',
-        f'{STAMP} level=info msg="attempting cleanup" error=""',
+        # As news, and for debugging.
+        STOPPED.replace("warning", "info"),
+        STOPPED.replace("warning", "debug"),
         # What is not there, and what is done without.
         'level=warning msg="Failed to find docker-init" error="exec: \\"docker-init\\": not found"',
-        'level=info msg="skipping: failed to monitor it" error="permission denied"',
         'level=warning msg="skip loading plugin, failed to mount" error="permission denied"',
     ],
 )
@@ -52,13 +35,12 @@ def test_what_a_program_gets_over_does_not(line: str) -> None:
     assert classify_text(line).bug_class is None
 
 
-@pytest.mark.parametrize("line", [NEWS, PASSED_ON])
-def test_a_file_shows_them_as_a_line_by_itself_does(tmp_path: Path, line: str) -> None:
+def test_a_file_shows_it_as_a_line_by_itself_does(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    calm = f'{STAMP} level=info msg="hello"\n'
-    path.write_text(f"{calm}{line}\n{calm}")
+    calm = 'level=info msg="hello"\n'
+    path.write_text(f"{calm}{STOPPED}\n{calm}")
     report = scan([path])
-    assert len(report.failures) + len(report.unclassified) >= 1
+    assert len(report.failures) + len(report.unclassified) == 1
 
 
 def test_the_level_of_dotnets_console_holds_for_the_line_below_it() -> None:
