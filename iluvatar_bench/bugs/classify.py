@@ -49,8 +49,8 @@ _HEAD_START = {
 _HEAD_START_OF_NONE = 0.2
 _HEAD_START_OF_PROSE = 0.7
 """A sentence without a level may be prose, and with a class that is likely it counts as a failure.
-Found like the others, a class that is only possible is named for it as well: 0.3."""
-_HEAD_START_OF_POSSIBLE_PROSE = 0.3
+Found like the others, a class that is only possible is named for it as well."""
+_HEAD_START_OF_POSSIBLE_PROSE = 0.4
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
 _MOST_HEALTHY_OF_WARNINGS = 0.03

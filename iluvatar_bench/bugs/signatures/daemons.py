@@ -106,7 +106,7 @@ BY_HAND = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
-        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart\w{0,4}=[^\n]{1,300} )?"
+        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
         r"\(code=(?:killed|dumped|exited, status=[1-9])",
         "systemctl status of a daemon",
         "systemd src/systemctl/systemctl-show.c",
