@@ -181,10 +181,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     By text alone it is not certain whether a missing module was lost or never shipped: the
     classification then is ``likely``, and names the other class.
     """
-    if "\x1b" in text:
-        text = _ANSI_COLOUR.sub("", text)
-    if _HANGING in text:
-        text = _HEAD_ALONE.sub(r"\1 ", text)
+    text = _plain(text)
     lines = text.split("\n")
     loud = [line for line in lines if not is_calm(line)]
     candidates = _CANDIDATES.of(text)
@@ -220,6 +217,15 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
             line = None
     return _warned_of(loud) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
+
+
+def _plain(text: str) -> str:
+    """``text`` without colours, and with a level in the same line as its message."""
+    if "\x1b" in text:
+        text = _ANSI_COLOUR.sub("", text)
+    if _HANGING in text:
+        text = _HEAD_ALONE.sub(r"\1 ", text)
+    return text
 
 
 def _warned_of(lines: Sequence[str]) -> Classification:
