@@ -97,10 +97,11 @@ def test_the_weights_are_those_that_the_texts_give() -> None:
 
 @pytest.mark.slow
 def test_four_fifths_of_a_set_are_right_by_the_words_of_the_others() -> None:
-    """Of each set of reports seven tenths at least, of all together four fifths."""
+    """Of each set of reports seven tenths at least, of all together four fifths. Every second set
+    is asked: all take three minutes beside other work."""
     texts = training_texts()
     right = asked = 0
-    for kind in dict.fromkeys(text.kind for text in texts if text.is_public):
+    for kind in sorted({text.kind for text in texts if text.is_public})[::2]:
         by, out = left_out(texts, kind)
         failures = [text for text in out if not text.is_healthy]
         own = sum(str(resemblance(t.text, by).bug_class) in t.labels for t in failures)
