@@ -7,6 +7,7 @@ cause is known beforehand. The containers live on quiet private containerds.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -74,12 +75,16 @@ async def ground_truth(
                 if on_trial is not None:
                     on_trial(case, trial)
 
+    # Each containerd has its time to answer: a dozen that begin at once on one processor need more.
+    beginning = asyncio.Semaphore(len(os.sched_getaffinity(0)))
+
     async def share(group: Sequence[KnownCause], folder: Path) -> None:
         folder.mkdir()
-        async with (
-            open_testbed(settings_of(group, folder), RunFolder(folder)) as testbed,
-            task_group() as tasks,
-        ):
+        async with AsyncExitStack() as stack:
+            async with beginning:
+                opened = open_testbed(settings_of(group, folder), RunFolder(folder))
+                testbed = await stack.enter_async_context(opened)
+            tasks = await stack.enter_async_context(task_group())
             for case in group:
                 tasks.create_task(repeat(case, testbed))
 
