@@ -46,11 +46,17 @@ def parent_of(pid: int) -> int | None:
     return int(found.group(1)) if found else None
 
 
+_UNIFIED_ALONE = Path("/sys/fs/cgroup/cgroup.controllers")
+"""There where version 2 is mounted at the place by which runc chooses between the versions
+(libcontainer/cgroups/utils.go, IsCgroup2UnifiedMode)."""
+
+
 def cgroup_of_process(pid: int) -> str | None:
     """The cgroup that a process is in (proc_pid_cgroup(5)); None where that is not known.
 
-    Of version 1 it is that of the hierarchies in which runc looks for a container's processes. The
-    root cgroup counts as not known: a container of no runtime is put there.
+    Of version 1 it is that of the hierarchies in which runc looks for a container's processes, if
+    it looks there: the kernel tells of those too that are mounted nowhere. The root cgroup counts
+    as not known: a container of no runtime is put there.
     """
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
@@ -59,7 +65,7 @@ def cgroup_of_process(pid: int) -> str | None:
     by_controllers = {
         fields[1]: fields[2] for line in lines if len(fields := line.split(":", 2)) == 3
     }
-    looked_at = ("pids", "memory", "freezer")
+    looked_at = () if _UNIFIED_ALONE.exists() else ("pids", "memory", "freezer")
     for controllers, path in by_controllers.items():
         if path != "/" and not set(controllers.split(",")).isdisjoint(looked_at):
             return path
