@@ -26,6 +26,7 @@ from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from tests.audit.clients import SLEEP, RawWorker, audited, ctr, named
+from tests.support.limits_here import CTR_WITHOUT_SHARES
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,7 +84,8 @@ async def test_the_shim_of_the_old_runtime(node: Node, worker: RawWorker) -> Non
     await ctr(
         node,
         *("run", "--detach", "--null-io", "--runtime", "io.containerd.runtime.v1.linux"),
-        *("--cgroup", f"{node.cgroup_parent}/old", worker.image.name, "old", *SLEEP),
+        *(*CTR_WITHOUT_SHARES, "--cgroup", f"{node.cgroup_parent}/old"),
+        *(worker.image.name, "old", *SLEEP),
     )
     audit = await audited(node)
     assert named(audit) == {}

@@ -24,6 +24,7 @@ from iluvatar_bench.studies.ground_truth import (
 )
 from iluvatar_bench.studies.known_causes import KNOWN_CAUSES, KnownCause, choose, left_out
 from tests.support.command import command
+from tests.support.witnesses import WITNESSED
 
 DATA = Path(__file__).parents[2] / "data"
 STORED = DATA / "ground_truth.csv"
@@ -219,7 +220,8 @@ async def test_the_same_words_about_the_same_module_have_two_causes() -> None:
 
 @pytest.mark.daemon
 async def test_each_cause_once() -> None:
-    await cause(1, [case for case in KNOWN_CAUSES if case.name not in SLOW])
+    quick = [case for case in KNOWN_CAUSES if case.name not in SLOW]
+    await cause(1, quick, witness=WITNESSED)
 
 
 @pytest.mark.daemon
