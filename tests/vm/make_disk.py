@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.vm.recipe import (
     ENVIRONMENT,
+    FREE_MIB,
     IMAGES,
     LOCK,
     MASKED,
@@ -22,9 +23,6 @@ from tests.vm.recipe import (
     packages_of,
     requirement_files,
 )
-
-FREE_MIB = 3000
-"""Room in the machine beyond what is in it."""
 
 
 class NotHere(Exception):
