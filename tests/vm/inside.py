@@ -44,7 +44,7 @@ def run(step: Step) -> dict[str, object]:
         "left": left,
         "seconds": round(seconds, 1),
         "trials": said.named(),
-        "errors": [row["error"][:600] for row in trials if row["error"]][:6],
+        "errors": errors_of(trials),
     }
     if wrong:
         result["stdout"], result["stderr"] = said.stdout[-step.kept :], said.stderr[-3000:]
@@ -53,6 +53,16 @@ def run(step: Step) -> dict[str, object]:
     else:
         result["said"] = said.stdout.strip()[-300:]
     return result
+
+
+def errors_of(trials: list[dict[str, str]]) -> dict[str, str]:
+    """An error of each kind, the last of it: what a runtime was doing comes before what failed."""
+    found = {}
+    for row in trials:
+        if row["error"]:
+            kind = f"{row['bug_class']} / {row['mechanism']}, status {row['exit_status'] or 'none'}"
+            found[kind] = row["error"][-600:]
+    return found
 
 
 def trials_of(step: Step) -> Iterator[dict[str, str]]:
