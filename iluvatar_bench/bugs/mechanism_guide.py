@@ -88,7 +88,8 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
     ),
     Mechanism.UNIT_STOPPED: MechanismGuide(
         "systemd ended the scope or the service that the container was in",
-        f"{_RECORDED} names systemd as its sender",
+        f"{_RECORDED} names systemd as its sender; merely consistent where a container that shares "
+        "its scope ended before it was started: a runtime that fails to create there stops it",
         "Stop no unit that containers are in; where the service of containerd itself has them, run "
         "it with KillMode=process and Delegate=yes.",
     ),
