@@ -13,7 +13,9 @@ from tests.vm.machine_has import memory_limits
 
 WITNESSED = "CGROUP2_ALONE" not in os.environ
 """The kernel's witness is blind in a PID namespace: then a Kill is told by its time alone."""
-DEATHS = ("process_died", "silent_startup")
+DEATHS = ("process_died", "silent_startup", "create_rejected", "startup_error")
+"""What a Kill can come to: that of a runtime's init is a rejected container, and that of a process
+which was telling of its lost snapshot an error that breaks off."""
 
 
 @dataclass
