@@ -131,7 +131,7 @@ def steps() -> Iterator[Step]:
         shown=str,
     )
     truth = ["iluvatar-bench", "ground-truth", "--repeats", "1"]
-    truth += READY if WITNESSED else ["--no-witness"]
+    truth += ["--concurrency", "1", *READY] if WITNESSED else ["--no-witness"]
     yield Step("ground truth", truth, succeeded, 3000, shown=str)
     yield Step(
         "tests of cgroups",
