@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 
 LogLevel = Literal["info", "debug"]
 
+_DAEMONS_LEVEL = {"info": "info", "debug": "trace"}
+"""What containerd is told: since 1.7 its collector is silent at the level debug."""
+
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
@@ -212,7 +215,7 @@ def configuration(
         "state": str(place.daemon_state),
         "disabled_plugins": disabled,
         "grpc": {"address": str(place.socket)},
-        "debug": {"level": log_level},
+        "debug": {"level": _DAEMONS_LEVEL[log_level]},
         "plugins": {
             "io.containerd.gc.v1.scheduler": {
                 "pause_threshold": collector.pause_threshold,
