@@ -236,6 +236,11 @@ async def mounted_snapshot(node: Node, image: ImportedImage, target: Path) -> As
             await snapshots.remove(key)
 
 
+_MOUNT_AT_ONCE = {"LIBMOUNT_FORCE_MOUNT2": "always"}
+"""By mount(2): fsconfig(2), which util-linux from 2.39 on prefers, takes at most 255 bytes of an
+option, and an overlay's lower folders are more."""
+
+
 @contextmanager
 def _mounted(kind: str, source: str, options: tuple[str, ...], target: Path) -> Iterator[None]:
     target.mkdir()
@@ -244,6 +249,7 @@ def _mounted(kind: str, source: str, options: tuple[str, ...], target: Path) -> 
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, **_MOUNT_AT_ONCE},
     )
     if done.returncode != 0:
         raise EnvironmentProblem(f"cannot mount a {kind}: {done.stderr.strip()}")

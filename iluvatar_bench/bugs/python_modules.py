@@ -20,11 +20,11 @@ STANDARD_LIBRARY = frozenset(
     _functools _gdbm _hashlib _heapq _hmac _imp _interpchannels _interpqueues _interpreters _io
     _ios_support _json _locale _lsprof _lzma _markupbase _md5 _missing_stdlib_info _msi
     _multibytecodec _multiprocessing _opcode _opcode_metadata _operator _osx_support _overlapped
-    _pickle _posixshmem _posixsubprocess _py_abc _py_warnings _pydecimal _pyio _pylong _pyrepl
-    _queue _random _remote_debugging _scproxy _sha1 _sha256 _sha3 _sha512 _signal _sitebuiltins
+    _pickle _posixshmem _posixsubprocess _py_abc _py_warnings _pydatetime _pydecimal _pyio _pylong _pyrepl
+    _queue _random _remote_debugging _scproxy _sha1 _sha2 _sha256 _sha3 _sha512 _signal _sitebuiltins
     _socket _sqlite3 _sre _ssl _stat _statistics _string _strptime _struct _suggestions
     _symtable _sysconfig _testcapi _thread _threading_local _tkinter _tokenize _tracemalloc
-    _types _typing _uuid _warnings _weakref _weakrefset _winapi _xxinterpchannels
+    _types _typing _uuid _warnings _weakref _weakrefset _winapi _wmi _xxinterpchannels
     _xxsubinterpreters _zoneinfo _zstd abc aifc annotationlib antigravity argparse array ast
     asynchat asyncio asyncore atexit audioop base64 bdb binascii binhex bisect builtins bz2
     cProfile calendar cgi cgitb chunk cmath cmd code codecs codeop collections colorsys

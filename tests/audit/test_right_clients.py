@@ -27,6 +27,7 @@ from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from tests.audit.clients import SLEEP, RawWorker, audited, ctr, named
+from tests.support.small_disks import mount as mount_by_hand
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -217,8 +218,9 @@ async def test_an_unknown_lease_is_named_and_nobody_is_told_to_delete_it_blindly
     target = node.scratch / "left"
     target.mkdir()
     options = ",".join(mount.options)
-    command = ["mount", "-t", mount.type, mount.source, "-o", options, str(target)]
-    await asyncio.to_thread(subprocess.run, command, check=True)
+    await asyncio.to_thread(
+        mount_by_hand, "-t", mount.type, mount.source, "-o", options, str(target)
+    )
     try:
         assert named(much_later(await audited(node))) == {}
     finally:
@@ -237,8 +239,10 @@ async def test_a_root_that_was_mounted_by_hand_is_a_snapshot_all_the_same(
     (mount,) = await snapshots.prepare("by-hand", parent=worker.image.chain_id)
     target = node.scratch / "root"
     target.mkdir()
-    command = ["mount", "-t", mount.type, mount.source, "-o", ",".join(mount.options), str(target)]
-    await asyncio.to_thread(subprocess.run, command, check=True)
+    options = ",".join(mount.options)
+    await asyncio.to_thread(
+        mount_by_hand, "-t", mount.type, mount.source, "-o", options, str(target)
+    )
     try:
         spec = spec_of(worker, "hand", root={"path": str(target)})
         bare = worker.record("hand", spec=spec, snapshotter="", snapshot_key="")
