@@ -6,6 +6,8 @@ circumstances are all that there is.
 
 from __future__ import annotations
 
+import re
+
 from iluvatar_bench.bugs.evidence import CgroupAction, Evidence
 from iluvatar_bench.bugs.rules.coincidence import HIT_FROM_OUTSIDE, SIGNALLED, fitting_kills
 from iluvatar_bench.bugs.rules.deaths import KILLABLE
@@ -54,6 +56,10 @@ def unit_stopped(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     return suspicion(Mechanism.UNIT_STOPPED, supports)
 
 
+_ENDED_WHILE_MADE = re.compile(HIT_FROM_OUTSIDE.pattern + "|signal: terminated")
+"""Systemd begins with SIGTERM."""
+
+
 def _stopped_by_a_neighbours_runtime(evidence: Evidence) -> Suspicion | None:
     """A runtime that fails to create in a scope has it stopped, with all that is in it.
 
@@ -61,7 +67,7 @@ def _stopped_by_a_neighbours_runtime(evidence: Evidence) -> Suspicion | None:
     is the runtime's own init, which SIGTERM ends.
     """
     unit = evidence.cgroup if evidence.cgroup_shared else None
-    hit = HIT_FROM_OUTSIDE.search(evidence.error)
+    hit = _ENDED_WHILE_MADE.search(evidence.error)
     made = evidence.step in ("task_create", "start")
     if unit is None or not unit.endswith(".scope") or hit is None or not made:
         return None
