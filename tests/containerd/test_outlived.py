@@ -38,7 +38,7 @@ def rooted_in(home: Path) -> Iterator[subprocess.Popen[str]]:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         # Until it has become sleep, its command line names the folder.
-        wait_for(lambda: processes.command_line(child.pid)[:1] == ["sleep"])
+        wait_for(lambda: processes.command_line(child.pid)[:1] == ("sleep",))
         yield child
     finally:
         child.kill()
