@@ -24,6 +24,7 @@ from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, attempts_frame
 from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
 from iluvatar_bench.runs.collections import collections_frame
 from iluvatar_bench.runs.observations import death_key
+from iluvatar_bench.runs.parquet_trials import ParquetTrials
 from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.table_parts import (
@@ -33,7 +34,8 @@ from iluvatar_bench.runs.table_parts import (
     write_csv_of,
     write_parts,
 )
-from iluvatar_bench.stats import failure_rates
+from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
+from iluvatar_bench.stats.rates import rates_of_counts
 
 _EPOCH = "1970-01-01T00:00:00+00:00"
 _TRIAL = Trial(
@@ -46,7 +48,6 @@ _TRIAL = Trial(
     submitted_at=_EPOCH,
     outcome=Outcome.OK,
 )
-_RATE_COLUMNS = ["profile", "outcome", "bug_class", "unknown_class", "mechanism"]
 
 
 def write_tables(folder: RunFolder) -> None:
@@ -78,8 +79,8 @@ def _write_trials(folder: RunFolder) -> None:
     parts = (trials_frame(map(Trial.from_json, part)) for part in in_parts(rows))
     write_parts(table, parts, schema_of(trials_frame([found.example])))
     write_csv_of(table, folder.path / "trials.csv")
-    rates = failure_rates(pd.read_parquet(table, columns=_RATE_COLUMNS))
-    folder.write_csv("failure_rates", rates)
+    counts = outcome_counts(ParquetTrials(table).parts(COUNTED))
+    folder.write_csv("failure_rates", rates_of_counts(counts))
 
 
 class _Trials:

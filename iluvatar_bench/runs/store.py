@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     # Tables come after the last container: a run's first need not wait for pandas.
     import pandas as pd
 
+    from iluvatar_bench.records.trial_table import TrialTable
+
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
 
@@ -165,11 +167,6 @@ class RunFolder:
         """
         return [Trial.from_json(row) for row in self.trials.rows()]
 
-    def write_trials(self, trials: pd.DataFrame) -> None:
-        """Write the trials, as Parquet and as CSV."""
-        self.write_csv("trials", trials)
-        self.write_table("trials", trials)
-
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
         """Write one table as Parquet."""
         with whole_file(self.path / f"{name}.parquet") as draft:
@@ -280,25 +277,43 @@ def _unfinished(path: Path) -> bool:
         return False
 
 
-def load_run(
-    path: Path, *, columns: Sequence[str] | None = None
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The manifest and the trials of a run folder; the journal serves where a run was cut off.
+def load_trials(path: Path) -> tuple[dict[str, Any], TrialTable]:
+    """The manifest and the trials of a run folder, which are read as they are asked for.
 
-    A run that ended before its first trial has a frame without rows. With ``columns`` there are at
-    least those that are named, where the run has them.
+    The journal serves, as a whole, where a run was cut off. A run that ended before its first trial
+    has a table without rows.
 
     Raises:
         UsageError: it is no run folder, it is damaged, or another schema's.
     """
-    from iluvatar_bench.records.frames import trials_frame, with_unknown_class
+    # pandas: a run's first container need not wait for it.
+    from iluvatar_bench.records.frames import trials_frame
+    from iluvatar_bench.records.trial_table import TrialTable
+    from iluvatar_bench.runs.parquet_trials import ParquetTrials
 
     folder = RunFolder(path)
     manifest = read_manifest(path)
-    frame = read_table(path, "trials", folder.trials, columns=columns)
+    if _is_table(path, "trials", folder.trials):
+        try:
+            return manifest, TrialTable(ParquetTrials(path / "trials.parquet"))
+        except UsageError:
+            if not folder.trials.path.exists():
+                raise
     try:
-        if frame is None:
-            frame = trials_frame(folder.journal())
+        return manifest, TrialTable.of(trials_frame(folder.journal()))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"the trials in {path} cannot be read: {error}") from error
-    return manifest, with_unknown_class(frame)
+
+
+def load_run(
+    path: Path, *, columns: Sequence[str] | None = None
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The same with the trials as a frame.
+
+    With ``columns`` there are those that are named, where the run has them.
+
+    Raises:
+        UsageError: as :func:`load_trials`.
+    """
+    manifest, trials = load_trials(path)
+    return manifest, trials.whole() if columns is None else trials.columns(*columns)
