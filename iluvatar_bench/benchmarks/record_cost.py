@@ -130,9 +130,9 @@ def _record(trials: int, home: str) -> dict[str, Any]:
     waiting = trials_like_recorded(trials)
     first = next(waiting)
     began = time.monotonic()
-    _keep(folder, first)
+    keep_trial(folder, first)
     for trial in waiting:
-        _keep(folder, trial)
+        keep_trial(folder, trial)
     folder.flush()
     journaled, journal_bytes = time.monotonic(), _bytes(folder.path)
     write_tables(folder)
@@ -148,7 +148,7 @@ def _record(trials: int, home: str) -> dict[str, Any]:
     }
 
 
-def _keep(folder: RunFolder, trial: Trial) -> None:
+def keep_trial(folder: RunFolder, trial: Trial) -> None:
     """What a run writes down of a trial: events, its death told by three ways, memory, itself."""
     at = trial.submitted_at
     seen = folder.observations
