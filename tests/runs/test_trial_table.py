@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iluvatar_bench.benchmarks.record_cost import keep_trial, trials_like_recorded
+from iluvatar_bench.benchmarks.made_trials import keep_trial, trials_like_recorded
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import explain_trial, failed_groups, failed_trials
 from iluvatar_bench.records import STEP_COLUMNS
