@@ -76,7 +76,7 @@ class ParquetTrials:
                 table = self._file.read_row_group(int(group), columns=_list(columns))
                 found.append(table.take(pa.array(mine - self._begins[group])))
                 places.append(mine)
-            frame = pa.concat_tables(found).to_pandas()
+            frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
         return frame.set_axis(np.concatenate(places)).loc[positions]
 
     def _none(self, columns: Sequence[str]) -> pa.Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,9 +10,6 @@ from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.frames import with_unknown_class
 from iluvatar_bench.stats._checks import refuse_missing, refuse_rows, require_columns
-
-if TYPE_CHECKING:
-    from pandas.core.groupby.generic import DataFrameGroupBy
 
 COUNTED = ("profile", "outcome", "bug_class", "unknown_class", "mechanism")
 """What trials are counted by, and all that rates are computed from."""
@@ -70,16 +66,17 @@ def outcome_counts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     counted = [_counts_of(part) for part in parts]
     if not counted:
         return pd.DataFrame(columns=[*COUNTED, "count"])
-    together = pd.concat(counted, ignore_index=True)
-    return _grouped(together)["count"].sum().reset_index()
+    return _together(pd.concat(counted, ignore_index=True))
 
 
 def _counts_of(part: pd.DataFrame) -> pd.DataFrame:
     require_columns(part, ("profile", "mechanism"))
     check_accounting(part)
     refuse_missing(part, ["profile"])
-    return _grouped(with_unknown_class(part)).size().reset_index(name="count")
+    return _together(with_unknown_class(part).assign(count=1))
 
 
-def _grouped(rows: pd.DataFrame) -> DataFrameGroupBy[tuple[object, ...]]:
-    return rows.groupby(list(COUNTED), sort=False, observed=True, dropna=False)
+def _together(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each combination, with the sum of its counts."""
+    groups = rows.groupby(list(COUNTED), sort=False, observed=True, dropna=False)
+    return groups["count"].sum().reset_index()
