@@ -103,7 +103,7 @@ def _counts_of_trials(folder: Path) -> tuple[int | None, int | None]:
             outcomes = Counter(row.get("outcome") for row in journal.each_row())
             return outcomes.total(), outcomes[str(Outcome.FAILED)]
         # Late: pandas takes longer to load than a list of runs to print.
-        from iluvatar_bench.runs.store import load_trials
+        from iluvatar_bench.runs.load_trials import load_trials
 
         _, trials = load_trials(folder)
         failed = (part["outcome"] == str(Outcome.FAILED) for part in trials.parts("outcome"))

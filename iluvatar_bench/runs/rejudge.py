@@ -25,8 +25,9 @@ from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
 from iluvatar_bench.records.trial_table import TrialTable
+from iluvatar_bench.runs.load_trials import load_trials
 from iluvatar_bench.runs.parquet_trials import ParquetTrials
-from iluvatar_bench.runs.store import RunFolder, load_trials
+from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.table_parts import schema_of, write_csv_of, write_parts
 from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
 from iluvatar_bench.stats.rates import rates_of_counts

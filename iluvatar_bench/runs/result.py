@@ -14,6 +14,7 @@ from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
 from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
+from iluvatar_bench.runs.load_trials import load_trials
 from iluvatar_bench.runs.node_tables import node_readers
 from iluvatar_bench.runs.observations import (
     column_readers,
@@ -21,7 +22,6 @@ from iluvatar_bench.runs.observations import (
     one_container_readers,
 )
 from iluvatar_bench.runs.pool_log import load_pool
-from iluvatar_bench.runs.store import load_trials
 from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
 from iluvatar_bench.stats.rates import rates_of_counts
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     # Tables come after the last container: a run's first need not wait for pandas.
     import pandas as pd
 
-    from iluvatar_bench.records.trial_table import TrialTable
-
 OBSERVATIONS = ("events", "deaths", "samples")
 """What a monitor sees, by the names of the tables."""
 
@@ -222,7 +220,7 @@ def read_table(
         UsageError: it is torn, and there is no journal.
     """
     table = path / f"{name}.parquet"
-    if not _is_table(path, name, journal):
+    if not has_table(path, name, journal):
         return None
     import pandas as pd
 
@@ -242,7 +240,7 @@ def require_table(path: Path, name: str, journal: Journal) -> None:
     Raises:
         UsageError: it is, and there is no journal.
     """
-    if journal.path.exists() or not _is_table(path, name, journal):
+    if journal.path.exists() or not has_table(path, name, journal):
         return
     try:
         _known_columns(path / f"{name}.parquet", ())
@@ -250,7 +248,7 @@ def require_table(path: Path, name: str, journal: Journal) -> None:
         raise _unreadable(path, name, error) from error
 
 
-def _is_table(path: Path, name: str, journal: Journal) -> bool:
+def has_table(path: Path, name: str, journal: Journal) -> bool:
     """Whether there is a table that the run has written last."""
     if journal.path.exists() and _unfinished(path):
         return False
@@ -275,45 +273,3 @@ def _unfinished(path: Path) -> bool:
         return read_manifest(path).get("status") in IN_JOURNALS_ONLY
     except UsageError:
         return False
-
-
-def load_trials(path: Path) -> tuple[dict[str, Any], TrialTable]:
-    """The manifest and the trials of a run folder, which are read as they are asked for.
-
-    The journal serves, as a whole, where a run was cut off. A run that ended before its first trial
-    has a table without rows.
-
-    Raises:
-        UsageError: it is no run folder, it is damaged, or another schema's.
-    """
-    # pandas: a run's first container need not wait for it.
-    from iluvatar_bench.records.frames import trials_frame
-    from iluvatar_bench.records.trial_table import TrialTable
-    from iluvatar_bench.runs.parquet_trials import ParquetTrials
-
-    folder = RunFolder(path)
-    manifest = read_manifest(path)
-    if _is_table(path, "trials", folder.trials):
-        try:
-            return manifest, TrialTable(ParquetTrials(path / "trials.parquet"))
-        except UsageError:
-            if not folder.trials.path.exists():
-                raise
-    try:
-        return manifest, TrialTable.of(trials_frame(folder.journal()))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the trials in {path} cannot be read: {error}") from error
-
-
-def load_run(
-    path: Path, *, columns: Sequence[str] | None = None
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The same with the trials as a frame.
-
-    With ``columns`` there are those that are named, where the run has them.
-
-    Raises:
-        UsageError: as :func:`load_trials`.
-    """
-    manifest, trials = load_trials(path)
-    return manifest, trials.whole() if columns is None else trials.columns(*columns)

@@ -17,7 +17,14 @@ from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.report import report_page
 from iluvatar_bench.report.figure_data import SAMPLE_COLUMNS, trials_of
-from iluvatar_bench.runs import find_run, open_run, parquet_trials, recorded_names, table_parts
+from iluvatar_bench.runs import (
+    find_run,
+    load_trials,
+    open_run,
+    parquet_trials,
+    recorded_names,
+    table_parts,
+)
 from iluvatar_bench.runs.parquet_trials import ParquetTrials
 from iluvatar_bench.runs.run_tables import write_tables
 from iluvatar_bench.runs.store import RunFolder
@@ -144,3 +151,23 @@ def test_what_is_read_late_is_of_the_file_that_was_opened(
     (damaged / "new.parquet").replace(damaged / "trials.parquet")
     pd.testing.assert_frame_equal(run.trials, before)
     assert len(open_run(damaged).trials) == 1
+
+
+def test_a_large_journal_is_not_read_into_memory_and_gives_the_same_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write_manifest({"status": "running", "plan": {}, "profile": {"name": "p"}})
+    for trial in trials_like_recorded(TRIALS):
+        folder.append(trial)
+    folder.close()
+    small = open_run(folder.path)
+    monkeypatch.setattr(load_trials, "LARGE_JOURNAL_BYTES", 0)
+    large = open_run(folder.path)
+    the_same(small, large)
+    assert set(small.trials.columns) == set(large.trials.columns)
+    # A column without any value is one of None or of NaN.
+    filled = [run.trials.dropna(axis="columns", how="all") for run in (small, large)]
+    pd.testing.assert_frame_equal(*filled, check_dtype=False)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["journal.jsonl", "manifest.json"]
