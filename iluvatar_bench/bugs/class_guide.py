@@ -73,6 +73,8 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
             Mechanism.FOREIGN_KILL,
             Mechanism.RESTART_RACE,
             Mechanism.DISK_FULL,
+            Mechanism.CPU_STARVED,
+            Mechanism.CPU_THROTTLED,
         ),
     ),
     BugClass.CREATE_REJECTED: ClassGuide(

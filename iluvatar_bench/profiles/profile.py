@@ -24,7 +24,7 @@ from iluvatar_bench.profiles.saved import saved_names, saved_path
 
 _ADDED_LATER = (
     *("keep_alive", "stop", "health", "eviction", "prewarm", "retry", "creation_limit"),
-    *("transport", "invoke_parallel", "restart", "runtime", "image_end"),
+    *("transport", "invoke_parallel", "restart", "runtime", "image_end", "cpu_shares"),
 )
 """Factors of which runs of before know nothing: their defaults say what those did."""
 
@@ -99,6 +99,12 @@ class Profile(BaseModel):
     )
     cpus: Annotated[float, Field(ge=0, le=1024)] = Field(
         default=0.0, description="processor time as a number of processors; 0: no limit"
+    )
+    cpu_shares: Annotated[int, Field(ge=0, le=1 << 18)] = Field(
+        default=0,
+        description="weight beside others where processors are short, as the OCI specification's "
+        "cpu.shares: 2 to 262144, and 1024 is usual; Kubernetes gives 2 to containers without a "
+        "request; 0: not set",
     )
     open_files: Annotated[int, Field(ge=16, le=1 << 20)] = Field(
         default=1024, description="RLIMIT_NOFILE"
@@ -208,6 +214,7 @@ class Profile(BaseModel):
         return Limits(
             memory_limit_bytes=self.memory_limit_mib << 20,
             cpus=self.cpus,
+            cpu_shares=self.cpu_shares,
             open_files=self.open_files,
             read_only_root=self.read_only_root == "yes",
         )
