@@ -70,10 +70,20 @@ def outcome_counts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _counts_of(part: pd.DataFrame) -> pd.DataFrame:
-    require_columns(part, ("profile", "mechanism"))
-    check_accounting(part)
-    refuse_missing(part, ["profile"])
-    return _together(with_unknown_class(part).assign(count=1))
+    require_columns(part, ("profile", "mechanism", "outcome", "bug_class"))
+    counts = _together(with_unknown_class(part).assign(count=1))
+    try:
+        _check(counts)
+    except ValueError:
+        # A few combinations are soon looked through; it is the rows that a message has to name.
+        _check(part)
+        raise
+    return counts
+
+
+def _check(trials: pd.DataFrame) -> None:
+    check_accounting(trials)
+    refuse_missing(trials, ["profile"])
 
 
 def _together(rows: pd.DataFrame) -> pd.DataFrame:
