@@ -15,9 +15,10 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.trial_table import Positions
 
 PART_BYTES = 32 * 2**20
-"""A part has so many rows as take up so much, uncompressed, in the columns that are read."""
+"""A part takes up so much in memory, and one batch more at most."""
 
 MOST_ROWS = 50_000
+BATCH_ROWS = 5_000
 
 HELD_BYTES = 4 * 2**20
 """A file up to this size is read into memory, as it stands on the disk, and closed."""
@@ -57,13 +58,27 @@ class ParquetTrials:
     def parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """The same, some rows at a time."""
         begin = 0
-        with self._told():
-            for batch in self._file.iter_batches(self._rows_of_a_part(columns), columns=columns):
-                part = batch.to_pandas()
-                yield part.set_axis(pd.RangeIndex(begin, begin + len(part)))
-                begin += len(part)
+        for table in self._tables(columns):
+            part = table.to_pandas()
+            yield part.set_axis(pd.RangeIndex(begin, begin + len(part)))
+            begin += len(part)
         if not begin:
             yield self.read(columns)
+
+    def _tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """So many rows at a time as are within the bounds: the file tells of none what it takes."""
+        waiting: list[pa.RecordBatch] = []
+        size = min(BATCH_ROWS, MOST_ROWS)
+        with self._told():
+            for batch in self._file.iter_batches(size, columns=list(columns)):
+                waiting.append(batch)
+                rows = sum(part.num_rows for part in waiting)
+                taken = sum(part.nbytes for part in waiting)
+                if rows + size > MOST_ROWS or taken >= PART_BYTES:
+                    yield pa.Table.from_batches(waiting)
+                    waiting = []
+            if waiting:
+                yield pa.Table.from_batches(waiting)
 
     def rows(self, positions: Positions, columns: Sequence[str] | None) -> pd.DataFrame:
         """The rows at these places: of the row groups in which they are no other is read."""
@@ -81,17 +96,6 @@ class ParquetTrials:
 
     def _none(self, columns: Sequence[str]) -> pa.Table:
         return self._file.schema_arrow.empty_table().select(list(columns))
-
-    def _rows_of_a_part(self, columns: Sequence[str]) -> int:
-        """By the size of the first row group: the others are alike."""
-        if not len(self):
-            return 1
-        group = self._file.metadata.row_group(0)
-        chunks = [group.column(at) for at in range(group.num_columns)]
-        taken = sum(
-            chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns
-        )
-        return int(np.clip(PART_BYTES * group.num_rows // max(taken, 1), 1, MOST_ROWS))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
