@@ -66,8 +66,64 @@ def clustered_rate(sizes: Sequence[int], total: int, *, confidence: float = 0.95
     )
 
 
-_LOOKED_AT = ("mechanism", "evidence", "submitted_at", "spans")
-"""Of the ninety columns of a trial: as a dictionary, each costs."""
+EVENT_EVIDENCE = ("mechanism", "evidence", "submitted_at", "spans")
+"""What an event is known by: of the ninety columns of a trial these."""
+
+_NAMED = frozenset(
+    {Mechanism.COLLATERAL_KILL, Mechanism.PARENT_COLLECTED, Mechanism.DAEMON_RESTART}
+)
+"""Mechanisms by which one event may take several, and whose evidence names it."""
+
+
+class EventBook:
+    """Gives the events of one run numbers, as its failed trials are looked at.
+
+    Of a trial no more is kept than what says with whom it shares its event.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def marks(self, trials: pd.DataFrame) -> pd.DataFrame:
+        """By what event each of these trials failed, a row each.
+
+        Args:
+            trials: failed ones, with :data:`EVENT_EVIDENCE`; without ``mechanism`` or ``evidence``
+                each is of an event of its own.
+
+        Returns:
+            A frame with their index. ``event``: its number, where something names it, else -1.
+            ``began_s`` and ``ended_s``: between which moments it was, where that is all there is.
+        """
+        known = {"mechanism", "evidence"} <= set(trials.columns)
+        shown = trials[[name for name in EVENT_EVIDENCE if name in trials]] if known else None
+        rows = [] if shown is None else shown.to_dict(orient="records")
+        marks = map(self._mark, rows) if known else [_OWN] * len(trials)
+        return pd.DataFrame(marks, columns=["event", "began_s", "ended_s"], index=trials.index)
+
+    def _mark(self, row: Mapping[Hashable, Any]) -> tuple[int, float, float]:
+        mechanism = row["mechanism"]
+        if mechanism not in _NAMED and mechanism != Mechanism.SNAPSHOT_COLLECTED:
+            return _OWN
+        evidence = json.loads(row["evidence"])
+        key = event_key(mechanism, evidence)
+        if key is not None:
+            return (self._numbers.setdefault(key, len(self._numbers)), math.nan, math.nan)
+        window = _collection_window(row, evidence)
+        return _OWN if window is None else (-1, *window)
+
+
+_OWN = (-1, math.nan, math.nan)
+"""The mark of a trial that shares its event with none."""
+
+
+def sizes_of(marks: pd.DataFrame) -> list[int]:
+    """How many trials each event took, by the marks that an :class:`EventBook` gave them."""
+    named = marks.loc[marks["event"] >= 0, "event"].value_counts(sort=False)
+    timed = marks.loc[marks["began_s"].notna(), ["began_s", "ended_s"]]
+    windows = timed.itertuples(index=False, name=None)
+    alone = len(marks) - int(named.sum()) - len(timed)
+    return [*map(int, named), *_pierced(windows), *[1] * alone]
 
 
 def event_sizes(trials: pd.DataFrame) -> list[int]:
@@ -94,23 +150,7 @@ def event_sizes(trials: pd.DataFrame) -> list[int]:
         ValueError: a column is missing.
     """
     require_columns(trials, ("mechanism", "evidence"))
-    if trials.empty:
-        return []
-    rows = trials[[name for name in _LOOKED_AT if name in trials]]
-    named: dict[tuple[Any, ...], int] = {}
-    windows: list[tuple[float, float]] = []
-    alone = 0
-    for row in rows.to_dict(orient="records"):
-        evidence = json.loads(row["evidence"])
-        key = event_key(row["mechanism"], evidence)
-        window = _collection_window(row, evidence)
-        if key is not None:
-            named[key] = named.get(key, 0) + 1
-        elif window is not None:
-            windows.append(window)
-        else:
-            alone += 1
-    return [*named.values(), *_pierced(windows), *[1] * alone]
+    return sizes_of(EventBook().marks(trials))
 
 
 def event_key(mechanism: str | None, evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
