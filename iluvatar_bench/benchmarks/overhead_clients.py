@@ -23,7 +23,6 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.errors import EnvironmentProblem
-from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
@@ -212,7 +211,7 @@ async def runc_bundle(node: Node, image: ImportedImage) -> AsyncIterator[Path]:
             cwd=image.cwd,
             hostname="bundle",
             cgroups_path=f"{node.cgroup_parent}/bundle",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=node.unified,
         )
         (bundle / "config.json").write_text(json.dumps(spec))
         yield bundle

@@ -74,6 +74,8 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
             Mechanism.UNIT_STOPPED,
             Mechanism.RESTART_RACE,
             Mechanism.DISK_FULL,
+            Mechanism.CPU_STARVED,
+            Mechanism.CPU_THROTTLED,
         ),
     ),
     BugClass.CREATE_REJECTED: ClassGuide(

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from iluvatar_bench.bugs.error_marks import WARNING_EVENT, error_line, failing_line
-from iluvatar_bench.bugs.handled import without_handled
+from iluvatar_bench.bugs.error_marks import (
+    WARNING_EVENT,
+    error_line,
+    failing_line,
+    warnings_of_failure,
+)
+from iluvatar_bench.bugs.handled import does_without, without_handled
 from iluvatar_bench.bugs.hints import hinting_line
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
@@ -43,9 +48,13 @@ _HEAD_START = {
 }
 _HEAD_START_OF_NONE = 0.2
 _HEAD_START_OF_PROSE = 0.7
-"""A sentence without a level may be prose, and with a class it counts as a failure."""
+"""A sentence without a level may be prose, and with a class that is likely it counts as a failure.
+Found like the others, a class that is only possible is named for it as well."""
+_HEAD_START_OF_POSSIBLE_PROSE = 0.4
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
+_MOST_HEALTHY_OF_WARNINGS = 0.03
+"""So much may what stands behind the level of a warning."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
 
@@ -55,7 +64,8 @@ class Classification:
     """The class of a text, and what in the text decided it.
 
     ``bug_class`` is None for a text that reports no failure, and ``unclassified`` for one that its
-    program marks as an error and whose words no signature knows: ``signature`` is then None.
+    program marks as an error and whose words no signature knows, ``signature`` is then None, or
+    that is known to be of no class.
     ``matched`` is the deciding text, at most :data:`MATCHED_LIMIT` characters; empty where nothing
     failed. ``alternatives``: the classes that the same words can mean, where ``certainty`` is not
     ``certain``. ``by_words``: the words that decided where no signature did, or none that is more
@@ -91,6 +101,11 @@ class Classification:
 NO_FAILURE = Classification(None)
 _CANDIDATES = Candidates(SIGNATURES)
 
+# .NET's console writes a level and a category in a line, and the message in the next.
+_HANGING = "]\n      "
+_HEAD_ALONE = re.compile(
+    r"(?m:^)((?:fail|crit|warn|info|dbug|trce): [\w.]{1,120}\[\d{1,6}\])\n {6}(?=\S)"
+)
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]{0,12}m")
 
 # A level counts only where a logger writes it: at the head of a line, behind what journald, syslog
@@ -166,8 +181,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     By text alone it is not certain whether a missing module was lost or never shipped: the
     classification then is ``likely``, and names the other class.
     """
-    if "\x1b" in text:
-        text = _ANSI_COLOUR.sub("", text)
+    text = _plain(text)
     lines = text.split("\n")
     loud = [line for line in lines if not is_calm(line)]
     candidates = _CANDIDATES.of(text)
@@ -202,7 +216,26 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
         line = hinting_line(unhandled)
         if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
             line = None
-    return _of_object(line, _HEAD_START_OF_PROSE) if line is not None else NO_FAILURE
+    return _warned_of(loud) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
+
+
+def _plain(text: str) -> str:
+    """``text`` without colours, and with a level in the same line as its message."""
+    if "\x1b" in text:
+        text = _ANSI_COLOUR.sub("", text)
+    if _HANGING in text:
+        text = _HEAD_ALONE.sub(r"\1 ", text)
+    return text
+
+
+def _warned_of(lines: Sequence[str]) -> Classification:
+    """The class of a failure of which its program only warns."""
+    for line, message in warnings_of_failure(lines):
+        if is_noise(line) or does_without(line):
+            continue
+        if resemblance(message).healthy <= _MOST_HEALTHY_OF_WARNINGS:
+            return _of_object(line, _HEAD_START_OF_PROSE)
+    return NO_FAILURE
 
 
 def _of_object(line: str, head_start: float) -> Classification:
@@ -215,7 +248,11 @@ def _of_object(line: str, head_start: float) -> Classification:
             decided = _decided(signature, found[:MATCHED_LIMIT], line)
             return _weighed(decided, head) if signature in BROAD else decided
     unknown = Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
-    return _weighed(unknown, head, head_start)
+    decided = _weighed(unknown, head, head_start)
+    if decided is not unknown or head_start != _HEAD_START_OF_PROSE:
+        return decided
+    doubtful = _weighed(unknown, head, _HEAD_START_OF_POSSIBLE_PROSE)
+    return replace(doubtful, certainty=Certainty.POSSIBLE) if doubtful.by_words else unknown
 
 
 def _line_of(found: str, text: str) -> str:

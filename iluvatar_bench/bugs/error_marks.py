@@ -6,6 +6,7 @@ For errors whose words no signature knows: they are ``unclassified``, never noth
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.signatures.literals import required_literals
@@ -69,7 +70,11 @@ _UNITS = re.compile(
     r"[1-9])|[^\n]{0,40}timed out)|\(code=(?:killed|dumped|exited, status=[1-9])"
     r"|\bActive: (?:failed|activating \(auto-restart\) \(Result: (?!success))"
 )
-_KERNEL = re.compile(r"kernel: (?:\[[^\]\n]{1,20}\] ?)?(?:BUG:|Oops|Kernel panic|INFO: task )")
+_KERNEL = re.compile(
+    r"(?:kernel: |\A)(?:\[[^\]\n]{1,20}\] ?)?"
+    r"(?:(?:watchdog: )?BUG:|Oops|Kernel panic|INFO: task |WARNING: CPU: \d{1,4} PID: |RIP: 0010:"
+    r"|rcu: INFO: )"
+)
 WARNING_EVENT = "type: 'Warning' reason: "
 """So client-go's recorder logs at level info what it tells as a warning."""
 _STATUS = re.compile(r"\brpc error: code = (?!OK\b|Canceled\b)\w")
@@ -108,19 +113,20 @@ _SAYS = re.compile(
     r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
     r"|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|defined|a (?:valid"
-    r"|directory)))"
+    r"|directory|TTY|tty|file|mount ?point|block device)))|[Nn]o permissions?\b|\"success\": ?false"
+    r"|\bterminat(?:ing|ed) on signal|KubeletHas(?:Insufficient|DiskPressure)"
     r"|[Dd]enied\b|[Rr]efused\b|[Rr]ejected\b|[Tt]imed[ -]out|TIMED? ?OUT|[Tt]imeout\b"
     r"|\b(?:[Ee]xception|[Ff]atal|[Pp]anic(?:ked)?|[Aa]borted|[Aa]borting|[Cc]rashed"
     r"|[Cc]orrupt(?:ed)?"
     r"|[Uu]nreachable|[Uu]nexpected(?:ly)?|[Uu]nsupported|[Uu]nresponsive|[Ii]nvalid|[Ii]llegal"
     r"|[Mm]alformed|[Uu]nrecognized|[Ee]xhausted|[Ee]xceeded|[Oo]verflow)\b"
     r"|(?<![\w/-])(?:[Ee]rrors?|ERROR)(?![\w/-])|[a-z]Error\b"
-    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]|\bnon-?zero exit"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? [1-9]|\bnon-?zero (?:exit|code|status|return)"
     r"|[Ss]tatus \"failed\"|\bmust (?:be )?(?:run (?:as|with) )?root\b"
     r"|\bE[A-Z]{4,12}\b: |[Oo]ut of (?:memory|space|range|disk)|[Kk]illed\b"
     # the columns and conditions of kubectl and crictl
     r"|\bNotReady\b|NotReady$|\bunready\b|\b(?:Failed|Err)[A-Z]\w{3,30}\b"
-    r"|\b[A-Z]\w{3,30}(?:Failed|Failure)\b"
+    r"|\b[A-Z]\w{3,30}(?:Failed|Failure|Missing)\b"
     r"|please \w{2,12} (?:it|them) first|must be (?:stopped|removed|unmounted)|Mounts denied"
     r"|\b(?:isn't|wasn't|weren't|hasn't|doesn't) \w|\bno (?:such|suitable|available|valid|matching"
     r"|route"
@@ -133,31 +139,34 @@ _SAYS = re.compile(
     r"|[Uu]nauthorized|[Ii]ncorrect|[Cc]onflict(?:s|ing)?|[Dd]uplicate|[Rr]efusing|[Ss]tuck"
     r"|[Dd]eadlock"
     r"|[Uu]ndefined|[Cc]rash(?:es|ing)?|[Dd]ied|[Ss]egfault|[Ll]ost|[Gg]ave up|[Gg]iving up|[Oo]ops"
-    r"|[Uu]nknown)\b|\btoo (?:many|much|large|small|long|short|old|few|big|low|high)\b"
+    r"|[Uu]nknown)\b|\btoo (?:many|much|large|small|long|short|old|new|few|big|low|high)\b"
     r"|\balready (?:in use|exists|exist|running|allocated|bound)\b|blocked for more than"
     r"|\bmust (?:not )?be (?:set|specified|defined|provided|an?|at least|in|of|one)\b"
     r"|\b(?:is|are) required\b|[Cc]rash ?[Ll]oop"
     r"|\b(?:NOT|Not) (?:ready|READY|running|found)\b|\b(?:Degraded|DEGRADED"
     r"|[A-Z]\w{3,30}Unhealthy)\b"
+    r"|repeated too quickly|must (?:be )?run from"
     r"|went \w{0,12} ?wrong|\b(?:[Ss]tatus|[Cc]ode|HTTP)(?:: ?|=| )[45]\d\d\b"
 )
-# A field or a count that says that there was none: what stands beside it may yet be one.
+# A field or a count that says that there was none, a name or a limit that sounds like an error:
+# what stands beside it may yet be one.
 _NONE = re.compile(
-    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b|\"\")"
+    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
+    r"|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
+    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[\"']?[ =:]{1,3}\d\w*"
+    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
 )
 _HARMLESS = re.compile(
     r"^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
-    r"|\" [1-5]\d\d (?:\d|-)|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log"
-    r"|code:? 0)"
-    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[ =:]{1,3}\d|with a? ?timeout of"
-    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
+    r"|\" [1-5]\d\d (?:\d|-)|with a? ?timeout of"
     r"|[Ee]xit[ _-]?(?:[Cc]ode|[Ss]tatus)[\"']?(?:=>|[=: ]{1,3})0\b"
     r"|\bcan (?:be )?(?:safely )?ignored?\b|\A[^.?!]{0,400}\?\s{0,4}\Z"
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "
     r"[^\n]{1,300}: No such file"
-    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?|passed|resolved|restored)\b"
+    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?(?!\W{1,4}false)|passed|resolved"
+    r"|restored)\b"
 )
 # "timeout of 40s passed", "did not complete successfully", "could not be resolved"
 _IN_SPITE = re.compile(
@@ -166,6 +175,15 @@ _IN_SPITE = re.compile(
     r"(?:success|succeed|recover|pass|resolve|restore)"
 )
 _RANGE = 400
+_WARNING_WORD = re.compile(
+    r"\b(?:level=warn\w{0,8}|(?:WARN|Warn|warn)\w{0,8}"
+    r"|W\d{4} [\d:.]{8,18} {1,8}\d{1,8} [^\s\]]{1,60}\])\W{0,8}"
+)
+_HEAD = 160
+_NOT_THERE = re.compile(
+    r"[Nn]ot (?:be )?found|[Nn]o such|[Mm]issing|(?:not|n't) exist|[Cc]an(?:not|'t) find"
+    r"|[Nn]o module|\bimport\b"
+)
 
 
 def error_line(text: str) -> str | None:
@@ -181,6 +199,18 @@ def failing_line(text: str) -> str | None:
     return next((line for line in text.split("\n") if _says_failure(line)), None)
 
 
+def warnings_of_failure(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Warnings whose words say that something did not work; beside each what stands behind its
+    level.
+
+    Weakest of all: most such things the program got over. What only is not there is none.
+    """
+    for line in lines:
+        if _says(line) and level_of(line) is Level.WARNING and not _NOT_THERE.search(line):
+            word = _WARNING_WORD.search(line, 0, _HEAD)
+            yield line, line[word.end() :] if word else line
+
+
 def without_none(head: str) -> str:
     """``head`` without fields and counts that are empty or zero."""
     return _NONE.sub("", head)
@@ -192,10 +222,16 @@ def is_harmless(head: str) -> bool:
 
 
 def _says_failure(line: str) -> bool:
+    return _says(line) and level_of(line) is None
+
+
+def _says(line: str) -> bool:
     head = line[:_RANGE]
-    if _SAYS.search(head) is None or is_harmless(head) or _SAYS.search(without_none(head)) is None:
-        return False
-    return level_of(line) is None
+    return (
+        _SAYS.search(head) is not None
+        and not is_harmless(head)
+        and _SAYS.search(without_none(head)) is not None
+    )
 
 
 def _is_marked(line: str) -> bool:

@@ -26,8 +26,10 @@ _EVENT = re.compile(
     r"\s{0,40}(?:\S{1,60}\s{1,20}){0,12}?Warning(?:\s{2,12}[A-Z]\w{2,40}\s|\s(?:Failed|BackOff"
     r"|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z]\w{2,40})\s)"
 )
-# PHP warns of a required file just before it gives up.
-_FATAL_WARNING = re.compile(r"\b(?:require|include)(?:_once)?\(|was not loaded")
+# PHP warns of a required file just before it gives up; what kubelet skips is the pod itself.
+_FATAL_WARNING = re.compile(
+    r"\b(?:require|include)(?:_once)?\(|was not loaded|syncing pod|[Ss]kipping [Pp]od [Ss]ync"
+)
 _ERROR_HEAD = re.compile(
     r"\s{0,8}(?:ERROR|FATAL|CRITICAL|Error|Fatal|E\d{4} |\S{0,60}level=(?:error|fatal))"
 )
@@ -69,6 +71,11 @@ def without_handled(text: str) -> str:
             kept.append(line)
             at += 1
     return "\n".join(kept)
+
+
+def does_without(line: str) -> bool:
+    """Whether a line says that its program goes on without what it speaks of."""
+    return _OPTIONAL.search(line) is not None
 
 
 def is_got_over(above: str, trace: list[str], following: str) -> bool:

@@ -35,6 +35,11 @@ _NOISE = re.compile(
     # what the kernel and systemd say of interrupts and of interfaces that go with their container
   | perf:\ interrupt\ took\ too\ long
   | :\ Lost\ carrier
+  | created\ nested\ cgroup\ for\ controller
+    # cAdvisor's watch over cgroups, when one goes (kubelet, k3s)
+  | Error\ while\ processing\ event\ \("/sys/fs/cgroup/
+    # Debian's package manager in every docker build
+  | debconf:\ delaying\ package\ configuration
     # docker run, before it pulls: "Unable to find image 'x' locally"
   | [Uu]nable\ to\ find\ image\ '[^'\n]{1,300}'\ locally
     # a library that says itself what it does without

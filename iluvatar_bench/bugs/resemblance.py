@@ -28,7 +28,9 @@ SCALE = 10
 """Weights are stored as whole numbers, so many times themselves."""
 
 _READ = 1_500
-_NAMES = re.compile(r"\b[0-9a-f]{7,64}\b|\\n")
+_NAMES = re.compile(
+    r"\b[0-9a-f]{7,64}\b|\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b|\\n"
+)
 _NOT = re.compile(r"n't\b")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _STEM = 5

@@ -109,6 +109,9 @@ def _testbed_settings(
     cases: Sequence[KnownCause], folder: Path, *, witness: bool, ready_seconds: float
 ) -> TestbedSettings:
     functions = {case.function: _function(case, folder) for case in cases}
+    (first, *others) = cases
+    if first.ready_seconds is not None and not others:
+        ready_seconds = first.ready_seconds
     return TestbedSettings(
         profiles=tuple(dict.fromkeys(case.profile for case in cases)),
         functions=tuple(functions.values()),
@@ -133,6 +136,8 @@ async def _live(case: KnownCause, testbed: Testbed, *, index: int) -> Trial:
     setting = testbed.setting(case.profile, case.function)
 
     async with AsyncExitStack() as stack:
+        if case.around is not None:
+            stack.enter_context(case.around(testbed.node))
 
         async def live(container: Container) -> None:
             container.progress.begin("alive")

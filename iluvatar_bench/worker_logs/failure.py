@@ -119,7 +119,7 @@ class LogFailure:
 
 
 def _rank(found: Classification) -> int:
-    if found.signature is None:
+    if found.signature is None or found.known is None:
         return len(_RANKS) + (found.known is None)
     # Of a site's own signatures none is in the table: they come first.
     return _RANKS.get(id(found.signature), -1)

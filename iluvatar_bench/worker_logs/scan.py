@@ -223,7 +223,8 @@ class BlockScanner:
         if entry.damage:
             problems.add(line, entry.damage)
         # No signature knows it, and its words decide little.
-        unknown = found.signature is None and found.certainty is not Certainty.LIKELY
+        nameless = found.signature is None or found.known is None
+        unknown = nameless and found.certainty is not Certainty.LIKELY
         if unknown and not entry.reports_failure:
             if found.bug_class is None and (
                 not entry.from_worker or entry.level not in ERROR_LEVELS

@@ -16,7 +16,6 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.host.kernel import cgroups
 from tests.support.limits_here import CTR_WITHOUT_SHARES
 
 NOWHERE = HostPlaces(network_namespaces=(), addresses=())
@@ -84,7 +83,7 @@ class RawWorker:
             cwd=self.image.cwd,
             hostname=container_id[-63:],
             cgroups_path=f"{self.node.cgroup_parent}/{cgroup}",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=self.node.unified,
         )
         fields: dict[str, Any] = {
             "id": container_id,

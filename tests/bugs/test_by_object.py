@@ -29,6 +29,7 @@ TEXTS = [
     (BugClass.REMOVAL_FAILED, f'{_ERROR}"failed to forcibly stop sandbox web-1: odd"'),
     (BugClass.NETWORK, f'{_ERROR}"could not find the default route: odd"'),
     (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: odd"'),
+    (BugClass.SNAPSHOTTER_UNAVAILABLE, f'{_ERROR}"failed to find subvolume 257: odd"'),
     (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: odd"'),
     (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /tmp/web-1: odd"'),
     (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: odd"'),

@@ -96,12 +96,18 @@ def test_the_weights_are_those_that_the_texts_give() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["third", "eighth", "thirteenth"])
-def test_three_quarters_of_a_set_are_right_by_the_words_of_the_others(kind: str) -> None:
-    by, out = left_out(training_texts(), kind)
-    failures = [text for text in out if not text.is_healthy]
-    right = [t for t in failures if str(resemblance(t.text, by).bug_class) in t.labels]
-    assert len(right) >= 0.7 * len(failures)
+def test_four_fifths_of_a_set_are_right_by_the_words_of_the_others() -> None:
+    """Of each set of reports seven tenths at least, of all together four fifths."""
+    texts = training_texts()
+    right = asked = 0
+    for kind in dict.fromkeys(text.kind for text in texts if text.is_public):
+        by, out = left_out(texts, kind)
+        failures = [text for text in out if not text.is_healthy]
+        own = sum(str(resemblance(t.text, by).bug_class) in t.labels for t in failures)
+        assert own >= 0.7 * len(failures), kind
+        right += own
+        asked += len(failures)
+    assert right >= 0.8 * asked
 
 
 def test_the_kept_third_was_not_learnt_from() -> None:

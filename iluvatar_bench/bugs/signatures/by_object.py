@@ -154,6 +154,19 @@ WORDINGS = (
         alternatives=(BugClass.CREATE_REJECTED, BugClass.INVOKE_FAILED),
     ),
     wording(
+        BugClass.SNAPSHOTTER_UNAVAILABLE,
+        rf"{_FAILED}|[Ff]ailed\b|cannot create |exit status [1-9]",
+        "devmapper, btrfs, zfs, nydus, stargz, overlaybd snapshotters; Docker's graph drivers",
+        "containerd plugins/snapshots/{devmapper,btrfs}, zfs; containerd/nydus-snapshotter; "
+        "containerd/overlaybd; moby daemon/graphdriver",
+        near=r"\bdmsetup\b|\bthin(?:-pool| device| pool)|\bdm_thin\b|\bsubvolume\b"
+        r"|\bzfs (?:fs )?(?:create|clone|snapshot|mount|list)|\boverlaybd\b|\bnydus(?:d|ify)?\b"
+        r"|/sys/kernel/config/target|\bwritable block device\b|\bblobcache\b",
+        within=120,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SNAPSHOT_OVERLAY, BugClass.CREATE_REJECTED, BugClass.DISK_FULL),
+    ),
+    wording(
         BugClass.IMAGE,
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",

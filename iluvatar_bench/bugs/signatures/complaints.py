@@ -95,6 +95,7 @@ IMAGES = (
         r"|[Uu]nable to (?:find|pull|load) (?:the )?image|[Ii]mage does not exist"
         r"|(?:blob|manifest|image|content) \S{1,160}+ (?:was )?not found|layer does not exist"
         r"|[Uu]nable to retrieve auth token"
+        r"|http\+docker://[^\s/]{1,100}/[\w.]{1,10}/(?:images|distribution)/"
         r"|daemon: unauthorized: |error from registry: |\bpull image[\w ]{0,20}: "
         r"|[Pp]ulling (?:the )?(?:container )?image failed|not found in repository"
         r"|CannotPullContainer"
@@ -113,11 +114,12 @@ NETWORKS = (
         BugClass.NETWORK,
         r"[Ff]ailed\b|[Ff]ailure\b|[Uu]nable to |[Cc]annot |[Cc]ould not |couldn't|[Ee]rror[: ]"
         r"|not found"
-        r"|: no such file|denied\b|refused\b|unauthorized|already exists|invalid\b",
+        r"|: no such file|denied\b|refused\b|unauthorized|already exists|invalid\b|is not ready\b",
         "CNI plugins, libnetwork, netavark, kubelet",
         "containernetworking/plugins; moby daemon/libnetwork",
         "what failed stands beside the name of a plugin, or of a part of a network",
-        near=rf"\b{_PLUGINS}\b|\b[Cc][Nn][Ii]\b|/cni/|\bveth\w{{0,15}}|\bendpoint\b|\bdocker0\b"
+        near=rf"\b{_PLUGINS}\b|\bBIRD\b|\bBGP\b|\bfelix\b|\bipset\b|\b[Cc][Nn][Ii]\b|/cni/"
+        rf"|\bveth\w{{0,15}}|\bendpoint\b|\bdocker0\b"
         r"|\b[Ss]andbox id\b|\bnetns\b|network namespace|\bbridge\b|\biptables\b",
         within=200,
         certainty=Certainty.LIKELY,
@@ -153,6 +155,7 @@ DAEMONS = (
         r" (?:start|initialize)) (?:the )?(?:docker )?(?:daemon|containerd|dockerd|[Kk]ubelet"
         r"|ContainerManager|CRI service|Docker)\b"
         r"|containerd did not exit successfully|waiting for containerd to start"
+        r"|[Dd]aemon \S{1,60} (?:has )?died\b"
         r"|[Ff]ailed to (?:load|unmarshal|parse|decode) (?:TOML|config(?! for))"
         r"|[Ff]ailed to (?:recover"
         r"|restore) state|daemon exited\b",
@@ -184,7 +187,7 @@ CREATES = (
         r"|Mounts denied|[Ff]ailed to set ?up container|lxc_start - [^\n]{1,60}[Ff]ailed to spawn"
         r"|CannotStartContainer|CannotCreateContainer|ResourceInitializationError"
         r"|(?:while|when|during) (?:creating|starting|launching|creation of) (?:the |a )?"
-        r"(?:container|sandbox|pod|task|function|worker|microVM)|DockerTimeoutError"
+        r"(?:container|sandbox|pod|task|function|worker|microVM)"
         r"|write sync(?:_socket|-)|read init-p|[Cc]reat(?:e|ing) (?:read-write|RW) layer",
         "containerd CRI, runc 1.0-1.5, dockerd, podman",
         "runc libcontainer; moby daemon/create.go, daemon/start.go; kubernetes kuberuntime",
@@ -219,7 +222,8 @@ INVOKES = (
         r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
         r"|[Ee]rror (?:calling(?! 'lxd)|invoking(?! remote method)|proxying|executing|forwarding)"
-        r"|[Ff]ailed to (?:call|proxy|forward|execute(?! \w{0,12} ?command)|route|dispatch)\b"
+        r"|[Ff]ailed to (?:call(?! exec)|proxy|forward|route|dispatch"
+        r"|execute(?! \w{0,12} ?command))\b"
         r"|no response from"
         r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
         r"|No invokers available|[Ff]ailed to serve request"

@@ -14,7 +14,10 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"\b(?:containerd|dockerd|crio|k3s|buildkitd)\[\d{1,10}+\]: "
-        r"(?:panic: |fatal error: |unexpected fault address |SIGSEGV: |runtime: out of memory)",
+        r"(?:panic: |fatal error: |unexpected fault address |runtime: |acquirep: "
+        r"|SIG(?:SEGV|ABRT|BUS|ILL|FPE): "
+        r"|runtime\.(?:throw|fatalthrow|fatalpanic|sigpanic|gopanic)\()"
+        r"|validating runtime config: runtime validation: ",
         "containerd 1.4-2.3, dockerd, CRI-O, k3s under syslog or journald",
         "go runtime/panic.go",
         "only under the daemon's own tag: the same words from a function are its own",
@@ -26,6 +29,7 @@ WORDINGS = (
         r"|[Mm]ain process exited, code=(?:killed|dumped|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly|[Ss]tart operation timed out"
         r"|A process of this unit has been killed|Watchdog timeout|Failed at step \w"
+        r"|(?:Failed|Unable) to locate executable"
         r"|Failed to run '|Failed to execute|Service hold-?off time over|Unit entered failed state)"
         rf"|\b{_NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
         rf"|Unit {_NAMES}\.service (?:entered failed state|is masked|not found|could not be found)"
@@ -70,9 +74,10 @@ WORDINGS = (
         BugClass.DAEMON_UNAVAILABLE,
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
+        r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
         r"|make sure you are running as root and the endpoint has been started",
-        "Docker Desktop, crictl",
-        "docker/for-win#13684; cri-tools cmd/crictl/util.go",
+        "Docker Desktop, crictl, k3s",
+        "docker/for-win#13684; k3s-io/k3s pkg/agent/containerd; cri-tools cmd/crictl/util.go",
         told_calmly=True,
     ),
     wording(
@@ -86,7 +91,7 @@ WORDINGS = (
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         r"waiting for (?:the )?(?:containerd|docker|dockerd|crio|container runtime|CRI)\b"
-        r"|container runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"|[Cc]ontainer runtime is down|[Cc]ontainer runtime sanity check failed"
         r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
         r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
@@ -98,6 +103,17 @@ WORDINGS = (
 )
 
 BY_HAND = (
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
+        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
+        r"\(code=(?:killed|dumped|exited, status=[1-9])",
+        "systemctl status of a daemon",
+        "systemd src/systemctl/systemctl-show.c",
+        "which unit it was stands in another line",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
     wording(
         BugClass.DAEMON_CRASHED,
         r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b)\S|[Ff]ailed to start daemon: "

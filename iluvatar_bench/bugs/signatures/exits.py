@@ -12,7 +12,7 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _REPORTED = (
     r"[Ee]xited|[Ee]xiting with|[Ee]xits with|[Rr]eturn code|[Rr]eturned code|[Tt]erminated with"
-    r"|[Ss]topped with|called exit|[Nn]on-zero exit"
+    r"|[Ss]topped with|called exit|[Nn]on-zero (?:exit|code)"
 )
 _FIELDS = (
     r"exit with|[Ee]xit[ -][Cc]ode|exit_code|exitCode|ExitCode|[Ee]xit [Ss]tatus|exit_status"
@@ -85,7 +85,8 @@ NOT_THERE = (
         r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
         r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
         r"|Sibling Task Failed|[Uu]nhealthy because of failed task"
-        r"|instead of \\{0,7}\"?RUNNING|has exited, failing",
+        r"|instead of \\{0,7}\"?RUNNING|has exited, failing"
+        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
         "nuclio pkg/platform/kube; Supervisor supervisor/process.py; knative pkg/apis/serving; "
         "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",
@@ -102,6 +103,7 @@ NOT_THERE = (
         near=r"(?:[Cc]ontainer|[Tt]ask|[Ff]unction|[Ss]ervice|[Rr]evision|[Pp]od|[Ss]andbox|VM"
         r"|[Mm]achine|[Ii]nstance|[Ss]erver|[Aa]pp(?:lication)?)\b",
         within=80,
+        unless=r"\brunning exec\b",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),

@@ -16,10 +16,12 @@ LOADERS = (
         BugClass.STARTUP_ERROR,
         r"version `(?:GLIBC|GLIBCXX|CXXABI|OPENSSL|[A-Z]{2,12})_[\w.]{1,20}+' not found"
         r"|undefined symbol: |[Ff]atal glibc error: |CPU does not support|CPU ISA level"
-        r"|Illegal instruction",
-        "glibc 2.x",
-        "glibc elf/dl-version.c, elf/dl-lookup.c, sysdeps/x86/dl-cacheinfo.c",
-        "the file is there and does not fit: built for another library, or another processor",
+        r"|Illegal instruction|Not a valid dynamic program|but your Gemfile specified "
+        r"|\$'[^'\n]{0,40}\\r': command not found",
+        "glibc 2.x, bash",
+        "glibc elf/dl-version.c, elf/dl-lookup.c, sysdeps/x86/dl-cacheinfo.c; bash execute_cmd.c",
+        "the file is there and does not fit: built for another library, another processor, or with"
+        " another system's ends of lines",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.IMAGE,),
     ),
@@ -94,8 +96,8 @@ LANGUAGES = (
     wording(
         BugClass.MISSING_PACKAGES,
         r"\b(?:ClassNotFoundException|NoClassDefFoundError)\b|java/lang/NoClassDefFoundError"
-        r"|Could not find or load main class|Unable to access jarfile|could not find lib(?:java"
-        r"|jvm)"
+        r"|Could not find or load main class|no main manifest attribute|Unable to access jarfile"
+        r"|could not find lib(?:java|jvm)"
         r"|Could not find Java SE Runtime|UnsatisfiedLinkError: (?:no |Can't load|/)"
         r"|\bNoSuchFileException: |java\.io\.FileNotFoundException: |module\.FindException: "
         r"|Failed setting boot class path|JAVA_HOME is (?:not set|set to an invalid)",
@@ -106,6 +108,7 @@ LANGUAGES = (
         BugClass.MISSING_PACKAGES,
         r"required library libhostfxr|library '?libhostpolicy|libhost(?:fxr|policy)\.so[^\n]{0,80}"
         r"not (?:be )?found|Could not load file or assembly|application to execute does not exist"
+        r"|find any compatible framework version|The application '[^'\n]{1,200}' does not exist"
         r"|You must install (?:or update )?\.NET"
         r"|framework '[^'\n]{1,80}+', version [^\n]{1,60} was not"
         r"|DllNotFoundException: |Unable to load DLL '|[Uu]nable to load shared library '"
@@ -119,6 +122,7 @@ LANGUAGES = (
         r"cannot load such file -- |\(LoadError\)|in locally installed gems|Gem(?:::MissingSpec"
         r"|::LoadError|NotFound)|Could not find gem '|Could not locate Gemfile"
         r"|bundler: (?:command not found|[Ff]ailed to load command)|` ?was not loaded"
+        r"|Could not find \S{1,100} in (?:any of the sources|locally installed gems)"
         r"|' were not loaded"
         r"|' was not loaded",
         "Ruby 2.5-3.4, RubyGems, Bundler",
@@ -230,7 +234,7 @@ PROGRAMS = (
 
 # What is made while something runs, by the kernel, a daemon or a program.
 _OF_THE_RUN = re.compile(
-    r"(?:^|[\s'\"`(:=\[])(?:/(?:run|var/run|proc|sys|dev)/[^\s'\":]{1,300}"
+    r"(?:^|[\s'\"`(:=\[])(?:unix:)?(?:/(?:run|var/run|proc|sys|dev)/[^\s'\":]{1,300}"
     r"|/[^\s'\":]{1,300}\.(?:pid|sock|socket|lock))(?=[\s'\":,)\]]|$)"
 )
 _NAMED_WITHIN = 400
@@ -245,6 +249,9 @@ def is_of_the_run(signature: Signature, found: str, text: str) -> bool:
         return False
     at = text.find(found)
     end = text.find("\n", at + len(found))
+    if found[:1] == "(":
+        # nginx: the path stands in front of what the C library said
+        at = max(text.rfind("\n", 0, at) + 1, at - _NAMED_WITHIN)
     return names_of_the_run(text[at : min(at + _NAMED_WITHIN, end if end >= 0 else len(text))])
 
 

@@ -42,6 +42,7 @@ WORDINGS = (
         r"|cni config load failed|no networks? (?:conf|config)\w{0,8}+ found in "
         r"|container veth name provided|[Ff]ailed to (?:create|add|delete|make)[^\n]{0,60} "
         r"(?:veth|bridge|netns|network namespace|[Cc][Nn][Ii] network)"
+        r"|netplugin failed|[Ff]ailed to configure networking|cni plugin \S{1,60} not found"
         r"|from network: |removing (?:pod|CNI network)|[Ff]ailed to delete network"
         r"|[Ff]ailed to create network|Error adding pod [^\n]{1,200} to (?:CNI )?network",
         "CNI 0.3-1.1, faasd, CRI-O, podman",
@@ -49,7 +50,7 @@ WORDINGS = (
     ),
     wording(
         BugClass.NETWORK,
-        r"[Pp]rogramming external connectivity|port is already allocated"
+        r"[Pp]rogramming external connectivity|port is already allocated|Ports are not available: "
         r"|[Ff]ailed to bind host port"
         r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns|slirp4netns"
         r"|[Pp]asta failed|[Pp]asta: failed|External interface not usable"

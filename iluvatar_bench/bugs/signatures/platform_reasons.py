@@ -28,6 +28,15 @@ WORDINGS = (
         alternatives=(BugClass.IMAGE, BugClass.STARTUP_ERROR),
     ),
     wording(
+        BugClass.DEADLINE,
+        r"\bDockerTimeoutError\b|[Cc]ould not transition to \w{1,12}; timed out",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/engine/errors.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
         BugClass.REMOVAL_FAILED,
         r"CannotStopContainerError|CannotRemoveContainerError",
         "amazon-ecs-agent 1.x",
@@ -36,7 +45,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bEssentialContainerExited\b|[Ee]ssential container in task exited"
+        r"\bEssentialContainerExited\b|Exceeded allowed attempts "
+        r"|[Ee]ssential container in task exited"
         r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
         r"|  Sibling Task Failed  ",
         "amazon-ecs-agent 1.x, Nomad 0.5-1.9",

@@ -20,6 +20,7 @@ WORDINGS = (
         r"|Runtime\.OutOfMemory|OutOfMemoryError: [Cc]ontainer killed|OutOfMemory: [Cc]ontainer"
         r"|\bOOM[ -]Killed\b|exhausted its memory"
         r"|[Mm]emory limit of \S{1,20}+ (?:\w{1,6} )?exceeded"
+        r"|memory: usage \d{1,12}+kB, limit \d{1,12}+kB, failcnt [1-9]"
         r"|using too much memory|killed due to memory|oom-kill event|cgroup out-of-memory handler",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
         "linux mm/oom_kill.c; opencontainers/runc#2812; containers/crun#635",

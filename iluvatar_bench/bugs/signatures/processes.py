@@ -54,7 +54,8 @@ DEATHS = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"Worker \(pid:\d{1,10}\) was (?:sent SIGKILL|terminated due to signal)"
+        r"Worker \(pid:\d{1,10}\) (?:was (?:sent SIGKILL|terminated due to signal)"
+        r"|exited with code)"
         r"|Child process \[\d{1,10}+\] died|WorkerLostError|BrokenProcessPool"
         r"|[Tt]erminated by SIG[A-Z]{3,5}; not expected"
         r"|Language [Ww]orker [Pp]rocess exited|exited with error: signal: "
@@ -72,7 +73,8 @@ DEATHS = (
         r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
         r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
         r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state"
-        r"|container is not created or running|container process not found",
+        r"|container is not created or running|container process not found"
+        r"|\b(?:child|worker|process)\b[^\n]{0,40} exited on signal \d",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
         "containerd pkg/process/init_state.go; moby daemon/exec.go; kubernetes pkg/kubelet",
     ),
@@ -83,8 +85,9 @@ DEATHS = (
         rf"|\bExit Code {_SIGNALLED}\b"
         rf"|[Ee]xited with (?:code |status |non-zero (?:exit )?(?:code|status):? ?)?{_SIGNALLED}\b"
         rf"|Exited \({_SIGNALLED}\)|\bexit status:? {_SIGNALLED}\b"
-        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: Main process exited, "
-        r"code=(?:killed|dumped)",
+        r"|\b(?:docker|libpod|cri-containerd|crio|nerdctl)-\w{2,80}\.scope: "
+        r"(?:Main process exited, code=(?:killed|dumped)"
+        r"|Failed with result '(?:signal|core-dump)')",
         "Docker, containerd, nerdctl, podman, conmon, crictl, kubectl, compose",
         "moby daemon/monitor.go; containerd api/events/task.proto; kubernetes core/v1 types.go",
         "ended by a signal; that it was not the memory limit is said elsewhere in the text, or not",
@@ -96,7 +99,7 @@ DEATHS = (
         BugClass.PROCESS_DIED,
         r"of signal 15 - using the force|resorting to SIGKILL"
         r"|State 'stop-sigterm' timed out\. Killing"
-        r"|stopping timed out\. (?:Killing|Terminating)"
+        r"|[Ss]topping timed out\. (?:Killing|Terminating)"
         r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
         r"(?:signal|SIGTERM|kill)",
         "dockerd, systemd",
@@ -119,14 +122,15 @@ ENDS_WITH_WORDS = (
         BugClass.STARTUP_ERROR,
         rf"Traceback \(most recent call last\)|{B}(?:SyntaxError|IndentationError): "
         r"|Worker [Ff]ailed to boot|Failed to find attribute '|Connection in use: \("
-        r"|Error loading ASGI app|Application startup failed",
+        r"|Error loading ASGI app|Application startup failed|\[ERROR\] Can't connect to \('",
         "Python 3.3-3.14, gunicorn 20-23, uvicorn",
         "python Lib/traceback.py; gunicorn gunicorn/arbiter.py, gunicorn/sock.py",
         "a traceback that names no missing file: the function's own fault, unless evidence objects",
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |UnhandledPromiseRejection"
+        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |\bthrow new \w{{0,40}}Error\("
+        r"|UnhandledPromiseRejection"
         r"|JavaScript heap out of memory|Reached heap limit|Java heap space",
         "Node 8-24, JVM",
         "node lib/internal/errors.js, lib/internal/process/promises.js",
@@ -134,6 +138,7 @@ ENDS_WITH_WORDS = (
     wording(
         BugClass.STARTUP_ERROR,
         rf"Segmentation fault|{B}(?:panic|fatal error): |Exception in thread {Q}"
+        r"|\bruntime\.(?:throw|fatalthrow|fatalpanic|gopanic)\(|(?m:^runtime stack:)"
         r"|thread '[^'\n]{1,60}+' [^\n]{0,14}panicked at|\bpanicked at "
         r"|terminate called after throwing|stack smashing detected"
         r"|Assertion [`'][^'\n]{1,200}+' failed|bootstrap checks failed"
@@ -154,6 +159,12 @@ ENDS_WITH_WORDS = (
         r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
         r"|: attempt to (?:index|call|perform|compare|concatenate) |stack traceback:|\*\* \(EXIT"
         r"|application_start_failure"
+        r"|A JNI error has occurred|Failed to create CoreCLR"
+        r"|[Ff]ailed to (?:launch|start|create) (?:the )?(?:JVM|Java VM)\b"
+        r"|GC heap initialization failed"
+        r"|Hosting failed to start|os::commit_memory\([^\n]{1,80}\) failed"
+        r"|Can't (?:call method|locate object method|use an undefined value) "
+        r"|Failed to (?:allocate|start up) manager(?: object)?, freezing"
         r"|nginx: \[emerg\]|Kernel pid terminated",
         "JVM, Spring, .NET, Ruby, PHP, Perl, R, Lua, Erlang, nginx",
         "openjdk libjli/java.c; dotnet/runtime; php main/main.c; perl perl.c; R src/main; lua.c",
@@ -162,24 +173,26 @@ ENDS_WITH_WORDS = (
         BugClass.STARTUP_ERROR,
         r"[Aa]ddress (?:is )?already in use|\bEADDRINUSE\b|[Pp]ort \d{1,5}+ (?:is"
         r"|was) already in use"
+        r"|[Oo]nly one usage of each socket address"
         r"|bind: (?:[Pp]ermission denied|cannot assign)|EACCES: permission denied, ",
         "any server",
         "glibc sysdeps errlist; linux EADDRINUSE",
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"is undefined or not exported|HandlerNotFound|MalformedHandlerName|_HANDLER environment"
+        r"(?:Can't|Failed to) run wrapper|is undefined or not exported|HandlerNotFound"
+        r"|MalformedHandlerName|_HANDLER environment"
         r"|unable to load function|Error occurred during initialization of |npm ERR! Missing script"
         r"|npm error Missing script|error: the following arguments are required"
         r"|error: unrecognized arguments|error: argument |\[emerg\] \d{1,8}+#\d"
         r"|Could not reserve enough space for|InvalidEntrypoint"
         r"|error Command \"[^\"\n]{1,60}\" not found"
         r"|LinkageError occurred while loading|Internal CLR error|FPM initialization failed"
+        r"|ERROR: \[pool [\w.-]{1,60}\] "
         r"|A server is already running\. Check"
         r"|: \d{1,6}+: Syntax error: |\bsh: (?:\d{1,6}+: )?/[^\n:]{1,200}+: [Pp]ermission denied"
         r"|(?m:^)MemoryError(?m:$)"
-        r"|Could not find \S{1,100} in (?:any of the sources"
-        r"|locally installed gems)|bundler: command not found",
+        r"|bundler: command not found",
         "AWS Lambda, Azure Functions, JVM, .NET, npm, yarn, argparse, nginx, PHP, Ruby, shells",
         "aws-lambda-nodejs-runtime-interface-client src/Errors.js; openjdk runtime/init.cpp; "
         "npm/run-script; python Lib/argparse.py; nginx src/core/ngx_log.c",
@@ -210,7 +223,8 @@ SHAPES = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"(?m:^Killed$)|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
+        r"(?m:^(?:Killed|Terminated|Aborted)$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
+        r"|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
         "bash, dash, busybox",
         "bash jobs.c; linux SIGKILL",
         certainty=Certainty.LIKELY,
@@ -219,7 +233,8 @@ SHAPES = (
     wording(
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
-        r"|did not signal|never started|[Hh]ealth ?-?check (?:failed|timed out)|cold start tim"
+        r"|did not signal|never started|[Hh]ealth ?-?check (?:for container \S{1,80} )?"
+        r"(?:failed|timed out)|cold start tim"
         r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)|didn't start properly"
         r"|failed container health checks|failed ELB health checks|(?<!PLEG )\bis not healthy\b",
         "any orchestrator",
@@ -229,10 +244,14 @@ SHAPES = (
     ),
     wording(
         BugClass.INVOKE_FAILED,
-        r"[Ii]nvocation failed|[Ii]nvocation timed out|nvocation of \S{1,80}+ (?:failed|timed)"
+        r"[Ee]xception while executing function: |[Ii]nvocation failed|[Ii]nvocation timed out"
+        r"|nvocation of \S{1,80}+ (?:failed|timed)"
         r"|[Bb]ad [Gg]ateway"
         r"|[Gg]ateway [Tt]ime-?out|upstream timed out|[Ee]mpty reply from server"
-        r"|Executed '[^'\n]{1,200}' \(Failed"
+        r"|Executed '?[\w.-]{1,200}'? \(Failed"
+        r"|(?:queue|breaker|pool) (?:is )?full\b|(?:activator|gateway|invoker|system|server) "
+        r"(?:is )?overload|(?:[Nn]o|enough) (?:available|free|idle|healthy) workers?\b"
+        r"|max_children setting"
         r"|activator request timeout|no available instance|exceeded by function '"
         r"|reached the maximum request timeout",
         "any gateway",
@@ -252,7 +271,8 @@ UNCAUGHT = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\bUncaught (?:Exception|\w{0,20}Error)\b"
+        r"\b[A-Za-z_][\w.$]{1,99}(?:Error|Exception): |\b\w{1,40}\.exceptions\.\w{1,60}: "
+        r"|\bUncaught (?:Exception|\w{0,20}Error)\b"
         r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION|\"errorType\\{0,7}+\": ?\\{0,7}+\"",
         "any language, AWS Lambda",
         "an exception that nobody caught; where it came from is not in the text",
@@ -311,9 +331,11 @@ UNANSWERED = (
         r"|connecting to upstream"
         r"|reading response header from upstream|Can't reach service for: "
         r"|reverse proxying request"
-        r"|[Ll]iveness probe (?:failed|errored)|failed liveness probe, will be restarted"
+        r"|[Ll]iveness probe (?:for \S{1,200} )?(?:failed|errored)"
+        r"|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
-        r"|error sending request to function",
+        r"|error sending request to function|Forwarded \[\w{1,8}\] to [^\n]{1,200} - \[[45]\d\d\]"
+        r"|ReverseProxy read error",
         "faasd, OpenFaaS, of-watchdog, nginx, Knative, kubelet, nuclio",
         "openfaas/faasd pkg/provider; nginx src/http/ngx_http_upstream.c; kubernetes prober",
         told_calmly=True,

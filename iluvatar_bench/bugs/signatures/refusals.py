@@ -8,13 +8,18 @@ from __future__ import annotations
 from iluvatar_bench.bugs.signatures.wording import Q, wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
+_REFUSED = (
+    r"[Nn]o such (?:file|device)|[Pp]ermission denied|resource busy|[Ii]nvalid argument"
+    r"|[Cc]annot allocate|not supported|[Ff]ile exists|[Rr]ead-only|[Oo]peration not permitted"
+)
+
 REMOVALS = (
     wording(
         BugClass.REMOVAL_FAILED,
         r"[Dd]evice or resource busy|[Dd]irectory not empty",
         "linux EBUSY, ENOTEMPTY; whoever removes",
         "linux fs/namei.c, fs/namespace.c",
-        near=r"[Rr]emov|[Dd]elet|unlinkat|unmount|rmdir|replacing mount point|[Tt]ear",
+        near=r"[Rr]emov|[Dd]elet|unlinkat|rmtree|unmount|rmdir|replacing mount point|[Tt]ear",
     ),
     wording(
         BugClass.REMOVAL_FAILED,
@@ -29,7 +34,7 @@ REMOVALS = (
         r"|[Rr]emoving the (?:container|pod sandbox) [^\s:]{1,120} failed"
         r"|task must be stopped before deletion"
         r"|removal of container \S{1,80}+ is already in progress|already in removing state"
-        r"|\bcontainer \S{1,80}+ (?:cannot be removed|is marked for removal)"
+        r"|\bcontainer [^\n:]{1,120} (?:cannot be removed|is marked for removal)"
         r"|KillContainerError|unknown error after kill|UnmountVolume\.TearDown failed"
         r"|runc delete failed|paused containers cannot be removed",
         "runc 1.0-1.5, crun, youki, containerd 1.4-2.3, dockerd, podman, kubelet",
@@ -92,9 +97,11 @@ CGROUPS = (
         r"|cannot enter cgroupv2|in an invalid state|domain controllers"
         r"|requested cgroup controller [^\n]{1,60} is not available"
         r"|(?:unable to|cannot) start unit |systemd error: |no cgroup mount found"
-        r"|cgroup mountpoint does not exist|expected cgroupsPath to be of format"
+        r"|cgroup2: unknown option|cgroup mountpoint does not exist"
+        r"|expected cgroupsPath to be of format"
         r"|cannot set up cgroup|configuring cgroup|top level QOS containers"
-        r"|cgroups exist and are correctly applied"
+        r"|cgroups exist and are correctly applied|BPF_CGROUP_DEVICE"
+        r"|no systemd user session available"
         r"|root container \[[^\]\n]{1,60}+\] doesn't exist",
         "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
         "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
@@ -122,8 +129,19 @@ CGROUPS = (
         r"/sys/fs/cgroup/|creating cgroup director",
         "runc 1.0-1.5, crun, youki, kubelet",
         "runc libcontainer/cgroups/file.go; linux kernel/cgroup",
-        near=r"[Nn]o such (?:file|device)|[Pp]ermission denied|resource busy|[Ii]nvalid argument"
-        r"|[Cc]annot allocate|not supported|[Ff]ile exists|[Rr]ead-only",
+        near=_REFUSED,
+    ),
+    wording(
+        BugClass.CGROUP_SETUP,
+        _REFUSED,
+        "linux cgroup v1, v2; whoever writes them",
+        "linux kernel/cgroup, mm/memcontrol.c, kernel/cgroup/cpuset.c",
+        "the files of a cgroup, by their own names",
+        near=r"\b(?:memory|cpu|cpuset|pids|io|blkio|hugetlb|devices|freezer)\."
+        r"(?:max|high|low|min|weight|swap\.max|shares|cfs_quota_us|cfs_period_us|rt_runtime_us"
+        r"|limit_in_bytes|allow|deny|cpus|mems|freeze)\b"
+        r"|\bcgroup\.(?:procs|threads|freeze|kill)\b",
+        within=120,
     ),
     wording(
         BugClass.CGROUP_SETUP,
@@ -152,6 +170,15 @@ RUNTIMES = (
         "go os/exec",
         "the same, where the daemon forks the runtime by its path",
         near=r"/(?:docker-)?(?:runc|crun|runsc|youki)[\w.-]{0,40}: ",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"fork/exec /proc/(?:self|\d{1,10})/exe: ",
+        "runsc, rootlesskit, runc, nerdctl",
+        "go os/exec; google/gvisor runsc/sandbox; rootless-containers/rootlesskit pkg/parent",
+        "a runtime that calls itself again, in namespaces of its own",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SECURITY_DENIED, BugClass.DAEMON_CRASHED),
     ),
     wording(
         BugClass.CREATE_REJECTED,

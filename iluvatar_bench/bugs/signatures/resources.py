@@ -60,7 +60,8 @@ WORDINGS = (
         r"[Nn]o space left on device|\bENOSPC\b|[Dd]isk quota exceeded|\bEDQUOT\b"
         r"|FreeDiskSpaceFailed|ImageGCFailed"
         r"|[Ff]ailed to garbage collect required amount of images"
-        r"|pool is out of (?:data|metadata) space|out of (?:data|inode|disk) space"
+        r"|out-of-(?:meta)?data-space|pool is out of (?:data|metadata) space"
+        r"|out of (?:data|inode|disk) space"
         r"|not enough (?:disk )?space on (?:the )?(?:disk|device)|filesystem is full",
         "linux ENOSPC and EDQUOT; kubelet's image collector; dm-thin",
         "glibc sysdeps errlist; kubernetes pkg/kubelet/images; linux drivers/md/dm-thin.c",
@@ -93,9 +94,9 @@ WORDINGS = (
         BugClass.SECURITY_DENIED,
         r"/attr/(?:apparmor/)?(?:exec|keycreate|current|sockcreate)\b|relabel failed"
         r"|error setting label on"
-        r"|container has runAsNonRoot and image"
+        r"|\(are you root\?\)|container has runAsNonRoot and image"
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
-        r"|after relocation: Permission denied"
+        r"|after relocation: Permission denied|pthread_create failed \(EPERM\)"
         r"|shared object[^\n]{0,60}: (?:Operation not permitted|Permission denied)"
         r"|cannot (?:enable executable stack|apply additional memory protection|restore segment)",
         "runc 1.0-1.5, crun, kubelet, glibc",

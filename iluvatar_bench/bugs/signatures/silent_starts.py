@@ -47,7 +47,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.SILENT_STARTUP,
-        r"[Ss]tartup probe (?:failed|errored)|failed startup probe, will be restarted"
+        r"[Ss]tartup probe (?:for \S{1,200} )?(?:failed|errored)"
+        r"|failed startup probe, will be restarted"
         r"|health check never passed|never became (?:ready|healthy)",
         "kubelet 1.18-1.34, Docker Swarm",
         "kubernetes pkg/kubelet/prober",
@@ -69,7 +70,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.SILENT_STARTUP,
-        r"[Rr]eadiness probe (?:failed|errored|to become)|\"Probe failed\" probeType=\"Readiness\""
+        r"[Rr]eadiness probe (?:for \S{1,200} )?(?:failed|errored|to become)"
+        r"|\"Probe failed\" probeType=\"Readiness\""
         r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
         r"|\bUp [^\n]{1,40} \(unhealthy\)"
         r"|has timed out progressing|is unhealthy\b|min_healthy_time"

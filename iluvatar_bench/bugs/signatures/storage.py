@@ -111,7 +111,8 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_OVERLAY,
-        r"overlayfs: (?:[Ff]ailed to resolve|missing|workdir and upperdir must|unrecognized)"
+        r"overlayfs: (?:[Ff]ailed to (?:resolve|get inode)|missing|workdir and upperdir must"
+        r"|(?:lowerdir|upperdir|workdir) is in-use|unrecognized)"
         r"|[Ff]ailed to prepare remote snapshot|[Ff]ailed to rename[^\n]{0,200}/snapshots/new-",
         "linux 4.x-6.x, stargz, nydus, erofs snapshotters",
         "linux fs/overlayfs/params.c; containerd/stargz-snapshotter snapshot/snapshot.go",
@@ -189,7 +190,8 @@ IMAGES = (
         r"manifest unknown|pull access denied for|No such image: "
         r"|: image not known|\b(?:Get|Head|Put|Patch) \\{0,7}+\"https?://[^\s\"/]{1,200}+/v2/"
         r"|\bGet https?://[^\s\"/]{1,200}+/v2/:"
-        r"|toomanyrequests: "
+        r"|toomanyrequests: |unauthorized: (?:incorrect|access|project|repository|The client)"
+        r"|error parsing HTTP \d{3} response body|received unexpected HTTP status: "
         r"|pull rate limit|no such image|manifest for \S{1,200}+ not found"
         r"|Error parsing image name"
         r"|does not have a compatible (?:image|manifest)|unsupported manifest media type",

@@ -36,6 +36,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *storage.IMAGES,
     *network_words.WORDINGS,
     *pressure.WORDINGS,
+    *wrappings.OF_NO_CLASS,
     *refusals.PAUSED,
     *refusals.REMOVALS,
     *refusals.CGROUPS,
@@ -55,6 +56,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.SHAPES,
     *daemons.BY_HAND,
+    *complaints.CGROUPS,
     *wrappings.WORDINGS,
     *exits.BY_STATUS,
     *complaints.SHAPES,
@@ -68,7 +70,7 @@ BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 """For a line that is an error and that the table does not know."""
 
 _GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
-_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS)
+_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS, *wrappings.WORDINGS)
 
 BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED)).difference(
     by_tool.WORDINGS

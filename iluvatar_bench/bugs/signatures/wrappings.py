@@ -11,7 +11,30 @@ _WHAT = (
 )
 _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an already){_WHAT}"
 
+OF_NO_CLASS = (
+    wording(
+        BugClass.UNCLASSIFIED,
+        r"criu failed: |CRIU (?:checkpointing|RPC request) failed"
+        r"|Error \((?:criu/)?[\w/-]{2,30}\.c:\d{1,5}\): |[Ff]ailed to checkpoint\b"
+        r"|[Cc]heckpointing container [^\n]{0,80}failed|[Cc]annot (?:checkpoint|restore) container",
+        "CRIU 2-4 under runc, crun, youki, podman, dockerd",
+        "checkpoint-restore/criu criu/cr-dump.c, criu/log.c; runc libcontainer/criu_linux.go",
+        "a copy of a running container that was not made, or not taken up: no step of its life",
+    ),
+)
+"""Errors of what has no class, whatever wraps them."""
+
 WORDINGS = (
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"error=\\{0,7}\"[^\n]{0,200}OCI runtime create failed"
+        r"|\[INFO\] client: failed to start task",
+        "Fn and other clients that log at info what they pass on; Nomad 0.4-0.9",
+        "fnproject/fn api/agent/drivers/docker; hashicorp/nomad client/task_runner.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
     wording(
         BugClass.DEADLINE,
         r"context deadline exceeded|\bDeadlineExceeded\b|\bDEADLINE_EXCEEDED\b"
@@ -23,10 +46,30 @@ WORDINGS = (
     ),
     wording(
         BugClass.DEADLINE,
+        r"context was either canceled or the deadline was exceeded",
+        "CRI-O 1.20-1.34",
+        "cri-o server/container_create.go",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
+        BugClass.DEADLINE,
         r"\bcontainer not created\b(?! from)|wait container [^\n]{1,120} stop timeout",
         "containerd 1.4-2.3",
         "containerd runtime/v2/runc/task/service.go; containerd/containerd#3177",
         "what later requests meet after a create that was given up",
+    ),
+    wording(
+        BugClass.EXEC_FAILED,
+        r"OCI runtime exec failed|[Ee]rror running exec\b|\bexec failed: "
+        r"|[Ff]ailed to exec in container"
+        r"|[Ff]ailed to (?:start|create) exec\b|[Uu]nable to (?:start|create) exec\b",
+        "containerd 1.4-2.3, runc 1.0-1.5, dockerd, kubelet",
+        "containerd internal/cri/server/container_execsync.go; runc exec.go; moby daemon/exec.go",
+        "of a process beside the container's own, for a reason that no other line knows",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
     wording(
         BugClass.CREATE_REJECTED,
@@ -50,6 +93,8 @@ WORDINGS = (
         "conmon, CRI-O, the Iluvatar worker",
         "containerd pkg/process/init.go; runc libcontainer/container_linux.go; crun container.c",
         "only wraps a reason that no other line knows",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.CGROUP_SETUP),
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
@@ -44,6 +45,26 @@ def parent_of(pid: int) -> int | None:
         return None
     found = re.search(r"^PPid:\t(\d+)$", status, re.MULTILINE)
     return int(found.group(1)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorTime:
+    """Of a process's first thread since it began, in seconds.
+
+    ``waited``: it was ready to run and had no processor, also because its cgroup was throttled.
+    """
+
+    ran: float
+    waited: float
+
+
+def processor_time(pid: int) -> ProcessorTime | None:
+    """What the scheduler counts (Linux, Documentation/scheduler/sched-stats.rst); None: unknown."""
+    try:
+        ran, waited, *_ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return ProcessorTime(ran=int(ran) / 1e9, waited=int(waited) / 1e9)
 
 
 _UNIFIED_ALONE = Path("/sys/fs/cgroup/cgroup.controllers")
