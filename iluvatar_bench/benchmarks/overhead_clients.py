@@ -23,7 +23,6 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.errors import EnvironmentProblem
-from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import open_container
@@ -212,7 +211,7 @@ async def runc_bundle(node: Node, image: ImportedImage) -> AsyncIterator[Path]:
             cwd=image.cwd,
             hostname="bundle",
             cgroups_path=f"{node.cgroup_parent}/bundle",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=node.unified,
         )
         (bundle / "config.json").write_text(json.dumps(spec))
         yield bundle
@@ -236,6 +235,11 @@ async def mounted_snapshot(node: Node, image: ImportedImage, target: Path) -> As
             await snapshots.remove(key)
 
 
+_MOUNT_AT_ONCE = {"LIBMOUNT_FORCE_MOUNT2": "always"}
+"""By mount(2): fsconfig(2), which util-linux from 2.39 on prefers, takes at most 255 bytes of an
+option, and an overlay's lower folders are more."""
+
+
 @contextmanager
 def _mounted(kind: str, source: str, options: tuple[str, ...], target: Path) -> Iterator[None]:
     target.mkdir()
@@ -244,6 +248,7 @@ def _mounted(kind: str, source: str, options: tuple[str, ...], target: Path) -> 
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, **_MOUNT_AT_ONCE},
     )
     if done.returncode != 0:
         raise EnvironmentProblem(f"cannot mount a {kind}: {done.stderr.strip()}")

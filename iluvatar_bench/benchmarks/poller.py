@@ -86,8 +86,7 @@ def idle_processes(count: int) -> Iterator[tuple[int, ...]]:
 
 def _join(pid: int, cgroup: str) -> None:
     cgroups.make(cgroup)
-    for mount in cgroups.hierarchies():
-        (mount / cgroup.lstrip("/") / "cgroup.procs").write_text(str(pid))
+    cgroups.move(pid, cgroup)
 
 
 def _await_program(pid: int, name: str) -> None:

@@ -7,7 +7,6 @@ nothing else.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import resource
 import statistics
@@ -15,36 +14,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from iluvatar_bench.benchmarks.made_trials import (
+    BEGAN,
+    TOPICS,
+    keep_trial,
+    trials_like_recorded,
+)
+from iluvatar_bench.benchmarks.repeated_run import write_repeated
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.monitor import event_facts
 from iluvatar_bench.monitor.kept_events import KeptEvents
 from iluvatar_bench.plans import KeepAlivePool
-from iluvatar_bench.records import STEP_COLUMNS, Death, Event, Outcome, Sample, Span, Trial, Way
-from iluvatar_bench.runs.recorded import RECORDED_HOME
 from iluvatar_bench.runs.store import RunFolder
 
-OUT_OF_ORDER = 8
-"""So many trials at a time: they end in another order than they began in."""
-
-_TOPICS = (
-    "/snapshot/prepare",
-    "/containers/create",
-    "/tasks/create",
-    "/tasks/start",
-    "/tasks/exit",
-    "/tasks/delete",
-    "/containers/delete",
-    "/snapshot/remove",
-)
-_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _LOOK_UPS = 200
 NEIGHBOURS = 50
 """So many Kills are as recent as the failure that asks."""
@@ -57,7 +44,8 @@ class RecordCost:
     ``journal_us`` and ``tables_us`` are microseconds of a trial, to be written down as it ends and
     to become rows of tables; ``journal_bytes`` and ``table_bytes`` what it takes on the disk;
     ``peak_bytes`` the most memory that the process had, to the end of the tables. ``open_seconds``
-    and ``open_peak_bytes`` are of another process that opens the run, for figures and reports.
+    and ``open_peak_bytes`` are of another process that opens the run, which counts its trials and
+    computes the rate of each class. ``copied_…`` are of a run made of copies of its tables.
     """
 
     trials: int
@@ -71,6 +59,9 @@ class RecordCost:
     report_seconds: float | None = None
     report_bytes: int | None = None
     report_peak_bytes: int | None = None
+    copied_trials: int | None = None
+    copied_open_seconds: float | None = None
+    copied_open_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +77,18 @@ class LookUpCost:
 
 
 def record_costs(
-    counts: list[int], *, home: Path | None = None, report: Callable[[Path], int] | None = None
+    counts: list[int],
+    *,
+    home: Path | None = None,
+    report: Callable[[Path], int] | None = None,
+    copies: int = 0,
 ) -> Iterator[RecordCost]:
     """The cost of each number of trials, as it is measured.
 
     ``home`` is where the runs are written, a temporary folder by default; they are removed.
     ``report`` makes the report of a run, from its folder, and gives the report's bytes; it is a
-    function of a module, because a process of its own calls it.
+    function of a module, because a process of its own calls it. With ``copies`` a run of so many
+    times the trials is opened too (:mod:`repeated_run`).
 
     Raises:
         DiskFull, OSError: there is no room there.
@@ -102,6 +98,10 @@ def record_costs(
             recorded = _alone(_record, trials, folder)
             opened = _alone(_open, folder)
             told = {} if report is None else _alone(_report, report, folder)
+            if copies:
+                _alone(_copy, folder, copies)
+                told |= {f"copied_{k}": v for k, v in _alone(_open, folder, "copies").items()}
+                told["copied_trials"] = copies * trials
         yield RecordCost(trials=trials, **recorded, **opened, **told)
 
 
@@ -130,9 +130,9 @@ def _record(trials: int, home: str) -> dict[str, Any]:
     waiting = trials_like_recorded(trials)
     first = next(waiting)
     began = time.monotonic()
-    _keep(folder, first)
+    keep_trial(folder, first)
     for trial in waiting:
-        _keep(folder, trial)
+        keep_trial(folder, trial)
     folder.flush()
     journaled, journal_bytes = time.monotonic(), _bytes(folder.path)
     write_tables(folder)
@@ -148,26 +148,16 @@ def _record(trials: int, home: str) -> dict[str, Any]:
     }
 
 
-def _keep(folder: RunFolder, trial: Trial) -> None:
-    """What a run writes down of a trial: events, its death told by three ways, memory, itself."""
-    at = trial.submitted_at
-    seen = folder.observations
-    name: dict[str, Any] = {"run_id": trial.run_id, "container_id": trial.container_id}
-    for topic in _TOPICS:
-        seen["events"].append(Event(timestamp=at, topic=topic, pid=4242, **name).as_row())
-    death = Death(pid=4242, first_way=Way.PIDFD, first_seen_at=at, pidfd_at=at, **name)
-    for told in (death, replace(death, wait_at=at), replace(death, wait_at=at, event_at=at)):
-        seen["deaths"].append(told.as_row())
-    sample = Sample(round=trial.trial, sampled_at=at, rss_bytes=11_747_328, diff_bytes=None, **name)
-    seen["samples"].append(sample.as_row())
-    folder.append(trial)
+def _copy(home: str, copies: int) -> dict[str, Any]:
+    write_repeated(Path(home) / "run", copies, Path(home) / "copies")
+    return {}
 
 
-def _open(home: str) -> dict[str, Any]:
+def _open(home: str, name: str = "run") -> dict[str, Any]:
     from iluvatar_bench.runs.result import open_run
 
     began = time.monotonic()
-    open_run(Path(home) / "run")
+    open_run(Path(home) / name)
     return {"open_seconds": time.monotonic() - began, "open_peak_bytes": _peak_bytes()}
 
 
@@ -181,70 +171,6 @@ def _report(make: Callable[[Path], int], home: str) -> dict[str, Any]:
     }
 
 
-def trials_like_recorded(count: int) -> Iterator[Trial]:
-    """Trials as in the recorded runs, one in five of them failed, with its evidence."""
-    good, bad = (_templates(name) for name in ("guarded", "iluvatar-2022-07"))
-    for at in range(count):
-        # In blocks, the last begun ends first.
-        number = at - at % OUT_OF_ORDER + OUT_OF_ORDER - 1 - at % OUT_OF_ORDER
-        templates = bad if number % 5 == 4 else good
-        template = templates[number % len(templates)]
-        submitted = _BEGAN + timedelta(milliseconds=100 * number)
-        sent = tuple({**one, "sent_at": submitted.isoformat()} for one in template.invocations[:1])
-        yield replace(
-            template,
-            trial=number,
-            container_id=f"hello-{number:012x}",
-            submitted_at=submitted.isoformat(),
-            invocations=sent,
-        )
-
-
-def _templates(name: str) -> list[Trial]:
-    rows = pd.read_parquet(RECORDED_HOME / name / "trials.parquet").to_dict(orient="records")
-    return [_trial(row) for row in rows]
-
-
-_INVOCATION = {
-    "attachment": "10.10.0.2",
-    "operation": "invoke",
-    "first": True,
-    "duration_ms": 4.2,
-    "status": 200,
-    "response_bytes": 20,
-    "cause": None,
-    "error": None,
-}
-
-
-def _trial(row: dict[Any, Any]) -> Trial:
-    known: dict[str, Any] = {
-        str(name): None if pd.isna(value) else value for name, value in row.items()
-    }
-    names = list(known)
-    factors = names[names.index("profile") + 1 : names.index("function")]
-    return Trial(
-        run_id=known["run_id"],
-        trial=known["trial"],
-        container_id=known["container_id"],
-        profile=known["profile"],
-        factors={name: known[name] for name in factors},
-        function=known["function"],
-        submitted_at="",
-        outcome=Outcome(known["outcome"]),
-        bug_class=known["bug_class"],
-        mechanism=known["mechanism"],
-        failed_step=known["failed_step"],
-        error=known["error"],
-        exit_status=None if known["exit_status"] is None else int(known["exit_status"]),
-        steps={name: known[name] for name in STEP_COLUMNS if known[name] is not None},
-        spans=tuple(Span(**span) for span in json.loads(known["spans"])),
-        total_ms=known["total_ms"],
-        evidence=json.loads(known["evidence"]),
-        invocations=(_INVOCATION,) if known["first_invoke_ms"] is not None else (),
-    )
-
-
 def _failure_us(trials: int) -> float:
     """Our own Kills and events of a container, after all others have had theirs.
 
@@ -256,8 +182,8 @@ def _failure_us(trials: int) -> float:
         if number == trials - NEIGHBOURS:
             since = time.time()
         name = f"c{number}"
-        for topic in _TOPICS:
-            events.append(DaemonEvent(_BEGAN, "n", topic, container_id=name, snapshot_key=name))
+        for topic in TOPICS:
+            events.append(DaemonEvent(BEGAN, "n", topic, container_id=name, snapshot_key=name))
         with kills.record(name, cgroup=f"/n/{name}", all_processes=True, signal=9):
             pass
     taken = []

@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from iluvatar_bench.bugs.evidence import Evidence
-from iluvatar_bench.bugs.rules import deaths, files, outsiders, own_cgroup, whole_cgroups
+from iluvatar_bench.bugs.rules import (
+    deaths,
+    files,
+    outsiders,
+    own_cgroup,
+    processor_time,
+    whole_cgroups,
+)
 from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 9
+RULES_VERSION = 10
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -41,6 +48,8 @@ History:
    died inside Tasks.Create it may not be.
 9. A snapshot that could not be made because a layer below it had been collected is
    ``parent_collected``, no ``snapshot_collected``.
+10. A silent start whose process was ready to run for most of it, and had no processor, is
+   ``cpu_starved``, or by its own limit ``cpu_throttled``.
 """
 
 
@@ -144,6 +153,8 @@ def _rules(
         files.snapshot_collected,
         files.parent_collected,
         files.no_room_for_output,
+        processor_time.throttled,
+        processor_time.starved,
         own_cgroup.occupied,
         own_cgroup.not_joined,
         own_cgroup.controller_missing,

@@ -71,8 +71,11 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
             Mechanism.COLLATERAL_KILL,
             Mechanism.OWN_KILL,
             Mechanism.FOREIGN_KILL,
+            Mechanism.UNIT_STOPPED,
             Mechanism.RESTART_RACE,
             Mechanism.DISK_FULL,
+            Mechanism.CPU_STARVED,
+            Mechanism.CPU_THROTTLED,
         ),
     ),
     BugClass.CREATE_REJECTED: ClassGuide(
@@ -81,7 +84,12 @@ CLASS_GUIDES: Mapping[BugClass, ClassGuide] = {
         _AUDIT,
         fix="a cgroup and a name of its own for each container",
         example="container with id exists: encode-9",
-        mechanisms=(Mechanism.CGROUP_OCCUPIED, Mechanism.CGROUP_REMOVED, Mechanism.COLLATERAL_KILL),
+        mechanisms=(
+            Mechanism.CGROUP_OCCUPIED,
+            Mechanism.CGROUP_REMOVED,
+            Mechanism.COLLATERAL_KILL,
+            Mechanism.UNIT_STOPPED,
+        ),
     ),
     BugClass.SNAPSHOT_NOT_FOUND: ClassGuide(
         "containerd no longer knows the snapshot that a request names",

@@ -187,6 +187,12 @@ class Evidence:
     ``memory.events``, as they stood."""
     pid: int | None = None
     process_alive: bool | None = None
+    processor_ran_seconds: float | None = None
+    """For how long the process's first thread has run, and been ready to run without a processor
+    (proc/<pid>/schedstat: Linux, Documentation/scheduler/sched-stats.rst)."""
+    processor_waited_seconds: float | None = None
+    throttled_seconds: float | None = None
+    """For how long the cgroup was kept from running by its own limit, added up over processors."""
     shim_pid: int | None = None
     shim_alive: bool | None = None
     """False: a shim was seen, and is gone. None also where none was ever seen."""

@@ -88,7 +88,8 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
     ),
     Mechanism.UNIT_STOPPED: MechanismGuide(
         "systemd ended the scope or the service that the container was in",
-        f"{_RECORDED} names systemd as its sender",
+        f"{_RECORDED} names systemd as its sender; merely consistent where a container that shares "
+        "its scope ended before it was started: a runtime that fails to create there stops it",
         "Stop no unit that containers are in; where the service of containerd itself has them, run "
         "it with KillMode=process and Delegate=yes.",
     ),
@@ -150,6 +151,19 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
         "Enable the controller from the root down (Delegate=yes for containerd's unit; no process "
         "in the cgroups between), or set no limit of it; iluvatar-bench doctor says which are "
         "there.",
+    ),
+    Mechanism.CPU_STARVED: MechanismGuide(
+        "the process was ready to run, and others on this host had the processors",
+        "the kernel counts it (/proc/<pid>/schedstat): without a processor for more than half of a "
+        "start that was silent; merely consistent, for nobody knows what it would have done",
+        "Start fewer at a time (creation_limit), give containers a weight (cpu_shares) or the host "
+        "less to do; or give the start more time (--ready-seconds).",
+    ),
+    Mechanism.CPU_THROTTLED: MechanismGuide(
+        "the process was ready to run, and its cgroup had used up its limit of processor time",
+        "the kernel counts it (/proc/<pid>/schedstat, and cpu.stat of its cgroup): throttled for "
+        "most of the time in which a silent start had no processor; merely consistent likewise",
+        "Raise the limit (cpus; 0: none), or give the start more time (--ready-seconds).",
     ),
     Mechanism.BRIDGE_FULL: MechanismGuide(
         "the bridge has no port left for another container",

@@ -24,14 +24,14 @@ def list_failed(name: str, run: RunResult) -> None:
     # @latest is another run as soon as one is begun.
     lasting = str(run.folder) if "@" in name else name
     if groups.empty:
-        print_plain(f"no trial failed: all {len(run.trials)} of run {run.folder.name} went well")
+        print_plain(f"no trial failed: all {len(run.table)} of run {run.folder.name} went well")
     else:
         rows = [
             (row["bug_class"], row["mechanism"], row["trials"], f"explain {lasting} {row['first']}")
             for row in groups.to_dict("records")
         ]
         print_rows(("bug class", "mechanism", "trials", "the first of them"), rows)
-        print_plain(f"{groups['trials'].sum()} of {count_of(len(run.trials), 'trial')}")
+        print_plain(f"{groups['trials'].sum()} of {count_of(len(run.table), 'trial')}")
     for remark in run.remarks:
         print_plain(f"note: {remark}")
 
@@ -42,15 +42,15 @@ def autopsy_in(run: RunResult, wanted: str) -> Autopsy:
     Raises:
         UsageError: the run has no such trial, or none of that class.
     """
-    from iluvatar_bench.explain import explain_trial, failed_trials
+    from iluvatar_bench.explain import explain_trial
+    from iluvatar_bench.explain.failed_trials import failed_numbers
 
     if wanted.isascii() and wanted.isdigit():
         return explain_trial(run, int(wanted))
-    chosen = failed_trials(run, wanted)
-    numbers = [int(number) for number in chosen["trial"]]
+    numbers = failed_numbers(run, wanted)
     more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
     print_plain(
-        f"{len(numbers)} of {len(run.trials)} trials are {wanted}: "
+        f"{len(numbers)} of {len(run.table)} trials are {wanted}: "
         f"{', '.join(map(str, numbers[:_SHOWN]))}{more}; this is the first of them.\n"
     )
     return explain_trial(run, numbers[0])

@@ -43,6 +43,7 @@ def ground_truth_command(
     Without --case, causes that take a limit which this host cannot keep, or an older containerd,
     are left out by name.
     """
+    from iluvatar_bench.containerd.daemon.place import require_root
     from iluvatar_bench.containerd.daemon.versions import release
     from iluvatar_bench.errors import UnusablePath
     from iluvatar_bench.host.facts import program_version
@@ -58,6 +59,8 @@ def ground_truth_command(
                 soft_wrap=True,
             )
 
+    # Before anything is said of what this host would leave out.
+    require_root("running containers")
     require_writable(csv)
     cases = choose(case or ())
     if not case:

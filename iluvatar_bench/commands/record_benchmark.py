@@ -25,6 +25,10 @@ def record_benchmark_command(
         Path | None,
         typer.Option("--in", help="folder for the runs, which are removed; default: /tmp"),
     ] = None,
+    copies: Annotated[
+        int,
+        typer.Option(help="open also a run of so many copies of each, as if it had been recorded"),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure what trials cost to keep: time, bytes and memory, by how many there are.
@@ -36,12 +40,14 @@ def record_benchmark_command(
     counts = trials or [1000, 10_000]
     if not all(1 <= count <= MOST for count in counts):
         raise UsageError(f"trials must be between 1 and {MOST}")
+    if not 0 <= copies * max(counts) <= MOST:
+        raise UsageError(f"copies are of no more than {MOST} trials together")
     if home is not None and not home.is_dir():
         raise UsageError(f"{home} is no folder")
     from iluvatar_bench.benchmarks.record_cost import look_up_costs, record_costs
 
     look_ups = list(look_up_costs(counts))
-    costs = list(record_costs(counts, home=home, report=run_page_bytes))
+    costs = list(record_costs(counts, home=home, report=run_page_bytes, copies=copies))
     load = [round(value, 1) for value in os.getloadavg()]
     if as_json:
         rows = [{**asdict(a), **asdict(b)} for a, b in zip(costs, look_ups, strict=True)]
@@ -83,6 +89,13 @@ def record_benchmark_command(
             for cost, look_up in zip(costs, look_ups, strict=True)
         ],
     )
+    for cost in costs:
+        if cost.copied_trials:
+            print_plain(
+                f"{cost.copied_trials:,} trials, made of copies: opened in "
+                f"{cost.copied_open_seconds or 0:.1f} s, most memory "
+                f"{(cost.copied_open_peak_bytes or 0) / 1e6:.0f} MB"
+            )
     print_plain(f"us and B: of a trial; load {load[0]} on {os.cpu_count()} processors")
 
 

@@ -56,7 +56,7 @@ def _resume(name: str, as_json: bool) -> None:
     quiet = not sys.stderr.isatty()
     with ExitStack() as stack:
         if before.arrivals is None:
-            left = max(before.planned - len(before.trials), 0)
+            left = max(before.planned - len(before.table), 0)
             on_trial = stack.enter_context(progress_bar(left, quiet=quiet, stream=sys.stderr))
             on_arrival = None
         else:

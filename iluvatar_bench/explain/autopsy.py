@@ -67,9 +67,9 @@ def explain_trial(run: RunResult, trial: int) -> Autopsy:
         UsageError: the run has no such trial, or none at all.
     """
     run.require_trials()
-    rows = run.trials[run.trials["trial"] == trial]
+    rows = run.table.of_trial(trial)
     if rows.empty:
-        known = run.trials["trial"]
+        known = run.table.columns("trial")["trial"]
         raise UsageError(
             f"run {run.folder.name} has no trial {trial}; "
             f"there are {len(known)}, from {known.min()} to {known.max()}"

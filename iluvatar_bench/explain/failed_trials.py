@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
@@ -29,6 +30,17 @@ def failed_trials(run: RunResult, name: str) -> pd.DataFrame:
     """The rows of ``run.trials`` of one bug class, or of one mechanism, in the order of trials.
 
     Raises:
+        UsageError: as :func:`failed_numbers`.
+    """
+    wanted = failed_numbers(run, name)
+    places = np.flatnonzero(run.table.columns("trial")["trial"].isin(wanted))
+    return _named(run.table.rows(places)).sort_values("trial")
+
+
+def failed_numbers(run: RunResult, name: str) -> list[int]:
+    """The numbers of these trials, in their order; of the run no more is read than it takes.
+
+    Raises:
         UsageError: there is no such name, or no trial of it in this run; the message says what
             there is.
     """
@@ -36,7 +48,7 @@ def failed_trials(run: RunResult, name: str) -> pd.DataFrame:
     rows = _with_names(run)
     chosen = rows[(rows["bug_class"] == name) | (rows["mechanism"] == name)]
     if not chosen.empty:
-        return chosen.sort_values("trial")
+        return sorted(int(number) for number in chosen["trial"])
     known = [str(one) for kind in (BugClass, Mechanism, UnknownClass) for one in kind]
     came = ", ".join(dict.fromkeys(rows["bug_class"])) or "none"
     if name not in known:
@@ -48,9 +60,14 @@ def failed_trials(run: RunResult, name: str) -> pd.DataFrame:
 
 
 def _with_names(run: RunResult) -> pd.DataFrame:
-    """All that did not go well, with a text in both columns."""
-    trials = run.trials
-    rows = trials[trials["outcome"] != str(Outcome.OK)].copy()
-    rows["bug_class"] = rows["bug_class"].fillna(rows["unknown_class"]).fillna("unknown")
-    rows["mechanism"] = rows["mechanism"].fillna("–")
-    return rows
+    """What all are called that did not go well."""
+    parts = run.table.parts("trial", "outcome", "bug_class", "unknown_class", "mechanism")
+    return _named(pd.concat([part[part["outcome"] != str(Outcome.OK)] for part in parts]))
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a text in both columns."""
+    return rows.assign(
+        bug_class=rows["bug_class"].fillna(rows["unknown_class"]).fillna("unknown"),
+        mechanism=rows["mechanism"].fillna("–"),
+    )

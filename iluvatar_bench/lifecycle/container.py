@@ -94,7 +94,7 @@ class Container:
             profile,
             parent=node.cgroup_parent,
             container_id=container_id,
-            unified=cgroups.mode() == "v2",
+            unified=node.unified,
         )
         self.folder = node.scratch / container_id
         self.stdout = self.folder / "stdout"
@@ -195,7 +195,7 @@ class Container:
             cwd=self.image.cwd,
             hostname=self.id[-63:],
             cgroups_path=self._cgroup.spec,
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=self.node.unified,
             binds=binds,
             network=network,
             limits=self.profile.limits,

@@ -20,6 +20,7 @@ from iluvatar_bench.records import Outcome, Trial
 from iluvatar_bench.records.frames import invocations_frame, trials_frame
 from iluvatar_bench.records.node_frames import NODE_COLUMNS, example_row, node_frame
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
+from iluvatar_bench.runs.parquet_trials import ParquetTrials
 from iluvatar_bench.runs.table_parts import (
     SEEN_FRAMES,
     Frame,
@@ -28,9 +29,8 @@ from iluvatar_bench.runs.table_parts import (
     write_csv_of,
     write_parts,
 )
-from iluvatar_bench.stats import failure_rates
-
-_RATE_COLUMNS = ["profile", "outcome", "bug_class", "unknown_class", "mechanism"]
+from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
+from iluvatar_bench.stats.rates import rates_of_counts
 
 
 def write_observed(path: Path) -> None:
@@ -74,9 +74,9 @@ def _write_trials(path: Path) -> None:
     schema = schema_of(frame([_TRIAL.as_json()]))
     write_parts(path / "trials.parquet", map(frame, in_parts(rows)), schema)
     write_csv_of(path / "trials.parquet", path / "trials.csv")
-    outcomes = pd.read_parquet(path / "trials.parquet", columns=_RATE_COLUMNS)
+    counts = outcome_counts(ParquetTrials(path / "trials.parquet").parts(COUNTED))
     with whole_file(path / "failure_rates.csv") as draft:
-        failure_rates(outcomes).to_csv(draft, index=False)
+        rates_of_counts(counts).to_csv(draft, index=False)
 
 
 def _counters(rows: list[dict[str, Any]]) -> pd.DataFrame:

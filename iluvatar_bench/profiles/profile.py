@@ -15,6 +15,7 @@ from iluvatar_bench.profiles.collector import NATURAL_COLLECTOR, QUIET_COLLECTOR
 from iluvatar_bench.profiles.level_names import (
     CgroupLevel,
     CollectionLevel,
+    CpuShares,
     ImageEndLevel,
     SnapshotLevel,
 )
@@ -24,7 +25,7 @@ from iluvatar_bench.profiles.saved import saved_names, saved_path
 
 _ADDED_LATER = (
     *("keep_alive", "stop", "health", "eviction", "prewarm", "retry", "creation_limit"),
-    *("transport", "invoke_parallel", "restart", "runtime", "image_end"),
+    *("transport", "invoke_parallel", "restart", "runtime", "image_end", "cpu_shares"),
 )
 """Factors of which runs of before know nothing: their defaults say what those did."""
 
@@ -99,6 +100,12 @@ class Profile(BaseModel):
     )
     cpus: Annotated[float, Field(ge=0, le=1024)] = Field(
         default=0.0, description="processor time as a number of processors; 0: no limit"
+    )
+    cpu_shares: CpuShares = Field(
+        default=0,
+        description="weight beside others where processors are short, as the OCI specification's "
+        "cpu.shares: 2 to 262144, and 1024 is usual; Kubernetes gives 2 to containers without a "
+        "request; 0: not set",
     )
     open_files: Annotated[int, Field(ge=16, le=1 << 20)] = Field(
         default=1024, description="RLIMIT_NOFILE"
@@ -208,6 +215,7 @@ class Profile(BaseModel):
         return Limits(
             memory_limit_bytes=self.memory_limit_mib << 20,
             cpus=self.cpus,
+            cpu_shares=self.cpu_shares,
             open_files=self.open_files,
             read_only_root=self.read_only_root == "yes",
         )
@@ -361,9 +369,10 @@ def _validated(fields: Mapping[str, Any]) -> Profile:
 
 def _problem(found: Any) -> str:
     """What is wrong with one field, in words, with the levels there are."""
+    said = str(found["msg"]).removeprefix("Value error, ")
     if not found["loc"]:
         # Of the profile as a whole: two levels that do not go together.
-        return str(found["msg"]).removeprefix("Value error, ")
+        return said
     name = str(found["loc"][0])
     if found["type"] == "extra_forbidden":
         return f"no factor {name!r}{meant(name, factor_names())}"
@@ -382,7 +391,7 @@ def _problem(found: Any) -> str:
     for bound, words in (("ge", "at least"), ("le", "at most")):
         if bound in found.get("ctx", {}):
             return f"factor {name} must be {words} {found['ctx'][bound]:g}, not {given}"
-    return f"factor {name}: {given!r} will not do: {found['msg']}"
+    return f"factor {name}: {given!r} will not do: {said}"
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:

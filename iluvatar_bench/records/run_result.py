@@ -13,11 +13,12 @@ from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records.frames import Observations, arrivals_counts, arrivals_text
 from iluvatar_bench.records.html_card import html_card
-from iluvatar_bench.records.lazy_tables import LazyTables
+from iluvatar_bench.records.lazy_tables import LazyTables, columns_of
 from iluvatar_bench.records.noise_caveat import noise_caveat
 from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.rate_words import rate_words
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.records.workload import workload_of
 
 RUN_MIME = "application/vnd.iluvatar-bench.run+json"
@@ -35,13 +36,13 @@ _ENDED: dict[str, str] = {
 class RunResult:
     """A run: its folder, its manifest, its trials, the failure rate of each bug class.
 
-    ``trials`` has one row a trial (see ``records.Trial.as_row``), ``rates`` the rows of
+    ``table`` are its trials, to be asked for what is needed of them, ``rates`` the rows of
     ``stats.failure_rates``.
     """
 
     folder: Path
     manifest: dict[str, Any]
-    trials: pd.DataFrame
+    table: TrialTable
     rates: pd.DataFrame
     recorded: bool = False
     """Whether it was read from a folder, not made just now."""
@@ -55,6 +56,25 @@ class RunResult:
     ``collections`` (``runs.collections.COLUMNS``) is there where containerd's log told of them.
 
     An observation has the tables of ``node_frames.NODE_COLUMNS`` as well."""
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial with everything that is known of it (see ``records.Trial.as_row``).
+
+        The same frame each time, and some 8 KB a trial: of a large run ask ``table`` for columns.
+        """
+        return self.table.whole()
+
+    def seen_columns(self, name: str, *columns: str) -> pd.DataFrame:
+        """Those of these columns that a table of ``seen`` has; of a run on the disk no others are
+        read.
+
+        Raises:
+            KeyError: nothing of that name was seen.
+        """
+        if isinstance(self.seen, LazyTables):
+            return self.seen.columns(name, *columns)
+        return columns_of(self.seen[name], columns)
 
     def seen_of(self, name: str, container_id: str) -> pd.DataFrame:
         """Rows of a table of ``seen`` among which are all that name this container.
@@ -96,7 +116,7 @@ class RunResult:
     @property
     def _progress(self) -> str:
         if self.arrivals is None:
-            return f"{len(self.trials)} of {self.planned} planned trials"
+            return f"{len(self.table)} of {self.planned} planned trials"
         return f"{len(self.arrivals)} of {self.planned} planned arrivals"
 
     @property
@@ -115,7 +135,7 @@ class RunResult:
             )
         lost = status == RunStatus.DAEMON_LOST
         how = _ENDED.get(str(status), "cut off")
-        if self.trials.empty:
+        if not len(self.table):
             return f"this run was {how} before its first trial"
         if status == RunStatus.STOPPED:
             return f"this run was stopped after {self._progress}"
@@ -135,7 +155,7 @@ class RunResult:
         Raises:
             UsageError: it holds none; the message says why.
         """
-        if self.trials.empty:
+        if not len(self.table):
             why = self.caveat or "it has finished without one"
             raise UsageError(f"run {self.folder.name} holds no trial: {why}")
 
@@ -222,7 +242,7 @@ class RunResult:
             "folder": str(self.folder.resolve()),
             "profile": self.label,
             **({} if self.arrivals is None else {"arrivals": arrivals_counts(self.arrivals)}),
-            "trials": len(self.trials),
+            "trials": len(self.table),
             "outcomes": {name: int(count) for name, count in counts["outcome"].items()},
             "failures": {name: int(n) for name, n in counts["bug_class"].items() if n},
             "unknown": {name: int(n) for name, n in counts["unknown_class"].items() if n},
@@ -240,7 +260,7 @@ class RunResult:
         left = ", ".join(f"{len(names)} {kind}" for kind, names in self.leaked.items())
         leak = f"; left behind by the trials: {left.replace('_', ' ')}" if left else ""
         arrived = "" if self.arrivals is None else f"{arrivals_text(self.arrivals)}; "
-        number = count_of(len(self.trials), "trial")
+        number = count_of(len(self.table), "trial")
         trials = f"{number}: {counted}" if counted else "no trials"
         return f"{arrived}{trials}; kept in {self.folder}{leak}{caveat}"
 
@@ -265,7 +285,7 @@ class RunResult:
         ]
         told = "" if self.arrivals is None else f", {arrivals_text(self.arrivals)}"
         return html_card(
-            f"{self.workload} under {self.label}: {count_of(len(self.trials), 'trial')}{told}",
+            f"{self.workload} under {self.label}: {count_of(len(self.table), 'trial')}{told}",
             lines=self.remarks,
             header=(
                 *(("profile",) if several else ()),

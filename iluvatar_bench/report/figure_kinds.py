@@ -15,6 +15,14 @@ from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.report.field_tables import client_rates, kills
+from iluvatar_bench.report.figure_data import (
+    SAMPLE_COLUMNS,
+    collections_of,
+    deaths_in,
+    survival_of,
+    timeline_of,
+    trials_of,
+)
 from iluvatar_bench.report.figures import (
     plot_arrivals,
     plot_client_rates,
@@ -32,11 +40,11 @@ from iluvatar_bench.report.figures import (
     save_figure,
     side_by_side,
 )
+from iluvatar_bench.report.figures.lifecycles import LIFE_COLUMNS
 from iluvatar_bench.report.figures.monitor import OWN_KINDS, timeline_figure
 from iluvatar_bench.report.figures.style import Drawn
 from iluvatar_bench.report.run_labels import told_apart
-from iluvatar_bench.report.timeline import trial_timeline, unwanted_deaths
-from iluvatar_bench.stats import class_effects, compare_runs, time_to_death
+from iluvatar_bench.stats import class_effects, compare_runs
 
 Runs = Sequence[RunResult]
 
@@ -77,7 +85,7 @@ def draw_figure(runs: Runs, kind: str) -> Drawn:
 
 def fitting_kinds(runs: Runs) -> tuple[str, ...]:
     """The kinds of which these runs lack nothing; none for a run without a trial."""
-    if any(run.trials.empty for run in runs):
+    if not all(len(run.table) for run in runs):
         return ()
     return tuple(name for name, kind in FIGURE_KINDS.items() if not kind.lacks(runs))
 
@@ -96,10 +104,6 @@ def save_run_figures(run: RunResult, *, again: bool = False) -> list[Path]:
             continue
         paths += save_figure(draw_figure([run], kind), run.folder / kind)
     return paths
-
-
-def _trials(runs: Runs) -> pd.DataFrame:
-    return pd.concat([run.trials for run in runs], ignore_index=True)
 
 
 def _each(draw: Callable[..., Any], frames: Iterable[tuple[str, pd.DataFrame | None]]) -> Drawn:
@@ -121,21 +125,24 @@ def _two(runs: Runs) -> str:
 
 
 def _steps(runs: Runs) -> str:
-    trials = _trials(runs)
-    known = any(name in trials and trials[name].notna().any() for name in STEP_COLUMNS)
+    known = trials_of(runs, *STEP_COLUMNS).notna().any(axis=None)
     return "" if known else "no trial got through a step"
 
 
 def _lifecycles(runs: Runs) -> str:
-    return _one(runs) or ("" if runs[0].trials["total_ms"].notna().any() else "no life has an end")
+    return _one(runs) or ("" if _known(runs, "total_ms") else "no life has an end")
 
 
 def _survival(runs: Runs) -> str:
-    return "" if _trials(runs)["alive_ms"].notna().any() else "none became ready"
+    return "" if _known(runs, "alive_ms") else "none became ready"
+
+
+def _known(runs: Runs, column: str) -> bool:
+    return bool(trials_of(runs, column)[column].notna().any())
 
 
 def _memory(runs: Runs) -> str:
-    samples = runs[0].seen["samples"]
+    samples = runs[0].seen_columns("samples", "round")
     if samples.empty or samples["round"].nunique() < FEWEST_ROUNDS:
         return _one(runs) or f"its memory was read less than {FEWEST_ROUNDS} times"
     return _one(runs)
@@ -164,17 +171,19 @@ def _kills(runs: Runs) -> str:
     return _observed(runs) or ("" if len(kills(runs[0].trials)) else "nobody was killed in it")
 
 
-def first_timed_trial(run: RunResult, trials: pd.DataFrame | None = None) -> int | None:
+def first_timed_trial(run: RunResult, failed: Iterable[int] | None = None) -> int | None:
     """The first failed trial whose steps have their times, so that a time line can be drawn.
 
-    ``trials`` are those among which it is looked for, by default all of the run.
+    ``failed`` are the numbers of those among which it is looked for, by default of all.
     """
-    among = run.trials if trials is None else trials
-    if "spans" not in among:
+    if "spans" not in run.table:
         return None
-    timed = (among["outcome"] == "failed") & among["spans"].notna()
-    for trial in among.loc[timed, "trial"].sort_values():
-        if _timeline_of(run, trial)["kind"].isin(OWN_KINDS).any():
+    if failed is None:
+        trials = run.table.columns("trial", "outcome")
+        failed = trials.loc[trials["outcome"] == "failed", "trial"]
+    for trial in sorted(failed):
+        timed = run.table.of_trial(trial, "spans")["spans"].notna().any()
+        if timed and timeline_of(run, trial)["kind"].isin(OWN_KINDS).any():
             return int(trial)
     return None
 
@@ -185,20 +194,7 @@ def draw_timeline(run: RunResult, trial: int) -> Drawn:
     Raises:
         UsageError: there is no such trial, or it has no times.
     """
-    return timeline_figure(_timeline_of(run, trial))
-
-
-def _timeline_of(run: RunResult, trial: int) -> pd.DataFrame:
-    chosen = run.trials.loc[run.trials["trial"] == trial, "container_id"]
-    name = "" if chosen.empty else str(chosen.iloc[0])
-    # An observation has seen other things besides.
-    seen = {kind: run.seen_of(kind, name) for kind in ("events", "deaths", "samples")}
-    return trial_timeline(run.trials, trial=trial, **seen, collections=_collections(run))
-
-
-def _collections(run: RunResult) -> pd.DataFrame | None:
-    """When containerd collected; an observation has another table of that name."""
-    return None if run.workload == OBSERVED else run.seen.get("collections")
+    return timeline_figure(timeline_of(run, trial))
 
 
 def _draw_effects(runs: Runs) -> Drawn:
@@ -212,8 +208,13 @@ def _draw_differences(runs: Runs) -> Drawn:
 
 
 def _draw_memory(runs: Runs) -> Drawn:
-    seen = runs[0].seen
-    return plot_memory(seen["samples"], deaths=unwanted_deaths(seen["deaths"], runs[0].trials))
+    samples = runs[0].seen_columns("samples", *SAMPLE_COLUMNS)
+    return plot_memory(samples, deaths=deaths_in(runs[0]))
+
+
+def _draw_lifecycles(runs: Runs) -> Drawn:
+    lives = runs[0].table.columns(*LIFE_COLUMNS)
+    return plot_lifecycles(lives, collections=collections_of(runs[0]))
 
 
 def _draw_client_rates(runs: Runs) -> Drawn:
@@ -242,15 +243,15 @@ FIGURE_KINDS: dict[str, FigureKind] = {
     ),
     "steps": FigureKind(
         lacks=_steps,
-        draw=lambda runs: plot_steps(_trials(runs)),
+        draw=lambda runs: plot_steps(trials_of(runs, "profile", *STEP_COLUMNS)),
     ),
     "lifecycles": FigureKind(
         lacks=_lifecycles,
-        draw=lambda runs: plot_lifecycles(runs[0].trials, collections=_collections(runs[0])),
+        draw=_draw_lifecycles,
     ),
     "survival": FigureKind(
         lacks=_survival,
-        draw=lambda runs: plot_survival({run.label: time_to_death(run.trials) for run in runs}),
+        draw=lambda runs: plot_survival({run.label: survival_of(run) for run in runs}),
     ),
     "memory": FigureKind(
         lacks=_memory,

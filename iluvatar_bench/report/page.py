@@ -15,6 +15,7 @@ from iluvatar_bench.bugs.class_guide import CLASS_GUIDES
 from iluvatar_bench.records import STEP_COLUMNS
 from iluvatar_bench.records.run_result import RunResult
 from iluvatar_bench.report.arrival_parts import arrival_parts
+from iluvatar_bench.report.figure_data import SAMPLE_COLUMNS, deaths_in, survival_of, trials_of
 from iluvatar_bench.report.figure_kinds import (
     FEWEST_ROUNDS,
     draw_timeline,
@@ -28,7 +29,7 @@ from iluvatar_bench.report.figures import (
     plot_steps,
     plot_survival,
 )
-from iluvatar_bench.report.figures.lifecycles import lifecycles_end_s
+from iluvatar_bench.report.figures.lifecycles import LIFE_COLUMNS, lifecycles_end_s
 from iluvatar_bench.report.page_frame import render_page
 from iluvatar_bench.report.page_parts import (
     Links,
@@ -45,10 +46,10 @@ from iluvatar_bench.report.tables import (
     comparison_table,
     difference_table,
     failure_examples,
+    first_failures,
     step_latency_table,
 )
-from iluvatar_bench.report.timeline import unwanted_deaths
-from iluvatar_bench.stats import RunComparison, compare_runs, step_latencies, time_to_death
+from iluvatar_bench.stats import RunComparison, compare_runs, step_latencies
 
 _READING = (
     "A cell: count/trials, rate in percent and its 95 % Wilson interval; for none, the highest "
@@ -80,10 +81,10 @@ def report_page(
     """
     if not runs:
         raise ValueError("a report needs a run")
-    without = [run for run in runs if run.trials.empty]
+    without = [run for run in runs if not len(run.table)]
     if len(without) == len(runs):
         runs[0].require_trials()
-    runs = told_apart([run for run in runs if not run.trials.empty])
+    runs = told_apart([run for run in runs if len(run.table)])
     firsts: dict[str, RunResult] = {}
     comparisons = [
         compare_runs(first, run, force=True)
@@ -113,12 +114,12 @@ def report_page(
 
 
 def _counted(run: RunResult) -> str:
-    counts = run.trials["outcome"].value_counts()
-    classes = run.trials["bug_class"].value_counts()
+    ended = run.table.columns("outcome", "bug_class")
+    counts, classes = ended["outcome"].value_counts(), ended["bug_class"].value_counts()
     found = ", ".join(f"{count} {name}" for name, count in classes.items())
     lost = counts.get("unknown", 0)
     return (
-        f"{run.label}: {counts.get('ok', 0)} of {len(run.trials)} trials without failure"
+        f"{run.label}: {counts.get('ok', 0)} of {len(run.table)} trials without failure"
         f"{f', {lost} unknown' if lost else ''}{f'; failed: {found}' if found else ''}."
     )
 
@@ -150,7 +151,7 @@ def _rates(runs: Sequence[RunResult], comparisons: Sequence[RunComparison]) -> l
 
 
 def _examples(runs: Sequence[RunResult]) -> list[Part]:
-    each = pd.concat([failure_examples(run.trials) for run in runs])
+    each = pd.concat([failure_examples(first_failures(run.table)) for run in runs])
     examples = each.drop_duplicates("bug_class", ignore_index=True)
     if examples.empty:
         return [Text("Nothing failed.")]
@@ -165,7 +166,8 @@ def _examples(runs: Sequence[RunResult]) -> list[Part]:
 
 
 def _meanings(runs: Sequence[RunResult]) -> Table:
-    came = {str(name) for run in runs for name in run.trials["bug_class"].dropna()}
+    rates = pd.concat([run.rates for run in runs])
+    came = set(rates.loc[(rates["kind"] == "bug_class") & (rates["count"] > 0), "bug_class"])
     guides = [(str(name), guide) for name, guide in CLASS_GUIDES.items() if str(name) in came]
     return Table(
         header=("bug class", "what one sees", "likely causes", "what mends it"),
@@ -174,11 +176,7 @@ def _meanings(runs: Sequence[RunResult]) -> Table:
 
 
 def _latencies(runs: Sequence[RunResult]) -> list[Part]:
-    wanted = ("profile", *STEP_COLUMNS)
-    trials = pd.concat(
-        [run.trials[[name for name in wanted if name in run.trials]] for run in runs],
-        ignore_index=True,
-    )
+    trials = trials_of(runs, "profile", *STEP_COLUMNS)
     steps = [name for name in STEP_COLUMNS if name in trials and trials[name].notna().any()]
     if not steps:
         return []
@@ -201,12 +199,13 @@ def _timelines(runs: Sequence[RunResult]) -> list[Part]:
         )
     ]
     # The same axis for all, or a reader compares lengths that mean nothing.
-    until_s = max(lifecycles_end_s(run.trials) for run in runs)
+    until_s = max(lifecycles_end_s(run.table.columns(*LIFE_COLUMNS)) for run in runs)
     for run in runs:
-        if run.trials["total_ms"].notna().any():
-            draw = partial(plot_lifecycles, run.trials, until_s=until_s)
+        lives = run.table.columns(*LIFE_COLUMNS)
+        if lives["total_ms"].notna().any():
+            draw = partial(plot_lifecycles, lives, until_s=until_s)
             parts += [Text(run.label, "heading"), figure_part(draw)]
-    curves = {run.label: time_to_death(run.trials) for run in runs}
+    curves = {run.label: survival_of(run) for run in runs}
     if any(curve.total for curve in curves.values()):
         parts.append(Text("How long ready containers lived", "heading"))
         parts.append(figure_part(partial(plot_survival, curves)))
@@ -217,12 +216,10 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
     """The first failure of each class, in the runs that kept the times of their steps."""
     parts: list[Part] = []
     for run in runs:
-        if "spans" not in run.trials:
-            continue
-        wanted = ["trial", "outcome", "bug_class", "mechanism", "spans"]
-        failed = run.trials.loc[run.trials["outcome"] == "failed", wanted].sort_values("trial")
+        trials = run.table.columns("trial", "outcome", "bug_class", "mechanism")
+        failed = trials[trials["outcome"] == "failed"].sort_values("trial")
         for name in failed["bug_class"].drop_duplicates().head(_MOST_FAILURES):
-            trial = first_timed_trial(run, failed[failed["bug_class"] == name])
+            trial = first_timed_trial(run, failed.loc[failed["bug_class"] == name, "trial"])
             if trial is not None:
                 mechanism = failed.set_index("trial")["mechanism"][trial]
                 title = f"{run.label}, trial {trial}: {name}, {mechanism}"
@@ -239,22 +236,22 @@ def _failures(runs: Sequence[RunResult]) -> list[Part]:
 
 
 def _memory(runs: Sequence[RunResult]) -> list[Part]:
+    each = [(run, run.seen_columns("samples", *SAMPLE_COLUMNS)) for run in runs]
     shown = [
-        run
-        for run in runs
-        if not run.seen["samples"].empty and run.seen["samples"]["round"].nunique() >= FEWEST_ROUNDS
+        (run, samples)
+        for run, samples in each
+        if not samples.empty and samples["round"].nunique() >= FEWEST_ROUNDS
     ]
     # The same axis for all, as for the lifecycles.
-    until_s = max((_sampled_s(run) for run in shown), default=0.0)
+    until_s = max((_sampled_s(samples) for _, samples in shown), default=0.0)
     parts: list[Part] = []
-    for run in shown:
-        deaths = unwanted_deaths(run.seen["deaths"], run.trials)
-        draw = partial(plot_memory, run.seen["samples"], deaths=deaths, until_s=until_s)
+    for run, samples in shown:
+        draw = partial(plot_memory, samples, deaths=deaths_in(run), until_s=until_s)
         parts += [Text(run.label, "heading"), figure_part(draw)]
     return parts
 
 
-def _sampled_s(run: RunResult) -> float:
+def _sampled_s(samples: pd.DataFrame) -> float:
     """From the first sample of memory to the last, seconds."""
-    times = run.seen["samples"]["sampled_at"]
+    times = samples["sampled_at"]
     return float((times.max() - times.min()).total_seconds())

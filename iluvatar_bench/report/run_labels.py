@@ -42,6 +42,6 @@ def _called(run: RunResult, name: str) -> RunResult:
     return replace(
         run,
         manifest={**run.manifest, "profile": {**run.manifest["profile"], "name": name}},
-        trials=run.trials.assign(profile=name),
+        table=run.table.called(name),
         rates=run.rates.assign(profile=name),
     )

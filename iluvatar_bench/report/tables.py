@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 from iluvatar_bench.bugs import CLASSES_OF_2022
 from iluvatar_bench.records import STEP_COLUMNS, Outcome
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.stats import enough_for
 from iluvatar_bench.stats.number_text import signed, signed_range
 from iluvatar_bench.stats.text_tables import difference_table as difference_table
@@ -180,12 +182,22 @@ def styled(frame: pd.DataFrame) -> Styler:
     )
 
 
+def first_failures(table: TrialTable) -> pd.DataFrame:
+    """Of the trials of a run the first failure of each bug class, with what is shown of it."""
+    ended = table.columns("outcome", "bug_class")
+    failed = np.flatnonzero(ended["outcome"] == "failed")
+    firsts = ~ended["bug_class"].iloc[failed].duplicated().to_numpy()
+    return table.rows(failed[firsts], *_EXAMPLES)
+
+
+_EXAMPLES = ("outcome", "bug_class", "mechanism", "trial", "evidence", "error")
+
+
 def failure_examples(trials: pd.DataFrame) -> pd.DataFrame:
     """The first failure of each bug class with its error and the facts behind its mechanism.
 
     Columns: bug_class, mechanism, trial, facts, error; empty where nothing failed.
     """
-    # Of a large run no more than these rows: all evidence of all failures is a second run.
     firsts = trials.loc[trials["outcome"] == "failed", "bug_class"].drop_duplicates().index
     failed = trials.loc[firsts]
     columns = ["bug_class", "mechanism", "trial", "facts", "error"]

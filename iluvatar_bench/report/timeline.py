@@ -7,16 +7,21 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import COLLECTION_SPAN, Outcome, Way
+from iluvatar_bench.records.trial_table import TrialTable
 
 COLUMNS = ("kind", "name", "container_id", "started_ms", "ended_ms", "completed", "rss_bytes")
 KINDS = ("step", "kill", "neighbour_kill", "collection", "event", "death", "sample")
 
 _KILL_SPAN = "kill"
 _MS = pd.Timedelta(milliseconds=1)
+
+_LOOKED_AT = ("trial", "container_id", "submitted_at", "total_ms", "kill", "cgroup", "spans")
+"""The columns of trials that a time line is made from."""
 
 Row = dict[str, Any]
 
@@ -51,9 +56,7 @@ def trial_timeline(
     Raises:
         UsageError: there is no such trial, or the run was recorded without the times of its steps.
     """
-    chosen = _chosen(trials, trial)
-    if not isinstance(chosen.get("spans"), str):
-        raise UsageError("this run was recorded without the times of its steps; make it anew")
+    chosen = _timed(_chosen(trials, trial))
     rows = [
         *_own_spans(chosen),
         *_neighbours(trials, chosen),
@@ -65,6 +68,23 @@ def trial_timeline(
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["rss_bytes"] = frame["rss_bytes"].astype("Float64")
     return frame.sort_values("started_ms", kind="stable", ignore_index=True)
+
+
+def trials_beside(table: TrialTable, trial: int) -> pd.DataFrame:
+    """A trial's row and those of the trials that were there while it was.
+
+    Its time line (:func:`trial_timeline`) takes no others, and no more than these columns of them.
+
+    Raises:
+        UsageError: as :func:`trial_timeline`.
+    """
+    moments = table.columns("trial", "submitted_at", "total_ms")
+    own = (moments["trial"] == trial).to_numpy()
+    if not own.any():
+        raise UsageError(f"no trial {trial}; there are {len(table)}")
+    chosen = _timed(table.rows(np.flatnonzero(own), *_LOOKED_AT).iloc[0])
+    there = _was_there(moments, chosen, _end_ms(chosen)).to_numpy()
+    return table.rows(np.flatnonzero(own | there), *_LOOKED_AT)
 
 
 def trial_facts(trials: pd.DataFrame, *, trial: int) -> pd.DataFrame:
@@ -102,6 +122,17 @@ def _spans(trial: pd.Series[Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _timed(trial: pd.Series[Any]) -> pd.Series[Any]:
+    """The trial, if it has the times of its steps."""
+    if not isinstance(trial.get("spans"), str):
+        raise UsageError("this run was recorded without the times of its steps; make it anew")
+    return trial
+
+
+def _end_ms(trial: pd.Series[Any]) -> float:
+    return max((float(span["ended_ms"]) for span in _spans(trial)), default=0.0)
+
+
 def _own_spans(chosen: pd.Series[Any]) -> Iterator[Row]:
     for span in _spans(chosen):
         kind = {_KILL_SPAN: "kill", COLLECTION_SPAN: "collection"}.get(span["name"], "step")
@@ -110,7 +141,7 @@ def _own_spans(chosen: pd.Series[Any]) -> Iterator[Row]:
 
 def _neighbours(trials: pd.DataFrame, chosen: pd.Series[Any]) -> Iterator[Row]:
     """What was done to other containers, and concerns this one, while it was there."""
-    end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
+    end_ms = _end_ms(chosen)
     others = trials[(trials["trial"] != chosen["trial"]) & _was_there(trials, chosen, end_ms)]
     for _, other in others.iterrows():
         shift_ms = (other["submitted_at"] - chosen["submitted_at"]) / _MS
@@ -144,7 +175,7 @@ def _collections(collections: pd.DataFrame | None, chosen: pd.Series[Any]) -> It
     """The collector's own runs while the container was there."""
     if collections is None:
         return
-    end_ms = max((span["ended_ms"] for span in _spans(chosen)), default=0.0)
+    end_ms = _end_ms(chosen)
     ended = (collections["ended_at"] - chosen["submitted_at"]) / _MS
     there = (ended >= 0) & (ended - collections["pause_ms"] <= end_ms)
     for _, collection in collections[there].iterrows():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from iluvatar_bench.runs.churn import run_churn
     from iluvatar_bench.runs.cold_start import run_cold_start
+    from iluvatar_bench.runs.load_trials import load_run
     from iluvatar_bench.runs.observations import load_observations
     from iluvatar_bench.runs.overview import RunRow, run_rows
     from iluvatar_bench.runs.pool_log import load_pool
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from iluvatar_bench.runs.repeat import Repeat, plan_repeat, repeat_run
     from iluvatar_bench.runs.result import open_run
     from iluvatar_bench.runs.resume import resume_run
-    from iluvatar_bench.runs.store import RunFolder, load_run
+    from iluvatar_bench.runs.store import RunFolder
 
 __all__ = [
     "Archived",
@@ -69,6 +70,7 @@ _HOMES = {
     "runs.archive": ("Archived", "OpenedArchive", "archive_runs", "open_archive"),
     "runs.churn": ("run_churn",),
     "runs.cold_start": ("run_cold_start",),
+    "runs.load_trials": ("load_run",),
     "runs.observations": ("load_observations",),
     "runs.overview": ("RunRow", "run_rows"),
     "runs.pool_log": ("load_pool",),
@@ -84,7 +86,7 @@ _HOMES = {
     "runs.repeat": ("Repeat", "plan_repeat", "repeat_run"),
     "runs.result": ("open_run",),
     "runs.resume": ("resume_run",),
-    "runs.store": ("RunFolder", "load_run"),
+    "runs.store": ("RunFolder",),
 }
 """Where the public names live. They are imported when first used: to find a run, or to say that
 there is none, takes neither pandas nor a client of containerd."""

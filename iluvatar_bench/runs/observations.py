@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -136,6 +136,12 @@ def one_container_readers(path: Path) -> dict[str, Callable[[str], pd.DataFrame]
     return {name: partial(_load_of, folder, name) for name in folder.observations}
 
 
+def column_readers(path: Path) -> dict[str, Callable[[Sequence[str]], pd.DataFrame]]:
+    """For each of the tables: those columns of some names that it has."""
+    folder = RunFolder(path)
+    return {name: partial(_load_columns, folder, name) for name in folder.observations}
+
+
 def _load(folder: RunFolder, name: str) -> pd.DataFrame:
     from iluvatar_bench.records.frames import Observations
 
@@ -143,6 +149,13 @@ def _load(folder: RunFolder, name: str) -> pd.DataFrame:
     if table is not None:
         return table
     return Observations(**{name: _journaled(folder, name)}).frames()[name]
+
+
+def _load_columns(folder: RunFolder, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    from iluvatar_bench.records.lazy_tables import columns_of
+
+    table = read_table(folder.path, name, folder.observations[name], columns=columns)
+    return columns_of(_load(folder, name), columns) if table is None else table
 
 
 def _load_of(folder: RunFolder, name: str, container_id: str) -> pd.DataFrame:

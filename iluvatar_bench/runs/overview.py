@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,12 +99,14 @@ def _counts(folder: Path) -> tuple[int | None, int | None]:
 def _counts_of_trials(folder: Path) -> tuple[int | None, int | None]:
     try:
         if not (folder / "trials.parquet").exists():
-            outcomes = [row.get("outcome") for row in Journal(folder / "journal.jsonl").rows()]
-            return len(outcomes), outcomes.count(str(Outcome.FAILED))
+            journal = Journal(folder / "journal.jsonl")
+            outcomes = Counter(row.get("outcome") for row in journal.each_row())
+            return outcomes.total(), outcomes[str(Outcome.FAILED)]
         # Late: pandas takes longer to load than a list of runs to print.
-        from iluvatar_bench.runs.store import load_run
+        from iluvatar_bench.runs.load_trials import load_trials
 
-        _, trials = load_run(folder, columns=["outcome"])
+        _, trials = load_trials(folder)
+        failed = (part["outcome"] == str(Outcome.FAILED) for part in trials.parts("outcome"))
+        return len(trials), sum(int(part.sum()) for part in failed)
     except (UsageError, AttributeError):
         return None, None
-    return len(trials), int((trials["outcome"] == str(Outcome.FAILED)).sum())

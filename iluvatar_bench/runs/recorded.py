@@ -109,7 +109,7 @@ def record_run(folder: Path, name: str, *, replace: bool = False, home: Path | N
         raise UsageError("recorded runs are kept in a source checkout, and this is none")
     home = home or RECORDED_HOME
     run = open_run(find_run(folder))
-    if run.caveat or run.trials.empty:
+    if run.caveat or not len(run.table):
         run.require_trials()
         raise UsageError(run.caveat)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):

@@ -9,12 +9,14 @@ the rules that had judged. The journal of a run keeps the recorded verdicts as w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from iluvatar_bench.bugs import RULES_VERSION, BugClass, Evidence, Mechanism, attribute
@@ -22,8 +24,13 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.run_status import IN_JOURNALS_ONLY
-from iluvatar_bench.runs.store import RunFolder, load_run
-from iluvatar_bench.stats import failure_rates
+from iluvatar_bench.records.trial_table import TrialTable
+from iluvatar_bench.runs.load_trials import load_trials
+from iluvatar_bench.runs.parquet_trials import ParquetTrials
+from iluvatar_bench.runs.store import RunFolder
+from iluvatar_bench.runs.table_parts import schema_of, write_csv_of, write_parts
+from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
+from iluvatar_bench.stats.rates import rates_of_counts
 
 CHANGE_COLUMNS = (
     "trial",
@@ -73,34 +80,81 @@ def rejudge_run(
     """
     if not 0 <= largest_share <= 1:
         raise UsageError(f"largest_share must be between 0 and 1, not {largest_share:g}")
-    manifest, trials = load_run(path)
+    manifest, trials = load_trials(path)
     if manifest.get("status") in IN_JOURNALS_ONLY:
         raise UsageError(
             f"{path} is under way, was killed or had no room: its verdicts stand in its journal "
             f"only; go on with it first (run --resume {path})"
         )
-    lost = trials["unknown_class"] == str(UnknownClass.ANSWER_LOST)
-    rows = trials[(trials["outcome"] == str(Outcome.FAILED)) | lost]
-    verdicts: dict[Any, dict[str, Any]] = {}
-    not_judged: dict[int, str] = {}
-    for label, row in rows.iterrows():
-        try:
-            verdicts[label] = _verdict(row, largest_share)
-        except (ValueError, TypeError, KeyError) as error:
-            not_judged[int(row["trial"])] = str(error)
-    judged = _with_verdicts(trials, verdicts)
-    rejudged = Rejudged(
+    judging = _Judging(trials, largest_share)
+    if write and judging.can_judge_any():
+        _write(RunFolder(path), manifest, judging)
+    else:
+        for _ in judging.parts():
+            pass
+    return Rejudged(
         folder=path,
-        judged=len(verdicts),
-        changes=_changes(judged, verdicts),
-        not_judged=not_judged,
+        judged=judging.judged,
+        changes=pd.DataFrame(judging.changes, columns=list(CHANGE_COLUMNS)),
+        not_judged=judging.not_judged,
     )
-    if write and verdicts:
-        _write(RunFolder(path), manifest, judged, rejudged)
-    return rejudged
 
 
-def _verdict(row: pd.Series[Any], largest_share: float) -> dict[str, Any]:
+class _Judging:
+    """The trials of a run with new verdicts, some at a time, and what was noted on the way."""
+
+    def __init__(self, trials: TrialTable, largest_share: float) -> None:
+        self._trials = trials
+        self._largest_share = largest_share
+        self.judged = 0
+        self.changes: list[dict[str, Any]] = []
+        self.not_judged: dict[int, str] = {}
+
+    def can_judge_any(self) -> bool:
+        """Whether there is a trial that can be judged: nothing is noted of it."""
+        return any(
+            isinstance(found, dict)
+            for part in self._trials.parts(*self._trials.names)
+            for found in self._verdicts(part).values()
+        )
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Every trial, with the columns of its recorded verdict."""
+        for part in self._trials.parts(*self._trials.names):
+            verdicts = {}
+            for place, found in self._verdicts(part).items():
+                number = int(part["trial"].iloc[place])
+                if isinstance(found, str):
+                    self.not_judged[number] = found
+                    continue
+                verdicts[place] = found
+                self.judged += 1
+                if _is_other(found):
+                    self.changes.append(_change(number, found))
+            yield _with_verdicts(part, verdicts)
+
+    def _verdicts(self, part: pd.DataFrame) -> dict[int, dict[str, Any] | str]:
+        """By the place in the part, of all that are to be judged: why not, or the verdict."""
+        lost = part["unknown_class"] == str(UnknownClass.ANSWER_LOST)
+        chosen = np.flatnonzero((part["outcome"] == str(Outcome.FAILED)) | lost)
+        rows = part[list(_JUDGED_BY)].iloc[chosen].to_dict(orient="records")
+        return {
+            int(place): _verdict_or_why_not(row, self._largest_share)
+            for place, row in zip(chosen, rows, strict=True)
+        }
+
+
+_JUDGED_BY = ("outcome", "bug_class", "mechanism", "evidence")
+
+
+def _verdict_or_why_not(row: Mapping[Hashable, Any], largest_share: float) -> dict[str, Any] | str:
+    try:
+        return _verdict(row, largest_share)
+    except (ValueError, TypeError, KeyError) as error:
+        return str(error)
+
+
+def _verdict(row: Mapping[Hashable, Any], largest_share: float) -> dict[str, Any]:
     """The new verdict on a trial: its class, its mechanism, and its evidence with both verdicts."""
     stored = json.loads(row["evidence"] or "{}")
     evidence = Evidence.from_dict(stored)
@@ -136,52 +190,55 @@ def _verdict(row: pd.Series[Any], largest_share: float) -> dict[str, Any]:
     }
 
 
-def _with_verdicts(trials: pd.DataFrame, verdicts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
+def _with_verdicts(trials: pd.DataFrame, verdicts: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
     judged = trials.copy()
     for name in ("bug_class", "mechanism", "evidence"):
-        judged[name] = judged[name].astype(object)
         recorded = f"recorded_{name}"
         if name != "evidence" and recorded not in judged.columns:
             position = list(judged.columns).index(name) + 1
             judged.insert(position, recorded, judged[name])
-        for label, verdict in verdicts.items():
-            judged.loc[label, name] = verdict[name]
+        texts = judged[name].astype(object).to_numpy(copy=True)
+        for place, verdict in verdicts.items():
+            texts[place] = verdict[name]
+        judged[name] = pd.Series(texts, index=judged.index, dtype=object)
     return judged
 
 
-def _changes(judged: pd.DataFrame, verdicts: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
-    rows = [
-        {
-            "trial": int(judged.loc[label, "trial"]),
-            "recorded_bug_class": verdict["recorded"]["bug_class"],
-            "recorded_mechanism": verdict["recorded"]["mechanism"],
-            "bug_class": verdict["bug_class"],
-            "mechanism": verdict["mechanism"],
-            "recorded_rules": verdict["recorded"]["rules"],
-            "rules": RULES_VERSION,
-        }
-        for label, verdict in verdicts.items()
-        if any(verdict[name] != verdict["recorded"][name] for name in ("bug_class", "mechanism"))
-    ]
-    return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+def _is_other(verdict: Mapping[str, Any]) -> bool:
+    return any(verdict[name] != verdict["recorded"][name] for name in ("bug_class", "mechanism"))
+
+
+def _change(trial: int, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "trial": trial,
+        "recorded_bug_class": verdict["recorded"]["bug_class"],
+        "recorded_mechanism": verdict["recorded"]["mechanism"],
+        "bug_class": verdict["bug_class"],
+        "mechanism": verdict["mechanism"],
+        "recorded_rules": verdict["recorded"]["rules"],
+        "rules": RULES_VERSION,
+    }
 
 
 def _text(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)
 
 
-def _write(
-    folder: RunFolder, manifest: Mapping[str, Any], judged: pd.DataFrame, rejudged: Rejudged
-) -> None:
-    note = {
-        "at": datetime.now(UTC).isoformat(),
-        "rules": RULES_VERSION,
-        "judged": rejudged.judged,
-        "changed": len(rejudged.changes),
-    }
+def _write(folder: RunFolder, manifest: Mapping[str, Any], judging: _Judging) -> None:
+    table = folder.path / "trials.parquet"
     try:
-        folder.write_trials(judged)
-        folder.write_csv("failure_rates", failure_rates(judged))
+        parts = judging.parts()
+        first = next(parts)
+        write_parts(table, chain([first], parts), schema_of(first))
+        write_csv_of(table, folder.path / "trials.csv")
+        counts = outcome_counts(ParquetTrials(table).parts(COUNTED))
+        folder.write_csv("failure_rates", rates_of_counts(counts))
+        note = {
+            "at": datetime.now(UTC).isoformat(),
+            "rules": RULES_VERSION,
+            "judged": judging.judged,
+            "changed": len(judging.changes),
+        }
         earlier = manifest.get("rejudged", [])
         folder.write_manifest({**manifest, "rejudged": [*earlier, note]})
     except OSError as error:

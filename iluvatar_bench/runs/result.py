@@ -14,25 +14,31 @@ from iluvatar_bench.records.run_status import OBSERVED
 from iluvatar_bench.runs.arrivals import load_arrivals
 from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, load_attempts
 from iluvatar_bench.runs.collections import TABLE, load_collections
+from iluvatar_bench.runs.load_trials import load_trials
 from iluvatar_bench.runs.node_tables import node_readers
-from iluvatar_bench.runs.observations import observation_readers, one_container_readers
+from iluvatar_bench.runs.observations import (
+    column_readers,
+    observation_readers,
+    one_container_readers,
+)
 from iluvatar_bench.runs.pool_log import load_pool
-from iluvatar_bench.runs.store import load_run
-from iluvatar_bench.stats import check_accounting, failure_rates
+from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
+from iluvatar_bench.stats.rates import rates_of_counts
 
 
 def open_run(folder: Path | str) -> RunResult:
     """A run from its folder; a run that was cut off is read from its journal.
 
-    What the monitor saw is read when it is asked for.
+    Its trials are counted; all else of them, and what the monitor saw, is read when it is asked
+    for.
 
     Raises:
         UsageError: it is no run folder, it is damaged, or another schema's.
     """
     folder = Path(folder)
-    manifest, trials = load_run(folder)
+    manifest, trials = load_trials(folder)
     try:
-        check_accounting(trials)
+        counts = outcome_counts(trials.parts(*COUNTED))
     except ValueError as error:
         raise UsageError(f"the trials in {folder} do not add up: {error}") from error
     plan = manifest.get("plan", {})
@@ -43,13 +49,14 @@ def open_run(folder: Path | str) -> RunResult:
         folder,
         manifest,
         trials,
-        failure_rates(trials),
+        rates_of_counts(counts),
         recorded=True,
         arrivals=load_arrivals(folder) if arrived else None,
         pool=load_pool(folder) if arrived else None,
         seen=LazyTables(
             {**observation_readers(folder), **beside, **_attempts(folder)},
             one_container_readers(folder),
+            column_readers(folder),
         ),
     )
 

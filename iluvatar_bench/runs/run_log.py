@@ -40,26 +40,54 @@ def logged(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _heard(logger: logging.Logger, level: int, handler: logging.Handler) -> Iterator[None]:
-    """The handler hears the logger from the level on; what others hear of it stays the same.
-
-    A logger's level holds for its own records only: those from below it pass by the level of the
-    loggers above, which is what keeps a terminal quiet. So the handlers there let nothing more of
-    this logger through than before; of the others they hear what they heard.
-    """
-    own = logger.level
-    as_before = _AsBefore(logger.name, logger.getEffectiveLevel())
-    others = tuple(_handlers_of(logger))
-    for other in others:
-        other.addFilter(as_before)
-    logger.setLevel(level)
+    """The handler hears the logger from the level on; what others hear of it stays the same."""
+    lowered = _LOWERED.setdefault(logger.name, _Lowered(logger, level))
+    lowered.enter()
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(own)
-        for other in others:
-            other.removeFilter(as_before)
+        if lowered.leave():
+            del _LOWERED[logger.name]
+
+
+class _Lowered:
+    """A logger's level, lowered from the first of its listeners until the last has gone.
+
+    Runs overlap, and do not end in the order in which they began: a study has several at a time.
+
+    A logger's level holds for its own records only: those from below it pass by the level of the
+    loggers above, which is what keeps a terminal quiet. So the handlers there let nothing more of
+    this logger through than before; of the others they hear what they heard.
+    """
+
+    def __init__(self, logger: logging.Logger, level: int) -> None:
+        self._logger, self._level, self._listeners = logger, level, 0
+        self._own = logger.level
+        self._as_before = _AsBefore(logger.name, logger.getEffectiveLevel())
+        self._others = tuple(_handlers_of(logger))
+
+    def enter(self) -> None:
+        self._listeners += 1
+        if self._listeners == 1:
+            for other in self._others:
+                other.addFilter(self._as_before)
+            self._logger.setLevel(self._level)
+
+    def leave(self) -> bool:
+        """Whether that was the last one."""
+        self._listeners -= 1
+        if self._listeners:
+            return False
+        self._logger.setLevel(self._own)
+        for other in self._others:
+            other.removeFilter(self._as_before)
+        return True
+
+
+_LOWERED: dict[str, _Lowered] = {}
+"""The loggers that are lowered now, by name: loggers are the process's."""
 
 
 class _AsBefore(logging.Filter):

@@ -7,23 +7,21 @@ order is read twice: first for where its lines begin, then line by line in that 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.whole_files import whole_file
-from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.records.frames import arrivals_frame, invocations_frame, trials_frame
+from iluvatar_bench.records.frames import arrivals_frame, invocations_frame
 from iluvatar_bench.runs.attempts import TABLE_OF_ATTEMPTS, attempts_frame
 from iluvatar_bench.runs.collections import TABLE as COLLECTIONS
 from iluvatar_bench.runs.collections import collections_frame
+from iluvatar_bench.runs.journaled_trials import JournaledTrials, in_order
 from iluvatar_bench.runs.observations import death_key
+from iluvatar_bench.runs.parquet_trials import ParquetTrials
 from iluvatar_bench.runs.pool_log import pool_frame
 from iluvatar_bench.runs.store import RunFolder
 from iluvatar_bench.runs.table_parts import (
@@ -33,20 +31,8 @@ from iluvatar_bench.runs.table_parts import (
     write_csv_of,
     write_parts,
 )
-from iluvatar_bench.stats import failure_rates
-
-_EPOCH = "1970-01-01T00:00:00+00:00"
-_TRIAL = Trial(
-    run_id="",
-    trial=0,
-    container_id="",
-    profile="",
-    factors={},
-    function="",
-    submitted_at=_EPOCH,
-    outcome=Outcome.OK,
-)
-_RATE_COLUMNS = ["profile", "outcome", "bug_class", "unknown_class", "mechanism"]
+from iluvatar_bench.stats.accounting import COUNTED, outcome_counts
+from iluvatar_bench.stats.rates import rates_of_counts
 
 
 def write_tables(folder: RunFolder) -> None:
@@ -71,61 +57,13 @@ def write_tables(folder: RunFolder) -> None:
 
 
 def _write_trials(folder: RunFolder) -> None:
-    found = _Trials(folder.trials)
+    found = JournaledTrials(folder.trials)
     _write_invocations(folder, found.invocations)
     table = folder.path / "trials.parquet"
-    rows = folder.trials.rows_from(found.places) if found.count else ()
-    parts = (trials_frame(map(Trial.from_json, part)) for part in in_parts(rows))
-    write_parts(table, parts, schema_of(trials_frame([found.example])))
+    found.write_table(table)
     write_csv_of(table, folder.path / "trials.csv")
-    rates = failure_rates(pd.read_parquet(table, columns=_RATE_COLUMNS))
-    folder.write_csv("failure_rates", rates)
-
-
-class _Trials:
-    """What a first reading of the trials' journal finds: their order, factors and invocations."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.invocations: list[pa.Table] = []
-        self._numbers, self._begins = array("q"), array("q")
-        self._kinds: dict[str, set[type]] = {}
-        self._factors: dict[str, int] = {}
-        for part in in_parts(journal.each_row_at()):
-            trials = [self._noted(place, row) for place, row in part]
-            frame = invocations_frame(trial for trial in trials if trial.invocations)
-            if len(frame):
-                self.invocations.append(_as_table(frame))
-
-    def _noted(self, place: int, row: dict[str, Any]) -> Trial:
-        trial = Trial.from_json(row)
-        self._numbers.append(trial.trial)
-        self._begins.append(place)
-        for name, level in trial.factors.items():
-            self._kinds.setdefault(name, set()).add(type(level))
-            self._factors[name] = self._factors.get(name, 0) + 1
-        return trial
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._numbers)
-
-    @property
-    def places(self) -> Iterator[int]:
-        """Where the lines begin, in the order of the trials."""
-        return _in_order(self._numbers, self._begins)
-
-    @property
-    def example(self) -> Trial:
-        """A trial that shows the types of the factors' columns."""
-        return replace(_TRIAL, factors={name: self._level(name) for name in self._kinds})
-
-    def _level(self, name: str) -> str | int | float:
-        kinds = self._kinds[name]
-        if str in kinds:
-            return ""
-        # Whole numbers that some trials lack are no whole numbers in a table.
-        return 0 if kinds == {int} and self._factors[name] == len(self._numbers) else 0.5
+    counts = outcome_counts(ParquetTrials(table).parts(COUNTED))
+    folder.write_csv("failure_rates", rates_of_counts(counts))
 
 
 def _write_invocations(folder: RunFolder, parts: list[pa.Table]) -> None:
@@ -134,10 +72,6 @@ def _write_invocations(folder: RunFolder, parts: list[pa.Table]) -> None:
             pq.write_table(pa.concat_tables(parts).sort_by("sent_at"), draft)
         else:
             invocations_frame([]).to_parquet(draft, index=False)
-
-
-def _as_table(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def _last_words(journal: Journal) -> Iterable[dict[str, Any]]:
@@ -156,14 +90,8 @@ def _write_arrivals(folder: RunFolder) -> None:
     for place, row in journal.each_row_at():
         numbers.append(row["arrival"])
         begins.append(place)
-    rows = journal.rows_from(_in_order(numbers, begins)) if numbers else ()
+    rows = journal.rows_from(in_order(numbers, begins)) if numbers else ()
     parts = map(arrivals_frame, in_parts(rows))
     write_parts(folder.path / "arrivals.parquet", parts, schema_of(arrivals_frame([])))
     parts = map(pool_frame, in_parts(folder.pool.each_row()))
     write_parts(folder.path / "pool.parquet", parts, schema_of(pool_frame([])))
-
-
-def _in_order(numbers: array[int], begins: array[int]) -> Iterator[int]:
-    """Where lines begin, in the order of their numbers."""
-    order = np.argsort(np.asarray(numbers), kind="stable")
-    return (begins[at] for at in order)

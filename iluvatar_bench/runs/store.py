@@ -165,11 +165,6 @@ class RunFolder:
         """
         return [Trial.from_json(row) for row in self.trials.rows()]
 
-    def write_trials(self, trials: pd.DataFrame) -> None:
-        """Write the trials, as Parquet and as CSV."""
-        self.write_csv("trials", trials)
-        self.write_table("trials", trials)
-
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
         """Write one table as Parquet."""
         with whole_file(self.path / f"{name}.parquet") as draft:
@@ -225,7 +220,7 @@ def read_table(
         UsageError: it is torn, and there is no journal.
     """
     table = path / f"{name}.parquet"
-    if not _is_table(path, name, journal):
+    if not has_table(path, name, journal):
         return None
     import pandas as pd
 
@@ -245,7 +240,7 @@ def require_table(path: Path, name: str, journal: Journal) -> None:
     Raises:
         UsageError: it is, and there is no journal.
     """
-    if journal.path.exists() or not _is_table(path, name, journal):
+    if journal.path.exists() or not has_table(path, name, journal):
         return
     try:
         _known_columns(path / f"{name}.parquet", ())
@@ -253,7 +248,7 @@ def require_table(path: Path, name: str, journal: Journal) -> None:
         raise _unreadable(path, name, error) from error
 
 
-def _is_table(path: Path, name: str, journal: Journal) -> bool:
+def has_table(path: Path, name: str, journal: Journal) -> bool:
     """Whether there is a table that the run has written last."""
     if journal.path.exists() and _unfinished(path):
         return False
@@ -278,27 +273,3 @@ def _unfinished(path: Path) -> bool:
         return read_manifest(path).get("status") in IN_JOURNALS_ONLY
     except UsageError:
         return False
-
-
-def load_run(
-    path: Path, *, columns: Sequence[str] | None = None
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The manifest and the trials of a run folder; the journal serves where a run was cut off.
-
-    A run that ended before its first trial has a frame without rows. With ``columns`` there are at
-    least those that are named, where the run has them.
-
-    Raises:
-        UsageError: it is no run folder, it is damaged, or another schema's.
-    """
-    from iluvatar_bench.records.frames import trials_frame, with_unknown_class
-
-    folder = RunFolder(path)
-    manifest = read_manifest(path)
-    frame = read_table(path, "trials", folder.trials, columns=columns)
-    try:
-        if frame is None:
-            frame = trials_frame(folder.journal())
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the trials in {path} cannot be read: {error}") from error
-    return manifest, with_unknown_class(frame)

@@ -30,7 +30,6 @@ from iluvatar_bench.functions import (
 from iluvatar_bench.host.host_noise import Noise, read_noise
 from iluvatar_bench.host.journal import SYNC_SECONDS
 from iluvatar_bench.host.kernel.cgroup_names import CgroupDriver
-from iluvatar_bench.host.kernel.controllers import require_controller
 from iluvatar_bench.host.kernel.init_system import require_driver
 from iluvatar_bench.host.network.attachment import (
     DEFAULT_NETWORK,
@@ -53,6 +52,7 @@ from iluvatar_bench.profiles import Profile
 from iluvatar_bench.profiles.collector import Collector
 from iluvatar_bench.runs.collections import CollectionJournal
 from iluvatar_bench.runs.daemon_watch import AWAY_SECONDS, DaemonWatch, follow_daemon
+from iluvatar_bench.runs.kept_limits import require_kept_limits, require_memory
 from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.observations import ObservationJournals
 from iluvatar_bench.runs.room import told_as_full
@@ -63,14 +63,6 @@ from iluvatar_bench.runs.trial import Setting
 log = logging.getLogger(__name__)
 
 MAX_SAMPLE_SECONDS = 3600.0
-
-SMALLEST_MEMORY_MIB = 28
-"""Of a container of a function that is built here; an image that was imported may need less.
-
-Measured with ``hello`` under Flask, Python 3.11 and cgroup v1: of two containers each at 2, 4, 6,
-8, 12, 16, 20 and 24 MiB all were ended by the kernel before they were ready; at 28 MiB both became
-ready.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +149,7 @@ class TestbedSettings:
         for source in self.sources:
             for profile in self.profiles:
                 require_buildable(source, build_options(profile))
-                _require_memory(source, profile)
+                require_memory(source, profile)
 
     @property
     def sources(self) -> tuple[Function | StoredImage, ...]:
@@ -192,23 +184,6 @@ class TestbedSettings:
 def build_options(profile: Profile) -> BuildOptions:
     """How a function's image is built under a profile."""
     return BuildOptions(server=profile.server, byte_code=profile.byte_code == "shipped")
-
-
-def require_kept_limits(profile: Profile) -> None:
-    """Raise EnvironmentProblem for a limit that this host cannot keep: no container would start."""
-    for factor, controller in (("memory_limit_mib", "memory"), ("cpus", "cpu")):
-        if level := profile.factors[factor]:
-            require_controller(controller, wanted_by=f"{factor}={level}")
-
-
-def _require_memory(source: Function | StoredImage, profile: Profile) -> None:
-    """Refuse a memory limit below which no function that is built here becomes ready."""
-    limit = profile.memory_limit_mib
-    if isinstance(source, Function) and 0 < limit < SMALLEST_MEMORY_MIB:
-        raise UsageError(
-            f"memory_limit_mib={limit}: function {source.name} cannot start in it; its Python and "
-            f"server alone need {SMALLEST_MEMORY_MIB} (0: no limit)"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,8 @@ from iluvatar_bench.runs.verdict import OF_CONTAINERS, judged
 log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 120.0
-"""Deadline of one trial beyond its planned life: far above every deadline inside it."""
+"""Deadline of one trial beyond its planned life and the time to become ready that its run gives:
+far above every other deadline inside it."""
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*m")
 """Colours and the like (ECMA-48, SGR), which servers write to files as well."""
@@ -221,7 +222,8 @@ async def _live(
     failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:
-        async with _bounded(setting, None if seconds is None else TRIAL_SECONDS + seconds):
+        given = None if seconds is None else TRIAL_SECONDS + setting.ready_seconds + seconds
+        async with _bounded(setting, given):
             await _attach(setting, container)
             await container.create()
             _watch(setting, container)

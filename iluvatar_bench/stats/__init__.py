@@ -21,6 +21,7 @@ past one machine           :func:`event_rate`, :func:`fleet_days`, :func:`chance
 =========================  ==================================================================
 """
 
+from iluvatar_bench.stats.accounting import check_accounting
 from iluvatar_bench.stats.block_comparison import compare_blocks
 from iluvatar_bench.stats.block_power import blocks_to_see, visible_difference
 from iluvatar_bench.stats.class_effects import (
@@ -94,7 +95,6 @@ from iluvatar_bench.stats.rates import (
     FAILURE_RATE_COLUMNS,
     IntervalMethod,
     Rate,
-    check_accounting,
     failure_rates,
     rate,
     zero_failure_upper_bound,

@@ -23,6 +23,7 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome
 from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.stats._checks import require_columns
+from iluvatar_bench.stats.accounting import check_accounting
 from iluvatar_bench.stats.effects import (
     EFFECT_COLUMNS,
     EffectVerdict,
@@ -31,7 +32,7 @@ from iluvatar_bench.stats.effects import (
 )
 from iluvatar_bench.stats.failure_events import event_key
 from iluvatar_bench.stats.multiplicity import holm
-from iluvatar_bench.stats.rates import check_accounting, zero_failure_upper_bound
+from iluvatar_bench.stats.rates import zero_failure_upper_bound
 from iluvatar_bench.stats.removed_share import (
     events_to_see,
     removed_share_bound,

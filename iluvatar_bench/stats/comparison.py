@@ -8,7 +8,8 @@ and rates drift between runs. What may be judged is in :mod:`iluvatar_bench.stat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -19,8 +20,14 @@ from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.frames import with_unknown_class
 from iluvatar_bench.stats._checks import check_confidence
-from iluvatar_bench.stats.failure_events import between_runs_rate, clustered_rate, event_sizes
-from iluvatar_bench.stats.rates import check_accounting
+from iluvatar_bench.stats.accounting import check_accounting
+from iluvatar_bench.stats.failure_events import (
+    EVENT_EVIDENCE,
+    EventBook,
+    between_runs_rate,
+    clustered_rate,
+    sizes_of,
+)
 
 COMPARISON_COLUMNS = (
     "kind",
@@ -49,6 +56,9 @@ EVENT_COLUMNS = (
     "candidate_high",
 )
 """What :func:`describe_sides` adds: events beside containers, a rate's widened interval."""
+
+COMPARED = ("outcome", "bug_class", "unknown_class", *EVENT_EVIDENCE)
+"""The columns of trials that a comparison looks at."""
 
 
 class Verdict(StrEnum):
@@ -95,14 +105,51 @@ def describe_sides(
         ValueError: a column is missing, the accounting does not hold, a side has no trials, or
             confidence is not in (0, 1).
     """
+    counted = ([count_run([trials]) for trials in runs] for runs in (baseline, candidate))
+    return describe_counted(*counted, confidence=confidence)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedRun:
+    """What a comparison knows of a run; made by :func:`count_run`.
+
+    ``not_ok`` has a row for each trial that was not ok: its outcome, its class or its reason, and
+    its event (``failure_events.EventBook.marks``).
+    """
+
+    trials: int
+    not_ok: pd.DataFrame
+
+
+def count_run(parts: Iterable[pd.DataFrame]) -> CountedRun:
+    """Count the trials of one run, some rows at a time, with the columns :data:`COMPARED`.
+
+    Raises:
+        ValueError: a column is missing, or the accounting does not hold.
+    """
+    book, total, kept = EventBook(), 0, []
+    for part in parts:
+        check_accounting(part)
+        total += len(part)
+        chosen = with_unknown_class(part[part["outcome"] != Outcome.OK])
+        named = chosen[["outcome", "bug_class", "unknown_class"]]
+        kept.append(pd.concat([named, book.marks(chosen)], axis=1))
+    return CountedRun(total, pd.concat(kept) if kept else pd.DataFrame())
+
+
+def describe_counted(
+    baseline: Sequence[CountedRun], candidate: Sequence[CountedRun], *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """The frame of :func:`describe_sides`, of runs that were counted.
+
+    Raises:
+        ValueError: a side has no trials, or confidence is not in (0, 1).
+    """
     check_confidence(confidence)
     sides = {"baseline": baseline, "candidate": candidate}
     for side, runs in sides.items():
-        for trials in runs:
-            check_accounting(trials)
-        if not runs or any(len(trials) == 0 for trials in runs):
+        if not runs or any(run.trials == 0 for run in runs):
             raise ValueError(f"the {side} has no trials: nothing to compare")
-    sides = {side: [with_unknown_class(trials) for trials in runs] for side, runs in sides.items()}
     selections = [("bug_class", "bug_class", str(name)) for name in BugClass]
     selections += [("unknown_class", "unknown_class", str(name)) for name in UnknownClass]
     selections += [("outcome", "outcome", str(o)) for o in (Outcome.FAILED, Outcome.UNKNOWN)]
@@ -110,8 +157,8 @@ def describe_sides(
     for kind, column, name in selections:
         row: dict[str, Any] = {"kind": kind, "bug_class": name}
         for side, runs in sides.items():
-            chosen = [trials[trials[column] == name] for trials in runs]
-            totals = [len(trials) for trials in runs]
+            chosen = [run.not_ok[run.not_ok[column] == name] for run in runs]
+            totals = [run.trials for run in runs]
             row |= {f"{side}_{key}": v for key, v in _side(chosen, totals, confidence).items()}
         rows.append(row | _difference(row))
     return pd.DataFrame(rows)[[*COMPARISON_COLUMNS, *EVENT_COLUMNS]]
@@ -120,7 +167,7 @@ def describe_sides(
 def _side(
     chosen: Sequence[pd.DataFrame], totals: Sequence[int], confidence: float
 ) -> dict[str, float]:
-    sizes = [size for trials in chosen for size in _sizes(trials)]
+    sizes = [size for marks in chosen for size in sizes_of(marks)]
     found = clustered_rate(sizes, sum(totals), confidence=confidence)
     low, high = found.low, found.high
     if len(chosen) > 1:
@@ -134,11 +181,6 @@ def _side(
         "low": low,
         "high": high,
     }
-
-
-def _sizes(trials: pd.DataFrame) -> list[int]:
-    known = {"mechanism", "evidence"} <= set(trials.columns)
-    return event_sizes(trials) if known else [1] * len(trials)
 
 
 def _difference(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.stats._checks import refuse_missing, require_columns
+from iluvatar_bench.stats.accounting import check_accounting
 from iluvatar_bench.stats.multiplicity import holm
-from iluvatar_bench.stats.rates import check_accounting
 from iluvatar_bench.stats.stratified import stratified_effect
 
 EFFECT_COLUMNS = (

@@ -66,8 +66,70 @@ def clustered_rate(sizes: Sequence[int], total: int, *, confidence: float = 0.95
     )
 
 
-_LOOKED_AT = ("mechanism", "evidence", "submitted_at", "spans")
-"""Of the ninety columns of a trial: as a dictionary, each costs."""
+EVENT_EVIDENCE = ("mechanism", "evidence", "submitted_at", "spans")
+"""What an event is known by: of the ninety columns of a trial these."""
+
+_NAMED = frozenset(
+    {Mechanism.COLLATERAL_KILL, Mechanism.PARENT_COLLECTED, Mechanism.DAEMON_RESTART}
+)
+"""Mechanisms by which one event may take several, and whose evidence names it."""
+
+
+_TIMED: Mapping[str, int] = {Mechanism.SNAPSHOT_COLLECTED: -1, Mechanism.CPU_STARVED: -2}
+"""Mechanisms whose events are known by their time alone: what stands for the number of each."""
+
+
+class EventBook:
+    """Gives the events of one run numbers, as its failed trials are looked at.
+
+    Of a trial no more is kept than what says with whom it shares its event.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def marks(self, trials: pd.DataFrame) -> pd.DataFrame:
+        """By what event each of these trials failed, a row each.
+
+        Args:
+            trials: failed ones, with :data:`EVENT_EVIDENCE`; without ``mechanism`` or ``evidence``
+                each is of an event of its own.
+
+        Returns:
+            A frame with their index. ``event``: its number, where something names it, else one
+            below 0. ``began_s`` and ``ended_s``: between which moments it was, where that is all
+            there is; only what has the same ``event`` can have been one.
+        """
+        known = {"mechanism", "evidence"} <= set(trials.columns)
+        shown = trials[[name for name in EVENT_EVIDENCE if name in trials]] if known else None
+        rows = [] if shown is None else shown.to_dict(orient="records")
+        marks = map(self._mark, rows) if known else [_OWN] * len(trials)
+        return pd.DataFrame(marks, columns=["event", "began_s", "ended_s"], index=trials.index)
+
+    def _mark(self, row: Mapping[Hashable, Any]) -> tuple[int, float, float]:
+        mechanism = row["mechanism"]
+        if mechanism not in _NAMED and mechanism not in _TIMED:
+            return _OWN
+        evidence = json.loads(row["evidence"])
+        key = event_key(mechanism, evidence)
+        if key is not None:
+            return (self._numbers.setdefault(key, len(self._numbers)), math.nan, math.nan)
+        window = _window(row, evidence) if mechanism in _TIMED else None
+        return _OWN if window is None else (_TIMED[mechanism], *window)
+
+
+_OWN = (-1, math.nan, math.nan)
+"""The mark of a trial that shares its event with none."""
+
+
+def sizes_of(marks: pd.DataFrame) -> list[int]:
+    """How many trials each event took, by the marks that an :class:`EventBook` gave them."""
+    named = marks.loc[marks["event"] >= 0, "event"].value_counts(sort=False)
+    timed = marks[marks["began_s"].notna()]
+    sizes = [*map(int, named), *[1] * (len(marks) - int(named.sum()) - len(timed))]
+    for _, kind in timed.groupby("event"):
+        sizes += _pierced(kind[["began_s", "ended_s"]].itertuples(index=False, name=None))
+    return sizes
 
 
 def event_sizes(trials: pd.DataFrame) -> list[int]:
@@ -81,6 +143,8 @@ def event_sizes(trials: pd.DataFrame) -> list[int]:
     * A **collection** is not named by anything that is kept: containerd 1.6 tells nobody which
       snapshots one took. Containers whose snapshots may have gone at one moment count as one
       event: the fewest moments that explain all of them, so a lower bound.
+    * **Processors that others had** are such an event, too: of starts that went without one at
+      the same time.
     * Every other failure is an event of its own.
 
     Args:
@@ -94,23 +158,7 @@ def event_sizes(trials: pd.DataFrame) -> list[int]:
         ValueError: a column is missing.
     """
     require_columns(trials, ("mechanism", "evidence"))
-    if trials.empty:
-        return []
-    rows = trials[[name for name in _LOOKED_AT if name in trials]]
-    named: dict[tuple[Any, ...], int] = {}
-    windows: list[tuple[float, float]] = []
-    alone = 0
-    for row in rows.to_dict(orient="records"):
-        evidence = json.loads(row["evidence"])
-        key = event_key(row["mechanism"], evidence)
-        window = _collection_window(row, evidence)
-        if key is not None:
-            named[key] = named.get(key, 0) + 1
-        elif window is not None:
-            windows.append(window)
-        else:
-            alone += 1
-    return [*named.values(), *_pierced(windows), *[1] * alone]
+    return sizes_of(EventBook().marks(trials))
 
 
 def event_key(mechanism: str | None, evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -151,6 +199,14 @@ def _kill(evidence: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return ("kill", last["container_id"], last["started_at"])
 
 
+def _window(row: Mapping[Hashable, Any], evidence: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Between which moments it was that something took this one; None where that is not known."""
+    if row["mechanism"] == Mechanism.CPU_STARVED:
+        began, ended = evidence.get("step_started_at"), evidence.get("step_ended_at")
+        return None if began is None or ended is None else (began, ended)
+    return _collection_window(row, evidence)
+
+
 def _collection_window(
     row: Mapping[Hashable, Any], evidence: Mapping[str, Any]
 ) -> tuple[float, float] | None:
@@ -158,7 +214,7 @@ def _collection_window(
 
     Of a container that was merely observed Prepare is not known: from its first event on.
     """
-    if row["mechanism"] != Mechanism.SNAPSHOT_COLLECTED or not isinstance(row.get("spans"), str):
+    if not isinstance(row.get("spans"), str):
         return None
     spans = json.loads(row["spans"])
     prepared = [span["ended_ms"] / 1000 for span in spans if span["name"] == "prepare"]

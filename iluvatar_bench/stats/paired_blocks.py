@@ -19,10 +19,10 @@ from iluvatar_bench.bugs.taxonomy import BugClass
 from iluvatar_bench.records import Outcome, UnknownClass
 from iluvatar_bench.records.frames import with_unknown_class
 from iluvatar_bench.stats._checks import refuse_missing, require_columns
+from iluvatar_bench.stats.accounting import check_accounting
 from iluvatar_bench.stats.comparison import COMPARISON_COLUMNS, Verdict
 from iluvatar_bench.stats.mean_bounds import mean_bounds
 from iluvatar_bench.stats.multiplicity import holm
-from iluvatar_bench.stats.rates import check_accounting
 from iluvatar_bench.stats.sign_flips import sign_flip_evidence, sign_flip_test
 
 NOT_OK = "not ok"

@@ -16,14 +16,8 @@ import scipy
 
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 from iluvatar_bench.records import Outcome, UnknownClass
-from iluvatar_bench.records.frames import with_unknown_class
-from iluvatar_bench.stats._checks import (
-    check_confidence,
-    check_counts,
-    refuse_missing,
-    refuse_rows,
-    require_columns,
-)
+from iluvatar_bench.stats._checks import check_confidence, check_counts
+from iluvatar_bench.stats.accounting import outcome_counts
 
 IntervalMethod = Literal["wilson", "clopper_pearson"]
 
@@ -160,40 +154,6 @@ def zero_failure_upper_bound(total: int, *, confidence: float = 0.95) -> float:
     return -math.expm1(math.log1p(-confidence) / total)
 
 
-def check_accounting(trials: pd.DataFrame) -> None:
-    """Hold the identity: trials = ok + failed + unknown, and failed = the sum over bug classes.
-
-    That is: every row has one of the three outcomes, every failed row exactly one known bug
-    class, and no other row has a class. Likewise an unknown row has a known reason, and no other
-    has one, in trials with ``unknown_class`` (earlier versions have no such column).
-
-    Args:
-        trials: one row a trial, with at least ``outcome`` and ``bug_class``; a missing class is
-            None or NaN. An empty frame passes.
-
-    Raises:
-        ValueError: a column is missing or the identity does not hold; the message names the
-            first rows at fault by their index.
-    """
-    require_columns(trials, ("outcome", "bug_class"))
-    outcome = trials["outcome"]
-    refuse_rows(
-        trials, ~outcome.isin(list(Outcome)), "an outcome that is none of ok|failed|unknown"
-    )
-    failed = outcome == Outcome.FAILED
-    classed = trials["bug_class"].notna()
-    refuse_rows(trials, failed & ~classed, "a failure without a bug class")
-    refuse_rows(trials, classed & ~failed, "a bug class without a failure")
-    refuse_rows(
-        trials, classed & ~trials["bug_class"].isin(list(BugClass)), "a bug class that nobody knows"
-    )
-    if "unknown_class" in trials.columns:
-        unknown, reason = outcome == Outcome.UNKNOWN, trials["unknown_class"]
-        wrong = unknown & ~reason.isin(list(UnknownClass))
-        refuse_rows(trials, wrong, "an unknown outcome without a known reason")
-        refuse_rows(trials, reason.notna() & ~unknown, "a known outcome that is said to be unknown")
-
-
 def failure_rates(
     trials: pd.DataFrame, *, method: IntervalMethod = "wilson", confidence: float = 0.95
 ) -> pd.DataFrame:
@@ -222,12 +182,16 @@ def failure_rates(
     Raises:
         ValueError: a column or a profile is missing, or :func:`check_accounting` fails.
     """
-    require_columns(trials, ("profile", "mechanism"))
-    check_accounting(trials)
-    refuse_missing(trials, ["profile"])
-    trials = with_unknown_class(trials)
+    return rates_of_counts(outcome_counts([trials]), method=method, confidence=confidence)
+
+
+def rates_of_counts(
+    counts: pd.DataFrame, *, method: IntervalMethod = "wilson", confidence: float = 0.95
+) -> pd.DataFrame:
+    """The same table, of trials that were counted (:func:`outcome_counts`)."""
     rows: list[dict[str, Any]] = []
-    for profile, group in trials.groupby("profile", sort=False, observed=True):
+    for profile, group in counts.groupby("profile", sort=False, observed=True):
+        total = int(group["count"].sum())
         failed = group["outcome"] == Outcome.FAILED
         selections = [("bug_class", str(name), group["bug_class"] == name) for name in BugClass]
         selections += [
@@ -235,7 +199,8 @@ def failure_rates(
         ]
         selections += [("outcome", str(name), group["outcome"] == name) for name in Outcome]
         for kind, name, selected in selections:
-            value = rate(int(selected.sum()), len(group), method=method, confidence=confidence)
+            count = int(group.loc[selected, "count"].sum())
+            value = rate(count, total, method=method, confidence=confidence)
             bound = value.upper_if_zero
             rows.append(
                 {
@@ -248,14 +213,18 @@ def failure_rates(
                     "low": value.low,
                     "high": value.high,
                     "upper_bound_if_zero": math.nan if bound is None else bound,
-                    "mechanisms": _mechanisms_found(group.loc[selected & failed, "mechanism"]),
+                    "mechanisms": _mechanisms_found(group[selected & failed]),
                 }
             )
     return pd.DataFrame(rows, columns=list(FAILURE_RATE_COLUMNS))
 
 
-def _mechanisms_found(mechanisms: pd.Series[Any]) -> str:
+def _mechanisms_found(counts: pd.DataFrame) -> str:
     """The text "snapshot_collected 8/9; unknown 1/9", ties in alphabetical order."""
-    names = [str(Mechanism.UNKNOWN) if pd.isna(value) else str(value) for value in mechanisms]
-    counts = sorted(((names.count(name), name) for name in set(names)), key=lambda c: (-c[0], c[1]))
-    return "; ".join(f"{name} {count}/{len(names)}" for count, name in counts)
+    found: dict[str, int] = {}
+    for value, count in zip(counts["mechanism"], counts["count"], strict=True):
+        name = str(Mechanism.UNKNOWN) if pd.isna(value) else str(value)
+        found[name] = found.get(name, 0) + int(count)
+    total = sum(found.values())
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(f"{name} {count}/{total}" for name, count in ordered)

@@ -23,7 +23,13 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.records import COUNTED_ALIKE, Outcome
 from iluvatar_bench.records.planned import planned_trials
 from iluvatar_bench.records.run_result import RunResult
-from iluvatar_bench.stats.comparison import Verdict, describe_sides
+from iluvatar_bench.stats.comparison import (
+    COMPARED,
+    CountedRun,
+    Verdict,
+    count_run,
+    describe_counted,
+)
 from iluvatar_bench.stats.group_power import fewest_groups, group_power
 from iluvatar_bench.stats.replicates import MAX_RUNS, RunPermutation, permute_runs
 from iluvatar_bench.stats.run_spread import spread_text
@@ -89,7 +95,7 @@ class RunComparison:
         baseline, candidate = self.names
         if self.judged is None:
             told = [
-                f"{name} {not_ok(runs)}/{sum(len(run.trials) for run in runs)} not ok"
+                f"{name} {not_ok(runs)}/{sum(len(run.table) for run in runs)} not ok"
                 for name, runs in zip(self.names, (self.baselines, self.candidates), strict=True)
             ]
             return f"{', '.join(told)}: described, not judged ({self.unjudged})"
@@ -110,7 +116,7 @@ class RunComparison:
         sides = (self.baselines, self.candidates)
         return group_power(
             *(run_rates(runs) for runs in sides),
-            trials=min(len(run.trials) for runs in sides for run in runs),
+            trials=min(len(run.table) for runs in sides for run in runs),
             alpha=self.alpha,
             what="run",
         )
@@ -172,7 +178,7 @@ def compare_runs(
     return RunComparison(
         baselines=baselines,
         candidates=candidates,
-        table=describe_sides(*([run.trials for run in runs] for runs in sides)),
+        table=describe_counted(*([_counted(run) for run in runs] for runs in sides)),
         judged=None if unjudged else permute_runs(*map(run_rates, sides)),
         unjudged=unjudged,
         alpha=alpha,
@@ -190,18 +196,24 @@ def _spreads(baselines: Sequence[RunResult], candidates: Sequence[RunResult]) ->
     """How far the runs of each side are apart, one text a side of several runs."""
     for side, runs in (("baseline", baselines), ("candidate", candidates)):
         if len(runs) > 1:
-            sizes = [len(run.trials) for run in runs]
+            sizes = [len(run.table) for run in runs]
             yield f"{side}: {spread_text(run_rates(runs), sizes)}"
 
 
 def not_ok(runs: Sequence[RunResult]) -> int:
     """How many trials of these runs failed or are unknown."""
-    return sum(int((run.trials["outcome"] != Outcome.OK).sum()) for run in runs)
+    rates = pd.concat([run.rates for run in runs], ignore_index=True)
+    outcomes = rates[rates["kind"] == "outcome"]
+    return int(outcomes.loc[outcomes["bug_class"] != Outcome.OK, "count"].sum())
 
 
 def run_rates(runs: Sequence[RunResult]) -> list[float]:
     """The share of trials that were not ok, in each run."""
-    return [not_ok((run,)) / len(run.trials) for run in runs]
+    return [not_ok((run,)) / len(run.table) for run in runs]
+
+
+def _counted(run: RunResult) -> CountedRun:
+    return count_run(run.table.parts(*COMPARED))
 
 
 def _check_sides(sides: Sequence[tuple[RunResult, ...]]) -> None:

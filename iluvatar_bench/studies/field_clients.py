@@ -21,7 +21,6 @@ from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.errors import ContainerdError, DaemonFault, NotFound
-from iluvatar_bench.host.kernel import cgroups
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class FieldPlace:
             cwd=self.image.cwd,
             hostname=name[-63:].lstrip("-."),
             cgroups_path=f"{self.node.cgroup_parent}/{cgroup}",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=self.node.unified,
         )
         return ContainerRecord(
             id=name,

@@ -7,6 +7,7 @@ cause is known beforehand. The containers live on quiet private containerds.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -74,12 +75,16 @@ async def ground_truth(
                 if on_trial is not None:
                     on_trial(case, trial)
 
+    # Each containerd has its time to answer: a dozen that begin at once on one processor need more.
+    beginning = asyncio.Semaphore(len(os.sched_getaffinity(0)))
+
     async def share(group: Sequence[KnownCause], folder: Path) -> None:
         folder.mkdir()
-        async with (
-            open_testbed(settings_of(group, folder), RunFolder(folder)) as testbed,
-            task_group() as tasks,
-        ):
+        async with AsyncExitStack() as stack:
+            async with beginning:
+                opened = open_testbed(settings_of(group, folder), RunFolder(folder))
+                testbed = await stack.enter_async_context(opened)
+            tasks = await stack.enter_async_context(task_group())
             for case in group:
                 tasks.create_task(repeat(case, testbed))
 
@@ -104,6 +109,9 @@ def _testbed_settings(
     cases: Sequence[KnownCause], folder: Path, *, witness: bool, ready_seconds: float
 ) -> TestbedSettings:
     functions = {case.function: _function(case, folder) for case in cases}
+    (first, *others) = cases
+    if first.ready_seconds is not None and not others:
+        ready_seconds = first.ready_seconds
     return TestbedSettings(
         profiles=tuple(dict.fromkeys(case.profile for case in cases)),
         functions=tuple(functions.values()),
@@ -128,6 +136,8 @@ async def _live(case: KnownCause, testbed: Testbed, *, index: int) -> Trial:
     setting = testbed.setting(case.profile, case.function)
 
     async with AsyncExitStack() as stack:
+        if case.around is not None:
+            stack.enter_context(case.around(testbed.node))
 
         async def live(container: Container) -> None:
             container.progress.begin("alive")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
+from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.daemon.versions import Release
 from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.cgroup_requests import pause_container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
 from iluvatar_bench.profiles import Profile, resolve_profile
-from iluvatar_bench.runs.testbed import require_kept_limits
+from iluvatar_bench.runs.kept_limits import require_kept_limits
 from iluvatar_bench.studies import faults, strangers
+from iluvatar_bench.studies.busy_processors import busy_processors
 
 _PATIENCE_MS = 20_000
 """How long a container that is to die is watched."""
 
 _SHORT_SECONDS = 3.0
 """How long an invocation is waited for that gets no answer."""
+
+_SHORT_START_SECONDS = 4.0
+"""How long a start may be silent for which there is too little processor time."""
 
 LATENT = f"ok (latent {Mechanism.SNAPSHOT_COLLECTED})"
 """The answer to a trial that went well on a snapshot that is gone."""
@@ -46,6 +51,10 @@ class KnownCause:
     beside: Callable[[Container, AsyncExitStack], Awaitable[None]] | None = None
     """What is made beside the ready container and lasts until its trial is over."""
     invoke_seconds: float = INVOKE_SECONDS
+    around: Callable[[Node], AbstractContextManager[None]] | None = None
+    """What goes on beside the trial from its beginning to its end."""
+    ready_seconds: float | None = None
+    """How long its function may be silent, of one that is ``alone``; None: as all others."""
     alone: bool = False
     mended_in: Release | None = None
     """The containerd from which on it is no cause any more."""
@@ -203,6 +212,23 @@ KNOWN_CAUSES: tuple[KnownCause, ...] = (
         expected=Mechanism.OOM,
         function="memory_hog",
         settings=("memory_limit_mib=64",),
+    ),
+    KnownCause(
+        name="others_have_the_processors",
+        expected=Mechanism.CPU_STARVED,
+        settings=("cpu_shares=20",),
+        around=busy_processors,
+        ready_seconds=_SHORT_START_SECONDS,
+        invocations=0,
+        alone=True,
+    ),
+    KnownCause(
+        name="processor_limit",
+        expected=Mechanism.CPU_THROTTLED,
+        settings=("cpus=0.02",),
+        ready_seconds=_SHORT_START_SECONDS,
+        invocations=0,
+        alone=True,
     ),
     KnownCause(
         name="shim_killed",

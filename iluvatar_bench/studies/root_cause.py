@@ -22,6 +22,7 @@ from iluvatar_bench.profiles.design import Design
 from iluvatar_bench.records import Trial
 from iluvatar_bench.records.html_card import html_card
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.runs.execute import execute
 from iluvatar_bench.runs.live_steps import OnStep
 from iluvatar_bench.runs.result import open_run
@@ -197,7 +198,7 @@ def root_cause_of(run: RunResult, *, alpha: float) -> RootCause:
     trials = run.trials_in_blocks
     effects = class_effects(trials, factors=chosen.levels, blocks=("block",), alpha=alpha)
     return RootCause(
-        run=replace(run, trials=trials),
+        run=replace(run, table=TrialTable.of(trials)),
         design=chosen,
         effects=effects,
         verdicts=class_verdicts(trials, effects, classes=CLASSES_OF_2022, alpha=alpha),

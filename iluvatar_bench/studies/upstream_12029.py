@@ -24,7 +24,6 @@ from iluvatar_bench.containerd.oci.spec import BindMount, runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuildOptions, daemon_with, find_source, image_of
-from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.lifecycle.container import RUNTIME
 from iluvatar_bench.lifecycle.readiness import wait_for_text
 from iluvatar_bench.lifecycle.start_barrier import (
@@ -272,7 +271,7 @@ def _record(
             cwd=image.cwd,
             hostname=key,
             cgroups_path=f"{node.cgroup_parent}/{key}",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=node.unified,
             binds=[BindMount(str(barrier.path), BARRIER_IN_CONTAINER, read_only=False)],
         ),
         snapshotter=snapshotter,

@@ -16,7 +16,7 @@ from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
 from iluvatar_bench.containerd.values import ContainerRecord
-from iluvatar_bench.host.kernel import cgroups
+from tests.support.limits_here import CTR_WITHOUT_SHARES
 
 NOWHERE = HostPlaces(network_namespaces=(), addresses=())
 """The host's networks are not looked at: other tests have some at the same time."""
@@ -60,9 +60,8 @@ async def ctr_run(
 ) -> None:
     """A container as ``ctr run --detach`` makes it, with runc's state and cgroup in our place."""
     place = ("--runc-root", str(node.runc_root), "--cgroup", f"{node.cgroup_parent}/{container_id}")
-    await ctr(
-        node, "run", "--detach", "--null-io", *place, *options, image.name, container_id, *args
-    )
+    asked = ("--detach", "--null-io", *CTR_WITHOUT_SHARES, *place, *options)
+    await ctr(node, "run", *asked, image.name, container_id, *args)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class RawWorker:
             cwd=self.image.cwd,
             hostname=container_id[-63:],
             cgroups_path=f"{self.node.cgroup_parent}/{cgroup}",
-            cgroup_v2=cgroups.mode() == "v2",
+            cgroup_v2=self.node.unified,
         )
         fields: dict[str, Any] = {
             "id": container_id,

@@ -394,3 +394,45 @@ def test_a_task_that_the_restart_monitor_took_while_it_was_paused() -> None:
         taken, own_changes=(paused, replace(paused, action=CgroupAction.RESUME, at=99.0))
     )
     assert mechanism(BugClass.PROCESS_DIED, resumed) is Mechanism.UNKNOWN
+
+
+WAITING = replace(
+    INTACT,
+    step="start",
+    step_started_at=100.0,
+    step_ended_at=120.0,
+    process_alive=True,
+    processor_ran_seconds=0.18,
+    processor_waited_seconds=14.0,
+    throttled_seconds=0.0,
+)
+"""A start of 20 s that said nothing."""
+
+
+def test_a_silent_start_without_a_processor_is_told_from_one_that_had_it() -> None:
+    silent = BugClass.SILENT_STARTUP
+    verdict = attribute(silent, WAITING)
+    assert (verdict.bug_class, verdict.mechanism) == (silent, Mechanism.CPU_STARVED)
+    assert not verdict.proven, "who turns in a loop waits as well"
+    assert verdict.facts == (
+        "of the 20.0 s of the step the process was ready to run and had no processor for 14.0 s, "
+        "and had run for 0.18 s",
+    )
+    for other in (
+        replace(WAITING, processor_waited_seconds=9.9),
+        replace(WAITING, processor_waited_seconds=None),
+        replace(WAITING, process_alive=False),
+        replace(WAITING, step_started_at=None),
+    ):
+        assert mechanism(silent, other) is Mechanism.UNKNOWN
+    assert mechanism(BugClass.PROCESS_DIED, WAITING) is Mechanism.UNKNOWN
+    slept = attribute(silent, replace(WAITING, processor_waited_seconds=0.1))
+    assert Mechanism.CPU_STARVED in {found.mechanism for found in slept.ruled_out}
+
+
+def test_the_limit_of_its_own_cgroup_is_told_from_others_that_have_the_processors() -> None:
+    silent = BugClass.SILENT_STARTUP
+    limited = replace(WAITING, throttled_seconds=13.5)
+    assert mechanism(silent, limited) is Mechanism.CPU_THROTTLED
+    assert mechanism(silent, replace(WAITING, throttled_seconds=2.0)) is Mechanism.CPU_STARVED
+    assert mechanism(silent, replace(WAITING, throttled_seconds=None)) is Mechanism.CPU_STARVED

@@ -186,6 +186,14 @@ def was_given_anothers_limit(evidence: Evidence) -> bool:
     return now is not None and now in limits and now != evidence.memory_limit_made_bytes
 
 
+def had_no_processor(evidence: Evidence) -> bool:
+    began, ended = evidence.step_started_at, evidence.step_ended_at
+    waited = evidence.processor_waited_seconds
+    if began is None or ended is None or waited is None or not evidence.process_alive:
+        return False
+    return ended > began and waited + waited > ended - began
+
+
 HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SNAPSHOT_COLLECTED: was_collected,
     Mechanism.COLLATERAL_KILL: was_hit_by_a_neighbour,
@@ -203,6 +211,8 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.CGROUP_NOT_JOINED: lambda evidence: evidence.cgroup_joined is False,
     Mechanism.CONTROLLER_MISSING: lacks_memory,
     Mechanism.DISK_FULL: had_no_room,
+    Mechanism.CPU_STARVED: had_no_processor,
+    Mechanism.CPU_THROTTLED: lambda e: had_no_processor(e) and bool(e.throttled_seconds),
     Mechanism.BRIDGE_FULL: says("exchange full"),
     Mechanism.IPAM_EXHAUSTED: says("no ip addresses available"),
     Mechanism.LEASE_GONE: says("lease does not exist"),

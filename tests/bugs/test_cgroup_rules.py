@@ -8,6 +8,7 @@ import pytest
 
 from iluvatar_bench.bugs import BugClass, Evidence, Mechanism, attribute
 from iluvatar_bench.bugs.attribute import Attribution
+from iluvatar_bench.bugs.signals import SenderKind, SignalFact
 from iluvatar_bench.bugs.symptom import error_symptom
 
 CGROUP = "/iluvatar_bench.slice/iluvatar_bench-1f2e3d4c.slice/iluvatar_bench-c.scope"
@@ -83,15 +84,77 @@ def test_a_unit_that_is_there_is_an_occupied_cgroup() -> None:
         f"{properties}): Unit {unit} was already loaded or has a fragment file.: unknown"
     )
     crun = f"{REFUSED}sd-bus call: Unit {unit} not found.: No such file or directory: unknown"
-    for error, shared in ((runc, True), (runc, False), (crun, True)):
+    canceled = (
+        f'{REFUSED}unable to apply cgroup configuration: unable to start unit "{unit}" (properties '
+        f"{properties}): error creating systemd unit `{unit}`: got `canceled`: unknown"
+    )
+    for error, shared in ((runc, True), (runc, False), (crun, True), (canceled, True)):
         verdict = verdict_on(Evidence(error=error, cgroup=CGROUP, cgroup_shared=shared))
         assert (verdict.bug_class, verdict.mechanism) == (
             BugClass.CREATE_REJECTED,
             Mechanism.CGROUP_OCCUPIED,
         ), error
-    # A unit that is one container's alone is not occupied when it is not found.
-    alone = Evidence(error=crun, cgroup=CGROUP, cgroup_shared=False)
-    assert verdict_on(alone).mechanism is not Mechanism.CGROUP_OCCUPIED
+    # A unit that is one container's alone is not occupied when it is not found, or not made.
+    for error in (crun, canceled):
+        alone = Evidence(error=error, cgroup=CGROUP, cgroup_shared=False)
+        assert verdict_on(alone).mechanism is not Mechanism.CGROUP_OCCUPIED
+
+
+NOT_STARTED = Evidence(
+    container_id="c",
+    step="start",
+    cgroup=CGROUP,
+    cgroup_shared=True,
+    exit_status=2,
+    exited_at=100.0,
+    snapshot_key="c",
+    snapshot_found=True,
+    error="Tasks.Start of c: cannot start a stopped process: unknown",
+)
+"""Made, and ended before it was started, by itself as it seems."""
+
+
+def test_what_ended_before_it_was_started_ended_with_the_unit_that_it_shared() -> None:
+    being_made = replace(
+        NOT_STARTED,
+        step="task_create",
+        exit_status=None,
+        exited_at=None,
+        error=f"{REFUSED}error during container init: read init-p: connection reset by peer",
+    )
+    said = "error waiting for our first child to exit: signal: terminated: unknown"
+    cut_short = replace(being_made, error=f"{REFUSED}{said}")
+    for evidence in (NOT_STARTED, being_made, cut_short):
+        verdict = verdict_on(evidence)
+        assert (verdict.mechanism, verdict.proven) == (Mechanism.UNIT_STOPPED, False)
+        assert f"others share the scope {CGROUP}" in verdict.facts[1]
+        for changes in ({"cgroup_shared": False}, {"cgroup": "/shared"}):
+            assert verdict_on(replace(evidence, **changes)).mechanism is Mechanism.UNKNOWN
+    # The function's own error it never is: nothing of it had run.
+    (own,) = [
+        found
+        for found in verdict_on(NOT_STARTED).considered
+        if found.mechanism is Mechanism.OWN_ERROR
+    ]
+    assert "it ended before it was started" in own.objections[0]
+
+
+def test_the_kernels_record_proves_who_stopped_the_unit_or_rules_it_out() -> None:
+    by_systemd = SignalFact(
+        at=99.9,
+        signal=15,
+        pid=70,
+        delivered=True,
+        container_id="c",
+        sender_kind=SenderKind.PROCESS,
+        sender_pid=1,
+        sender_command="systemd",
+    )
+    seen = replace(NOT_STARTED, pid=70, signals=(by_systemd,), signals_lost=0)
+    verdict = verdict_on(seen)
+    assert (verdict.mechanism, verdict.proven) == (Mechanism.UNIT_STOPPED, True)
+    assert "systemd 1 sent signal 15" in verdict.facts[0]
+    assert verdict_on(replace(seen, signals=())).mechanism is Mechanism.UNKNOWN
 
 
 OUTSIDE = Evidence(

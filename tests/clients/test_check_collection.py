@@ -10,10 +10,14 @@ from iluvatar_bench.clients.check.check_client import Checked, check_client
 from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.matrix import Matrix
 from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
+from tests.support.limits_here import CTR_WITHOUT_SHARES
 
 pytestmark = pytest.mark.daemon
 
-CTR = ("ctr", "run", "--rm", "{image}", "{id}", "python3", "-S", "-E", "-c", "pass")
+CTR = (
+    *("ctr", "run", "--rm", *CTR_WITHOUT_SHARES, "{image}", "{id}"),
+    *("python3", "-S", "-E", "-c", "pass"),
+)
 
 
 def raw(way: str, **options: object) -> ClientCommand:

@@ -14,10 +14,14 @@ from iluvatar_bench.clients.check.client_command import ClientCommand
 from iluvatar_bench.clients.check.outcome import ClientOutcome, Fault
 from iluvatar_bench.records import Call
 from iluvatar_bench.records.call_facts import CallFact, CallFacts, CallRule
+from tests.support.limits_here import CTR_WITHOUT_SHARES
 
 pytestmark = pytest.mark.daemon
 
-CTR = ("ctr", "run", "--rm", "{image}", "{id}", "python3", "-S", "-E", "-c", "pass")
+CTR = (
+    *("ctr", "run", "--rm", *CTR_WITHOUT_SHARES, "{image}", "{id}"),
+    *("python3", "-S", "-E", "-c", "pass"),
+)
 
 
 async def recorded(argv: Sequence[str], faults: Sequence[Fault] = ()) -> Checked:

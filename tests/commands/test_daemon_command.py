@@ -20,6 +20,7 @@ from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.kernel import cgroups, processes
 from tests.support.command import PROGRAM, command, own_process
+from tests.support.limits_here import CTR_WITHOUT_SHARES
 from tests.support.traces import traces_after, traces_of
 from tests.support.watchdogs import only_watchdog
 
@@ -61,7 +62,9 @@ def by_hand(daemon: dict[str, Any], layout: Path) -> int:
     asyncio.run(make_image())
     ctr = ("ctr", "--address", daemon["address"], "--namespace", OTHER)
     sleep = ("python3", "-c", "import time; time.sleep(600)")
-    subprocess.run([*ctr, "run", "--detach", "x:y", "by-hand", *sleep], check=True)
+    subprocess.run(
+        [*ctr, "run", "--detach", *CTR_WITHOUT_SHARES, "x:y", "by-hand", *sleep], check=True
+    )
     listed = subprocess.run(
         [*ctr, "task", "list"], check=True, capture_output=True, text=True
     ).stdout

@@ -20,7 +20,7 @@ LINES = """\
 time="2026-11-25T19:50:08.480626700Z" level=info msg="loading plugin" type=io.containerd.gc.v1
 time="2026-11-25T19:50:08.560971510Z" level=debug msg="snapshot garbage collected" d=248.401371ms
 time="2026-11-25T19:50:08.561000845Z" level=debug msg="garbage collected" d=1.085006ms
-time="2026-11-25T20:50:09.5+01:00" level=debug msg="garbage collected" d="996.898\u00b5s"
+time="2026-11-25T20:50:09.5+01:00" level=trace msg="garbage collected" d="996.898\u00b5s"
 time="2026-11-25T19:50:10Z" level=debug msg="told: garbage collected" d=1ms
 """
 

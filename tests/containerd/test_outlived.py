@@ -16,6 +16,7 @@ from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.host.kernel import processes
 from tests.support.command import PROGRAM
+from tests.support.waiting import wait_for
 
 ROOTED = """\
 mount -t overlay overlay -o lowerdir=/,upperdir=$1/r/upper,workdir=$1/r/work $1/root &&
@@ -36,6 +37,8 @@ def rooted_in(home: Path) -> Iterator[subprocess.Popen[str]]:
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
+        # Until it has become sleep, its command line names the folder.
+        wait_for(lambda: processes.command_line(child.pid)[:1] == ("sleep",))
         yield child
     finally:
         child.kill()

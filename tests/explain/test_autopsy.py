@@ -21,6 +21,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import Autopsy
 from iluvatar_bench.explain.case import Actor, Case, Moment
 from iluvatar_bench.records.frames import Observations
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.runs import RunResult, find_run
 from iluvatar_bench.runs.recorded import recorded_names
 from tests.commands.test_app import ROOT
@@ -123,7 +124,7 @@ def test_the_page_is_self_contained_and_shows_everything_as_text(run: RunResult)
     evidence = json.loads(row["evidence"].iloc[0])
     evidence["stderr_tail"] = "<script>alert(1)</script>"
     row["evidence"] = [json.dumps({**evidence, "a_field_of_tomorrow": {"x": 1}})]
-    changed = replace(run, trials=row)
+    changed = replace(run, table=TrialTable.of(row))
     autopsy = explain_trial(changed, int(row["trial"].iloc[0]))
     page = Text(autopsy.page())
     assert "script" not in page.tags
@@ -143,7 +144,7 @@ def test_exact_spans_are_used_where_a_run_has_them(run: RunResult) -> None:
         {"name": "alive", "started_ms": 1500.0, "ended_ms": 1800.0, "completed": False},
     ]
     row["spans"] = [json.dumps(spans)]
-    case = explain_trial(replace(run, trials=row), trial).case
+    case = explain_trial(replace(run, table=TrialTable.of(row)), trial).case
     steps = [m for m in case.moments if m.actor is Actor.CLIENT]
     assert [m.text for m in steps] == ["submitted", "Containers.Create", "alive: failed"]
     assert all(m.exact for m in steps)
@@ -164,7 +165,7 @@ def test_the_ways_in_which_a_death_was_told_are_shown_where_a_run_kept_them(
         "a_way_of_tomorrow_at": ended_at,
     }
     seen = {**run.seen, "deaths": pd.DataFrame([death])}
-    case = explain_trial(replace(run, trials=row, seen=seen), trial).case
+    case = explain_trial(replace(run, table=TrialTable.of(row), seen=seen), trial).case
     (told,) = [m for m in case.moments if "pidfd" in m.text]
     assert (told.actor, told.at) == (Actor.KERNEL, ended_at.timestamp())
     assert not any("Tasks.Wait" in m.text for m in case.moments)
@@ -175,7 +176,7 @@ def test_damage_that_nobody_noticed_is_told() -> None:
     row = good.trials.iloc[[0]].assign(evidence=json.dumps({"latent": "snapshot_collected"}))
     trials = row.assign(snapshot_reference="none")
     number = int(row["trial"].iloc[0])
-    case = explain_trial(replace(good, trials=trials), number).case
+    case = explain_trial(replace(good, table=TrialTable.of(trials)), number).case
     assert "nothing failed" in case.summary
     assert "its snapshot had been collected" in case.summary
     verdict = dict(case.verdict)
@@ -188,11 +189,11 @@ def test_evidence_of_another_version_is_no_reason_to_say_nothing(run: RunResult)
     row = run.trials[run.trials["trial"] == trial].copy()
     stored = json.loads(row["evidence"].iloc[0])
     row["evidence"] = [json.dumps({**stored, "own_kills": [{"of": "tomorrow"}]})]
-    case = explain_trial(replace(run, trials=row), trial).case
+    case = explain_trial(replace(run, table=TrialTable.of(row)), trial).case
     assert case.evidence_for == tuple(stored["facts"])
     assert "not in the form of this version" in case.not_known[0]
     row["mechanism"] = "a_mechanism_of_tomorrow"
-    case = explain_trial(replace(run, trials=row), trial).case
+    case = explain_trial(replace(run, table=TrialTable.of(row)), trial).case
     assert any("a_mechanism_of_tomorrow" in text for text in case.not_known)
 
 
@@ -267,7 +268,7 @@ def test_without_events_and_evidence_the_case_says_what_it_knows(run: RunResult)
     row = run.trials.iloc[[0]].copy()
     row["evidence"] = ["{}"]
     row["outcome"], row["bug_class"], row["mechanism"] = "failed", "unclassified", "unknown"
-    bare = replace(run, trials=row, seen=Observations().frames())
+    bare = replace(run, table=TrialTable.of(row), seen=Observations().frames())
     case = explain_trial(bare, int(row["trial"].iloc[0])).case
     assert case.evidence_for == ()
     assert "no change can be promised" in case.remedies[0].text

@@ -30,7 +30,7 @@ def test_a_life_where_version_2_is_alone() -> None:
     told = json.loads(done.stdout)
     assert told["mode"] == "v2"
     assert "cgroup" in told["namespaces"]
-    assert (told["joined"], told["member"]) == (True, True)
+    assert (told["joined"], told["member"], told["told"]) == (True, True, True)
     # These controllers stay with version 1.
     assert told["missing"] == ["cpu", "memory", "pids"]
     assert not set(told["missing"]) & set(told["above"])

@@ -146,7 +146,7 @@ async def test_the_native_snapshotter_is_affected_alike(
     ):
         profile = resolve_profile("iluvatar-2022-08", ["snapshotter=native", f"collection={step}"])
         done = await run(quiet_node, image, profile, trials=trials, concurrency=1)
-        assert {trial.bug_class for trial in done} == classes
+        assert {trial.bug_class for trial in done} == classes, not_ok(done)
         assert {trial.mechanism for trial in done} == {"snapshot_collected"}
 
 

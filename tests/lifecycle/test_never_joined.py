@@ -23,7 +23,7 @@ from iluvatar_bench.runs.trial import Setting, run_trial
 
 STAND_IN = """\
 #!/bin/sh
-# Of version 1 every hierarchy has a root, of version 2 there is one.
+# Of version 1 every hierarchy has a root, of version 2 there is one (below it are cgroups).
 runc "$@" || exit
 for word; do
     [ "$before" = --pid-file ] && pid=$(cat "$word")
@@ -31,8 +31,7 @@ for word; do
 done
 case " $* " in *" create "*)
     for procs in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
-        # Only of a mount: what is below version 2's is a cgroup.
-        [ -e "${procs%/*}/cgroup.type" ] || [ ! -e "$procs" ] || echo "$pid" >"$procs"
+        ! mountpoint -q "${procs%/*}" || [ ! -e "$procs" ] || echo "$pid" >"$procs"
     done
 esac
 """

@@ -17,8 +17,10 @@ import pytest
 from iluvatar_bench.benchmarks.poller import COUNTED, POLLER, PSUTIL, PSUTIL_ALL, measure_poller
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.daemon.versions import Release, release
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.host.facts import program_version
 from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.held_process import HeldProcess
 from iluvatar_bench.monitor import open_monitor
@@ -126,7 +128,11 @@ async def test_a_death_while_containerd_is_down_is_found_when_it_is_back(
         deaths = {death.container_id: death for death in monitor.exits.deaths("run")}
         assert len(deaths) == 2
     assert deaths[in_sight.id].first_way is Way.PIDFD
-    assert deaths[out_of_sight.id].exit_status == 128 + signal.SIGKILL
+    # From 1.7 on containerd forgets a task without processes as it starts ("leaked shim").
+    installed = release(program_version("containerd", "--version") or "")
+    forgotten = installed is not None and installed >= Release(1, 7, 0)
+    known = None if forgotten else 128 + signal.SIGKILL
+    assert deaths[out_of_sight.id].exit_status == known
     # The survivor's own end, when it was removed, and nothing else.
     assert reported == [in_sight.id, out_of_sight.id, survivor.id]
     assert not monitor.events.complete

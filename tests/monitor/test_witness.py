@@ -22,6 +22,7 @@ from iluvatar_bench.host.kernel.tracefs import open_tracefs
 from iluvatar_bench.monitor import Testimony, Witness, open_witness
 from tests.support.command import own_process
 from tests.support.networks import needs_root
+from tests.support.witnesses import needs_witness
 
 pytestmark = needs_root()
 
@@ -89,6 +90,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+@needs_witness
 async def test_a_stranger_that_is_gone_is_named_with_its_parent_and_ours_as_ours() -> None:
     async with open_witness() as witness:
         assert witness.sees, witness.remark
@@ -123,6 +125,7 @@ def shim_with_child(program: Path, served: Served) -> tuple[subprocess.Popen[str
     return shim, int(shim.stdout.readline())
 
 
+@needs_witness
 async def test_a_namesake_under_another_shim_is_somebody_elses(tmp_path: Path) -> None:
     """Two containerds of one host, each with a container of this name.
 
@@ -165,6 +168,7 @@ def make_ring_small(token: str) -> None:
         root.write(f"instances/{name}/buffer_size_kb", "8")
 
 
+@needs_witness
 async def test_signals_that_are_ignored_are_marked_and_those_lost_are_counted() -> None:
     async with open_witness() as witness:
         since = time.time()
@@ -196,6 +200,7 @@ async def test_signals_that_are_ignored_are_marked_and_those_lost_are_counted() 
         assert witness.as_dict()["lost"] == said.lost
 
 
+@needs_witness
 async def test_nothing_is_left_in_order_or_when_the_reader_was_killed() -> None:
     async with open_witness():
         token = token_of(os.getpid())
@@ -227,6 +232,7 @@ def end_owner(owner: subprocess.Popen[str]) -> None:
     owner.communicate()
 
 
+@needs_witness
 def test_sigkill_of_the_owner_takes_the_trace_along() -> None:
     owner = start_owner()
     token = token_of(owner.pid)
@@ -234,6 +240,7 @@ def test_sigkill_of_the_owner_takes_the_trace_along() -> None:
     wait_until(lambda: token not in tokens() and not (TRACE_HOME / token).exists())
 
 
+@needs_witness
 def test_what_owner_and_reader_left_is_cleaned_and_a_living_ones_stays() -> None:
     owner, living = start_owner(), start_owner()
     try:

@@ -17,8 +17,9 @@ from iluvatar_bench.monitor import open_monitor, open_witness, who_listens
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.runs.failing import Before
 from iluvatar_bench.runs.trial import Setting, collect_evidence
+from tests.support.witnesses import needs_witness
 
-pytestmark = pytest.mark.daemon
+pytestmark = [pytest.mark.daemon, needs_witness]
 
 GUARDED = PRESETS["guarded"]
 

@@ -32,6 +32,7 @@ from tests.audit.clients import RawWorker
 from tests.observe.observing import observing, values
 from tests.support.command import command
 from tests.support.waiting import wait_for
+from tests.support.witnesses import needs_witness
 
 TALKING = ("python3", "-uc", "print('up'); import time; time.sleep(600)")
 
@@ -66,6 +67,7 @@ def expressions() -> list[str]:
 
 
 @pytest.mark.daemon
+@needs_witness
 async def test_a_failure_as_a_scrape_its_log_and_its_story_tell_it(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:

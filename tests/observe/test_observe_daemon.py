@@ -21,6 +21,7 @@ from iluvatar_bench.runs import open_run
 from tests.audit.clients import RawWorker, ctr, ctr_run, everything
 from tests.observe.observing import observing, values
 from tests.support.waiting import wait_for
+from tests.support.witnesses import needs_witness
 
 pytestmark = pytest.mark.daemon
 
@@ -130,6 +131,7 @@ def verdict(trial: Mapping[str, Any]) -> tuple[str | None, ...]:
     return trial["outcome"], trial["bug_class"], trial["mechanism"]
 
 
+@needs_witness
 async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
     quiet_node: Node, hello: BuiltImage, tmp_path: Path
 ) -> None:
@@ -309,6 +311,7 @@ async def kill_from_outside(node: Node, container_id: str) -> None:
     await forget(node, container_id)
 
 
+@needs_witness
 async def test_a_killed_observer_goes_on_in_its_folder_and_counts_nobody_twice(
     quiet_node: Node, image: ImportedImage, tmp_path: Path
 ) -> None:

@@ -92,6 +92,8 @@ def test_settings_change_single_factors_and_are_named() -> None:
         ("guarded", ["cgroup=mine"], r"factor cgroup has no level 'mine'.*shared, own"),
         ("guarded", ["cgroup"], "not of the form factor=level"),
         ("guarded", ["start_delay_ms=soon"], "start_delay_ms: 'soon' is no whole number"),
+        ("guarded", ["cpu_shares=1"], "cpu_shares: '1' will not do: it is 0, or at least 2"),
+        ("guarded", ["cpu_shares=262145"], "factor cpu_shares must be at most 262144"),
         ("guarded", ["start_delay_ms=-1"], "factor start_delay_ms must be at least 0, not -1"),
         ("guarded", ["name=x"], "no factor 'name'"),
         ("guarded", ["eviction=lfu"], r"eviction has no level 'lfu'.*lru, ttl, greedy_dual"),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.runs import RunResult
 from iluvatar_bench.stats import Verdict, compare_runs, failure_rates
 from iluvatar_bench.stats.run_comparison import HOST_FACTS, mismatches_of
@@ -27,7 +28,7 @@ def run_of(counts: dict[str, int], name: str = "run") -> RunResult:
         }
     )
     manifest = {**MANIFEST, "run_id": name, "plan": {"trials": [{}] * len(trials), "seed": name}}
-    return RunResult(Path(name), manifest, trials, failure_rates(trials))
+    return RunResult(Path(name), manifest, TrialTable.of(trials), failure_rates(trials))
 
 
 def replicates(counts: list[int], name: str, hours: list[int]) -> list[RunResult]:
@@ -107,7 +108,7 @@ def test_sides_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="1 to 10 runs, not 0"):
         compare_runs([], runs)
     other = {**runs[1].manifest, "profile": {**runs[1].manifest["profile"], "name": "x"}}
-    mixed = [runs[0], RunResult(runs[1].folder, other, runs[1].trials, runs[1].rates)]
+    mixed = [runs[0], RunResult(runs[1].folder, other, runs[1].table, runs[1].rates)]
     with pytest.raises(UsageError, match="must have one profile"):
         compare_runs(mixed, runs)
 
@@ -121,7 +122,7 @@ def test_runs_of_different_hosts_or_schemas_are_refused_by_name(fact: str, tmp_p
     base = make_run(tmp_path / "a", ok=5)
     other = make_run(tmp_path / "b", ok=5)
     manifest = {**other.manifest, **changes.get(fact, {"host": {**MANIFEST["host"], fact: "x"}})}
-    other = RunResult(other.folder, manifest, other.trials, other.rates)
+    other = RunResult(other.folder, manifest, other.table, other.rates)
     with pytest.raises(UsageError, match=rf"cannot be compared: {fact} differs: .*--force") as told:
         compare_runs(base, other)
     assert "\n" not in str(told.value)

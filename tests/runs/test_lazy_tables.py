@@ -10,8 +10,8 @@ import pytest
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.runs import find_run, open_run
+from iluvatar_bench.runs.load_trials import load_run
 from iluvatar_bench.runs.observations import NAMED_IN
-from iluvatar_bench.runs.store import load_run
 
 NAME = "monitored"
 

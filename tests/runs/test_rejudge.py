@@ -12,7 +12,13 @@ import pytest
 from iluvatar_bench.bugs import RULES_VERSION
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.explain import explain_trial
-from iluvatar_bench.runs import find_run, open_run, recorded_names, rejudge_run
+from iluvatar_bench.runs import (
+    find_run,
+    open_run,
+    parquet_trials,
+    recorded_names,
+    rejudge_run,
+)
 from iluvatar_bench.stats import check_accounting
 from tests.support.command import command
 from tests.support.run_folders import make_run
@@ -86,6 +92,21 @@ def test_judged_twice_the_first_verdict_is_what_stays(old: Path) -> None:
     changed = trials[trials["trial"].isin(first.changes["trial"])]
     assert set(changed["recorded_mechanism"]) == {"unknown", "collateral_kill"}
     assert len(open_run(old).manifest["rejudged"]) == 2
+
+
+def test_judged_some_trials_at_a_time_it_comes_out_the_same(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Path(shutil.copytree(old, tmp_path / "other"))
+    at_once = rejudge_run(old)
+    monkeypatch.setattr(parquet_trials, "MOST_ROWS", 7)
+    in_parts = rejudge_run(other)
+    assert at_once.judged == in_parts.judged > 0
+    pd.testing.assert_frame_equal(at_once.changes, in_parts.changes)
+    one, two = (pd.read_parquet(folder / "trials.parquet") for folder in (old, other))
+    pd.testing.assert_frame_equal(one, two, check_dtype=False)
+    for name in ("trials.csv", "failure_rates.csv"):
+        assert (old / name).read_bytes() == (other / name).read_bytes()
 
 
 def test_explain_says_which_rules_judged(old: Path) -> None:

@@ -35,6 +35,8 @@ def test_limits_stand_where_the_runtime_reads_them() -> None:
     resources = spec["linux"]["resources"]
     assert resources["memory"] == {"limit": 64 << 20}
     assert resources["cpu"] == {"period": 100_000, "quota": 50_000}
+    weighed = spec_with(Limits(cpus=0.5, cpu_shares=20))["linux"]["resources"]
+    assert weighed["cpu"] == {"period": 100_000, "quota": 50_000, "shares": 20}
     unlimited = spec_with(Limits())["linux"]["resources"]
     assert set(unlimited) == {"devices"}
 

@@ -69,6 +69,30 @@ def test_a_logger_that_is_silenced_silences_no_other(tmp_path: Path) -> None:
     assert text.getvalue() == "loud\n"
 
 
+def test_runs_that_overlap_leave_the_terminal_as_quiet_as_it_was(tmp_path: Path) -> None:
+    """A study has several at a time, and the first to begin may be the first to end."""
+    level = logging.getLogger().level
+    handler, text = terminal(logging.ERROR)
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (logged(folder) for folder in folders)
+    try:
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        OURS.debug("of the second alone")
+        second.__exit__(None, None, None)
+        OURS.debug("of nobody")
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger().setLevel(level)
+    assert text.getvalue() == ""
+    assert not (folders[0] / RUN_LOG).exists()
+    assert "of the second alone" in (folders[1] / RUN_LOG).read_text()
+    assert logging.getLogger("iluvatar_bench").level == logging.NOTSET
+
+
 def test_what_ended_a_run_is_in_its_log_with_its_causes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="outer"), logged(tmp_path):
         try:

@@ -13,8 +13,8 @@ from iluvatar_bench.errors import UnusablePath, UsageError
 from iluvatar_bench.records import STEP_COLUMNS, Event, Outcome, Trial
 from iluvatar_bench.records.frames import invocations_frame, trials_frame
 from iluvatar_bench.runs import RunFolder, open_run
+from iluvatar_bench.runs.load_trials import load_run
 from iluvatar_bench.runs.run_tables import write_tables
-from iluvatar_bench.runs.store import load_run
 
 
 def a_trial(number: int, **changes: object) -> Trial:

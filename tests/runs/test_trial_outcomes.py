@@ -203,3 +203,32 @@ async def test_a_pooled_container_may_be_older_than_a_day(
             trial = await live_trial(setting, old, index=0, function="hello", seconds=seconds)
             outcomes.append(trial.bug_class)
     assert outcomes == ["deadline", None]
+
+
+async def test_a_trial_has_the_time_to_become_ready_that_its_run_gives(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine under emulation a start takes minutes: no limit of the trial is shorter."""
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    def start_late(task: FakeTask) -> None:
+        monkeypatch.setattr(loop, "time", lambda: real() + 200)
+        Path(task.stderr).write_text(READY_TEXT)
+
+    outcomes = []
+    for ready_seconds in (20.0, 300.0):
+        home = short_folder / str(ready_seconds)
+        home.mkdir()
+        monkeypatch.setattr(loop, "time", real)
+        async with fake_containerd(home / "s") as fake, connect(home / "s") as client:
+            node = Node(
+                "fake", client, home / "s", "/iluvatar-bench/f", None, home, QUIET_COLLECTOR
+            )
+            setting = Setting(
+                "late", node, IMAGE, PRESETS["guarded"], KillLog(), ready_seconds=ready_seconds
+            )
+            fake.tasks["hello-late-00000"] = FakeTask(pid=1)
+            fake.on_start = start_late
+            outcomes.append((await run_trial(setting, PLANNED)).bug_class)
+    assert outcomes == ["deadline", None]

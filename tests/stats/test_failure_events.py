@@ -66,6 +66,17 @@ def test_collections_are_the_fewest_moments_that_explain_all():
     assert sorted(event_sizes(pd.DataFrame(rows))) == [1, 2]
 
 
+def test_starts_that_went_without_a_processor_at_one_time_are_one_event():
+    def starved(began: float) -> dict[str, object]:
+        return failed("cpu_starved", {"step_started_at": began, "step_ended_at": began + 4.0})
+
+    rows = [starved(1000.0), starved(1003.0), starved(1005.0), failed("cpu_throttled", {})]
+    assert sorted(event_sizes(pd.DataFrame(rows))) == [1, 1, 2]
+    collected = failed("snapshot_collected", {"step_ended_at": 1003.5}, prepared_ms=1000.0)
+    rows = [starved(1000.0), collected]
+    assert event_sizes(pd.DataFrame(rows)) == [1, 1], "what one took the other did not"
+
+
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3)), min_size=1, max_size=6))
 @settings(max_examples=50)
 def test_no_fewer_moments_would_do(windows):

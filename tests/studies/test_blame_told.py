@@ -7,6 +7,7 @@ from pathlib import Path
 from iluvatar_bench.bugs import BugClass
 from iluvatar_bench.records.frames import trials_frame
 from iluvatar_bench.records.run_result import RunResult
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.stats import Decision
 from iluvatar_bench.studies.blame import Blame, error_of_each
 from iluvatar_bench.studies.controlled_probes import Probe, probe_test
@@ -28,7 +29,7 @@ def probe(*changed: str, decision: Decision, events=0, control=30, masked=False)
 def found(*probes: Probe, minimal=(), **changes) -> Blame:
     none = trials_frame([])
     values = {
-        "run": RunResult(Path("run"), {}, none, none),
+        "run": RunResult(Path("run"), {}, TrialTable.of(none), none),
         "bug_class": BugClass.MISSING_PACKAGES,
         "differing": FACTORS,
         "largest": 2,

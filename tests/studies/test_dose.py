@@ -11,6 +11,7 @@ import pytest
 
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.profiles import PRESETS
+from iluvatar_bench.records.trial_table import TrialTable
 from iluvatar_bench.runs import RunResult
 from iluvatar_bench.studies.dose import (
     DOSE_COLUMNS,
@@ -71,7 +72,7 @@ def a_run(folder: Path) -> RunResult:
         )
     )
     manifest = {"started_at": "2026-01-01T00:00:02+00:00", "ended_at": "2026-01-01T00:00:04+00:00"}
-    return RunResult(folder, manifest, trials, pd.DataFrame())
+    return RunResult(folder, manifest, TrialTable.of(trials), pd.DataFrame())
 
 
 def test_a_row_counts_what_was_collected_failed_and_missed_a_module(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from iluvatar_bench.studies.ground_truth import (
 )
 from iluvatar_bench.studies.known_causes import KNOWN_CAUSES, KnownCause, choose, left_out
 from tests.support.command import command
+from tests.support.witnesses import WITNESSED
 
 DATA = Path(__file__).parents[2] / "data"
 STORED = DATA / "ground_truth.csv"
@@ -105,14 +106,19 @@ def test_every_case_is_recorded() -> None:
 def test_causes_that_take_a_limit_are_left_out_where_it_cannot_be_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    limited = {case.name for case in KNOWN_CAUSES if case.profile.limits.memory_limit_bytes}
-    assert limited
-    monkeypatch.setattr(controllers, "usable_controllers", lambda: frozenset({"cpu"}))
+    limits = {case.name: case.profile.limits for case in KNOWN_CAUSES}
+    of_memory = {name for name, limit in limits.items() if limit.memory_limit_bytes}
+    of_processors = {name for name, limit in limits.items() if limit.cpus or limit.cpu_shares}
     old = Release(1, 6, 20)
-    reasons = left_out(KNOWN_CAUSES, containerd=old)
-    assert set(reasons) == limited
-    assert all("needs the cgroup controller memory" in why for why in reasons.values())
-    monkeypatch.setattr(controllers, "usable_controllers", lambda: frozenset({"memory"}))
+    for controller, limited in (("memory", of_memory), ("cpu", of_processors)):
+        assert limited
+        others = frozenset({"cpu", "memory", "pids"} - {controller})
+        monkeypatch.setattr(controllers, "usable_controllers", lambda others=others: others)
+        reasons = left_out(KNOWN_CAUSES, containerd=old)
+        assert set(reasons) == limited
+        assert all(f"needs the cgroup controller {controller}" in why for why in reasons.values())
+    both = frozenset({"cpu", "memory"})
+    monkeypatch.setattr(controllers, "usable_controllers", lambda: both)
     assert left_out(KNOWN_CAUSES, containerd=old) == {}
     assert left_out(KNOWN_CAUSES, containerd=None) == {}
     assert left_out(KNOWN_CAUSES, containerd=Release(2, 1, 9)) == {
@@ -175,6 +181,8 @@ SLOW = {
     "neighbour_updated",
     "committed_without_labels",
     "image_pruned_unheld",
+    "others_have_the_processors",
+    "processor_limit",
     "restarted_before_start",
     "restarted_while_paused",
 }
@@ -219,7 +227,8 @@ async def test_the_same_words_about_the_same_module_have_two_causes() -> None:
 
 @pytest.mark.daemon
 async def test_each_cause_once() -> None:
-    await cause(1, [case for case in KNOWN_CAUSES if case.name not in SLOW])
+    quick = [case for case in KNOWN_CAUSES if case.name not in SLOW]
+    await cause(1, quick, witness=WITNESSED)
 
 
 @pytest.mark.daemon

@@ -10,6 +10,7 @@ from typing import Any
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuildOptions, build_image, daemon_with, load_function
 from iluvatar_bench.host.kernel import cgroups, controllers
+from iluvatar_bench.host.kernel.processes import cgroup_of_process
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.container import Container
 from iluvatar_bench.profiles import resolve_profile
@@ -38,6 +39,7 @@ async def live() -> dict[str, Any]:
                 "missing": controllers.missing_controllers(),
                 "namespaces": [one["type"] for one in record.spec["linux"]["namespaces"]],
                 "joined": container.joined.joined,
+                "told": cgroup_of_process(container.pid) == container.cgroup,
                 "member": container.pid in (cgroups.members(container.cgroup) or ()),
                 "above": cgroups.controllers_above(container.cgroup),
             }

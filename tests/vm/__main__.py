@@ -22,6 +22,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./bench test --vm", description=__doc__)
     parser.add_argument("suite", nargs="?", default="bookworm", choices=SUITES)
     parser.add_argument("--steps", default="", help="only these, by the beginnings of their names")
+    parser.add_argument(
+        "--tests",
+        default="",
+        metavar="A,B",
+        help="of the step suite only these files or folders, and no other step",
+    )
     parser.add_argument("--seconds", type=float, default=3600.0, help="the machine's longest time")
     parser.add_argument(
         "--namespaces",
@@ -31,6 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--console", type=Path, help="keep what its console says in this file")
     chosen = parser.parse_args()
+    steps = chosen.steps or ("suite" if chosen.tests else "")
     if chosen.suite in WITHOUT_KERNEL and not chosen.namespaces:
         print(f"skipped: no kernel of {chosen.suite} can be had; add --namespaces")
         return 0
@@ -53,21 +60,21 @@ def main() -> int:
         make_project_disk(project, chosen.suite)
         console = chosen.console or Path(folder) / "console.log"
         machine = boot_in_namespaces if chosen.namespaces else boot
-        steps = machine(
+        told = machine(
             disk,
             project,
-            arguments=chosen.steps.replace(" ", "_"),
+            arguments=f"bench.steps={steps.replace(' ', '_')} bench.tests={chosen.tests}",
             seconds=chosen.seconds,
             console=console,
             on_step=tell,
         )
-        ended = bool(steps) and steps.pop()["step"] == LAST
+        ended = bool(told) and told.pop()["step"] == LAST
         if not ended:
             print(f"the machine said:\n{console.read_text(errors='replace')[-4000:]}")
-    steps = [step for step in steps if "skipped" not in step]
-    wrong = [step for step in steps if not step["ok"]]
+    done = [step for step in told if "skipped" not in step]
+    wrong = [step for step in done if not step["ok"]]
     print(
-        f"{len(steps) - len(wrong)} of {len(steps)} steps in a machine of {chosen.suite} are well"
+        f"{len(done) - len(wrong)} of {len(done)} steps in a machine of {chosen.suite} are well"
         + ("" if ended else "; it ended before it had run them all")
     )
     how = "on its kernel" if chosen.namespaces else "emulated"

@@ -37,7 +37,7 @@ def boot(
     Returns:
         the results of its steps.
     """
-    append = f"root=/dev/vda rw console=ttyS0 panic=-1 quiet bench.steps={arguments}"
+    append = f"root=/dev/vda rw console=ttyS0 panic=-1 quiet {arguments}"
     command = [
         *("qemu-system-x86_64", "-M", "q35,hpet=off", "-accel", "tcg", "-cpu", "Nehalem"),
         *("-m", "2048", "-smp", "1", "-no-reboot", "-display", "none", "-monitor", "none"),

@@ -9,22 +9,20 @@ import sys
 from pathlib import Path
 
 from tests.vm.recipe import (
-    COMMAND,
     ENVIRONMENT,
+    FREE_MIB,
     IMAGES,
+    LOCK,
     MASKED,
     PROJECT,
-    PYTHON_PACKAGES,
     SUITES,
     UNIT,
+    VENV,
     WITHOUT_KERNEL,
     Disk,
     packages_of,
     requirement_files,
 )
-
-FREE_MIB = 3000
-"""Room in the machine beyond what is in it."""
 
 
 class NotHere(Exception):
@@ -63,7 +61,7 @@ def make_disk(disk: Disk, *, seconds: float) -> None:
     try:
         tree.mkdir(parents=True)
         _debian(disk.suite, tree, seconds)
-        _python(disk.suite, tree, draft / "names.txt", seconds)
+        _python(disk.suite, tree, seconds)
         _settle(tree)
         _prepared(tree, seconds)
         _file_system(tree, draft / disk.root.name, seconds)
@@ -107,43 +105,35 @@ def mirror() -> str:
     raise NotHere("apt is not configured with an archive of Debian's")
 
 
-def _python(suite: str, tree: Path, names: Path, seconds: float) -> None:
-    """Packages for the suite's Python, and wheels for the functions' images."""
+def _python(suite: str, tree: Path, seconds: float) -> None:
+    """The environment that ``./bench`` makes, and wheels for the functions' images."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
+    # Downloaded by this host, which has a network, for the Python in there, which has none.
     of_suite = [f"--python-version={SUITES[suite]}", "--implementation=cp", "--only-binary=:all:"]
-    names.write_text("\n".join(PYTHON_PACKAGES))
-    _run(
-        [
-            *(*pip, "install", "--no-compile", "--target", str(tree / "opt/site"), *of_suite),
-            *("--constraint", str(PROJECT / "requirements.lock"), "--requirement", str(names)),
-        ],
-        seconds=seconds,
-    )
-    for listing in requirement_files():
+    for listing, home in ((LOCK, "lock"), *((path, "wheels") for path in requirement_files())):
         _run(
             [
-                *(*pip, "download", "--dest", str(tree / "opt/wheels"), *of_suite),
+                *(*pip, "download", "--dest", str(tree / "opt" / home), *of_suite),
                 *("--requirement", str(listing)),
             ],
             seconds=seconds,
             cwd=listing.parent,
         )
-    version = next(
-        line.split('"')[1]
-        for line in (PROJECT / "pyproject.toml").read_text().splitlines()
-        if line.startswith("version = ")
-    )
-    told = tree / f"opt/site/iluvatar_bench-{version}.dist-info"
-    told.mkdir()
-    (told / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: iluvatar-bench\nVersion: {version}\n"
-    )
+    shutil.copy(LOCK, tree / "opt/lock")
+    _inside(tree, "python3", "-m", "venv", VENV, seconds=seconds)
+    install = [f"{VENV}/bin/python", "-m", "pip", "--quiet", "install", "--no-compile"]
+    locked = ["--find-links=/opt/lock", f"--requirement=/opt/lock/{LOCK.name}"]
+    _inside(tree, *install, *locked, seconds=seconds)
+    shutil.rmtree(tree / "opt/lock")
     # Emulated, compiling them at each boot would take minutes.
-    _run(
-        ["chroot", str(tree), "python3", "-m", "compileall", "-q", "-j2", "/opt/site"],
-        seconds=seconds,
-        check=False,
-    )
+    compiling = [f"{VENV}/bin/python", "-m", "compileall", "-qq", "-j0", "-x", "/tests?/"]
+    _inside(tree, *compiling, f"{VENV}/lib", seconds=seconds, check=False)
+
+
+def _inside(tree: Path, *command: str, seconds: float, check: bool = True) -> None:
+    """A command that sees the tree as its whole file system."""
+    settings = [line for line in ENVIRONMENT.splitlines() if line]
+    _run(["env", "-i", *settings, "chroot", str(tree), *command], seconds=seconds, check=check)
 
 
 def _settle(tree: Path) -> None:
@@ -154,9 +144,6 @@ def _settle(tree: Path) -> None:
     (tree / "mnt/project").mkdir()
     (tree / "etc/hostname").write_text("bench\n")
     (tree / "etc/bench.env").write_text(ENVIRONMENT)
-    program = tree / "usr/local/bin/iluvatar-bench"
-    program.write_text(COMMAND)
-    program.chmod(0o755)
     units = tree / "etc/systemd/system"
     (units / "bench.service").write_text(UNIT)
     wants = units / "multi-user.target.wants"
@@ -170,15 +157,21 @@ def _settle(tree: Path) -> None:
 
 
 def _prepared(tree: Path, seconds: float) -> None:
-    """What commands would make at their first call, in caches: images, and the list of fonts."""
+    """The project's own command, which finds what is on the second disk; and what commands would
+    make at their first call, in caches: images, and the list of fonts.
+    """
     project = tree / "mnt/project"
     shutil.copytree(PROJECT / "iluvatar_bench", project / "iluvatar_bench")
-    settings = [line for line in ENVIRONMENT.splitlines() if line]
-    inside = ["env", "-i", *settings, "chroot", str(tree)]
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, project)
+    install = [f"{VENV}/bin/python", "-m", "pip", "--quiet", "install", "--no-deps"]
+    editable = ["--no-build-isolation", "--editable", "/mnt/project"]
+    _inside(tree, *install, *editable, seconds=seconds)
     for image in IMAGES:
-        _run([*inside, "iluvatar-bench", "image", "build", *image], seconds=seconds)
-    _run([*inside, "python3", "-c", "import matplotlib.font_manager"], seconds=seconds)
-    shutil.rmtree(project / "iluvatar_bench")
+        _inside(tree, "iluvatar-bench", "image", "build", *image, seconds=seconds)
+    _inside(tree, "python", "-c", "import matplotlib.font_manager", seconds=seconds)
+    shutil.rmtree(project)
+    project.mkdir()
 
 
 def _file_system(tree: Path, file: Path, seconds: float) -> None:
@@ -204,10 +197,11 @@ def make_project_disk(file: Path, suite: str) -> None:
         if source.is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, tree / name)
+    (tree / ".venv").symlink_to(VENV)
     if f"{sys.version_info.major}.{sys.version_info.minor}" == SUITES[suite]:
         compiling = ["-m", "compileall", "-q", "-j2", "-s", str(tree), "-p", "/mnt/project"]
         _run([sys.executable, *compiling, str(tree / "iluvatar_bench")], seconds=120)
-    _run(["mkfs.ext4", "-q", "-m0", "-d", str(tree), str(file), "256M"], seconds=120)
+    _run(["mkfs.ext4", "-q", "-m0", "-d", str(tree), str(file), "1G"], seconds=120)
     shutil.rmtree(tree)
 
 

@@ -50,7 +50,7 @@ def boot_in_namespaces(
         root = Path(folder) / "root"
         root.mkdir()
         master, slave = pty.openpty()
-        inside = [copied, project, root, cgroup, os.ttyname(slave), f"bench.steps={arguments}"]
+        inside = [copied, project, root, cgroup, os.ttyname(slave), arguments]
         machine = subprocess.Popen(
             [
                 *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(cgroup)),

@@ -6,6 +6,7 @@ import gzip
 import io
 import itertools
 import random
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -70,7 +71,10 @@ def test_deep_json_is_named(unit: bytes) -> None:
     depth = 20_000
     deep = b'{"level":"error","msg":' + unit * depth + b"1" + closing * depth + b"}\n"
     report = scan_bytes(FAILURE + deep + OTHER)
-    assert unreadable(report) == [(2, "JSON nested too deep")]
+    # From 3.12 on Python's parser goes down further than the part of a line that is read.
+    reaches_the_end = sys.version_info >= (3, 12) and len(unit) > 1
+    reason = "not a complete JSON object" if reaches_the_end else "JSON nested too deep"
+    assert unreadable(report) == [(2, reason)]
     assert len(report.failures) == 2
 
 

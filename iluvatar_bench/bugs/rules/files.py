@@ -146,6 +146,7 @@ _OWN_CLASSES = frozenset(
         BugClass.EXEC_FAILED,
     }
 )
+_NEVER_STARTED = re.compile(r"cannot start a (?:stopped process|container that has stopped)")
 _ANSWERED = re.compile(r"\(http_error\): (?:invoke of \S{1,100}: )?HTTP 5\d\d: ")
 """A complete answer of the agent, which holds the function's own exception."""
 
@@ -173,6 +174,8 @@ def own_error(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
             Mechanism.OWN_ERROR, f"the process was ended by signal {status - SIGNALLED}"
         )
     objections = [_described(fact) for fact in _with(evidence, FileVerdict.LOST, FileVerdict.LATE)]
+    if evidence.step == "start" and _NEVER_STARTED.search(evidence.error):
+        objections.append("it ended before it was started: nothing of the function had run")
     signalled = signalled_from_outside(evidence)
     if signalled is not None:
         objections.append(signalled)

@@ -1,17 +1,21 @@
 """Rules for a process that was ended neither by this client nor by a neighbour of its own. Pure.
 
-They need the kernel's record: without it nobody but this client is known to have sent anything.
+They need the kernel's record: without it nobody but this client is known to have sent anything, and
+circumstances are all that there is.
 """
 
 from __future__ import annotations
 
+import re
+
 from iluvatar_bench.bugs.evidence import CgroupAction, Evidence
-from iluvatar_bench.bugs.rules.coincidence import SIGNALLED, fitting_kills
+from iluvatar_bench.bugs.rules.coincidence import HIT_FROM_OUTSIDE, SIGNALLED, fitting_kills
 from iluvatar_bench.bugs.rules.deaths import KILLABLE
 from iluvatar_bench.bugs.rules.senders import (
     Sender,
     decided_by,
     own_kill_behind,
+    sender_of,
     told,
     witness_sees,
 )
@@ -39,8 +43,10 @@ def foreign_kill(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 def unit_stopped(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """Systemd ended the container's scope, or the service that it is in."""
-    if symptom not in KILLABLE or (decided := decided_by(evidence)) is None:
+    if symptom not in KILLABLE:
         return None
+    if (decided := decided_by(evidence)) is None:
+        return _stopped_by_a_neighbours_runtime(evidence)
     fact, sender = decided
     if sender is not Sender.SYSTEMD:
         return None
@@ -48,6 +54,34 @@ def unit_stopped(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     if evidence.cgroup is not None and evidence.cgroup.endswith(".scope"):
         supports.append(f"the container is in the scope {evidence.cgroup}")
     return suspicion(Mechanism.UNIT_STOPPED, supports)
+
+
+_ENDED_WHILE_MADE = re.compile(HIT_FROM_OUTSIDE.pattern + "|signal: terminated")
+"""Systemd begins with SIGTERM."""
+
+
+def _stopped_by_a_neighbours_runtime(evidence: Evidence) -> Suspicion | None:
+    """A runtime that fails to create in a scope has it stopped, with all that is in it.
+
+    runc 1.1, libcontainer/process_linux.go, initProcess.start. What is created and not started yet
+    is the runtime's own init, which SIGTERM ends.
+    """
+    unit = evidence.cgroup if evidence.cgroup_shared else None
+    hit = _ENDED_WHILE_MADE.search(evidence.error)
+    made = evidence.step in ("task_create", "start")
+    if unit is None or not unit.endswith(".scope") or hit is None or not made:
+        return None
+    supports = [
+        f"the error says {hit.group()!r}: the runtime's init was ended before it was started",
+        f"others share the scope {unit}, and a runtime that fails to create in it has it stopped",
+    ]
+    if not witness_sees(evidence):
+        return suspicion(Mechanism.UNIT_STOPPED, supports, circumstantial=True)
+    for fact in evidence.signals or ():
+        to_it = fact.container_id == evidence.container_id or fact.pid == evidence.pid
+        if to_it and sender_of(fact, evidence) is Sender.SYSTEMD:
+            return suspicion(Mechanism.UNIT_STOPPED, [told(fact, evidence), *supports])
+    return ruled_out(Mechanism.UNIT_STOPPED, "the kernel recorded no signal of systemd's to it")
 
 
 def restart_monitor(symptom: BugClass, evidence: Evidence) -> Suspicion | None:

@@ -17,6 +17,8 @@ _OCCUPIED = re.compile(
 )
 _UNIT_GONE = re.compile(r"\bunit \S{1,300}\.scope not found")
 """What crun says of a scope that it was to share."""
+_UNIT_CANCELED = re.compile(r"error creating systemd unit \S{1,300}: got \W?canceled")
+"""What runc says where another one that failed in the same scope had it stopped meanwhile."""
 
 _FILE_GONE = re.compile(r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)")
 """ENODEV is the kernel's answer where the cgroup was removed after its file had been opened."""
@@ -49,7 +51,8 @@ def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     said = _said(evidence)
     if found := _OCCUPIED.search(said):
         return suspicion(Mechanism.CGROUP_OCCUPIED, [f"the error says {found.group()!r}"])
-    if evidence.cgroup_shared and (found := _UNIT_GONE.search(said)):
+    found = _UNIT_GONE.search(said) or _UNIT_CANCELED.search(said)
+    if evidence.cgroup_shared and found:
         supports = [
             f"the error says {found.group()!r}",
             "the cgroup is shared: the unit was to take more than one container",

@@ -3,7 +3,8 @@
 Containerd 1.6 publishes no event when it collects. At the log level ``debug`` its scheduler writes
 one line a collection (``gc/scheduler``): ``msg="garbage collected" d=1.085006ms``, and before that
 one for each thing that went (``metadata/snapshot.go``, ``metadata/content.go``):
-``msg="removed snapshot" key=NAMESPACE/NUMBER/NAME`` and ``msg="removed content"``.
+``msg="removed snapshot" key=NAMESPACE/NUMBER/NAME`` and ``msg="removed content"``. In 1.7.24 and
+2.1.9 the scheduler's line is of the level ``trace``.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.host.bounded_files import NOT_KEPT
 
-_LINE = re.compile(r'^time="([^"]+)" level=debug msg="garbage collected" d="?([^"\s]+)"?')
-_REMOVED = re.compile(r'level=debug msg="removed (snapshot|content)"(?:.* key="?([^"\s]+)"?)?')
+_LINE = re.compile(r'^time="([^"]+)" level=(?:debug|trace) msg="garbage collected" d="?([^"\s]+)"?')
+_REMOVED = re.compile(
+    r'level=(?:debug|trace) msg="removed (snapshot|content)"(?:.* key="?([^"\s]+)"?)?'
+)
 _CUT = re.compile(rf"\[\d+ {NOT_KEPT.decode()}\]\n")
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|µs|ns)")
 _MILLISECONDS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1000.0, "ms": 1.0, "µs": 1e-3, "ns": 1e-6}

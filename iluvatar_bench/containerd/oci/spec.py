@@ -119,6 +119,8 @@ def _cgroup_limits(limits: Limits) -> dict[str, Any]:
     if limits.cpus:
         quota = int(limits.cpus * _CPU_PERIOD_MICROSECONDS)
         found["cpu"] = {"period": _CPU_PERIOD_MICROSECONDS, "quota": quota}
+    if limits.cpu_shares:
+        found.setdefault("cpu", {})["shares"] = limits.cpu_shares
     return found
 
 

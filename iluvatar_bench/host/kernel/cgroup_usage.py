@@ -89,7 +89,9 @@ def cgroup_places(pid: int, mounts: Mapping[str, Path]) -> CgroupPlaces | None:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         paths |= dict.fromkeys(controllers.split(","), path)
-    chosen = next((paths[name] for name in _PREFERRED if paths.get(name, "/") != "/"), None)
+    # The kernel tells of hierarchies that are mounted nowhere, too.
+    preferred = sorted(_PREFERRED, key=lambda name: name not in mounts)
+    chosen = next((paths[name] for name in preferred if paths.get(name, "/") != "/"), None)
     if chosen is None:
         return None
     directories = {

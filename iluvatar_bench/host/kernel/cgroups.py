@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def _make_below(mount: Path, names: Sequence[str]) -> None:
             own, above = directory / setting, directory.parent / setting
             if mount.name == "cpuset" and not own.read_text().strip():
                 own.write_text(above.read_text())
+
+
+def move(pid: int, path: str) -> None:
+    """Put a process into a cgroup that :func:`make` has made, in every hierarchy.
+
+    Raises:
+        OSError: the kernel refuses it, or there is no such process or cgroup.
+    """
+    for mount in hierarchies():
+        (mount / path.strip("/") / "cgroup.procs").write_text(str(pid))
 
 
 def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
@@ -161,6 +172,24 @@ def is_frozen(path: str) -> bool | None:
                 continue
             found = bool(found) or frozen in lines
     return found
+
+
+_THROTTLED = re.compile(r"^throttled_(?:time|(?P<micro>usec)) (?P<count>\d+)$", re.MULTILINE)
+
+
+def throttled_seconds(path: str) -> float | None:
+    """For how long its own limit kept the cgroup from running, added up over processors.
+
+    In ``cpu.stat``: nanoseconds of version 1, microseconds of version 2. None: it is not known.
+    """
+    for directory in _directories(path):
+        try:
+            found = _THROTTLED.search((directory / "cpu.stat").read_text())
+        except OSError:
+            continue
+        if found is not None:
+            return int(found["count"]) / (1e6 if found["micro"] else 1e9)
+    return None
 
 
 def memory_limit(path: str) -> int | None:

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
@@ -46,11 +47,37 @@ def parent_of(pid: int) -> int | None:
     return int(found.group(1)) if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessorTime:
+    """Of a process's first thread since it began, in seconds.
+
+    ``waited``: it was ready to run and had no processor, also because its cgroup was throttled.
+    """
+
+    ran: float
+    waited: float
+
+
+def processor_time(pid: int) -> ProcessorTime | None:
+    """What the scheduler counts (Linux, Documentation/scheduler/sched-stats.rst); None: unknown."""
+    try:
+        ran, waited, *_ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return ProcessorTime(ran=int(ran) / 1e9, waited=int(waited) / 1e9)
+
+
+_UNIFIED_ALONE = Path("/sys/fs/cgroup/cgroup.controllers")
+"""There where version 2 is mounted at the place by which runc chooses between the versions
+(libcontainer/cgroups/utils.go, IsCgroup2UnifiedMode)."""
+
+
 def cgroup_of_process(pid: int) -> str | None:
     """The cgroup that a process is in (proc_pid_cgroup(5)); None where that is not known.
 
-    Of version 1 it is that of the hierarchies in which runc looks for a container's processes. The
-    root cgroup counts as not known: a container of no runtime is put there.
+    Of version 1 it is that of the hierarchies in which runc looks for a container's processes, if
+    it looks there: the kernel tells of those too that are mounted nowhere. The root cgroup counts
+    as not known: a container of no runtime is put there.
     """
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
@@ -59,7 +86,7 @@ def cgroup_of_process(pid: int) -> str | None:
     by_controllers = {
         fields[1]: fields[2] for line in lines if len(fields := line.split(":", 2)) == 3
     }
-    looked_at = ("pids", "memory", "freezer")
+    looked_at = () if _UNIFIED_ALONE.exists() else ("pids", "memory", "freezer")
     for controllers, path in by_controllers.items():
         if path != "/" and not set(controllers.split(",")).isdisjoint(looked_at):
             return path

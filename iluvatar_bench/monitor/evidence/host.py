@@ -134,6 +134,7 @@ def cgroup_facts(failing: FailingContainer) -> Facts:
         "controllers_above": cgroups.controllers_above(failing.cgroup),
         "cgroup_frozen": cgroups.is_frozen(failing.cgroup),
         "memory_limit_bytes": cgroups.memory_limit(failing.cgroup),
+        "throttled_seconds": cgroups.throttled_seconds(failing.cgroup),
     }
     if failing.joined is not None:
         facts |= {
@@ -154,7 +155,12 @@ def process_facts(address: Path, failing: FailingContainer) -> Facts:
     """The process and its shim. A number that another process has got since is neither."""
     facts: Facts = {"pid": failing.pid, "shim_pid": failing.shim_pid}
     if failing.pid is not None:
+        time_of_it = processes.processor_time(failing.pid)
+        # Asked afterwards: what was read above is then of the process that lives.
         facts["process_alive"] = processes.is_alive(failing.pid)
+        if time_of_it is not None and facts["process_alive"]:
+            facts["processor_ran_seconds"] = time_of_it.ran
+            facts["processor_waited_seconds"] = time_of_it.waited
     if failing.task_created:
         shim = shim_of(address, failing.container_id)
         if shim is not None:

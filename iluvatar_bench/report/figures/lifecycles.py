@@ -19,6 +19,15 @@ from iluvatar_bench.report.figures.style import (
 )
 from iluvatar_bench.report.life_phases import PHASES
 
+LIFE_COLUMNS = (
+    "submitted_at",
+    "total_ms",
+    "outcome",
+    "bug_class",
+    *(step for steps in PHASES.values() for step in steps),
+)
+"""What is drawn of a trial."""
+
 
 @in_style
 def plot_lifecycles(
@@ -43,8 +52,7 @@ def plot_lifecycles(
         collections: when containerd collected (``ended_at``, UTC): a line through all lives each.
         axes: where to draw; a new figure by default.
     """
-    known = _in_order(trials)
-    shown = known.head(limit)
+    shown, known = _first(trials, limit)
     per_second, unit = unit_of_seconds(until_s or lifecycles_end_s(trials, limit=limit))
     axes = axes_or_new(axes, 9.0, 0.1 * max(len(shown), 10) + 1.6)
     y = np.arange(len(shown))
@@ -60,9 +68,7 @@ def plot_lifecycles(
     whole_numbers(axes.yaxis)
     axes.set_ylabel("container, in the order of submits")
     axes.set_xlabel(f"time since the first submit, {unit}")
-    part = (
-        f"first {len(shown)} of {len(known)} trials" if len(known) > limit else f"n = {len(known)}"
-    )
+    part = f"first {len(shown)} of {known} trials" if known > limit else f"n = {known}"
     entitle(axes, f"Lifecycles side by side ({part})")
     legend_above(axes)
     failed = int((shown["outcome"] == "failed").sum())
@@ -76,19 +82,19 @@ def plot_lifecycles(
 
 def lifecycles_end_s(trials: pd.DataFrame, *, limit: int = 60) -> float:
     """When the last of the lives that ``plot_lifecycles`` draws ended, seconds."""
-    shown = _in_order(trials).head(limit)
+    shown, _ = _first(trials, limit)
     ends = _begins_s(shown) + shown["total_ms"].astype(float) / 1000
     return float(ends.max()) if len(shown) else 0.0
 
 
-def _in_order(trials: pd.DataFrame) -> pd.DataFrame:
-    """Those with a total, by their submits; only what is drawn of them: a run may have a million
-    with all their evidence."""
-    steps = [step for steps in PHASES.values() for step in steps]
-    drawn = ["submitted_at", "total_ms", "outcome", "bug_class", *steps]
-    known = trials.loc[trials["total_ms"].notna(), [name for name in drawn if name in trials]]
-    begins = pd.to_datetime(known["submitted_at"], utc=True, format="ISO8601")
-    return known.assign(submitted_at=begins).sort_values("submitted_at", kind="stable")
+def _first(trials: pd.DataFrame, limit: int) -> tuple[pd.DataFrame, int]:
+    """Those with a total that were submitted first, and how many have one."""
+    known = np.flatnonzero(trials["total_ms"].notna())
+    begins = pd.to_datetime(trials["submitted_at"], utc=True, format="ISO8601").iloc[known]
+    first = np.argsort(begins.to_numpy(), kind="stable")[:limit]
+    drawn = [name for name in LIFE_COLUMNS if name in trials]
+    shown = trials[drawn].iloc[known[first]]
+    return shown.assign(submitted_at=begins.iloc[first]), len(known)
 
 
 def _begins_s(shown: pd.DataFrame) -> pd.Series[float]:

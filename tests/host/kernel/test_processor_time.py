@@ -1,0 +1,70 @@
+"""What the kernel counts of processes that run, and of those that would and may not."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from iluvatar_bench.host.kernel import cgroups, processes
+from iluvatar_bench.host.kernel.controllers import usable_controllers
+
+pytestmark = pytest.mark.daemon
+
+
+@pytest.fixture
+def limited() -> Iterator[str]:
+    """A cgroup that may run for 2 ms of 100."""
+    path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
+    cgroups.make(path)
+    for directory in cgroups._directories(path):
+        for setting, level in (("cpu.cfs_quota_us", "2000"), ("cpu.max", "2000 100000")):
+            if (directory / setting).exists():
+                (directory / setting).write_text(level)
+    yield path
+    cgroups.remove_tree(path)
+    cgroups.remove_if_empty(cgroups.PARENT)
+
+
+@pytest.fixture
+def turning() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif("cpu" not in usable_controllers(), reason="no cgroup has the controller cpu")
+def test_who_is_kept_from_running_by_a_limit_waits_while_its_cgroup_is_throttled(
+    limited: str, turning: subprocess.Popen[bytes]
+) -> None:
+    assert cgroups.throttled_seconds(limited) == 0
+    before = processes.processor_time(turning.pid)
+    assert before is not None
+    cgroups.move(turning.pid, limited)
+    deadline = time.monotonic() + 60
+    while True:
+        now = processes.processor_time(turning.pid)
+        assert now is not None
+        waited = now.waited - before.waited
+        if waited > 0.5:
+            break
+        assert time.monotonic() < deadline, "it has all the time that it wants"
+    throttled = cgroups.throttled_seconds(limited)
+    assert throttled is not None
+    assert throttled > waited / 2
+    assert now.ran - before.ran < waited
+
+
+def test_what_the_scheduler_counts_of_us_is_what_our_clock_says() -> None:
+    counted, own = processes.processor_time(os.getpid()), time.process_time()
+    assert counted is not None
+    # Of the first thread alone; the clock is of all.
+    assert 0 < counted.ran <= own + 0.05
+    assert processes.processor_time(1 << 22) is None
+    assert cgroups.throttled_seconds(f"{cgroups.PARENT}/never-made") is None
