@@ -40,8 +40,8 @@ def ground_truth_command(
 ) -> None:
     """Cause each mechanism on purpose and compare what is attributed; exit 1 if one is wrong.
 
-    Without --case, causes that take a limit which this host cannot keep, or an older containerd,
-    are left out by name.
+    Without --case, causes that take a limit which this host cannot keep, or an older containerd
+    or runc, are left out by name.
     """
     from iluvatar_bench.containerd.daemon.place import require_root
     from iluvatar_bench.containerd.daemon.versions import release
@@ -64,8 +64,10 @@ def ground_truth_command(
     require_writable(csv)
     cases = choose(case or ())
     if not case:
-        installed = release(program_version("containerd", "--version") or "")
-        for name, why in (refused := left_out(cases, containerd=installed)).items():
+        containerd, runc = (
+            release(program_version(name, "--version") or "") for name in ("containerd", "runc")
+        )
+        for name, why in (refused := left_out(cases, containerd=containerd, runc=runc)).items():
             err.print(f"left out: {name}: {why}", markup=False, soft_wrap=True)
         cases = tuple(known for known in cases if known.name not in refused)
     started = time.monotonic()

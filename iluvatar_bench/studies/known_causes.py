@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from iluvatar_bench.bugs import Mechanism
 from iluvatar_bench.containerd.daemon.private import Node
-from iluvatar_bench.containerd.daemon.versions import Release
+from iluvatar_bench.containerd.daemon.versions import Release, refuses_shared_cgroup
 from iluvatar_bench.errors import EnvironmentProblem, UsageError, meant
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.cgroup_requests import pause_container
@@ -314,13 +314,19 @@ def choose(names: Sequence[str] = ()) -> tuple[KnownCause, ...]:
     return tuple(known[name] for name in names) or KNOWN_CAUSES
 
 
-def left_out(cases: Sequence[KnownCause], *, containerd: Release | None) -> dict[str, str]:
+def left_out(
+    cases: Sequence[KnownCause], *, containerd: Release | None, runc: Release | None = None
+) -> dict[str, str]:
     """The names of the cases that are none here, and why.
 
-    This host has no cgroup controller for them, or its containerd does what they rest on no more.
+    This host has no cgroup controller for them, or its containerd or its runc does what they rest
+    on no more.
     """
     reasons = {}
     for case in cases:
+        if case.profile.cgroup == "shared" and runc and refuses_shared_cgroup(runc):
+            said = ".".join(map(str, runc))
+            reasons[case.name] = f"runc {said} refuses a cgroup that others live in"
         if case.mended_in and containerd and containerd >= case.mended_in:
             reasons[case.name] = f"containerd {'.'.join(map(str, containerd))} does it no more"
         try:

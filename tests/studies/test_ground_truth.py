@@ -126,6 +126,15 @@ def test_causes_that_take_a_limit_are_left_out_where_it_cannot_be_kept(
     }
 
 
+def test_causes_of_a_shared_cgroup_are_left_out_where_runc_refuses_one() -> None:
+    shared = {case.name for case in KNOWN_CAUSES if case.profile.cgroup == "shared"}
+    old = Release(1, 6, 20)
+    reasons = left_out(KNOWN_CAUSES, containerd=old, runc=Release(1, 3, 6))
+    kept = left_out(KNOWN_CAUSES, containerd=old, runc=Release(1, 1, 15))
+    assert set(reasons) - set(kept) == shared
+    assert reasons[min(shared)] == "runc 1.3.6 refuses a cgroup that others live in"
+
+
 async def test_wrong_requests_start_nothing() -> None:
     with pytest.raises(UsageError, match="no case 'moon'; there are: undisturbed"):
         choose(["moon"])
@@ -198,7 +207,10 @@ async def cause(
         if not is_right(case, trial, unknown_passes=not witness):
             wrong.append(f"{case.name}: {trial.mechanism}: {trial.error}; {trial.evidence}")
 
-    refused = left_out(cases, containerd=release(program_version("containerd", "--version") or ""))
+    containerd, runc = (
+        release(program_version(name, "--version") or "") for name in ("containerd", "runc")
+    )
+    refused = left_out(cases, containerd=containerd, runc=runc)
     cases = [case for case in cases if case.name not in refused]
     table = await ground_truth(cases, repeats=repeats, witness=witness, on_trial=note)
     print(table.to_string(index=False))  # noqa: T201
