@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.taxonomy import BugClass
 
 _SIGNALLED = 128
 """Exit statuses above this are death by signal (shells' and containerd's convention)."""
+
+_UNFINISHED = re.compile(
+    r"Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z"
+)
+"""A traceback without its last line, which alone says what was wrong."""
 
 
 def startup_symptom(*, stdout: str, stderr: str, exit_status: int | None) -> BugClass:
@@ -14,10 +21,11 @@ def startup_symptom(*, stdout: str, stderr: str, exit_status: int | None) -> Bug
 
     ``exit_status`` is None for one that still ran when the time was up. A process that says what
     is wrong is classified by what it says; one that ends by itself with any words has a start-up
-    error; the rest is silent.
+    error; the rest is silent. So is one that a signal ended in the middle of its traceback.
     """
+    killed = exit_status is not None and exit_status > _SIGNALLED
     for text in (stderr, stdout):
-        found = classify_text(text).symptom
+        found = classify_text(_UNFINISHED.sub("", text) if killed else text).symptom
         if found is not None:
             return found
     ended_by_itself = exit_status is not None and 0 < exit_status <= _SIGNALLED

@@ -348,6 +348,14 @@ def test_symptoms_of_a_start() -> None:
     assert startup_symptom(stdout="", stderr=traceback, exit_status=1) is BugClass.MISSING_PACKAGES
     assert startup_symptom(stdout="", stderr="", exit_status=137) is BugClass.SILENT_STARTUP
     assert startup_symptom(stdout="", stderr="", exit_status=None) is BugClass.SILENT_STARTUP
+    for killed in (137, 143):
+        begun = "".join(traceback.splitlines(keepends=True)[:-1])
+        assert startup_symptom(stdout="", stderr=begun, exit_status=killed) is (
+            BugClass.SILENT_STARTUP
+        ), "it was ended before it had said why"
+        assert startup_symptom(stdout="", stderr=traceback, exit_status=killed) is (
+            BugClass.MISSING_PACKAGES
+        )
     assert startup_symptom(stdout="", stderr="bad port\n", exit_status=2) is BugClass.STARTUP_ERROR
     # Killed in mid-sentence: what it said is no explanation.
     assert (
