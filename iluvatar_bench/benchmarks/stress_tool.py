@@ -20,6 +20,7 @@ from pathlib import Path
 
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.daemon.teardown import remove_runc_folder
+from iluvatar_bench.containerd.daemon.versions import release
 from iluvatar_bench.containerd.oci.image_import import read_layout
 from iluvatar_bench.containerd.oci.media_types import OCI_MANIFEST
 from iluvatar_bench.containerd.services.events import DaemonEvent
@@ -136,7 +137,9 @@ async def open_stress_tool(
         return
     with _registry(layout) as address:
         try:
-            version = program_version("containerd-stress", "--version")
+            said = program_version("containerd-stress", "--version") or ""
+            # That of 1.6 has no such flag, and answers with its usage.
+            version = said if release(said) else "unknown"
             yield StressTool(node, f"{address}/{name}", version)
         finally:
             remove_runc_folder(NAMESPACE)
