@@ -49,7 +49,9 @@ History:
 9. A snapshot that could not be made because a layer below it had been collected is
    ``parent_collected``, no ``snapshot_collected``.
 10. A silent start whose process was ready to run for most of it, and had no processor, is
-   ``cpu_starved``, or by its own limit ``cpu_throttled``.
+   ``cpu_starved``, or by its own limit ``cpu_throttled``. A runtime's own word that it met a frozen
+   cgroup, in a step that a neighbour's pause reached into, is ``neighbour_paused``. An init that
+   was ended before it was started, in a scope that others share, is ``unit_stopped``.
 """
 
 

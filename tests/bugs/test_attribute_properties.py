@@ -174,6 +174,8 @@ def lacked_a_layer(evidence: Evidence) -> bool:
 
 def was_in_a_cgroup_that_was_paused(evidence: Evidence) -> bool:
     changes = {change.action for change in evidence.neighbour_changes}
+    if says_either("frozen", "paused")(evidence) and CgroupAction.PAUSE in changes:
+        return True
     thawed = CgroupAction.RESUME in changes or bool(evidence.neighbour_kills)
     if evidence.step == "resume":
         return bool(evidence.own_changes) and thawed

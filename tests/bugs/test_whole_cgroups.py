@@ -50,6 +50,38 @@ def test_a_frozen_cgroup_and_a_neighbours_pause() -> None:
     assert "the cgroup /place/shared is frozen" in found.facts
 
 
+REFUSED = (
+    (
+        "start",
+        "Tasks.Start of me: OCI runtime start failed: cannot start a container in the paused state",
+    ),
+    ("task_create", "runc create failed: container's cgroup unexpectedly frozen: unknown"),
+    ("delete", "cannot delete container me that is not stopped: paused: unknown"),
+)
+
+
+@pytest.mark.parametrize(("step", "error"), REFUSED)
+def test_a_runtime_that_says_it_was_frozen_and_the_pause_that_lasted_into_the_step(
+    step: str, error: str
+) -> None:
+    """As seen of 24 containers in one cgroup, each paused while it was kept: by the time of the
+    evidence the cgroup had been thawed, and of the last the process had ended."""
+    symptom = classify_text(error).bug_class
+    refused = replace(SILENT, step=step, error=error, cgroup_frozen=False, exit_status=137)
+    lasting = (change(PAUSE, 90.0), change(RESUME, 110.0))
+    found = attribute(symptom, replace(refused, neighbour_changes=lasting))
+    assert (found.bug_class, found.mechanism) == (BugClass.FROZEN, Mechanism.NEIGHBOUR_PAUSED)
+    assert found.proven
+    before, own = (change(PAUSE, 90.0), change(RESUME, 99.0)), (change(PAUSE, 95.0, whose="me"),)
+    killed = KillFact("other", HERE, True, 9, 104.0, 105.0)
+    for other in (
+        replace(refused, neighbour_changes=before),
+        replace(refused, neighbour_changes=lasting, own_changes=own),
+        replace(refused, neighbour_changes=lasting, neighbour_kills=(killed,)),
+    ):
+        assert attribute(symptom, other).mechanism is not Mechanism.NEIGHBOUR_PAUSED
+
+
 def test_a_frozen_cgroup_that_no_pause_of_ours_explains_is_frozen_by_nobody_known() -> None:
     for changes in ((), (change(PAUSE, 90.0), change(RESUME, 95.0))):
         found = attribute(

@@ -33,11 +33,20 @@ STEPS = ("pause", "resume")
 _UNDONE = re.compile(r"state THAWED while freezing|but was in \W{1,4}THAWED")
 """What runc says of a pause that somebody else undid (fs/freezer.go, fs2/freezer.go)."""
 
+_SAYS_FROZEN = re.compile(
+    r"cgroup unexpectedly frozen|cannot start a container in the paused state"
+    r"|that is not stopped: paused|cannot exec in a paused container"
+)
+"""What runc 1.1 says of a cgroup that is frozen as it is to create, start, delete or exec."""
+
 _MOST_OF_THE_STEP = 0.5
 
 
 def neighbour_paused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The pause of another container in the same cgroup, or in one above it."""
+    refused = _refused_as_frozen(evidence)
+    if refused is not None:
+        return refused
     if symptom not in SILENT and evidence.step not in STEPS:
         return None
     if evidence.exit_status is not None:
@@ -61,6 +70,51 @@ def neighbour_paused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     if evidence.cgroup_frozen is False:
         return ruled_out(Mechanism.NEIGHBOUR_PAUSED, "its cgroup is not frozen")
     return None
+
+
+def _refused_as_frozen(evidence: Evidence) -> Suspicion | None:
+    """The runtime says itself that the cgroup was frozen, and it was not this container's pause."""
+    said = _SAYS_FROZEN.search(evidence.error)
+    own = _in_order(evidence.own_changes)
+    pause = _pause_within_the_step(evidence)
+    if said is None or pause is None or (own and own[-1].action is CgroupAction.PAUSE):
+        return None
+    supports = [f"the error says {said.group()!r}", _told(pause, evidence)]
+    # Runc freezes a cgroup for a moment while it signals all of it.
+    objections = [
+        f"a Kill(all) of {kill.container_id} freezes it as well"
+        for kill in evidence.neighbour_kills
+        if kill.all_processes and _within_the_step(kill.started_at, kill.ended_at, evidence)
+    ]
+    return suspicion(Mechanism.NEIGHBOUR_PAUSED, supports, sorted(objections)[:1])
+
+
+def _within_the_step(began: float, ended: float | None, evidence: Evidence) -> bool:
+    first, last = evidence.step_started_at, evidence.step_ended_at
+    assert first is not None
+    assert last is not None
+    return began <= last and (ended is None or ended >= first)
+
+
+def _pause_within_the_step(evidence: Evidence) -> CgroupFact | None:
+    """The first pause of a neighbour that lasted into the failed step, or began in it.
+
+    Until a resume: a Kill in between thaws too, but not of a process that has ended already.
+    """
+    began, ended = evidence.step_started_at, evidence.step_ended_at
+    if began is None or ended is None:
+        return None
+    changes = [c for c in evidence.neighbour_changes if c.action is not CgroupAction.UPDATE]
+    resumes = [c for c in evidence.own_changes if c.action is CgroupAction.RESUME]
+    pause = None
+    for change in _in_order([*changes, *resumes]):
+        if change.action is CgroupAction.PAUSE:
+            pause = pause or change
+        elif pause is not None and change.at >= began:
+            break
+        else:
+            pause = None
+    return pause if pause is not None and pause.at <= ended else None
 
 
 def neighbour_updated(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
