@@ -23,7 +23,7 @@ from iluvatar_bench.bugs.rules.coincidence import LARGEST_SHARE
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
-RULES_VERSION = 10
+RULES_VERSION = 11
 """Which rules judged a failure; stored with its evidence. Raise it with every change of a verdict.
 
 History:
@@ -52,6 +52,8 @@ History:
    ``cpu_starved``, or by its own limit ``cpu_throttled``. A runtime's own word that it met a frozen
    cgroup, in a step that a neighbour's pause reached into, is ``neighbour_paused``. An init that
    was ended before it was started, in a scope that others share, is ``unit_stopped``.
+11. A program that cannot be attached to a shared cgroup, or taken from it, because it is not there
+   is ``cgroup_occupied`` where the cgroup was there throughout, no ``cgroup_removed``.
 """
 
 

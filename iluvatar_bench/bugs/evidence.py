@@ -174,6 +174,10 @@ class Evidence:
     cgroup_members: int | None = None
     """Processes in the cgroup, or None when it could not be read; the first of their PIDs."""
     cgroup_pids: tuple[int, ...] | None = None
+    cgroup_identity_before: int | None = None
+    """The kernel's number of the cgroup when the container's life began, and now: another one, or
+    None, once it was removed."""
+    cgroup_identity: int | None = None
     cgroup_joined: bool | None = None
     """Whether the process was in that cgroup once its task was made; and the one that it was in."""
     cgroup_of_process: str | None = None

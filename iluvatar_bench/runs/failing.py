@@ -20,12 +20,14 @@ class Before:
     """What was there when the container's life began: what is different later, changed meanwhile.
 
     ``oom_kills`` is the counter of its cgroup (None: it did not exist), ``daemon`` who was
-    containerd (None: not known), ``at`` when that was, in seconds since the epoch.
+    containerd (None: not known), ``at`` when that was, in seconds since the epoch, ``cgroup`` the
+    kernel's number of the cgroup (None: it did not exist).
     """
 
     oom_kills: int | None = None
     daemon: DaemonFact | None = None
     at: float | None = None
+    cgroup: int | None = None
 
 
 def failing_container(
@@ -73,6 +75,7 @@ def failing_container(
         kills_known_since=kills_since,
         reaping_seconds=kills.reaping_seconds(),
         cgroup_shared=container.profile.cgroup != "own",
+        cgroup_identity_before=before.cgroup,
         joined=container.joined,
         began_at=before.at,
         witness=None if monitor is None else monitor.witness,

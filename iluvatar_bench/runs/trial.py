@@ -218,7 +218,8 @@ async def _live(
     Returns the failure, damage that nobody has noticed, and notes on the removal.
     """
     counted = cgroups.oom_kills(container.cgroup)
-    before = Before(counted, _daemon(setting.node.address), time.time())
+    identity = cgroups.identity(container.cgroup)
+    before = Before(counted, _daemon(setting.node.address), time.time(), identity)
     failure: TrialFailure | None = None
     latent: Mechanism | None = None
     try:

@@ -196,6 +196,24 @@ def had_no_processor(evidence: Evidence) -> bool:
     return ended > began and waited + waited > ended - began
 
 
+def lost_its_program(evidence: Evidence) -> bool:
+    """To another one: the cgroup is shared, and not known to have been away."""
+    before, now = evidence.cgroup_identity_before, evidence.cgroup_identity
+    there = before == now if before is not None else bool(evidence.cgroup_members)
+    return says("bpf_prog_")(evidence) and evidence.cgroup_shared is True and there
+
+
+def lost_its_cgroup(evidence: Evidence) -> bool:
+    before, now = evidence.cgroup_identity_before, evidence.cgroup_identity
+    away = before is None or before != now
+    return says("/sys/fs/cgroup/")(evidence) or (says("bpf_prog_")(evidence) and away)
+
+
+def is_refused_an_occupied_cgroup(evidence: Evidence) -> bool:
+    said = says_either("cgroup is not empty", "devices.", "already loaded")
+    return said(evidence) or lost_its_program(evidence)
+
+
 HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SNAPSHOT_COLLECTED: was_collected,
     Mechanism.COLLATERAL_KILL: was_hit_by_a_neighbour,
@@ -208,8 +226,8 @@ HOLDS: dict[Mechanism, Callable[[Evidence], bool]] = {
     Mechanism.SHIM_DEATH: lost_its_shim,
     Mechanism.DAEMON_RESTART: lost_its_daemon,
     Mechanism.OWN_ERROR: failed_by_itself,
-    Mechanism.CGROUP_OCCUPIED: says_either("cgroup is not empty", "devices.", "already loaded"),
-    Mechanism.CGROUP_REMOVED: says("/sys/fs/cgroup/"),
+    Mechanism.CGROUP_OCCUPIED: is_refused_an_occupied_cgroup,
+    Mechanism.CGROUP_REMOVED: lost_its_cgroup,
     Mechanism.CGROUP_NOT_JOINED: lambda evidence: evidence.cgroup_joined is False,
     Mechanism.CONTROLLER_MISSING: lacks_memory,
     Mechanism.DISK_FULL: had_no_room,

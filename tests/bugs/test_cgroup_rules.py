@@ -76,6 +76,54 @@ def test_a_program_cannot_be_attached_to_a_cgroup_that_is_gone() -> None:
     )
 
 
+PROGRAM = Evidence(
+    container_id="c",
+    step="create",
+    cgroup=CGROUP,
+    cgroup_shared=True,
+    error=(
+        f"{REFUSED}error setting cgroup config for procHooks process: failed to call "
+        "BPF_PROG_DETACH (BPF_CGROUP_DEVICE) on old filter program: can't detach program: no such "
+        "file or directory: unknown"
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "members", "expected", "proven"),
+    [
+        # The kernel's number of it is the same: it was never removed, so the program was replaced.
+        (71, 71, 3, Mechanism.CGROUP_OCCUPIED, True),
+        (71, 71, 0, Mechanism.CGROUP_OCCUPIED, True),
+        # It was removed, and perhaps made again; the program may have been replaced before that.
+        (71, 95, 3, Mechanism.CGROUP_REMOVED, False),
+        (71, None, None, Mechanism.CGROUP_REMOVED, False),
+        # Nobody looked before, as in runs by earlier rules.
+        (None, 95, 3, Mechanism.CGROUP_OCCUPIED, False),
+        (None, 95, 0, Mechanism.CGROUP_REMOVED, False),
+        (None, None, None, Mechanism.CGROUP_REMOVED, False),
+    ],
+)
+def test_of_a_shared_cgroup_its_number_tells_whether_it_went_or_its_program_was_replaced(
+    before: int | None, now: int | None, members: int | None, expected: Mechanism, proven: bool
+) -> None:
+    facts = replace(
+        PROGRAM, cgroup_identity_before=before, cgroup_identity=now, cgroup_members=members
+    )
+    for error in (PROGRAM.error, PROGRAM.error.replace("DETACH", "ATTACH")):
+        verdict = verdict_on(replace(facts, error=error))
+        assert (verdict.bug_class, verdict.mechanism, verdict.proven) == (
+            BugClass.CREATE_REJECTED,
+            expected,
+            proven,
+        )
+
+
+def test_nobody_replaces_the_program_of_a_cgroup_that_is_one_containers_alone() -> None:
+    verdict = verdict_on(replace(PROGRAM, cgroup_shared=False, cgroup_identity=95))
+    assert (verdict.mechanism, verdict.proven) == (Mechanism.CGROUP_REMOVED, True)
+
+
 def test_a_unit_that_is_there_is_an_occupied_cgroup() -> None:
     unit = CGROUP.rpartition("/")[2]
     properties = '[{Name:Description Value:"libcontainer container c"}]'

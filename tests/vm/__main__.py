@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ DISK_SECONDS, PROJECT_SECONDS = 900.0, 120.0
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, _end)
     parser = argparse.ArgumentParser(prog="./bench test --vm", description=__doc__)
     parser.add_argument("suite", nargs="?", default="bookworm", choices=SUITES)
     parser.add_argument("--steps", default="", help="only these, by the beginnings of their names")
@@ -27,6 +29,9 @@ def main() -> int:
         default="",
         metavar="A,B",
         help="of the step suite only these files or folders, and no other step",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="of each cause in the step ground truth"
     )
     parser.add_argument("--seconds", type=float, default=3600.0, help="the machine's longest time")
     parser.add_argument(
@@ -63,7 +68,8 @@ def main() -> int:
         told = machine(
             disk,
             project,
-            arguments=f"bench.steps={steps.replace(' ', '_')} bench.tests={chosen.tests}",
+            arguments=f"bench.steps={steps.replace(' ', '_')} bench.tests={chosen.tests} "
+            f"bench.repeats={chosen.repeats}",
             seconds=chosen.seconds,
             console=console,
             on_step=tell,
@@ -80,6 +86,11 @@ def main() -> int:
     how = "on its kernel" if chosen.namespaces else "emulated"
     print(f"({how}, {platform.machine()}, {time.monotonic() - began:.0f} s in all)")
     return 1 if wrong or not ended else 0
+
+
+def _end(number: int, _: object) -> None:
+    """An exception, so that the machine is ended and its folder removed."""
+    sys.exit(128 + number)
 
 
 def tell(step: dict[str, object]) -> None:

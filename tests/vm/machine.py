@@ -39,8 +39,10 @@ def boot(
     """
     append = f"root=/dev/vda rw console=ttyS0 panic=-1 quiet {arguments}"
     command = [
-        *("qemu-system-x86_64", "-M", "q35,hpet=off", "-accel", "tcg", "-cpu", "Nehalem"),
-        *("-m", "2048", "-smp", "1", "-no-reboot", "-display", "none", "-monitor", "none"),
+        *("qemu-system-x86_64", "-M", "q35,hpet=off", "-cpu", "Nehalem"),
+        # Two processors, each a thread of the host.
+        *("-accel", "tcg,thread=multi", "-smp", "2", "-m", "2048"),
+        *("-no-reboot", "-display", "none", "-monitor", "none"),
         *("-nic", "user,restrict=on", "-serial", "stdio"),
         *("-kernel", str(disk.kernel), "-initrd", str(disk.initrd), "-append", append),
     ]

@@ -22,9 +22,12 @@ _UNIT_CANCELED = re.compile(r"error creating systemd unit \S{1,300}: got \W?canc
 
 _FILE_GONE = re.compile(r"/sys/fs/cgroup/\S{1,1000}: no such (?:device|file or directory)")
 """ENODEV is the kernel's answer where the cgroup was removed after its file had been opened."""
-_PROGRAM_REFUSED = re.compile(r"bpf_prog_attach[^\n]{1,200}: no such file or directory")
-"""The kernel's answer for a directory of a cgroup that was removed after it had been opened (Linux,
-kernel/cgroup/cgroup.c, css_tryget_online_from_dir)."""
+_PROGRAM_REFUSED = re.compile(r"bpf_prog_(?:attach|detach)[^\n]{1,200}: no such file or directory")
+"""The kernel's answer for the directory of a cgroup that was removed after it had been opened
+(Linux, kernel/cgroup/cgroup.c, css_tryget_online_from_dir), and in one that is there for a program
+that is to be replaced or taken away and is not attached any more (kernel/bpf/cgroup.c,
+find_attach_entry, find_detach_entry). A runtime sets a container's devices by such a program, which
+takes the place of the one that it found; of two that do so in one cgroup the second finds none."""
 
 _FILE_OF_CONTROLLER = re.compile(
     r"(?:^|[/`\"' ])"
@@ -47,7 +50,7 @@ ENDING = frozenset({"kill", "delete"})
 
 
 def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
-    """Another container has the cgroup, or the unit of systemd's that makes it."""
+    """Another container has the cgroup, or the unit of systemd's that makes it, or its devices."""
     said = _said(evidence)
     if found := _OCCUPIED.search(said):
         return suspicion(Mechanism.CGROUP_OCCUPIED, [f"the error says {found.group()!r}"])
@@ -58,7 +61,36 @@ def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
             "the cgroup is shared: the unit was to take more than one container",
         ]
         return suspicion(Mechanism.CGROUP_OCCUPIED, supports)
+    if evidence.cgroup_shared and (found := _PROGRAM_REFUSED.search(said)):
+        return _program_replaced(found.group(), evidence)
     return None
+
+
+def _program_replaced(said: str, evidence: Evidence) -> Suspicion | None:
+    """The cgroup is there, and the program in it is not the one that was found a moment before."""
+    supports = [
+        f"the error says {said!r}",
+        "the cgroup is shared: each runtime replaces the program that sets the devices of all",
+    ]
+    if _was_there_throughout(evidence):
+        return suspicion(
+            Mechanism.CGROUP_OCCUPIED,
+            [*supports, "it is the cgroup that was there before: it was not removed"],
+        )
+    if not evidence.cgroup_members or _was_removed(evidence):
+        return None
+    supports.append(f"{evidence.cgroup_members} processes are in it")
+    return suspicion(Mechanism.CGROUP_OCCUPIED, supports, circumstantial=True)
+
+
+def _was_there_throughout(evidence: Evidence) -> bool:
+    before = evidence.cgroup_identity_before
+    return before is not None and before == evidence.cgroup_identity
+
+
+def _was_removed(evidence: Evidence) -> bool:
+    before = evidence.cgroup_identity_before
+    return before is not None and before != evidence.cgroup_identity
 
 
 def not_joined(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
@@ -106,10 +138,22 @@ def controller_missing(symptom: BugClass, evidence: Evidence) -> Suspicion | Non
 def removed(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The cgroup went away between its making and its use: a neighbour's end took it along."""
     said = _said(evidence)
-    for text in (_FILE_GONE, _PROGRAM_REFUSED):
-        if found := text.search(said):
-            return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
-    return None
+    if found := _FILE_GONE.search(said):
+        return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
+    found = _PROGRAM_REFUSED.search(said)
+    if found is None:
+        return None
+    if _was_there_throughout(evidence):
+        return ruled_out(
+            Mechanism.CGROUP_REMOVED, "the cgroup is the one that was there before: not removed"
+        )
+    supports = [f"the error says {found.group()!r}"]
+    if _was_removed(evidence):
+        supports.append("the cgroup that was there before is gone")
+    # In a cgroup of its own nobody else replaces the program.
+    return suspicion(
+        Mechanism.CGROUP_REMOVED, supports, circumstantial=evidence.cgroup_shared is not False
+    )
 
 
 def _said(evidence: Evidence) -> str:

@@ -105,6 +105,20 @@ def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
     return frozenset(pids)
 
 
+def identity(path: str) -> int | None:
+    """The number that the kernel gave the cgroup, and gives to no other; None: there is none.
+
+    A cgroup that was removed and made again has another one: its directory's inode, on hosts of 64
+    bits (Linux v6.1, fs/kernfs/dir.c, kernfs_new_node).
+    """
+    for directory in _directories(path):
+        try:
+            return directory.stat().st_ino
+        except OSError:
+            continue
+    return None
+
+
 def children(path: str) -> tuple[str, ...]:
     """The names of the cgroups directly below, in any hierarchy."""
     names = {d.name for top in _directories(path) for d in top.iterdir() if d.is_dir()}

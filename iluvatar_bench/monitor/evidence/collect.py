@@ -88,6 +88,7 @@ def _known(failing: FailingContainer, notes: list[str]) -> Facts:
         "neighbour_changes": failing.neighbour_changes,
         "memory_limit_made_bytes": failing.memory_limit_made_bytes,
         "cgroup_shared": failing.cgroup_shared,
+        "cgroup_identity_before": failing.cgroup_identity_before,
         "client_pid": os.getpid(),
         "daemon_before": failing.daemon_before,
         "events": failing.events,

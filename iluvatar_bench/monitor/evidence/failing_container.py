@@ -17,7 +17,8 @@ class FailingContainer:
     """What is known of the container whose failure is examined.
 
     Times are seconds since the epoch. ``oom_kills_before`` is the cgroup's counter when the
-    container was created (None: the cgroup did not exist). ``shim_pid`` is the shim that was seen
+    container was created (None: the cgroup did not exist), ``cgroup_identity_before`` the kernel's
+    number of it. ``shim_pid`` is the shim that was seen
     when the task was created; ``daemon_before`` is who was containerd then. ``events`` are the
     container's last ones (None: nobody listened), and ``events_broken`` says why some are missing.
     ``parent`` is what the container's snapshot stands on (empty: the image's topmost layer).
@@ -54,6 +55,7 @@ class FailingContainer:
     neighbour_changes: tuple[CgroupFact, ...] = ()
     memory_limit_made_bytes: int | None = None
     cgroup_shared: bool | None = None
+    cgroup_identity_before: int | None = None
     joined: JoinedCgroup | None = None
     kills_known_since: float | None = None
     reaping_seconds: float | None = None

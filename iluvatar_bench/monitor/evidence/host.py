@@ -130,6 +130,7 @@ def cgroup_facts(failing: FailingContainer) -> Facts:
     members = cgroups.members(failing.cgroup)
     counters = cgroups.memory_counters(failing.cgroup)
     facts: Facts = {
+        "cgroup_identity": cgroups.identity(failing.cgroup),
         "memory_counters": counters,
         "controllers_above": cgroups.controllers_above(failing.cgroup),
         "cgroup_frozen": cgroups.is_frozen(failing.cgroup),

@@ -1,17 +1,18 @@
-"""What the kernel answers where a program is attached to a cgroup that was removed meanwhile.
+"""What the kernel answers where the program of a cgroup, or the cgroup itself, is there no more.
 
 With version 2 a runtime denies devices by such a program: a neighbour that takes their shared
-cgroup along makes that fail. The rule about the words (bugs/rules/own_cgroup.py) rests on this.
+cgroup along makes that fail, and so does one that replaces the program meanwhile. The rules about
+the words (bugs/rules/own_cgroup.py) rest on this.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import platform
 import secrets
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from iluvatar_bench.host.kernel import cgroups
 
 _BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
 """The system call's number (asm/unistd.h)."""
-_LOAD, _ATTACH, _OF_DEVICES, _MULTIPLE = 5, 8, 6, 2
-"""BPF_PROG_LOAD, BPF_PROG_ATTACH, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI (linux/bpf.h)."""
+_LOAD, _ATTACH, _DETACH, _OF_DEVICES, _MULTIPLE, _REPLACE = 5, 8, 9, 6, 2, 4
+"""BPF_PROG_LOAD, BPF_PROG_ATTACH, BPF_PROG_DETACH, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI,
+BPF_F_REPLACE (linux/bpf.h)."""
 _KIND = 15
 """BPF_PROG_TYPE_CGROUP_DEVICE."""
 _ALLOW = struct.pack("<BBhi", 0xB7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
@@ -48,25 +50,70 @@ def program() -> int:
         pytest.skip("this host lets nobody load programs (CAP_BPF)")
 
 
-@pytest.mark.daemon
-@pytest.mark.skipif(_BPF is None, reason="the system call's number is not known here")
-@pytest.mark.skipif(cgroups.mode() not in ("v2", "hybrid"), reason="needs cgroup version 2")
-def test_a_cgroup_that_was_removed_after_it_was_opened_is_no_file_or_directory() -> None:
-    loaded = program()
-    home = cgroups.hierarchies()[0]
-    folder = home / cgroups.PARENT.lstrip("/") / f"test-{secrets.token_hex(4)}"
-    folder.mkdir(parents=True)
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        request = struct.pack("<IIII", opened, loaded, _OF_DEVICES, _MULTIPLE)
-        assert bpf(_ATTACH, request) == 0
-        folder.rmdir()
-        with pytest.raises(FileNotFoundError) as refused:
-            bpf(_ATTACH, request)
-        assert refused.value.errno == errno.ENOENT
-    finally:
-        os.close(opened)
-        os.close(loaded)
-        if Path(folder).exists():
-            folder.rmdir()
-        cgroups.remove_if_empty(cgroups.PARENT)
+pytestmark = [
+    pytest.mark.daemon,
+    pytest.mark.skipif(_BPF is None, reason="the system call's number is not known here"),
+    pytest.mark.skipif(cgroups.mode() not in ("v2", "hybrid"), reason="needs cgroup version 2"),
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A cgroup of version 2; the test may remove it."""
+    path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
+    made = cgroups.hierarchies()[0] / path.lstrip("/")
+    made.mkdir(parents=True)
+    yield made
+    cgroups.remove_tree(path)
+    cgroups.remove_if_empty(cgroups.PARENT)
+
+
+@pytest.fixture
+def opened(folder: Path) -> Iterator[int]:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    yield number
+    os.close(number)
+
+
+@pytest.fixture
+def programs() -> Iterator[tuple[int, int, int]]:
+    """Three that a runtime could have loaded."""
+    loaded = (program(), program(), program())
+    yield loaded
+    for number in loaded:
+        os.close(number)
+
+
+def attach(cgroup: int, loaded: int, *, instead_of: int | None = None) -> None:
+    flags, replaced = (_MULTIPLE, 0) if instead_of is None else (_MULTIPLE | _REPLACE, instead_of)
+    assert bpf(_ATTACH, struct.pack("<IIIII", cgroup, loaded, _OF_DEVICES, flags, replaced)) == 0
+
+
+def detach(cgroup: int, loaded: int) -> None:
+    assert bpf(_DETACH, struct.pack("<III", cgroup, loaded, _OF_DEVICES)) == 0
+
+
+def test_a_cgroup_that_was_removed_after_it_was_opened_is_no_file_or_directory(
+    folder: Path, opened: int, programs: tuple[int, int, int]
+) -> None:
+    first, *_ = programs
+    attach(opened, first)
+    folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        attach(opened, first)
+    with pytest.raises(FileNotFoundError):
+        detach(opened, first)
+
+
+def test_so_is_a_program_that_another_runtime_replaced_in_a_cgroup_that_is_there(
+    folder: Path, opened: int, programs: tuple[int, int, int]
+) -> None:
+    found, of_the_other, own = programs
+    attach(opened, found)
+    attach(opened, of_the_other, instead_of=found)
+    with pytest.raises(FileNotFoundError):
+        attach(opened, own, instead_of=found)
+    with pytest.raises(FileNotFoundError):
+        detach(opened, found)
+    detach(opened, of_the_other)
+    assert folder.is_dir()
