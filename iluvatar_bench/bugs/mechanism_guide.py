@@ -127,13 +127,14 @@ MECHANISM_GUIDES: Mapping[Mechanism, MechanismGuide] = {
     Mechanism.CGROUP_OCCUPIED: MechanismGuide(
         "the runtime or the kernel refuses a cgroup that other containers live in, or below",
         "the error says that the cgroup is not empty, that systemd has such a unit already, or "
-        "that devices.deny was refused",
+        "that devices.deny was refused; or that the program of its devices is not there, and the "
+        "cgroup, by the kernel's number of it, was never away",
         _OWN_CGROUP,
     ),
     Mechanism.CGROUP_REMOVED: MechanismGuide(
         "the cgroup went away while the container was to join it: a neighbour's, if it is shared",
         "the error says that a path below /sys/fs/cgroup is not there any more, or that a program "
-        "cannot be attached to it for that reason",
+        "cannot be attached to it, or taken from it, for that reason",
         _OWN_CGROUP,
     ),
     Mechanism.CGROUP_NOT_JOINED: MechanismGuide(
