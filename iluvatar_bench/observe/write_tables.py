@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from iluvatar_bench.host.kernel.cgroup_usage import CgroupUsage
 from iluvatar_bench.host.segments import SEGMENT_BYTES
 from iluvatar_bench.host.whole_files import whole_file
 from iluvatar_bench.observe.folder import ObservedFolder
-from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.records.frames import invocations_frame, trials_frame
+from iluvatar_bench.records import Trial
+from iluvatar_bench.records.frames import EPOCH, NO_TRIAL, invocations_frame, trials_frame
 from iluvatar_bench.records.node_frames import NODE_COLUMNS, example_row, node_frame
 from iluvatar_bench.records.run_status import OBSERVED, RunStatus
 from iluvatar_bench.runs.parquet_trials import ParquetTrials
@@ -88,22 +89,11 @@ def _counters(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-_EPOCH = "1970-01-01T00:00:00+00:00"
-
-_TRIAL = Trial(
-    run_id="",
-    trial=0,
-    container_id="",
-    profile=OBSERVED,
-    factors={"client": "", "namespace": ""},
-    function="",
-    submitted_at=_EPOCH,
-    outcome=Outcome.OK,
-)
+_TRIAL = replace(NO_TRIAL, profile=OBSERVED, factors={"client": "", "namespace": ""})
 
 _SEEN: dict[str, tuple[Frame, dict[str, Any]]] = {
     **SEEN_FRAMES,
-    "counters": (_counters, {"run_id": "", "sampled_at": _EPOCH, "container_id": ""}),
+    "counters": (_counters, {"run_id": "", "sampled_at": EPOCH, "container_id": ""}),
     **{name: (partial(node_frame, name), example_row(name)) for name in NODE_COLUMNS},
 }
 """How the rows of a journal become a frame, and a row that shows the types of its columns."""

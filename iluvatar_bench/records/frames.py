@@ -100,7 +100,7 @@ def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     the columns all the same, but those of the factors.
     """
     rows = sorted((trial.as_row() for trial in trials), key=lambda row: row["trial"])
-    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_NO_TRIAL.as_row()))
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(NO_TRIAL.as_row()))
     frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True, format="ISO8601")
     frame["exit_status"] = frame["exit_status"].astype("Int64")
     for column in (*STEP_COLUMNS, "total_ms"):
@@ -108,16 +108,20 @@ def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     return frame
 
 
-_NO_TRIAL = Trial(
+EPOCH = "1970-01-01T00:00:00+00:00"
+"""A time for a column's type alone."""
+
+NO_TRIAL = Trial(
     run_id="",
     trial=0,
     container_id="",
     profile="",
     factors={},
     function="",
-    submitted_at="",
+    submitted_at=EPOCH,
     outcome=Outcome.OK,
 )
+"""A trial for its columns and their types alone."""
 
 
 def with_unknown_class(trials: pd.DataFrame) -> pd.DataFrame:

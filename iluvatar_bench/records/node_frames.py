@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from iluvatar_bench.records.frames import EPOCH
+
 _TIME, _TEXT = "time", "text"
 """UTC, stored as ISO 8601; and whatever it is. Other kinds are those of pandas."""
 
@@ -44,8 +46,6 @@ at node and observer (a row a minute), and failures that workers' logs told of. 
 ``collections``, ``gaps``, ``signals_lost``, ``not_followed``, ``dropped_segments`` and
 ``cpu_seconds`` are since the beginning of that session."""
 
-_EPOCH = "1970-01-01T00:00:00+00:00"
-
 
 def node_frame(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One of the tables of ``NODE_COLUMNS``, from the rows of its journal."""
@@ -59,5 +59,5 @@ def node_frame(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def example_row(name: str) -> dict[str, Any]:
     """A row that shows the types of a table's columns."""
-    values: dict[str, Any] = {_TIME: _EPOCH, _TEXT: "", "boolean": False}
+    values: dict[str, Any] = {_TIME: EPOCH, _TEXT: "", "boolean": False}
     return {column: values.get(kind, 0) for column, kind in NODE_COLUMNS[name].items()}

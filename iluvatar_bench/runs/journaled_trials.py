@@ -13,21 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iluvatar_bench.host.journal import Journal
-from iluvatar_bench.records import Outcome, Trial
-from iluvatar_bench.records.frames import invocations_frame, trials_frame
+from iluvatar_bench.records import Trial
+from iluvatar_bench.records.frames import NO_TRIAL, invocations_frame, trials_frame
 from iluvatar_bench.runs.table_parts import in_parts, schema_of, write_parts
-
-_EPOCH = "1970-01-01T00:00:00+00:00"
-_TRIAL = Trial(
-    run_id="",
-    trial=0,
-    container_id="",
-    profile="",
-    factors={},
-    function="",
-    submitted_at=_EPOCH,
-    outcome=Outcome.OK,
-)
 
 
 class JournaledTrials:
@@ -62,7 +50,7 @@ class JournaledTrials:
     @property
     def _example(self) -> Trial:
         """A trial that shows the types of the factors' columns."""
-        return replace(_TRIAL, factors={name: self._level(name) for name in self._kinds})
+        return replace(NO_TRIAL, factors={name: self._level(name) for name in self._kinds})
 
     def _level(self, name: str) -> str | int | float:
         kinds = self._kinds[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from iluvatar_bench.bugs.evidence import CgroupAction, CgroupFact, Evidence
 from iluvatar_bench.bugs.rules.senders import SIGKILL, time_text
@@ -106,15 +106,10 @@ def _pause_within_the_step(evidence: Evidence) -> CgroupFact | None:
         return None
     changes = [c for c in evidence.neighbour_changes if c.action is not CgroupAction.UPDATE]
     resumes = [c for c in evidence.own_changes if c.action is CgroupAction.RESUME]
-    pause = None
-    for change in _in_order([*changes, *resumes]):
-        if change.action is CgroupAction.PAUSE:
-            pause = pause or change
-        elif pause is not None and change.at >= began:
-            break
-        else:
-            pause = None
-    return pause if pause is not None and pause.at <= ended else None
+    for pause, until in _pauses(_in_order([*changes, *resumes])):
+        if pause.at <= ended and (until is None or until >= began):
+            return pause
+    return None
 
 
 def neighbour_updated(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
@@ -179,15 +174,10 @@ def _frozen_share(evidence: Evidence) -> float:
     started, ended = evidence.step_started_at, evidence.step_ended_at
     if started is None or ended is None or not 0 < ended - started < math.inf:
         return 0.0
-    covered, since = 0.0, None
-    for change in _thaws_and_pauses(evidence):
-        if change.action is CgroupAction.PAUSE:
-            since = change.at if since is None else since
-        elif since is not None:
-            covered += max(0.0, min(change.at, ended) - max(since, started))
-            since = None
-    if since is not None:
-        covered += max(0.0, ended - max(since, started))
+    covered = 0.0
+    for pause, until in _pauses(_thaws_and_pauses(evidence)):
+        last = ended if until is None else min(until, ended)
+        covered += max(0.0, last - max(pause.at, started))
     return min(1.0, covered / (ended - started))
 
 
@@ -201,6 +191,19 @@ def _thaws_and_pauses(evidence: Evidence) -> list[CgroupFact]:
         if kill.signal == SIGKILL and kill.ended_at is not None
     ]
     return _in_order(found)
+
+
+def _pauses(changes: Iterable[CgroupFact]) -> Iterator[tuple[CgroupFact, float | None]]:
+    """Of changes in their order, each pause that found the cgroup running, and when that ended."""
+    pause = None
+    for change in changes:
+        if change.action is CgroupAction.PAUSE:
+            pause = pause or change
+        elif pause is not None:
+            yield pause, change.at
+            pause = None
+    if pause is not None:
+        yield pause, None
 
 
 def _in_order(changes: Iterable[CgroupFact]) -> list[CgroupFact]:
