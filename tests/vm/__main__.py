@@ -28,7 +28,8 @@ def main() -> int:
         "--tests",
         default="",
         metavar="A,B",
-        help="of the step suite only these files or folders, and no other step",
+        help="only these files or folders, and no other step: of the suite, and emulated of the "
+        "tests of cgroups",
     )
     parser.add_argument(
         "--repeats", type=int, default=1, help="of each cause in the step ground truth"
@@ -42,7 +43,8 @@ def main() -> int:
     )
     parser.add_argument("--console", type=Path, help="keep what its console says in this file")
     chosen = parser.parse_args()
-    steps = chosen.steps or ("suite" if chosen.tests else "")
+    of_tests = "suite" if chosen.namespaces else "tests of cgroups"
+    steps = chosen.steps or (of_tests if chosen.tests else "")
     if chosen.suite in WITHOUT_KERNEL and not chosen.namespaces:
         print(f"skipped: no kernel of {chosen.suite} can be had; add --namespaces")
         return 0

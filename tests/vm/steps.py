@@ -68,7 +68,18 @@ COMPILED = settings("byte_code=shipped")
 BY_SYSTEMD = [*settings("cgroup_driver=systemd"), *COMPILED]
 HELD = settings("snapshot_reference=lease")
 PROVOKED = [sys.executable, "-m", "tests.vm.provoked"]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+PYTEST = [
+    *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow"),
+    *("--numprocesses=2", "--dist=loadscope"),
+]
+TESTS_OF_CGROUPS = [
+    "tests/host/kernel",
+    "tests/lifecycle/test_systemd_cgroup.py",
+    "tests/lifecycle/test_cgroup_levels.py",
+    "tests/lifecycle/test_shared_cgroup.py",
+    "tests/lifecycle/test_running_container.py",
+    "tests/runs/test_resources.py",
+]
 
 
 def steps() -> Iterator[Step]:
@@ -135,17 +146,10 @@ def steps() -> Iterator[Step]:
     yield Step("ground truth", truth, succeeded, 9000, skipped=left_out("ground truth"), shown=str)
     yield Step(
         "tests of cgroups",
-        [
-            *PYTEST,
-            "tests/host/kernel",
-            "tests/lifecycle/test_systemd_cgroup.py",
-            "tests/lifecycle/test_cgroup_levels.py",
-            "tests/lifecycle/test_shared_cgroup.py",
-            "tests/lifecycle/test_running_container.py",
-            "tests/runs/test_resources.py",
-        ],
+        [*PYTEST, *(argument("tests") or TESTS_OF_CGROUPS)],
         succeeded,
         1200,
+        kept=100_000,
     )
     yield Step(
         "suite",
