@@ -24,6 +24,7 @@ import psutil
 
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
+from iluvatar_bench.host.kernel.controllers import give_controllers
 from iluvatar_bench.host.kernel.held_counters import TURNS, HeldCounters
 from iluvatar_bench.host.kernel.held_process import PAGE_BYTES, HeldProcess
 from iluvatar_bench.monitor.memory import MemoryPoller
@@ -86,6 +87,7 @@ def idle_processes(count: int) -> Iterator[tuple[int, ...]]:
 
 def _join(pid: int, cgroup: str) -> None:
     cgroups.make(cgroup)
+    give_controllers(cgroup)
     cgroups.move(pid, cgroup)
 
 

@@ -53,7 +53,8 @@ History:
    cgroup, in a step that a neighbour's pause reached into, is ``neighbour_paused``. An init that
    was ended before it was started, in a scope that others share, is ``unit_stopped``.
 11. A program that cannot be attached to a shared cgroup, or taken from it, because it is not there
-   is ``cgroup_occupied`` where the cgroup was there throughout, no ``cgroup_removed``.
+   is ``cgroup_occupied`` where the cgroup was there throughout, no ``cgroup_removed``; so is a
+   cgroup of version 2 that is below one with processes.
 """
 
 

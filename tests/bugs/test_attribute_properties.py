@@ -210,7 +210,7 @@ def lost_its_cgroup(evidence: Evidence) -> bool:
 
 
 def is_refused_an_occupied_cgroup(evidence: Evidence) -> bool:
-    said = says_either("cgroup is not empty", "devices.", "already loaded")
+    said = says_either("cgroup is not empty", "devices.", "already loaded", "cgroup.procs: oper")
     return said(evidence) or lost_its_program(evidence)
 
 

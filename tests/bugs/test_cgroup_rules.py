@@ -76,6 +76,22 @@ def test_a_program_cannot_be_attached_to_a_cgroup_that_is_gone() -> None:
     )
 
 
+def test_a_cgroup_below_one_with_processes_is_occupied() -> None:
+    killed = (
+        "Tasks.Kill of c in namespace 'n': unknown error after kill: runc did not terminate "
+        "successfully: exit status 1: read /sys/fs/cgroup/iluvatar-bench/p/c/cgroup.procs: "
+        "operation not supported\n: unknown"
+    )
+    made = f'{REFUSED}unable to apply cgroup configuration: cannot enter cgroupv2 "{CGROUP}" with '
+    made += "domain controllers -- it is in an invalid state: unknown"
+    for error, step, expected in (
+        (killed, "kill", BugClass.REMOVAL_FAILED),
+        (made, "task_create", BugClass.CREATE_REJECTED),
+    ):
+        verdict = verdict_on(replace(MEMORY, error=error, step=step))
+        assert (verdict.bug_class, verdict.mechanism) == (expected, Mechanism.CGROUP_OCCUPIED)
+
+
 PROGRAM = Evidence(
     container_id="c",
     step="create",

@@ -11,13 +11,14 @@ from signal import SIGKILL
 
 import pytest
 
-from iluvatar_bench.bugs import BugClass, Mechanism, attribute
+from iluvatar_bench.bugs import BugClass, Evidence, Mechanism, attribute
 from iluvatar_bench.bugs.symptom import error_symptom
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import ContainerdError, DaemonFault
 from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.cgroup_names import EXAMPLE_PATH
+from iluvatar_bench.host.kernel.controllers import WANTED, missing_controllers
 from iluvatar_bench.lifecycle import KillLog, remove_container
 from iluvatar_bench.lifecycle.cgroup_choice import chosen_cgroup
 from iluvatar_bench.lifecycle.container import Container
@@ -83,8 +84,12 @@ async def skip_if_refused(work: Callable[[], Awaitable[None]]) -> None:
         pytest.skip("this runc refuses a cgroup that is occupied")
 
 
+NESTED_IS_THREADED = cgroups.mode() == "v2" and len(missing_controllers()) < len(WANTED)
+nested = pytest.mark.skipif(NESTED_IS_THREADED, reason="a nested cgroup is a threaded one here")
+
+
 @pytest.mark.daemon
-@pytest.mark.parametrize("level", ["relative", "nested", "example"])
+@pytest.mark.parametrize("level", ["relative", pytest.param("nested", marks=nested), "example"])
 async def test_a_neighbours_kill_all_reaches_over(
     quiet_node: Node, image: ImportedImage, level: str
 ) -> None:
@@ -127,6 +132,7 @@ async def test_a_neighbours_kill_all_reaches_over(
 
 
 @pytest.mark.daemon
+@nested
 async def test_a_kill_all_goes_down_and_not_up(quiet_node: Node, image: ImportedImage) -> None:
     kills = KillLog()
     async with (
@@ -136,6 +142,38 @@ async def test_a_kill_all_goes_down_and_not_up(quiet_node: Node, image: Imported
         await remove_container(lower)
         await upper.stay_alive(0.5)
         await remove_container(upper)
+
+
+@pytest.mark.daemon
+@pytest.mark.skipif(not NESTED_IS_THREADED, reason="a nested cgroup is one as any other here")
+async def test_of_version_2_with_controllers_no_kill_all_reaches_a_nested_one(
+    quiet_node: Node, image: ImportedImage
+) -> None:
+    """Nor one above it: whoever lists the processes there comes upon the threaded cgroup."""
+    kills = KillLog()
+
+    async def lived() -> None:
+        async with (
+            container_of(quiet_node, image, "nested", FIRST, kills) as upper,
+            container_of(quiet_node, image, "nested", SECOND, kills) as lower,
+        ):
+            for container in (upper, lower):
+                with pytest.raises(DaemonFault, match="operation not supported") as refused:
+                    await quiet_node.client.tasks.kill(
+                        container.id, signal=SIGKILL, all_processes=True
+                    )
+                error = str(refused.value)
+                verdict = attribute(error_symptom(error), Evidence(error=error, step="kill"))
+                assert verdict.bug_class is BugClass.REMOVAL_FAILED
+                assert verdict.mechanism is Mechanism.CGROUP_OCCUPIED
+            await lower.stay_alive(0.5)
+            # It ends all the same, by its number.
+            with pytest.raises(DaemonFault, match="ended by a signal from outside"):
+                await remove_container(lower)
+            await upper.stay_alive(0.5)
+            await remove_container(upper)
+
+    await skip_if_refused(lived)
 
 
 @pytest.mark.daemon

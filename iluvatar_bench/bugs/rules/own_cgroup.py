@@ -12,6 +12,10 @@ _OCCUPIED = re.compile(
     # EINVAL is the kernel's answer to "a" in version 1's devices.deny where the cgroup has others
     # below it (Linux, security/device_cgroup.c, devcgroup_update_access).
     r"container's cgroup is not empty|/devices\.(?:deny|allow): invalid argument"
+    # Of version 2: runc makes a cgroup below one that has processes a threaded one, or refuses it
+    # if a limit is asked for (1.1.5, libcontainer/cgroups/fs2/create.go), and nobody can read which
+    # processes are in a threaded one (Linux, kernel/cgroup/cgroup.c, __cgroup_procs_start).
+    r"|/cgroup\.procs: operation not supported|cannot enter cgroupv2 \S{1,300} with domain"
     # systemd, src/core/dbus-manager.c: the unit of another container, or one that was left behind.
     r"|unit \S{1,300} (?:was already loaded or has a fragment file|already exists)"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from iluvatar_bench.errors import EnvironmentProblem
@@ -43,6 +44,22 @@ def _words(file: Path) -> set[str]:
 def missing_controllers() -> tuple[str, ...]:
     """Those of :data:`WANTED` that cannot be had here."""
     return tuple(name for name in WANTED if name not in usable_controllers())
+
+
+def give_controllers(path: str) -> None:
+    """Have what is made at ``path`` counted and limited: each cgroup above gives :data:`WANTED` on.
+
+    Of version 2 alone, where a runtime does it for a container (runc 1.1.5,
+    libcontainer/cgroups/fs2/create.go); version 1 gives every cgroup of a hierarchy its controller.
+    What a cgroup does not have, or cannot give since it has processes, is left out.
+    """
+    unified = cgroups.hierarchies()[:1] if cgroups.mode() == "v2" else ()
+    for directory in unified:
+        for name in path.strip("/").split("/"):
+            for controller in WANTED:
+                with suppress(OSError):
+                    (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+            directory /= name
 
 
 def require_controller(name: str, *, wanted_by: str) -> None:

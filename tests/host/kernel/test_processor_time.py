@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from iluvatar_bench.host.kernel import cgroups, processes
-from iluvatar_bench.host.kernel.controllers import usable_controllers
+from iluvatar_bench.host.kernel.controllers import give_controllers, usable_controllers
 
 pytestmark = pytest.mark.daemon
 
@@ -22,6 +22,7 @@ def limited() -> Iterator[str]:
     """A cgroup that may run for 2 ms of 100."""
     path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
     cgroups.make(path)
+    give_controllers(path)
     for directory in cgroups._directories(path):
         for setting, level in (("cpu.cfs_quota_us", "2000"), ("cpu.max", "2000 100000")):
             if (directory / setting).exists():
