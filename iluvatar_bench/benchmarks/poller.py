@@ -59,6 +59,7 @@ def standing_processes(
     """
     home = f"{cgroups.PARENT}/monitor-benchmark-{os.getpid()}"
     with ExitStack() as stack:
+        stack.callback(cgroups.remove_if_empty, cgroups.PARENT)
         stack.callback(cgroups.remove_tree, home)
         processes: list[subprocess.Popen[bytes]] = []
         for number in range(count):
