@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from iluvatar_bench.bugs.calm_sentences import is_calm_sentence
+from iluvatar_bench.bugs.event_lines import is_warning_event
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.signatures.literals import required_literals
 
@@ -43,9 +45,6 @@ _MARK = re.compile(
       | (?:ERROR|FATAL|CRITICAL)(?::|\ {1,4}[\w:.]{1,80}:)
         # nuclio
       | \d\d\.\d\d\.\d\d\ \d\d:\d\d:\d\d\.\d{3}\ \(E\)
-        # Kubernetes events, with or without age and namespace in front
-      | \s{0,40}(?:\S{1,40}\s{1,20}){0,3}?Warning(?:\s{2,12}[A-Z][A-Za-z]{2,40}\s
-            |\s(?:Failed|BackOff|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z][A-Za-z]{2,40})\s)
         # conmon
       | (?:conmon\ )?[\w\ :]{0,80}<(?:error|nerror)>:
     )
@@ -106,8 +105,8 @@ ERRNO_WORDS = tuple(sorted(required_literals(re.compile(_ERRNO))))
 # A line of no level that says in its middle what did not work.
 _SAYS = re.compile(
     _ERRNO + r"|"
-    r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?\w"
-    r"|(?:[Ff]ailed|FAILED)(?:[.!]?$|[:;,(] ?)"
+    r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?[\w'\"]"
+    r"|(?:[Ff]ailed|FAILED)(?: ?[.!]?$|[:;,(] ?|\"[,}\s])"
     r"|[Ff]ailure\b"
     r"|\b(?:[Cc]an ?not|[Cc]an't|[Cc]ould(?: not|n't)|[Dd]id(?: not|n't)|[Ww]ill not) \w"
     r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
@@ -154,17 +153,28 @@ _NONE = re.compile(
     r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
-    r"|(?:errors?|fail|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
-    r"|[Tt]imeout(?:[ _]?(?:ms|s|sec|seconds|in))?[\"']?[ =:]{1,3}\d\w*"
+    r"|(?:errors?|fail(?:ure)?|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
+    r"|(?i:timeout)[\w.-]{0,40}(?: (?:in|of))?[\"']?[ =:]{1,3}[\"']?\d\w*"
+    r"|\bOnFailure\b|\btimeout-[a-z]|\berror=(?=\s|$)|\b[Nn]othing (?:failed|was lost)"
+    r"|\bno \w{1,20} (?:was|were) (?:lost|killed)|\bno longer fails?\b"
+    r"|\b[Nn]o (?:\w{1,12} )?action (?:is |was )?(?:required|needed)"
     r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
 )
 _HARMLESS = re.compile(
     r"^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"
     r"|\" [1-5]\d\d (?:\d|-)|with a? ?timeout of"
+    # what is set, help on options, headings and lists of a project's pages
+    r"|^\s{0,12}\"?[\w.-]{1,80}\"? ?[=:] ?\"?\d[\d.]{0,10}(?:[mun]?s|m0s|[mh]"
+    r"|m\d{1,2}s)?\"?\s{0,4}$"
+    r"|^\s{1,12}(?:-\w, )?--[a-z][\w-]{1,40}(?:[ =]\S{1,20})?\s{2,}"
+    r"|^(?:\*\*[A-Z]|#{2,4} [A-Z]|- \[[ x]\] )"
+    r"|^(?:[-*] |[0-9a-f]{7,12} )?(?:Fix(?:e[sd])?|Revert|Merge pull request|Bump) "
+    r"|Exited \(0\)|, ignoring: "
     r"|[Ee]xit[ _-]?(?:[Cc]ode|[Ss]tatus)[\"']?(?:=>|[=: ]{1,3})0\b"
     r"|\bcan (?:be )?(?:safely )?ignored?\b|\A[^.?!]{0,400}\?\s{0,4}\Z"
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "
     r"[^\n]{1,300}: No such file"
+    r"|\(ignored\)|treated as (?:deleted|gone)\b|\battempt \d{1,3} ok\b"
     r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?(?!\W{1,4}false)|passed|resolved"
     r"|restored)\b"
 )
@@ -173,6 +183,8 @@ _IN_SPITE = re.compile(
     r"[Tt]imeout of \S{1,20} (?:passed|elapsed|expired|exceeded|reached)"
     r"|(?:\bnot|n't|[Cc]annot|[Uu]nable to|[Ff]ailed to|[Nn]ever) (?:be |been )?(?:\w{1,12} )?"
     r"(?:success|succeed|recover|pass|resolve|restore)"
+    r"|\b0 success|\brefused\b[^\n]{0,40}did you"
+    r"|\b(?:[Ff]ailed|before)\b[^\n]{0,80}[Ee]xit[ _-]?(?:[Cc]ode|[Ss]tatus)[:= ]{1,3}0"
 )
 _RANGE = 400
 _WARNING_WORD = re.compile(
@@ -188,7 +200,8 @@ _NOT_THERE = re.compile(
 
 def error_line(text: str) -> str | None:
     """The first line of ``text`` that its program marks as an error, or None."""
-    return next((line for line in text.split("\n") if _is_marked(line)), None)
+    marked = (line for line in text.split("\n") if _is_marked(line))
+    return next((line for line in marked if not is_calm_sentence(line)), None)
 
 
 def failing_line(text: str) -> str | None:
@@ -218,6 +231,8 @@ def without_none(head: str) -> str:
 
 def is_harmless(head: str) -> bool:
     """Whether what sounds like an error is none: an offer of help, a limit, what succeeded."""
+    if is_calm_sentence(head):
+        return True
     return _HARMLESS.search(head) is not None and _IN_SPITE.search(head) is None
 
 
@@ -236,7 +251,7 @@ def _says(line: str) -> bool:
 
 def _is_marked(line: str) -> bool:
     level = level_of(line)
-    if level is Level.ERROR or _MARK.match(line):
+    if level is Level.ERROR or _MARK.match(line) or is_warning_event(line):
         return True
     if '{"' in line or line.lstrip().startswith("{"):
         if _JSON_MARK.search(line) or _PRIORITY.search(line):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from iluvatar_bench.bugs.event_lines import is_warning_event
 from iluvatar_bench.bugs.signatures.literals import required_literals
 
 _WARNING = re.compile(
@@ -21,11 +22,6 @@ _OPTIONAL = re.compile(
 # Of these one is in every match: told at a tenth of the cost of the search.
 _WARNING_WORDS = ("WARN", "arning", "W0", "W1", '"level"', "level=warn", ": W ", "(W)")
 _OPTIONAL_WORDS = tuple(sorted(required_literals(_OPTIONAL)))
-# The head that a level or an event puts in front, where "Warning" is the type of an event.
-_EVENT = re.compile(
-    r"\s{0,40}(?:\S{1,60}\s{1,20}){0,12}?Warning(?:\s{2,12}[A-Z]\w{2,40}\s|\s(?:Failed|BackOff"
-    r"|Unhealthy|Evicted|[A-Z][a-z]{2,20}[A-Z]\w{2,40})\s)"
-)
 # PHP warns of a required file just before it gives up; what kubelet skips is the pod itself.
 _FATAL_WARNING = re.compile(
     r"\b(?:require|include)(?:_once)?\(|was not loaded|syncing pod|[Ss]kipping [Pp]od [Ss]ync"
@@ -108,7 +104,7 @@ def _may_hold(text: str) -> bool:
 
 
 def _gets_over(line: str) -> bool:
-    if _EVENT.match(line) or _FATAL_WARNING.search(line) or _ERROR_HEAD.match(line):
+    if is_warning_event(line) or _FATAL_WARNING.search(line) or _ERROR_HEAD.match(line):
         return False
     return bool(_WARNING.search(line[:160]) or _OPTIONAL.search(line))
 

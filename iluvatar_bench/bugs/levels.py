@@ -22,10 +22,13 @@ class Level(Enum):
 
 _ERRORS = (
     "error err erro eror fatal fata ftl critical crit severe panic pani pnc dpanic emerg emergency "
-    "alert fail abort"
+    "alert fail abort nerror"
 )
-_WARNINGS = "warn warning wrn"
-_CALM = "info inf information notice note debug dbg debu trace trc trac fine finer finest verbose"
+_WARNINGS = "warn warning wrn nwarn"
+_CALM = (
+    "info inf information notice note debug dbg debu trace trc trac fine finer finest verbose "
+    "ninfo ndebug ntrace"
+)
 _LEVELS = {
     **dict.fromkeys(_ERRORS.split(), Level.ERROR),
     **dict.fromkeys(_WARNINGS.split(), Level.WARNING),
@@ -70,6 +73,8 @@ _LETTER_INSIDE = re.compile(
 )
 # LocalStack's 2021-08-30T18:30:23:DEBUG:module: the level grown onto the stamp.
 _GROWN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,]{0,10}Z?:([A-Z]{4,8}):")
+# The letter behind it says whether the line is whole: F is not fatal.
+_CRI_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\S{8,30} std(?:out|err) [FP] ")
 _MOST_TOKENS = 12
 _HEAD = 320
 _DECORATION = "[](){}<>|*#:;,.-=!>\"' "
@@ -89,8 +94,10 @@ def level_of(line: str) -> Level | None:
     category = _CATEGORY.match(line)
     if category:
         return _LEVELS.get(category.group(1), Level.CALM)
-    plain_words, stamped, end = 0, False, 0
-    for count, found in enumerate(_TOKEN.finditer(line, 0, _HEAD)):
+    stamp = _CRI_STAMP.match(line)
+    end = stamp.end() if stamp else 0
+    plain_words, stamped = 0, stamp is not None
+    for count, found in enumerate(_TOKEN.finditer(line, end, _HEAD)):
         if found.start() != end or count >= _MOST_TOKENS:
             return None
         end = found.end()
@@ -120,7 +127,13 @@ def level_of(line: str) -> Level | None:
             continue
         plain_words += 1
         # A host, a tag (its process id stands behind it in brackets), a logger's dotted name.
-        named = token[-1] in ":.]" or "." in token or "-" in token or line[end : end + 1] == "["
+        named = (
+            token == "conmon"
+            or token[-1] in ":.]"
+            or "." in token
+            or "-" in token
+            or line[end : end + 1] == "["
+        )
         if plain_words > (3 if named else int(stamped)):
             return None
     return None

@@ -27,7 +27,7 @@ _NOISE = re.compile(
     # before any CNI configuration is there: pods are refused by later lines, if any come
   | failed\ to\ load\ cni\ during\ init
     # a stream of a client that has gone (services/events, moby daemon/monitor)
-  | (?:stream|event|exec)[^\n]{0,60}context\ canceled
+  | (?:\bstream|event|exec)[^\n]{0,60}context\ canceled
     # glibc's preload of a library that this image has not
   | from\ LD_PRELOAD\ cannot\ be\ preloaded
     # every stop by SIGKILL, the client's own too (internal/cri/server/events.go)
@@ -37,7 +37,7 @@ _NOISE = re.compile(
   | :\ Lost\ carrier
   | created\ nested\ cgroup\ for\ controller
     # cAdvisor's watch over cgroups, when one goes (kubelet, k3s)
-  | Error\ while\ processing\ event\ \("/sys/fs/cgroup/
+  | Error\ while\ processing\ event\ \("/sys/fs/cgroup/(?![^\n]{0,600}no\ space\ left)
     # Debian's package manager in every docker build
   | debconf:\ delaying\ package\ configuration
     # docker run, before it pulls: "Unable to find image 'x' locally"
@@ -46,6 +46,25 @@ _NOISE = re.compile(
   | SLF4J:\ (?:Failed\ to\ load\ class|Defaulting\ to)
     # the shim's watch over memory events, when the shim ends (runtime/v2/runc/manager, cgroups)
   | cgroups:\ epoll\ wait\\{0,7}"\ error=shutdown
+    # what daemons and tools try first, or do not have here
+  | Cannot\ enable\ IPv6\ on\ container\ interface
+  | dropping\ slirp4netns\ options
+  | Failed\ to\ remove\ check\ directory
+  | could\ not\ use\ snapshotter\ \w{1,20}\ in\ metadata\ plugin
+  | Failed\ to\ detect\ the\ owner\ for\ the\ current\ cgroup
+  | unable\ to\ save\ \S{1,200}\ starttime:
+  | StopSignal\ \w{1,12}\ failed\ to\ stop\ container
+  | Could\ not\ load\ dynamic\ library\ 'lib(?:cu|nv)
+    # PostgreSQL's orderly stop
+  | LOG:\ \ (?:aborting\ any\ active\ transactions|background\ worker\ "logical\ replication)
+  | ADDRCONF\(NETDEV_UP\):
+  | (?:Liveness|Readiness|Startup):\ {1,12}(?:http-get|tcp-socket|exec|grpc)[ ]
+    # metrics and rules over them
+  | \bkube_pod_\w{1,80}\{[^}\n]{1,400}\}(?:\ 0\b|\[\d)
+  | \{\{\ \$labels
+    # source text
+  | fmt\.Errorf\("|errors\.New\("|WithError\(err\)
+  | ^\s{0,12}(?:assert\ "|except\ [\w.]{1,60}:|class\ \w{1,60}\(\w{1,40}\):$)
     # the same fields of a healthy container
   | \"(?:oom_kill|failcnt)\":0
     """,

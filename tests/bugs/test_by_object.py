@@ -15,13 +15,15 @@ from tests.bugs.test_classify import CASES
 
 _ERROR = 'time="2026-03-01T10:00:00Z" level=error msg='
 TEXTS = [
-    (BugClass.CREATE_REJECTED, "  Warning  FailedPostStartHook  3s  kubelet  odd hook"),
+    (BugClass.CREATE_REJECTED, "  Warning  PreStartHookError  3s  kubelet  odd hook"),
+    (BugClass.STARTUP_ERROR, "  Warning  FailedPostStartHook  3s  kubelet  odd hook"),
     (BugClass.REMOVAL_FAILED, "  Warning  UnfinishedPreStopHook  3s  kubelet  odd hook"),
     (BugClass.NETWORK, "  Warning  HostPortConflict  3s  kubelet  8443 is odd"),
     (BugClass.IMAGE, "  Warning  InspectFailed  3s  kubelet  odd"),
     (BugClass.REMOVAL_FAILED, "jail: web: /sbin/umount /jails/web/root/dev: failed"),
     (BugClass.NETWORK, "ifconfig: ioctl (SIOCAIFADDR): File exists"),
     (BugClass.CREATE_REJECTED, "mount_nullfs: /jails/web/root/.base: Operation not permitted"),
+    (BugClass.SNAPSHOT_OVERLAY, "fuse-overlayfs: cannot read upper dir: odd"),
     (BugClass.IMAGE, "[ERROR] unsquashfs: failed to read fragment table"),
     (BugClass.DAEMON_CRASHED, "X Failed to restart the container runtime: odd"),
     (BugClass.DAEMON_UNAVAILABLE, f'{_ERROR}"cannot reach the container runtime: odd"'),
@@ -44,6 +46,7 @@ TEXTS = [
     (BugClass.PROCESS_DIED, f'{_ERROR}"node web-1 has been marked as dead"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob is odd: exit status 3"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob terminated unexpectedly"'),
+    (BugClass.SECURITY_DENIED, f'{_ERROR}"frob: operation not permitted"'),
     (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
 ]
 

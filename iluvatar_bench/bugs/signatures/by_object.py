@@ -30,8 +30,8 @@ _TAKE_AWAY = (
     r"|[Dd]ispos|[Rr]eset|[Ss]ignal)"
 )
 _MAKE = (
-    r"(?:[Cc]reat|[Ss]tart(?!-?up)|[Rr]un|[Ll]aunch|[Ss]pawn|[Ss]et|[Pp]repar|[Ii]nit|[Ee]xec"
-    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Ll]oad|[Rr]estor|[Rr]esum"
+    r"(?:[Cc]reat|[Ss]tart(?!-?up)|[Rr]un|[Ll]aunch|[Ss]pawn|[Ss]et|[Pp]repar|[Ii]nit"
+    r"|[Gg]enerat|[Pp]rovision|[Ss]chedul|[Bb]oot|[Aa]llocat|[Rr]estor"
     r"|[Bb]uild(?!x)"
     r"|[Dd]eploy|[Ss]pecializ|[Ff]ork|[Cc]onfigur|[Aa]ppl|[Ii]nject|[Vv]alidat|[Rr]egister)"
 )
@@ -68,9 +68,8 @@ ASIDE = re.compile(
 _REASONS = (
     wording(
         BugClass.CREATE_REJECTED,
-        r"\b(?:FailedMount|FailedAttachVolume|FailedMapVolume|FailedPostStartHook"
-        r"|PostStartHookError"
-        r"|PreCreateHookError|PreStartHookError|FailedCreatePodContainer|ConfigPodSandboxError"
+        r"\b(?:FailedMapVolume|PreCreateHookError|PreStartHookError|FailedCreatePodContainer"
+        r"|ConfigPodSandboxError"
         r"|UnexpectedAdmissionError|FailedPrepareDynamicResources|InvalidEnvironmentVariableNames"
         r"|VolumeResizeFailed|FailedCreate)\b",
         "kubelet 1.12-1.34, kube-controller-manager",
@@ -79,8 +78,16 @@ _REASONS = (
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
     wording(
+        BugClass.STARTUP_ERROR,
+        r"\b(?:FailedPostStartHook|PostStartHookError)\b",
+        "kubelet 1.12-1.34",
+        "kubernetes pkg/kubelet/events/event.go",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.EXEC_FAILED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
         BugClass.REMOVAL_FAILED,
-        r"\b(?:FailedPreStopHook|FailedUnMount|FailedDetachVolume|KillPodSandboxError"
+        r"\b(?:FailedUnMount|FailedDetachVolume|KillPodSandboxError"
         r"|RemoveContainerError|ContainerGCFailed|UnfinishedPreStopHook)\b",
         "kubelet 1.12-1.34",
         "kubernetes pkg/kubelet/events/event.go, pkg/kubelet/container/sync_result.go",
@@ -171,7 +178,8 @@ WORDINGS = (
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",
         "containerd core/remotes, core/images, core/content; moby daemon/containerd; cri-o storage",
-        near=r"(?<![/\w.-])(?:[Ii]mages?\b(?! dir)|[Mm]anifests?\b(?! path)|blobs?\b|[Ll]ayers?\b"
+        near=r"(?<![/\w.-])(?<!building )(?:[Ii]mages?\b(?! dir)|[Mm]anifests?\b(?! path)|blobs?\b"
+        r"|[Ll]ayers?\b"
         r"|(?<!file )[Dd]escriptor|[Rr]egistry\b|(?<!git )[Rr]epository\b|pull(?:ing)?\b"
         r"|[Dd]igest\b|tarball\b"
         r"|auth token\b|diff ID)",
@@ -320,6 +328,16 @@ WORDINGS = (
         within=60,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.DAEMON_CRASHED),
+    ),
+    wording(
+        BugClass.SECURITY_DENIED,
+        r"[Oo]peration not permitted|[Pp]ermission denied|EACCES: permission"
+        r"|AccessDeniedException: /",
+        "any program that runs as somebody else, or without a capability",
+        "glibc sysdeps errlist (EPERM, EACCES)",
+        "whether a rule or only the owner of a file forbids it is not in the text",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.CREATE_REJECTED),
     ),
     *BY_FIELD,
     *BY_WORD,

@@ -17,7 +17,8 @@ _AND = r"(?=: |\]: |\[\d|\\{0,7}[\"'`]|\)?: | -{1,2}\w| /| [\w-]{1,20} [^\n]{0,2
 WORDINGS = (
     wording(
         BugClass.REMOVAL_FAILED,
-        rf"{_AT}(?:umount|umount2|fusermount3?|rmdir|zfs destroy|zfs unmount|dmsetup remove"
+        rf"{_AT}(?:umount|umount2|fusermount3?(?!: mount failed)|rmdir|zfs destroy|zfs unmount"
+        rf"|dmsetup remove"
         rf"|btrfs subvolume delete|lvremove|cryptsetup close|losetup -d){_AND}",
         "jails, LXD, Charliecloud, enroot, any script",
         "util-linux sys-utils/umount.c; libfuse util/fusermount.c; openzfs cmd/zfs",
@@ -37,12 +38,20 @@ WORDINGS = (
     ),
     wording(
         BugClass.CREATE_REJECTED,
-        rf"{_AT}(?:mount(?:\.\w{{1,12}}|_\w{{1,12}})?|fuse-overlayfs|squashfuse|nsenter|newuidmap"
+        rf"{_AT}(?:mount(?:\.\w{{1,12}}|_\w{{1,12}})?|nsenter|newuidmap"
         rf"|newgidmap|mknod|pivot_root|unshare|chroot|jail|jexec){_AND}",
         "jails, enroot, Charliecloud, Singularity, LXC, any script",
         "util-linux sys-utils; freebsd sbin/mount; shadow src/newuidmap.c",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.SNAPSHOT_OVERLAY, BugClass.SECURITY_DENIED),
+    ),
+    wording(
+        BugClass.SNAPSHOT_OVERLAY,
+        rf"{_AT}(?:fuse-overlayfs|squashfuse|fusermount3?){_AND}",
+        "podman, buildah, Singularity, enroot",
+        "containers/fuse-overlayfs main.c; vasi/squashfuse; libfuse util/fusermount.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SNAPSHOTTER_UNAVAILABLE, BugClass.SECURITY_DENIED),
     ),
     wording(
         BugClass.IMAGE,

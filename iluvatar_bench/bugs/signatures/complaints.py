@@ -177,7 +177,6 @@ CREATES = (
         r"|nvidia-container-cli|error gathering device information|[Uu]nable to find user "
         r"|no users found|no sub[ug]id ranges|/etc/sub[ug]id\b|Minimum memory limit"
         r"|Range of CPUs is"
-        r"|Multi-Attach error"
         r"|[Nn]o command specified|invalid (?:volume|mount) (?:specification|config|path)"
         r"|Unknown runtime specified|no runtime for |RuntimeClass |cannot join network of"
         r"|\bCreateVM\b|create (?:the )?VM\b|start the VM\b|linux spec user|[Uu]nable to get user"
@@ -185,7 +184,7 @@ CREATES = (
         r"|(?:ailed|nable) to (?:provision|allocate|acquire|deploy|instantiate|bootstrap|prepare) "
         r"(?:the )?(?:resources|container|function|action|worker|environment|sandbox|runtime|pod)"
         r"|Mounts denied|[Ff]ailed to set ?up container|lxc_start - [^\n]{1,60}[Ff]ailed to spawn"
-        r"|CannotStartContainer|CannotCreateContainer|ResourceInitializationError"
+        r"|CannotStartContainer|CannotCreateContainer"
         r"|(?:while|when|during) (?:creating|starting|launching|creation of) (?:the |a )?"
         r"(?:container|sandbox|pod|task|function|worker|microVM)"
         r"|write sync(?:_socket|-)|read init-p|[Cc]reat(?:e|ing) (?:read-write|RW) layer",
@@ -221,15 +220,19 @@ INVOKES = (
         r"|unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
         r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
-        r"|[Ee]rror (?:calling(?! 'lxd)|invoking(?! remote method)|proxying|executing|forwarding)"
+        r"|[Ee]rror (?:calling(?! 'lxd| DHCP)|invoking(?! remote method)|proxying"
+        r"|forwarding(?! port)"
+        r"|executing (?:the )?(?:function|action|handler|request))"
         r"|[Ff]ailed to (?:call(?! exec)|proxy|forward|route|dispatch"
-        r"|execute(?! \w{0,12} ?command))\b"
+        r"|execute (?:the )?(?:function|action|handler|request))\b"
         r"|no response from"
-        r"|[Rr]ead timed out|context canceled while|(?:activation|request) (?:failed|timed out)"
+        r"|context canceled while|activation (?:failed|timed out)"
+        r"|(?<!etcdserver: )request (?:failed|timed out)"
+        r"|(?<!localhost', port=None\): )[Rr]ead timed out"
         r"|No invokers available|[Ff]ailed to serve request"
         r"|unhealthy upstream|[Nn]o (?:known )?healthy (?:instance|upstream|backend|endpoint"
         r"|target)"
-        r"|(?:instance|app|upstream|backend|container) refused (?:the )?connection",
+        r"|(?:upstream|backend|container) refused (?:the )?connection",
         "gateways of OpenFaaS, Knative, OpenWhisk, Fission, nuclio, Fn; nginx",
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
         certainty=Certainty.LIKELY,
@@ -256,7 +259,7 @@ DEATHS = (
         alternatives=(BugClass.OOM_KILLED, BugClass.REMOVAL_FAILED),
     ),
     wording(
-        BugClass.PROCESS_DIED,
+        BugClass.UNCLASSIFIED,
         r"not running|not found|does not exist|no longer\b|[Nn]o such (?:container|task|pod"
         r"|sandbox"
         r"|exec)\b|[Cc]ould not find (?:the )?(?:container|task|pod|sandbox)|[Uu]nknown container"
@@ -270,7 +273,7 @@ DEATHS = (
         r"|[Ll]ogging driver|\bconfig\b",
         certainty=Certainty.POSSIBLE,
         can_be_handled=True,
-        alternatives=(BugClass.REMOVAL_FAILED,),
+        alternatives=(BugClass.PROCESS_DIED, BugClass.REMOVAL_FAILED, BugClass.EXEC_FAILED),
     ),
 )
 

@@ -23,12 +23,54 @@ WORDINGS = (
         "only under the daemon's own tag: the same words from a function are its own",
     ),
     wording(
+        BugClass.SHIM_LOST,
+        r"(?:panic|fatal error): ",
+        "containerd-shim-runc-v2, containerd-shim-runsc-v1, containerd-shim-kata-v2",
+        "go runtime/panic.go",
+        near=r"\bcontainerd-shim|\bcgroups: epoll wait",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"(?:panic|fatal error): [^\n]{0,300}+\n(?:[^\n]{0,300}+\n){0,12}?"
+        r"(?:github\.com/(?:containerd/containerd(?:/v2)?/(?!(?:core/)?runtime/v2|pkg/(?:shim"
+        r"|process)|cmd/containerd-shim|cmd/ctr)|docker/docker/(?:daemon|vendor|libcontainerd"
+        r"|cmd/d)"
+        r"|moby/moby/(?:v2/)?daemon|moby/buildkit/(?:cmd/buildkitd|solver)|cri-o/cri-o/|k3s-io/k3s/"
+        r"|lxc/lxd/lxd)|go\.etcd\.io/bbolt\.|k8s\.io/kubernetes/pkg/kubelet\.)",
+        "containerd 1.4-2.3, dockerd, CRI-O, kubelet, LXD",
+        "go runtime/traceback.go",
+        "a frame of the daemon's own below the words with which it ended",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"(?:panic|fatal error|SIGBUS|SIGSEGV): ",
+        "containerd, dockerd, CRI-O, kubelet, buildkitd, LXD",
+        "go runtime/panic.go",
+        near=r"(?<![\w/-])(?:[Cc]ontainerd|dockerd|cri-?o|buildkitd|kubelet|LXD)\b(?![-/])"
+        r"|docker/docker/(?:daemon|vendor)|(?<= )docker: (?:panic|fatal)|containerd/pkg/cri",
+        within=120,
+        unless=r"[Nn]o space left|[Tt]oo many open",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"fatal error: (?:concurrent map |acquirep: |fault\b|index out of range\s{0,4}"
+        r"goroutine 0|runtime: out of memory)"
+        r"|panic: (?:invalid page type|freepages: |page \d{1,12} already freed"
+        r"|assertion failed: Page )|containerd did not exit successfully",
+        "any daemon in Go; bbolt under containerd, dockerd and k3s",
+        "go runtime/map.go, runtime/proc.go; etcd-io/bbolt page.go, freelist.go",
+        "of the runtime itself, by races between requests, or of the daemon's database",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
+    wording(
         BugClass.DAEMON_CRASHED,
         rf"\b{_NAMES}\.service: (?:(?:Main|Control) process exited, code=(?:killed|dumped"
         rf"|exited,? status=[1-9])"
         r"|[Mm]ain process exited, code=(?:killed|dumped|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly|[Ss]tart operation timed out"
         r"|A process of this unit has been killed|Watchdog timeout|Failed at step \w"
+        r"|Scheduled restart job, restart counter is at [1-9]"
         r"|(?:Failed|Unable) to locate executable"
         r"|Failed to run '|Failed to execute|Service hold-?off time over|Unit entered failed state)"
         rf"|\b{_NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
@@ -37,7 +79,8 @@ WORDINGS = (
         rf"|Job for {_NAMES}\.service failed"
         r"|systemctl (?:re)?start (?:docker|containerd|crio|cri-docker|cri-dockerd)\b[^\n]{0,40}: "
         r"(?:Process )?exit"
-        r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b"
+        r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b(?! container)"
+        r"|(?:docker|containerd|crio|podman)\.(?:socket|service) has entered the 'failed' state"
         r"|Failed to start (?:Docker Application Container Engine|containerd container runtime"
         r"|Container Runtime Interface for OCI|Lightweight Kubernetes)",
         "systemd 240-258",
@@ -75,7 +118,10 @@ WORDINGS = (
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
         r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
-        r"|make sure you are running as root and the endpoint has been started",
+        r"|Waiting for cri connection: |failed to retrieve containerd version: rpc error"
+        r"|health=undetected description=\"Failed to connect to docker"
+        r"|make sure you are running as root and the (?:endpoint|runtime) has been started"
+        r"|error during connect: (?:this error|Get|Post|Head|Put|Delete)\b",
         "Docker Desktop, crictl, k3s",
         "docker/for-win#13684; k3s-io/k3s pkg/agent/containerd; cri-tools cmd/crictl/util.go",
         told_calmly=True,
@@ -103,6 +149,15 @@ WORDINGS = (
 )
 
 BY_HAND = (
+    wording(
+        BugClass.DAEMON_UNAVAILABLE,
+        r"The connection to the server \S{1,100} was refused - did you specify",
+        "kubectl 1.0-1.34",
+        "kubernetes kubectl pkg/cmd/util/helpers.go",
+        "the API server, behind which everything else stands",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.UNCLASSIFIED,),
+    ),
     wording(
         BugClass.DAEMON_CRASHED,
         r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"

@@ -20,7 +20,7 @@ _FIELDS = (
     r"|didn't complete successfully: exit"
 )
 _BETWEEN = (
-    r"[^\w-]{0,6}+(?:(?:exit|error|return|status|code|value|nonzero|non-zero|with|a)[^\w-]{1,4}+)"
+    r"[^\w-]{0,6}+(?:(?:exit|error|return|status|code|value|nonzero|non-zero|with|an?)[^\w-]{1,4}+)"
     r"{0,4}+"
 )
 _NOT_OTHER = r"(?![\w.:%/])(?! (?:sec|min|hou|day|wee))"
@@ -43,7 +43,14 @@ BY_SIGNAL = (
         r"|\bgot signal (?:[4-9]|11)\b|via signal \[SIG(?!INT)[A-Z]|exited prematurely: signal "
         r"|killed by (?:signal|SIG)|[Kk]illed by the (?:system|kernel|host)"
         r"|(?:terminated|stopped|ended|died|killed) (?:by|on|with|due to) (?:a )?(?:signal |SIG)"
-        r"|[Cc]aught (?:deadly |fatal )?signal (?:\d|SIG)"
+        r"|(?:[Cc]aught|[Gg]ot|[Rr]eceived) (?:deadly |fatal )?(?:signal:? [#(]{0,2}(?:[4-9]|11|SIG"
+        r"(?!TERM|INT|HUP|USR|CHLD|QUIT)[A-Z]|Seg)|[Ss]egmentation [Ff]ault)"
+        r"|got Segmentation Fault|exit signal \w|exited with signal|died with <Signals\."
+        r"|\bsig=(?:4|5|6|7|8|11) res=|\bdumped core\b|return code Negsignal"
+        r"|does not (?:a )?appear to be running"
+        r"|worker process died|kernel died|Kernel died|(?m:^)SIG(?:ABRT|TRAP): |task \d{1,6}: Segm"
+        r"|exited unexpectedly with: signal|Terminating due to java\.lang\.OutOfMemoryError"
+        r"|AccessViolationException|StackOverflowException|Trace/breakpoint trap"
         r"|[Rr]untime exited without providing a reason|exited without (?:a reason|reporting)"
         r"|[Ss]andbox terminated unexpectedly|received a shutdown signal"
         r"|process apparently never started|wrapper script does not seem to be touching"
@@ -64,13 +71,43 @@ BY_SIGNAL = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"   (?:Unknown|NodeLost|Dead) {2}|(?<=\s)   UNKNOWN(?m:\s{0,20}$)",
+        r"   (?:Unknown|NodeLost) {2}(?! {0,4}[A-Z][a-z]{2}, )|(?<=\s)   UNKNOWN(?m:\s{0,20}$)",
         "kubectl get, docker ps",
         "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
         "the column of states",
         told_calmly=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.REMOVAL_FAILED,),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"\bTASK_(?:LOST|FAILED|GONE|UNREACHABLE)\b|message: pod deleted"
+        r"|pod \\{0,7}+\"?\S{1,100} was deleted while running|pod deleted during operation",
+        "Mesos, Marathon, Argo, Tekton",
+        "apache/mesos include/mesos/mesos.proto; argoproj/argo-workflows workflow/controller",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.EVICTED),
+    ),
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"Removal In Progress  |    Dead      ",
+        "docker ps",
+        "moby container/state.go",
+        "the column of states: half removed",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED,),
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"\d/\d{1,2} {2,24}+(?:SysctlForbidden|UnexpectedAdmissionError|AppArmor|NodeAffinity"
+        r"|PreCreateHookError|CreatePodSandboxError|InvalidEnvironment\w{1,20}|NodePorts"
+        r"|OutOf(?:cpu|memory|pods|gpu)|OutOfnvidia\S{1,20}) ",
+        "kubectl get pods",
+        "kubernetes pkg/kubelet/lifecycle/predicate.go, pkg/kubelet/sysctl",
+        "the column of states: the node took the pod and refused it",
+        told_calmly=True,
     ),
 )
 
@@ -85,7 +122,11 @@ NOT_THERE = (
         r"|[Bb]ecause it failed during startup|[Ff]ailed during start-?up|\bcrash(?:ed)? on start"
         r"|[Cc]ontainer failed with: |RevisionFailed|[Ff]unction in error state"
         r"|Sibling Task Failed|[Uu]nhealthy because of failed task"
-        r"|instead of \\{0,7}\"?RUNNING|has exited, failing"
+        r"|instead of \\{0,7}\"?RUNNING|has exited, failing|did not initialize and exited"
+        r"|[Aa]pp(?:lication)? container failed to start|[Aa]pplication failed to start"
+        r"|function runtime is unable to start|failed loading app|Function failed on loading"
+        r"|\" status changed: \"\w{1,12}\" -> \"(?:failed|lost)\"|Allocation status: failed"
+        r"|max restart count|flapping detected|went straight down"
         r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
         "nuclio pkg/platform/kube; Supervisor supervisor/process.py; knative pkg/apis/serving; "
@@ -110,7 +151,8 @@ NOT_THERE = (
     wording(
         BugClass.STARTUP_ERROR,
         r"   (?:Error|StartError|ContainerCannotRun|DeadlineExceeded|Failed) {2}"
-        r"|Init:(?:Error|ExitCode|Signal)",
+        r"|Init:(?:Error|ExitCode|Signal)"
+        r"|(?:0/\d|1/[2-9]) {2,24}+Running {2,24}+(?:[3-9]|[1-9]\d{1,5}) \(",
         "kubectl get, docker ps, crictl",
         "kubernetes pkg/printers/internalversion/printers.go; docker/cli formatter",
         "the column of states",

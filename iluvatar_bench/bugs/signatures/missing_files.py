@@ -151,23 +151,74 @@ LANGUAGES = (
         "Perl 5, R 3-4, Lua 5.1-5.4, Elixir, Erlang, GHC",
         "perl pp_ctl.c; R src/library/base/R/library.R; lua loadlib.c; otp erts/preloaded/src/init",
     ),
+)
+
+OWN_FILES = (
     wording(
         BugClass.MISSING_PACKAGES,
         r"plugin\.Open\([^\n]{1,300}(?:realpath failed|cannot open|no such file)"
         r"|(?:panic|FATAL|fatal|error)\b[^\n]{0,40}: (?:open|stat"
         r"|lstat) [^\s:]{1,300}+: no such file"
-        r"|Os \{ code: 2, kind: NotFound|\(os error 2\)|unknown time zone "
-        r"|\(2: No such file or directory\)"
+        r"|unknown time zone |\(2: No such file or directory\)"
         r"|x509: [Ff]ailed to load system roots",
-        "Go 1.18-1.25, Rust, nginx",
-        "go plugin/plugin_dlopen.go, os/error.go; rust library/std/src/io; nginx ngx_files",
+        "Go 1.18-1.25, nginx",
+        "go plugin/plugin_dlopen.go, os/error.go; nginx ngx_files",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.MISSING_PACKAGES,
+        r"Os \{ code: 2, kind: NotFound|\(os error 2\)",
+        "Rust",
+        "rust library/std/src/io",
+        "a program's own file, or a runtime's",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.CREATE_REJECTED),
     ),
 )
+
+"""Of the image, or made by the program itself, or given to it: the rest of the line may say."""
+
+_NOT_FOUND = r"\\{0,7}+\": executable file not found"
+
+TOOLS = (
+    wording(
+        BugClass.NETWORK,
+        r"exec: \\{0,7}+\"(?:ip|ip6?tables|nft|pasta|slirp4netns|socat|ipset|brctl|iptables-save)"
+        rf"{_NOT_FOUND}|could not find \\{{0,7}}+\"(?:pasta|slirp4netns)|getting ipset version",
+        "runsc, podman, CNI plugins, kube-proxy",
+        "go os/exec (lp_unix.go)",
+        "a tool of the host's",
+    ),
+    wording(
+        BugClass.SNAPSHOTTER_UNAVAILABLE,
+        r"exec: \\{0,7}+\"(?:dmsetup|fusermount3?|zfs|zpool|mkfs\.\w{1,8}|btrfs|thin_check)"
+        rf"{_NOT_FOUND}",
+        "containerd, stargz snapshotter",
+        "go os/exec (lp_unix.go)",
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"exec: \\{0,7}+\"(?:nvidia-[\w-]{1,40}|newuidmap|newgidmap|conmon)"
+        rf"{_NOT_FOUND}",
+        "runsc, nvidia's runtime, podman",
+        "go os/exec (lp_unix.go)",
+    ),
+    wording(
+        BugClass.UNCLASSIFIED,
+        rf"exec: \\{{0,7}}+\"(?:criu|journalctl|git|systemctl|kubectl|docker){_NOT_FOUND}"
+        r"|CRIU version check failed",
+        "runc, faasd",
+        "go os/exec (lp_unix.go)",
+    ),
+)
+"""Programs that a daemon or a runtime calls on the host: nothing is missing in an image."""
 
 PROGRAMS = (
     wording(
         BugClass.MISSING_PACKAGES,
-        r"error while loading shared libraries:|cannot open shared object file"
+        r"Host system is missing dependencies|[Mm]issing libraries:"
+        r"|error while loading shared libraries:|cannot open shared object file"
         r"|Error loading shared library [^\s:]{1,200}+:",
         "glibc 2.x, musl 1.x",
         "glibc elf/dl-load.c; musl ldso/dynlink.c",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iluvatar_bench.bugs.signatures.wording import Q, wording
-from iluvatar_bench.bugs.taxonomy import BugClass
+from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 WORDINGS = (
     wording(
@@ -39,6 +39,8 @@ WORDINGS = (
     wording(
         BugClass.NETWORK,
         r"incompatible CNI versions|does not support config version|CNI network|CNI [Ff]ailed to "
+        r"|no networks found in /etc/cni\S{0,20}+(?! yet)|overlaps with existing route"
+        r"|no configured Calico pools"
         r"|cni config load failed|no networks? (?:conf|config)\w{0,8}+ found in "
         r"|container veth name provided|[Ff]ailed to (?:create|add|delete|make)[^\n]{0,60} "
         r"(?:veth|bridge|netns|network namespace|[Cc][Nn][Ii] network)"
@@ -50,7 +52,16 @@ WORDINGS = (
     ),
     wording(
         BugClass.NETWORK,
-        r"[Pp]rogramming external connectivity|port is already allocated|Ports are not available: "
+        r"Cannot find device \\{0,7}+\"|Unable to restore endpoint|DNS lookup error"
+        r"|DNS: no address for host|temporary error \(try again later\)"
+        r"|port bindings are not yet supported|cannot listen on the TCP port|cannot bind tcp port"
+        r"|[Cc]onflicting IP address"
+        r"|creating vxlan device|\"nodePort for |error (?:executing ADD\b|calling DHCP\.)"
+        r"|fetching DHCP lease|[Ff]ail to (?:set up address|move network device)"
+        r"|TAP interface|ioctl\(SIOC|[Ee]rror setting up network\b|setting up network: "
+        r"|(?m:^)(?:failed to )?initialize CNI plugin|[Mm]issing CNI default network"
+        r"|[Ss]etup host network: |[Pp]rogramming external connectivity|port is already allocated"
+        r"|Ports are not available: "
         r"|[Ff]ailed to bind host port"
         r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns|slirp4netns"
         r"|[Pp]asta failed|[Pp]asta: failed|External interface not usable"
@@ -84,6 +95,23 @@ WORDINGS = (
         "runc libcontainer/configs/namespaces_linux.go",
         "the network namespace went before the container joined it",
         near=r"[Nn]o such file|[Ii]nvalid argument|[Nn]o such process",
+    ),
+    wording(
+        BugClass.NETWORK,
+        r"dial unix /var/run/(?:calico|cilium)/|cannot connect to grpc dataplane",
+        "Calico, Cilium",
+        "projectcalico/calico cni-plugin; cilium/cilium plugins/cilium-cni",
+        "whom the plugin asks for an address is not there",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.DAEMON_UNAVAILABLE,),
+    ),
+    wording(
+        BugClass.NETWORK,
+        r"memberlist: Marking \S{1,80} as failed|no free IP available in the prefix"
+        r"|Not able to add route",
+        "dockerd 17-29 in swarm mode",
+        "hashicorp/memberlist state.go",
+        told_calmly=True,
     ),
     wording(
         BugClass.NETWORK,

@@ -21,6 +21,10 @@ WORDINGS = (
         r"|\bOOM[ -]Killed\b|exhausted its memory"
         r"|[Mm]emory limit of \S{1,20}+ (?:\w{1,6} )?exceeded"
         r"|memory: usage \d{1,12}+kB, limit \d{1,12}+kB, failcnt [1-9]"
+        r"|due to an out of memory condition|due to the node running low on memory"
+        r"|OutOfMemoryKilled"
+        r"|memory limit of \d{1,15} bytes is below|ran out of its memory limit"
+        r"|\(out of memory\)|[Oo]om[_ ][Kk]illed[:=] ?true|Container was OOM-killed"
         r"|using too much memory|killed due to memory|oom-kill event|cgroup out-of-memory handler",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
         "linux mm/oom_kill.c; opencontainers/runc#2812; containers/crun#635",
@@ -28,7 +32,10 @@ WORDINGS = (
     ),
     wording(
         BugClass.OOM_KILLED,
-        r"TaskOOM event|\bcontainer oom [0-9a-f]{6,64}\b|\bOOMKilling\b|Got sys oom event"
+        r"Sending SIGKILL to cgroup|TaskOOM event|\bcontainer oom [0-9a-f]{4,64}\b"
+        r"|container was OOMKilled"
+        r"|OOM event (?:was )?received|got OOM event of|was OOM killed(?!: no)"
+        r"|exceeded \d{2}% memory budget|\bOOMKilling\b|Got sys oom event"
         r"|Created an OOM event|/tasks/oom\b",
         "containerd 1.4-2.3, dockerd, kubelet",
         "containerd pkg/cri/server/events.go; moby daemon/events; kubernetes pkg/kubelet/oom",
@@ -50,8 +57,13 @@ WORDINGS = (
         r"|[Ee]viction manager: (?:must evict|pod|attempting to reclaim)"
         r"|pod is evicted|local storage usage exceeds|EvictionThresholdMet"
         r"|[Pp]reempted by (?:a )?pod"
-        r"|Preempted\s{1,8}|ExceededGracePeriod|[Ee]xceeded its (?:local )?ephemeral"
-        r"|TaintManagerEviction|[Uu]sage of EmptyDir volume [^\n]{1,100} exceeds",
+        r"|Preempted\s{1,8}|[Ee]xceeded its (?:local )?ephemeral"
+        r"|eviction manager: (?:eviction )?thresholds|Failed to admit pod \S"
+        r"|status is now: NodeHas(?:InsufficientPID|DiskPressure|InsufficientMemory)"
+        r"|host is being drained"
+        r"|TaintManagerEviction(?![^\n]{0,80}Cancelling)|response to (?:imminent )?node shutdown"
+        r"|The node had condition: \[|preemption: pod \S{1,200} evicted|Fast evicting pod"
+        r"|Node is shutting, evicting|[Uu]sage of EmptyDir volume [^\n]{1,100} exceeds",
         "kubelet 1.12-1.34, kube-scheduler",
         "kubernetes pkg/kubelet/eviction, pkg/scheduler/framework/preemption",
         told_calmly=True,

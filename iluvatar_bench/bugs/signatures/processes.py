@@ -57,7 +57,8 @@ DEATHS = (
         r"Worker \(pid:\d{1,10}\) (?:was (?:sent SIGKILL|terminated due to signal)"
         r"|exited with code)"
         r"|Child process \[\d{1,10}+\] died|WorkerLostError|BrokenProcessPool"
-        r"|[Tt]erminated by SIG[A-Z]{3,5}; not expected"
+        r"|[Tt]erminated by SIG[A-Z]{3,5}; not expected|! Terminating timed out worker"
+        r"|timeout \(\d{1,6}s > \d{1,6}s\), killing|: Watchdog timeout \(limit"
         r"|Language [Ww]orker [Pp]rocess exited|exited with error: signal: "
         r"|[Rr]untime process terminated unexpectedly|[Uu]nexpected termination of child process"
         r"|pod has been terminated|container is gone|exited unexpectedly with signal",
@@ -68,11 +69,9 @@ DEATHS = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"cannot exec in a stopped (?:container|state)|in CONTAINER_EXITED state"
-        r"|[Cc]ontainer \S{1,80}+ is not running|[Nn]o running task found"
-        r"|only create exec sessions on running containers|\bContainerStatusUnknown\b"
+        r"in CONTAINER_EXITED state|[Cc]ontainer \S{1,80}+ is not running|[Nn]o running task found"
+        r"|\bContainerStatusUnknown\b"
         r"|container could not be located when|was running [^\n]{0,80}not (?:be )?found"
-        r"|PreStopHook failed|error executing setns process|cannot exec in a deleted state"
         r"|container is not created or running|container process not found"
         r"|\b(?:child|worker|process)\b[^\n]{0,40} exited on signal \d",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd, podman, kubelet 1.20-1.34",
@@ -97,15 +96,26 @@ DEATHS = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"of signal 15 - using the force|resorting to SIGKILL"
-        r"|State 'stop-sigterm' timed out\. Killing"
-        r"|[Ss]topping timed out\. (?:Killing|Terminating)"
+        r"of signal 15 - using the force"
         r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
-        r"(?:signal|SIGTERM|kill)",
+        r"signal",
         "dockerd, systemd",
         "moby daemon/stop.go; systemd src/core/service.c",
         "killed after its grace period",
         told_calmly=True,
+    ),
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"trying direct SIGKILL|State 'stop-\w{1,12}' timed out\. Killing"
+        r"|[Ss]topping timed out\. (?:Killing|Terminating)|still around after SIGKILL"
+        r"|(?:did not|failed to) (?:exit|stop|terminate) (?:with)?in \S{1,20}+ (?:seconds )?of "
+        r"(?:SIGTERM|kill)|did not kill the pod within",
+        "dockerd, systemd, Heroku, kubelet",
+        "moby daemon/stop.go, daemon/kill.go; systemd src/core/service.c",
+        "it was asked to end, and then to end at once, and did not in time",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.DEADLINE),
     ),
     wording(
         BugClass.PROCESS_DIED,
@@ -114,6 +124,20 @@ DEATHS = (
         r"|\]: segfault at [0-9a-f]{1,16}+ ip ",
         "linux 4.x-6.x",
         "linux arch/x86/mm/fault.c, arch/x86/kernel/traps.c",
+    ),
+)
+
+ANSWERED_WRONGLY = (
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"Maximum execution time of \d|Allowed memory size of \d{1,14} bytes exhausted"
+        r"|Exception on /\S{0,200} \[(?:GET|POST|PUT|DELETE|PATCH|HEAD)\]"
+        r"|Internal Server Error: /|Completed 500 Internal|Exception in ASGI application",
+        "PHP, Flask, Django, Rails, uvicorn",
+        "php main/main.c; pallets/flask app.py; django core/handlers; encode/uvicorn protocols",
+        "of one request: the process answers the next",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
     ),
 )
 
@@ -153,7 +177,7 @@ ENDS_WITH_WORDS = (
         r"UnsupportedClassVersionError|BeanCreationException|APPLICATION FAILED TO START"
         r"|fatal error has been detected by the Java|insufficient memory for the Java Runtime"
         r"|Invalid or corrupt jarfile|Could not create the Java Virtual Machine"
-        r"|Unhandled exception\. |Exception: [^\n]{0,300}+\n\s{1,8}+at "
+        r"|Unhandled exception\. |Exception: (?!Timed out)[^\n]{0,300}+\n\s{1,8}+at "
         r"|\((?:NoMethodError|NameError|ArgumentError|TypeError|RuntimeError|SyntaxError"
         r"|KeyError)\)"
         r"|PHP (?:Fatal|Parse) error: |aborted due to compilation errors|Execution halted"
@@ -174,7 +198,7 @@ ENDS_WITH_WORDS = (
         r"[Aa]ddress (?:is )?already in use|\bEADDRINUSE\b|[Pp]ort \d{1,5}+ (?:is"
         r"|was) already in use"
         r"|[Oo]nly one usage of each socket address"
-        r"|bind: (?:[Pp]ermission denied|cannot assign)|EACCES: permission denied, ",
+        r"|bind: (?:[Pp]ermission denied|cannot assign)",
         "any server",
         "glibc sysdeps errlist; linux EADDRINUSE",
     ),
@@ -192,7 +216,12 @@ ENDS_WITH_WORDS = (
         r"|A server is already running\. Check"
         r"|: \d{1,6}+: Syntax error: |\bsh: (?:\d{1,6}+: )?/[^\n:]{1,200}+: [Pp]ermission denied"
         r"|(?m:^)MemoryError(?m:$)"
-        r"|bundler: command not found",
+        r"|\" directive is not allowed here|InvalidEntryPoint|BOOT FAILED"
+        r"|could not create shared memory segment"
+        r"|bundler: command not found|must be accessible by owner only|: unbound variable"
+        r"|must be run as PID 1|requires explicit package name|no hostkeys available"
+        r"|FUNCTION_TARGET environment variable not set|\"function_process\" or \"fprocess\""
+        r"|Composer detected issues in your platform|ContextualVersionConflict",
         "AWS Lambda, Azure Functions, JVM, .NET, npm, yarn, argparse, nginx, PHP, Ruby, shells",
         "aws-lambda-nodejs-runtime-interface-client src/Errors.js; openjdk runtime/init.cpp; "
         "npm/run-script; python Lib/argparse.py; nginx src/core/ngx_log.c",
@@ -207,7 +236,7 @@ ENDS_WITH_WORDS = (
     ),
 )
 
-SHAPES = (
+ENDED = (
     wording(
         BugClass.PROCESS_DIED,
         r"unexpectedly|\bcrashed\b|was killed\b|no longer running|has (?:exited|died|crashed)\b"
@@ -221,9 +250,14 @@ SHAPES = (
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.OOM_KILLED),
     ),
+)
+"""What it ended of, other words of the line may say."""
+
+SHAPES = (
     wording(
         BugClass.PROCESS_DIED,
-        r"(?m:^(?:Killed|Terminated|Aborted)$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
+        r"\[\d{1,3}\] {1,8}\d{1,10} (?:segmentation fault|abort|killed|bus error) "
+        r"|(?m:^(?:Killed|Terminated|Aborted)$)|\](?:\+|-| )  (?:Killed|Terminated|Aborted) "
         r"|: line \d{1,6}+:\s{1,8}+\d{1,10}+ (?:Killed|Terminated|Aborted)\b",
         "bash, dash, busybox",
         "bash jobs.c; linux SIGKILL",
@@ -233,10 +267,10 @@ SHAPES = (
     wording(
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
-        r"|did not signal|never started|[Hh]ealth ?-?check (?:for container \S{1,80} )?"
+        r"|never started|[Hh]ealth ?-?check (?:for container \S{1,80} )?"
         r"(?:failed|timed out)|cold start tim"
         r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)|didn't start properly"
-        r"|failed container health checks|failed ELB health checks|(?<!PLEG )\bis not healthy\b",
+        r"|failed container health checks|(?<!PLEG )\bis not healthy\b",
         "any orchestrator",
         "the shape of a start that nothing was heard of",
         certainty=Certainty.LIKELY,
@@ -276,6 +310,9 @@ UNCAUGHT = (
         r"|[Uu]nhandled [Ee]xception|UNHANDLED EXCEPTION|\"errorType\\{0,7}+\": ?\\{0,7}+\"",
         "any language, AWS Lambda",
         "an exception that nobody caught; where it came from is not in the text",
+        near=r"Error\b|Exception\b|errorType|exceptions\.|EXCEPTION|exception",
+        unless=r"AccessDeniedE|[a-z]NotFoundE|DagNotFound|Authenti|ExpiredSig|TooLargeE|ConnectE"
+        r"|DisconnectedE|TimeoutE|DeserializationE|ChannelClosedE|ClientError: An error occ",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
@@ -329,11 +366,16 @@ UNANSWERED = (
         BugClass.INVOKE_FAILED,
         r"[Uu]pstream (?:HTTP )?request(?: error)?|upstream prematurely closed"
         r"|connecting to upstream"
-        r"|reading response header from upstream|Can't reach service for: "
+        r"|curl: \((?:6|7|28|52|56)\) |wget: can't connect to remote host"
+        r"|reading response header from upstream|Can't reach service(?: for)?: "
         r"|reverse proxying request"
         r"|[Ll]iveness probe (?:for \S{1,200} )?(?:failed|errored)"
         r"|failed liveness probe, will be restarted"
         r"|\"Probe failed\" probeType=\"Liveness\"|[Ff]ailed to invoke (?:handler|function)"
+        r"|\bServer \S{1,80} is DOWN, reason: "
+        r"|SyncLoop \(container unhealthy\)|\] - 50\d took |Restarting worker due to timeout"
+        r"|HARAKIRI ON WORKER|execution timed out \("
+        r"|[Cc]ontainer failed liveness probe|no_healthy_upstream"
         r"|error sending request to function|Forwarded \[\w{1,8}\] to [^\n]{1,200} - \[[45]\d\d\]"
         r"|ReverseProxy read error",
         "faasd, OpenFaaS, of-watchdog, nginx, Knative, kubelet, nuclio",

@@ -16,10 +16,21 @@ _REFUSED = (
 REMOVALS = (
     wording(
         BugClass.REMOVAL_FAILED,
-        r"[Dd]evice or resource busy|[Dd]irectory not empty",
+        r"\btermination failed after \S|0/\d{1,2} {2,24}+Terminating {2,24}+\d",
+        "kubelet 1.0-1.5, kubectl get pods",
+        "kubernetes pkg/kubelet/dockertools/manager.go, pkg/printers/internalversion/printers.go",
+        "told as news, or by a column of states: nothing runs in it, and it is still there",
+        told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.DEADLINE,),
+    ),
+    wording(
+        BugClass.REMOVAL_FAILED,
+        r"[Dd]evice or resource busy|[Dd]irectory not empty|: target is busy|: resource busy\b",
         "linux EBUSY, ENOTEMPTY; whoever removes",
         "linux fs/namei.c, fs/namespace.c",
-        near=r"[Rr]emov|[Dd]elet|unlinkat|rmtree|unmount|rmdir|replacing mount point|[Tt]ear",
+        near=r"[Rr]emov|[Dd]elet|unlinkat|rmtree|umount|unmount|rmdir|replacing mount point|[Tt]ear"
+        r"|[Dd]estroy",
     ),
     wording(
         BugClass.REMOVAL_FAILED,
@@ -36,6 +47,10 @@ REMOVALS = (
         r"|removal of container \S{1,80}+ is already in progress|already in removing state"
         r"|\bcontainer [^\n:]{1,120} (?:cannot be removed|is marked for removal)"
         r"|KillContainerError|unknown error after kill|UnmountVolume\.TearDown failed"
+        r"|snapshot garbage collection failed|msg=\\{0,7}+\"Could not umount"
+        r"|crun: (?:kill process|cannot rm state)|timed out removing cgroup"
+        r"|unable to kill all processes: "
+        r"|image is in use by a container|container init still running"
         r"|runc delete failed|paused containers cannot be removed",
         "runc 1.0-1.5, crun, youki, containerd 1.4-2.3, dockerd, podman, kubelet",
         "runc libcontainer/state_linux.go; moby daemon/delete.go; containers/podman libpod",
@@ -45,8 +60,22 @@ REMOVALS = (
 PAUSED = (
     wording(
         BugClass.FROZEN,
-        r"cannot exec in a paused (?:container|state)|is paused, unpause the container before"
-        r"|[Cc]ontainer \S{1,80}+ is paused\b",
+        r"   Up [\w ]{2,24} \(Paused\)|\| FREEZING\b",
+        "docker ps, nerdctl ps",
+        "moby container/state.go",
+        "a column of states; whether somebody wanted it so is not in the text",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.UNCLASSIFIED,),
+    ),
+    wording(
+        BugClass.FROZEN,
+        r"cannot exec in a paused (?:container|state)|is paused, (?:unpause the container before"
+        r"|cannot exec)|[Cc]ontainer \S{1,80}+ is paused\b|[Ee]xec: the container is paused"
+        r"|cannot exec into container [^\n]{1,120} paused\b|cannot start a paused container"
+        r"|freezer state of \S{1,100} is Frozen|stuck in the FREEZING state"
+        r"|[Pp]aused state cannot be (?:stopped|killed)|container is frozen\b"
+        r"|\b__refrigerator\b|\bdo_freezer_trap\b|cgroup\.freeze of \S{1,100} reads 1",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd",
         "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
     ),
@@ -74,6 +103,7 @@ CGROUPS = (
         "linux kernel/cgroup/cgroup.c (ESRCH)",
         "the cgroup is there, and init was killed before it could join: a neighbour's Kill",
         near=r"[Nn]o such process",
+        unless=r"conmon|add task|[Aa]ssign container|hypervisor",
     ),
     wording(
         BugClass.CREATE_REJECTED,
@@ -92,7 +122,9 @@ CGROUPS = (
     ),
     wording(
         BugClass.CGROUP_SETUP,
-        r"sd-bus \w{1,12}|[Ii]nteractive authentication required"
+        r"sd-bus \w{1,12}|cannot open sd-bus|\bCgroupError\b|cannot statfs cgroup"
+        r"|start transient unit|Cgroup root for \w{1,20} disappeared"
+        r"|[Ff]ailed to find \w{1,10} cgroup|[Ii]nteractive authentication required"
         r"|was already loaded or has a fragment file|cgroup\.subtree_control"
         r"|cannot enter cgroupv2|in an invalid state|domain controllers"
         r"|requested cgroup controller [^\n]{1,60} is not available"
@@ -153,10 +185,35 @@ CGROUPS = (
     ),
 )
 
+VOLUMES = (
+    wording(
+        BugClass.DEADLINE,
+        r"MountVolume\.\w{1,20} failed|FailedMount\b|FailedAttachVolume\b|AttachVolume\.Attach",
+        "kubelet 1.3-1.34",
+        "kubernetes pkg/volume/util/operationexecutor, pkg/kubelet/volumemanager",
+        near=r"[Tt]imed out|[Tt]imeout\b|deadline exceeded",
+        within=500,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
+        BugClass.UNCLASSIFIED,
+        r"MountVolume\.\w{1,20} failed|FailedMount\b|FailedAttachVolume\b|AttachVolume\.Attach"
+        r"|Multi-Attach error",
+        "kubelet 1.3-1.34",
+        "kubernetes pkg/volume/util/operationexecutor, pkg/kubelet/volumemanager",
+        "a volume beside the root file system: the container was not even asked for",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+)
+"""What is mounted beside the root file system, by the orchestrator."""
+
 RUNTIMES = (
     wording(
         BugClass.CREATE_REJECTED,
         rf"exec: {Q}(?:[^\s\"]{{0,200}}/)?(?:runc|crun|runsc|youki)\\{{0,7}}+\":"
+        r"|[Ff]ailed to launch (?:qemu|cloud-hypervisor|firecracker)"
         r"|unknown or invalid runtime name|[Uu]nable to retrieve OCI runtime error"
         r"|default OCI runtime \S{1,60}+ not found",
         "containerd 1.4-2.3, dockerd, podman",
@@ -197,8 +254,9 @@ RUNTIMES = (
     ),
     wording(
         BugClass.CREATE_REJECTED,
-        r"CreateContainerConfigError|CreateContainerError|RunContainerError|couldn't find key \S"
-        r"|(?:secret|configmap) \\{0,7}+\"[^\"\n]{1,120}\" not found|MountVolume\.SetUp failed"
+        r"CreateContainerConfigError|(?<!Cannot)CreateContainerError|RunContainerError"
+        r"|couldn't find key \S"
+        r"|(?:secret|configmap) \\{0,7}+\"[^\"\n]{1,120}\" not found"
         r"|bind source path does not exist|invalid mount config for type"
         r"|statfs /[^\s:]{1,300}+: no such file",
         "kubelet 1.12-1.34, docker",
@@ -209,6 +267,13 @@ RUNTIMES = (
 SHIMS = (
     wording(
         BugClass.SHIM_LOST,
+        r"shim reaped unexpectedly",
+        "containerd 1.0-1.1",
+        "containerd linux/runtime.go",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.SHIM_LOST,
         r"ttrpc: (?:closed|server closed|client shutting down)",
         "containerd 1.2-2.3",
         "ttrpc client.go (ErrClosed); containerd/containerd#4198, #1935",
@@ -217,8 +282,14 @@ SHIMS = (
         BugClass.SHIM_LOST,
         r"[Ff]ailed to (?:start|load|connect to|kill) (?:the )?shim|connecting to shim: dial"
         rf"|exec: {Q}(?:[^\s\"]{{0,200}}/)?containerd-shim[\w-]{{0,40}}+\\{{0,7}}+\":"
-        r"|dial(?:ing)? (?:unix )?[^\s\"]{0,200}(?:containerd-shim|/run/containerd/s/)"
-        r"|cleaning up after shim dead|shim exited (?:unexpectedly|prematurely)"
+        r"|(?:failed waiting for process|forward signal failed)[^\n]{0,300}?code = Unavailable"
+        r"|create new shim socket|write unix @->/run/containerd/s/"
+        r"|conmon (?:for container \S{1,80} )?exited prematurely"
+        r"|dial(?:ing)? (?:unix )?\\{0,7}+\"?[^\s\"]{0,200}(?:containerd-shim|/run/containerd/s/)"
+        r"|cleaning up after (?:shim dead|killed shim)|shim exited (?:unexpectedly|prematurely"
+        r"|before)"
+        r"|shim is not running|shim reaped\b(?=: unknown)|: dead agent|might be leaked"
+        r"|[Ff]ailed to clean ?up after shim disconnected"
         r"|containerd-shim[^\n]{0,60}\bkilled\b"
         r"|Killed process \d{1,10}+,? \(containerd-shim|containerd-shim[^\n]{0,60} (?:panic"
         r"|segfault)"

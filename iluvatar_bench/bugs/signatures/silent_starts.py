@@ -40,6 +40,10 @@ WORDINGS = (
         r"|initialized language workers|StartWorkerProcessAsync"
         r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
         r"|[Ff]ailed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
+        r"|[Ii]nstance refused connection|Port scan timeout reached"
+        r"|process apparently never started"
+        r"|[Tt]imed out waiting for (?:log output|container port)|Sandbox did not start in time"
+        r"|container did not start before the|failed to accept connections within"
         r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
         r"|[Ff]ailed to bind to \$PORT within|[Ww]ithin the allocated timeout",
         "nuclio, Azure Functions and App Service, Cloud Run, AWS Lambda, Heroku",
@@ -49,7 +53,8 @@ WORDINGS = (
         BugClass.SILENT_STARTUP,
         r"[Ss]tartup probe (?:for \S{1,200} )?(?:failed|errored)"
         r"|failed startup probe, will be restarted"
-        r"|health check never passed|never became (?:ready|healthy)",
+        r"|health check never passed|never became (?:ready|healthy)"
+        r"|server never showed up at|Failed to start worker process\.",
         "kubelet 1.18-1.34, Docker Swarm",
         "kubernetes pkg/kubelet/prober",
         told_calmly=True,
@@ -69,12 +74,38 @@ WORDINGS = (
         alternatives=(BugClass.DEADLINE, BugClass.STARTUP_ERROR),
     ),
     wording(
+        BugClass.INVOKE_FAILED,
+        r"ExitCode\\{0,7}+\": ?-?[1-9]\d{0,2}+,\s{0,40}+\\{0,7}+\"Output\\{0,7}+\": ",
+        "docker inspect",
+        "moby daemon/health.go",
+        "of a health check that got no answer, or the wrong one",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SILENT_STARTUP, BugClass.DEADLINE),
+    ),
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"[Rr]eadiness probe (?:for \S{1,200} )?failed: HTTP probe failed with statuscode: [45]"
+        r"|output=\"HTTP probe failed with statuscode: [45]"
+        r"|is unhealthy \(probe result: |is unhealthy, it will be killed"
+        r"|[Rr]eadiness probe failed: service unhealthy|reason Request timed out\)"
+        r"|failed ELB health checks",
+        "kubelet 1.8-1.34, AWS load balancers",
+        "kubernetes pkg/probe/http, pkg/kubelet/prober; aws/amazon-ecs-agent",
+        "it listens, and its answer was no or came too late",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SILENT_STARTUP, BugClass.PROCESS_DIED),
+    ),
+    wording(
         BugClass.SILENT_STARTUP,
         r"[Rr]eadiness probe (?:for \S{1,200} )?(?:failed|errored|to become)"
         r"|\"Probe failed\" probeType=\"Readiness\""
-        r"|did not initialize|[Ff]ailed to initialize, please ensure|ProgressDeadlineExceeded"
+        r"|did not initialize(?! and exited)|[Ff]ailed to initialize, please ensure"
+        r"|ProgressDeadlineExceeded"
         r"|\bUp [^\n]{1,40} \(unhealthy\)"
-        r"|has timed out progressing|is unhealthy\b|min_healthy_time"
+        r"|has timed out progressing|(?<!kubelet )is unhealthy\b(?! \(probe result: |, it will be"
+        r" killed)"
         r"|[Ff]ailed to specialize (?:function )?pod"
         r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
         r"|waiting for available replicas",

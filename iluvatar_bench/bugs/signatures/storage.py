@@ -14,9 +14,21 @@ _NOT_COLLECTED = (
 SNAPSHOTTERS = (
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
-        r"snapshotter not loaded|snapshotter \S{1,60} (?:was )?not found"
+        r"snapshotter cannot be enabled",
+        "k3s, RKE2",
+        "k3s-io/k3s pkg/agent/containerd",
+        "k3s waits for its server at level info, whatever that waits for",
+        told_calmly=True,
+    ),
+    wording(
+        BugClass.SNAPSHOTTER_UNAVAILABLE,
+        r"(?<!fail early if the )snapshotter not loaded"
+        r"|snapshotter \\{0,7}+\"\w{1,20}\\{0,7}+\" not reg"
+        r"|[Ff]ailed to configure (?:the )?snapshotter|prior storage driver \w{1,20} failed"
+        r"|'overlay' is not supported over|kernel does not support overlay fs"
+        r"|database graph driver|snapshotter not loaded|snapshotter \S{1,60} (?:was )?not found"
         rf"|snapshotter {Q}?\S{{1,60}} (?:is )?(?:not (?:available|running|supported)|unavailable)"
-        r"|snapshotter cannot be enabled|error initializing graphdriver"
+        r"|error initializing graphdriver"
         r"|driver not supported: (?:overlay|devicemapper|btrfs|zfs|aufs|vfs|fuse)"
         r"|(?:no|unknown) snapshotter |[Ff]ailed to (?:get|load|find) snapshotter"
         r"|device mapper pool \S{1,60} not found|[Ff]ailed to initialize a thin-pool",
@@ -25,8 +37,8 @@ SNAPSHOTTERS = (
     ),
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
-        r"[Ff]ailed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\" "
-        r"error=\\{0,7}+\"(?!devmapper not configured)",
+        r"[Ff]ailed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\"? {1,8}"
+        r"error=\\{0,7}+\"(?!devmapper not configured|path \S{1,200} must be a )",
         "containerd 1.4-2.3",
         "containerd server/server.go",
         certainty=Certainty.LIKELY,
@@ -42,7 +54,9 @@ SNAPSHOTTERS = (
     ),
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
-        r"nydusd? (?:daemon )?\S{0,40} ?is not running",
+        r"nydusd? (?:daemon )?\S{0,40} ?is not running|snapshot \d{1,9} is not ready"
+        r"|layer not registered|snapshotter/\S{1,120}: transport endpoint is not connected"
+        r"|[Ff]ailed to restore remote snapshot|device-mapper: reload ioctl",
         "nydus snapshotter",
         "containerd/nydus-snapshotter pkg/daemon",
     ),
@@ -50,8 +64,21 @@ SNAPSHOTTERS = (
 
 SNAPSHOTS = (
     wording(
+        BugClass.SNAPSHOT_OVERLAY,
+        r"[Ff]ailed to mount rootfs component(?! ?: mount source)"
+        r"|creating (?:overlay|aufs) mount\b|[Ee]rror mounting '/dev/mapper/"
+        r"|mount: mount overlay on |(?m:^)mount /var/lib/containers/storage/overlay:",
+        "containerd 1.4-2.3, dockerd 1.0-29, podman 3-5, CRI-O",
+        "moby daemon/graphdriver/overlay2/overlay.go, devmapper; containers/storage drivers",
+        "by whatever the kernel refused it: the root file system was not mounted",
+        near=_NOT_COLLECTED,
+        within=2_000,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
         BugClass.CREATE_REJECTED,
-        r"[Ff]ailed to mount rootfs component|mount source: |creating (?:overlay|aufs) mount to ",
+        r"mount source: ",
         "containerd 1.4-2.3, dockerd 20-29, podman 3-5, CRI-O",
         "linux fs/namespace.c (EINVAL, ENODEV, EPERM); moby daemon/graphdriver/overlay2/overlay.go",
         "the directories are there, the kernel does not want to mount them so",
@@ -69,8 +96,29 @@ SNAPSHOTS = (
         "overlayfs and native alike; the directory of an unreferenced snapshot was collected",
     ),
     wording(
+        BugClass.SNAPSHOT_NOT_FOUND,
+        rf"{B}snapshot (?:\S{{1,300}}+ ){{0,2}}(?:does not exist|(?:was )?not found)"
+        r"|already active mount",
+        "containerd 1.4-2.3, Docker 29's image store",
+        "containerd metadata/snapshot.go, snapshots/storage/bolt.go; containerd/containerd#751",
+    ),
+    wording(
+        BugClass.SNAPSHOT_OVERLAY,
+        r"[Ff]ailed to mount (?:container rootfs|rafs\b|rootfs: |\\{0,7}+\"[^\"\s]{1,200}/rootfs)"
+        r"|mounting root filesystem: |BaseFS of container is unexpectedly"
+        r"|[Ff]ailed to mount (?:ZFS dataset"
+        r"|instance volume)|ovl_mount: \d|(?:GetLayerMountPath|PrepareLayer) failed in"
+        r"|mount virtiofs "
+        r"|overlayfs: (?:upper fs needs to support|Ensure upper filesystem supports) d_type",
+        "kata, runsc, nydus, dockerd, linux",
+        "kata-containers src/agent; google/gvisor runsc/boot; linux fs/overlayfs/super.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED,),
+    ),
+    wording(
         BugClass.IMAGE,
-        r"[Ff]ailed to extract layer|mount callback failed on [^\n]{1,200}"
+        r"ApplyLayer exit status|max depth exceeded|[Ff]ailed to extract layer"
+        r"|mount callback failed on [^\n]{1,200}"
         r"(?:archive/tar|unexpected EOF|invalid|gzip|zstd|failed to)"
         r"|[Ff]ailed to unpack image|[Ff]ailed to register layer|processing tar file"
         r"|mismatched image rootfs and manifest layers|adding layer with blob",
@@ -130,13 +178,6 @@ SNAPSHOTS = (
     ),
     wording(
         BugClass.SNAPSHOT_NOT_FOUND,
-        rf"{B}snapshot (?:\S{{1,300}}+ ){{0,2}}(?:does not exist|(?:was )?not found)"
-        r"|already active mount",
-        "containerd 1.4-2.3, Docker 29's image store",
-        "containerd metadata/snapshot.go, snapshots/storage/bolt.go; containerd/containerd#751",
-    ),
-    wording(
-        BugClass.SNAPSHOT_NOT_FOUND,
         rf"missing parent {Q}[^\"\s]{{1,300}}+\" (?:bucket|of snapshot)"
         r"|(?:rw|read-write) layer (?:lease|snapshot)[^\n]{0,80}not (?:found|exist)"
         r"|lease does not exist|[Ff]ailed to get rw layer"
@@ -167,6 +208,15 @@ SNAPSHOTS = (
 )
 
 IMAGES = (
+    wording(
+        BugClass.IMAGE,
+        r"Back-off pulling image|Error while pulling container; will try"
+        r"|Attempting next endpoint for pull after error: failed to register layer"
+        r"|[Ff]ailed to download image|wrong diff id (?:\\{0,7}+\"\S{1,100} )?calculated",
+        "kubelet 1.2-1.34, amazon-ecs-agent, dockerd, balena",
+        "kubernetes pkg/kubelet/images/image_manager.go; moby distribution/pull.go",
+        told_calmly=True,
+    ),
     wording(
         BugClass.IMAGE,
         r"[Ff]ailed to stat parent: stat [^\s:]{1,300}/snapshots/\d{1,12}/fs",

@@ -13,6 +13,7 @@ from iluvatar_bench.bugs.signatures import (
     by_tool,
     complaints,
     daemons,
+    execs,
     exits,
     missing_files,
     network_words,
@@ -38,22 +39,28 @@ SIGNATURES: tuple[Signature, ...] = (
     *pressure.WORDINGS,
     *wrappings.OF_NO_CLASS,
     *refusals.PAUSED,
+    *execs.WORDINGS,
     *refusals.REMOVALS,
     *refusals.CGROUPS,
+    *refusals.VOLUMES,
     *refusals.RUNTIMES,
     *refusals.SHIMS,
     *missing_files.LOADERS,
+    *missing_files.TOOLS,
     *missing_files.PYTHON_MODULES,
     *missing_files.LANGUAGES,
+    *missing_files.OWN_FILES,
     *missing_files.PROGRAMS,
     *processes.DEATHS,
     *exits.BY_SIGNAL,
+    *processes.ANSWERED_WRONGLY,
     *processes.ENDS_WITH_WORDS,
     *silent_starts.WORDINGS,
     *processes.AFTERMATH,
     *exits.NOT_THERE,
     *platform_reasons.WORDINGS,
     *processes.UNANSWERED,
+    *processes.ENDED,
     *processes.SHAPES,
     *daemons.BY_HAND,
     *complaints.CGROUPS,
@@ -70,7 +77,14 @@ BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 """For a line that is an error and that the table does not know."""
 
 _GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
-_SHAPES = (*complaints.SHAPES, *complaints.CREATES, *complaints.CALLS, *wrappings.WORDINGS)
+_WEIGHED = (*missing_files.OWN_FILES, *processes.ENDED)
+_SHAPES = (
+    *_WEIGHED,
+    *complaints.SHAPES,
+    *complaints.CREATES,
+    *complaints.CALLS,
+    *wrappings.WORDINGS,
+)
 
 BROAD: frozenset[Signature] = frozenset((*_SHAPES, *BY_OBJECT, *_GUESSED)).difference(
     by_tool.WORDINGS

@@ -6,7 +6,7 @@ from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _WHAT = (
-    r"[\w \"'-]{0,40}?(?:[Cc]ontainer(?!d)|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker"
+    r"[\w \"'-]{0,40}?(?:[Cc]ontainer(?!d|M)|[Ss]andbox|\b[Pp]od|[Tt]ask|[Ff]unction|[Ww]orker"
     r"|[Aa]ction)"
 )
 _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an already){_WHAT}"
@@ -14,7 +14,7 @@ _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an alre
 OF_NO_CLASS = (
     wording(
         BugClass.UNCLASSIFIED,
-        r"criu failed: |CRIU (?:checkpointing|RPC request) failed"
+        r"criu failed: |CRIU: failed |CRIU (?:checkpointing|RPC request) failed"
         r"|Error \((?:criu/)?[\w/-]{2,30}\.c:\d{1,5}\): |[Ff]ailed to checkpoint\b"
         r"|[Cc]heckpointing container [^\n]{0,80}failed|[Cc]annot (?:checkpoint|restore) container",
         "CRIU 2-4 under runc, crun, youki, podman, dockerd",
@@ -28,7 +28,7 @@ WORDINGS = (
     wording(
         BugClass.CREATE_REJECTED,
         r"error=\\{0,7}\"[^\n]{0,200}OCI runtime create failed"
-        r"|\[INFO\] client: failed to start task",
+        r"|\[INFO\] client: failed to start task|failed to create container: driver=",
         "Fn and other clients that log at info what they pass on; Nomad 0.4-0.9",
         "fnproject/fn api/agent/drivers/docker; hashicorp/nomad client/task_runner.go",
         told_calmly=True,
@@ -36,11 +36,22 @@ WORDINGS = (
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
     wording(
+        BugClass.UNCLASSIFIED,
+        r"failed to create cluster: |[Ee]rror (?:starting|creating) (?:\w{1,12} )?cluster",
+        "kind, k3d, minikube, dockerd",
+        "kubernetes-sigs/kind pkg/cluster; moby daemon/cluster",
+        "a whole cluster was not made, and its program says no more",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED, BugClass.STARTUP_ERROR),
+    ),
+    wording(
         BugClass.DEADLINE,
         r"context deadline exceeded|\bDeadlineExceeded\b|\bDEADLINE_EXCEEDED\b"
-        r"|[Dd]eadline (?:expired before operation|[Ee]xceeded)|\"?PLEG is not healthy"
+        r"|[Dd]eadline (?:expired before operation|[Ee]xceeded)"
+        r"|\"?PLEG is not healthy(?!: pleg has yet)"
         r"|failed to (?:finish|complete|end) (?:with)?in\b|blocked for more than \d{1,6}+ seconds"
-        r"|active longer than specified deadline",
+        r"|Failed with result 'timeout'|crun: timeout expired"
+        r"|active (?:on the node )?longer than (?:the )?specified deadline",
         "containerd 1.4-2.3, kubelet, grpcio, tonic; linux",
         "go context; containerd/containerd#4604, #9240, #10636; linux kernel/hung_task.c",
     ),
@@ -61,17 +72,6 @@ WORDINGS = (
         "what later requests meet after a create that was given up",
     ),
     wording(
-        BugClass.EXEC_FAILED,
-        r"OCI runtime exec failed|[Ee]rror running exec\b|\bexec failed: "
-        r"|[Ff]ailed to exec in container"
-        r"|[Ff]ailed to (?:start|create) exec\b|[Uu]nable to (?:start|create) exec\b",
-        "containerd 1.4-2.3, runc 1.0-1.5, dockerd, kubelet",
-        "containerd internal/cri/server/container_execsync.go; runc exec.go; moby daemon/exec.go",
-        "of a process beside the container's own, for a reason that no other line knows",
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
-    ),
-    wording(
         BugClass.CREATE_REJECTED,
         r"\b(?:runc|crun|youki|runsc) (?:create|run) failed|OCI runtime create failed"
         r"|[Ff]ailed to create shim(?: task)?: |[Ff]ailed to create (?:containerd )?(?:task"
@@ -87,8 +87,7 @@ WORDINGS = (
         r"|(?:can't|cannot) create (?:sandbox|gofer)|starting (?:sub-)?container\b"
         r"|error in executing command: |Failed to create pod sandbox|conmon bytes "
         r"|\bcreating (?:container|sandbox): rpc error|[Ff]ailed to launch command with executor"
-        r"|prestart (?:hook \S{1,40} )?failed: "
-        r"|[Ff]ailed to launch (?:qemu|cloud-hypervisor|firecracker)",
+        r"|prestart (?:hook \S{1,40} )?failed: ",
         "containerd 1.4-2.3, runc 1.0-1.5, crun, runsc, youki, kata, kubelet, docker, podman, "
         "conmon, CRI-O, the Iluvatar worker",
         "containerd pkg/process/init.go; runc libcontainer/container_linux.go; crun container.c",
@@ -116,8 +115,7 @@ WORDINGS = (
         r"|(?m:^)(?:creating|starting|running) (?:the )?(?:container|sandbox): "
         r"|(?:[Cc]reatePodSandbox|RunPodSandbox|CreateContainer|StartContainer) (?:for"
         r"|within) [^\n]{0,120}failed"
-        r"|could not synchronise with container process|failed to create cluster: |lxd forkstart "
-        r"|[Ee]rror (?:starting|creating) (?:\w{1,12} )?cluster",
+        r"|could not synchronise with container process|lxd forkstart ",
         "any client, runtime or orchestrator",
         "the shape: could not create, start or run a container, and a reason that no line knows",
         certainty=Certainty.LIKELY,
