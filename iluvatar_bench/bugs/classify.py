@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from iluvatar_bench.bugs.error_marks import (
     WARNING_EVENT,
@@ -18,7 +19,7 @@ from iluvatar_bench.bugs.error_marks import (
     warnings_of_failure,
 )
 from iluvatar_bench.bugs.handled import does_without, without_handled
-from iluvatar_bench.bugs.hints import hinting_line
+from iluvatar_bench.bugs.hints import faintly_hinting_line, hinting_line
 from iluvatar_bench.bugs.levels import Level, level_of
 from iluvatar_bench.bugs.noise import is_noise
 from iluvatar_bench.bugs.python_modules import Whose, whose_module
@@ -37,26 +38,37 @@ MATCHED_LIMIT = 300
 """Most characters of a match that a classification keeps."""
 
 _READ_OF_A_LINE = 4_000
+_SHORT = 1_500
+_FEW_LINES = 8
+"""A text of no more is weighed as a whole: of several lines the first that complains is often not
+the one that says what of."""
 
 # How much surer than what was told the words must be of another class, of 1; found with one set of
 # reports left out at a time, see docs/classify.md.
 _HEAD_START = {
     # With a share of one at most, nothing speaks against what is certain.
     Certainty.CERTAIN: 1.0,
-    Certainty.LIKELY: 0.6,
+    Certainty.LIKELY: 0.65,
     Certainty.POSSIBLE: 0.4,
 }
-_HEAD_START_OF_NONE = 0.2
-_HEAD_START_OF_PROSE = 0.7
+_HEAD_START_OF_NONE = 0.45
+_HEAD_START_OF_PROSE = 0.95
 """A sentence without a level may be prose, and with a class that is likely it counts as a failure.
 Found like the others, a class that is only possible is named for it as well."""
-_HEAD_START_OF_POSSIBLE_PROSE = 0.4
+_HEAD_START_OF_POSSIBLE_PROSE = 0.3
 _MOST_HEALTHY = 0.5
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
-_MOST_HEALTHY_OF_WARNINGS = 0.03
+_MOST_HEALTHY_OF_FAINT = 0.08
+"""So much where even the hint is faint."""
+_MOST_HEALTHY_OF_WARNINGS = 0.08
 """So much may what stands behind the level of a warning."""
+_MOST_HEALTHY_WHOLE = 0.7
+"""So much may a warning with its head."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
+_STATUS_ALONE = re.compile(r"\d\W?\Z")
+"""Which of its classes an exit status counts for is a convention; whose a missing file is, no text
+says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,35 +200,58 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     told_calmly = any(s.told_calmly for s in candidates)
     if not (told_calmly or any(loud)):
         return NO_FAILURE
-    judged = "\n".join(line for line in loud if not is_noise(line))
-    whole = "\n".join(line for line in lines if not is_noise(line)) if told_calmly else judged
-    unhandled: str | None = None
-    for signature in (*first, *candidates):
-        if signature.told_calmly:
-            where = whole
-        elif signature.can_be_handled:
-            unhandled = where = without_handled(judged) if unhandled is None else unhandled
-        else:
-            where = judged
-        found = signature.find(where) if where else None
-        if found is not None and is_of_the_run(signature, found, where):
-            continue
-        if found is not None:
-            decided = _decided(signature, found[:MATCHED_LIMIT], where)
-            return _weighed(decided, _line_of(found, where)) if signature in BROAD else decided
-    if not judged:
+    parts = _Parts(lines, loud, told_calmly=told_calmly)
+    decided = _by_table(parts, candidates, first)
+    if decided is not None:
+        return decided
+    if not parts.judged:
         return NO_FAILURE
-    line = error_line(judged)
+    line = error_line(parts.judged)
     if line is not None:
-        return _of_object(line, _HEAD_START_OF_NONE)
-    if unhandled is None:
-        unhandled = without_handled(judged)
-    line = failing_line(unhandled)
+        return _of_object(line, parts.judged, _HEAD_START_OF_NONE)
+    line = failing_line(parts.unhandled) or _doubtful_line(parts.unhandled)
     if line is None:
-        line = hinting_line(unhandled)
-        if line is not None and resemblance(unhandled).healthy > _MOST_HEALTHY:
-            line = None
-    return _warned_of(loud) if line is None else _of_object(line, _HEAD_START_OF_PROSE)
+        return _warned_of(loud)
+    return _of_object(line, parts.unhandled, _HEAD_START_OF_PROSE)
+
+
+class _Parts:
+    """The lines of a text that are judged: all that are loud and no noise."""
+
+    def __init__(self, lines: Sequence[str], loud: Sequence[str], *, told_calmly: bool) -> None:
+        self.judged = "\n".join(line for line in loud if not is_noise(line))
+        self._whole = self.judged
+        if told_calmly:
+            self._whole = "\n".join(line for line in lines if not is_noise(line))
+
+    @cached_property
+    def unhandled(self) -> str:
+        """Without what its program got over by itself."""
+        return without_handled(self.judged)
+
+    def of(self, signature: Signature) -> str:
+        """What ``signature`` is looked for in."""
+        if signature.told_calmly:
+            return self._whole
+        return self.unhandled if signature.can_be_handled else self.judged
+
+
+def _by_table(
+    parts: _Parts, candidates: Sequence[Signature], first: Sequence[Signature]
+) -> Classification | None:
+    """What the first signature says that occurs, and, if it is a broad one, all the words."""
+    for signature in (*first, *candidates):
+        where = parts.of(signature)
+        found = signature.find(where) if where else None
+        if found is None or is_of_the_run(signature, found, where):
+            continue
+        decided = _decided(signature, found[:MATCHED_LIMIT], where)
+        if signature in first or signature not in BROAD:
+            return decided
+        line = _line_of(found, where)
+        if not _only_warned(line):
+            return _weighed(decided, _weighable(where, line))
+    return None
 
 
 def _plain(text: str) -> str:
@@ -228,31 +263,50 @@ def _plain(text: str) -> str:
     return text
 
 
+def _only_warned(line: str) -> bool:
+    """Whether a line with the words of a failure is a warning, and more like those of health."""
+    return level_of(line) is Level.WARNING and resemblance(line).healthy > _MOST_HEALTHY_WHOLE
+
+
+def _doubtful_line(text: str) -> str | None:
+    """A line that a word makes doubtful, if all the words of ``text`` are those of a failure."""
+    line, most = hinting_line(text), _MOST_HEALTHY
+    if line is None:
+        line, most = faintly_hinting_line(text), _MOST_HEALTHY_OF_FAINT
+    return line if line is not None and resemblance(text).healthy <= most else None
+
+
 def _warned_of(lines: Sequence[str]) -> Classification:
     """The class of a failure of which its program only warns."""
     for line, message in warnings_of_failure(lines):
-        if is_noise(line) or does_without(line):
+        if is_noise(line) or does_without(line) or _only_warned(line):
             continue
         if resemblance(message).healthy <= _MOST_HEALTHY_OF_WARNINGS:
-            return _of_object(line, _HEAD_START_OF_PROSE)
+            return _of_object(line, line, _HEAD_START_OF_PROSE)
     return NO_FAILURE
 
 
-def _of_object(line: str, head_start: float) -> Classification:
-    """The class of an error that no wording knows, by what could not be done to what, else by its
-    words; ``head_start``: of knowing none."""
+def _of_object(line: str, text: str, head_start: float) -> Classification:
+    """The class of an error that no wording knows, by what could not be done to what, else by the
+    words of ``text``, which ``line`` is of; ``head_start``: of knowing none."""
     head = line[:_READ_OF_A_LINE]
+    weighed = _weighable(text, head)
     for signature in BY_OBJECT if ASIDE.search(head) is None else ():
         found = signature.find(head)
         if found is not None:
             decided = _decided(signature, found[:MATCHED_LIMIT], line)
-            return _weighed(decided, head) if signature in BROAD else decided
+            return _weighed(decided, weighed) if signature in BROAD else decided
     unknown = Classification(BugClass.UNCLASSIFIED, None, line[:MATCHED_LIMIT])
-    decided = _weighed(unknown, head, head_start)
+    decided = _weighed(unknown, weighed, head_start)
     if decided is not unknown or head_start != _HEAD_START_OF_PROSE:
         return decided
-    doubtful = _weighed(unknown, head, _HEAD_START_OF_POSSIBLE_PROSE)
+    doubtful = _weighed(unknown, weighed, _HEAD_START_OF_POSSIBLE_PROSE)
     return replace(doubtful, certainty=Certainty.POSSIBLE) if doubtful.by_words else unknown
+
+
+def _weighable(text: str, line: str) -> str:
+    """What is weighed of ``text``, where ``line`` of it decided."""
+    return text if len(text) <= _SHORT and text.count("\n") < _FEW_LINES else line
 
 
 def _line_of(found: str, text: str) -> str:
@@ -273,6 +327,10 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     own = told.bug_class or BugClass.UNCLASSIFIED
     bug_class, share = seen.preferred(own, head_start)
     if bug_class in (own, BugClass.UNCLASSIFIED):
+        return told
+    if bug_class in told.alternatives and (
+        own is BugClass.MISSING_PACKAGES or _STATUS_ALONE.search(told.matched)
+    ):
         return told
     if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):
         return told

@@ -1,7 +1,8 @@
 """Words that an error may be told in, and that calm sentences have too.
 
-For lines without a level in which :mod:`.error_marks` finds nothing. A hint alone says little: that
-the line is an error is for all its words to say, see :func:`.resemblance.resemblance`.
+For lines without a level in which :mod:`.error_marks` finds nothing. A hint alone says little, a
+faint one hardly more than that the line is a sentence: that it is an error is for all its words to
+say, see :func:`.resemblance.resemblance`.
 """
 
 from __future__ import annotations
@@ -42,13 +43,33 @@ _HINT = re.compile(
 )
 _RANGE = 400
 
-HINT_WORDS = tuple(sorted(required_literals(_HINT)))
-"""One of these is in every line that hints at an error."""
+# Fainter than a hint: what makes a sentence of a line, and words that complaints have more often
+# than news.
+_FAINT = re.compile(
+    r" (?:was|has|is|are|than|must|only|already|not|no|down) |\b(?:Not|No|no|Bad|Only) |n't\b"
+    r"|\b[Nn]obody |[Ss]tack|[Pp]ressure|[Rr]equires |[Rr]equired\b|[Dd]umped|[Cc]ancel"
+    r"|[Dd]eleted|[Dd]eletion|[Kk]ill|[Ss]topped|[Ss]kipping|[Bb]anned|[Ll]onger|[Oo]lder"
+    r"|[Ss]egmentation|[Mm]inimum|[Uu]sed up| sig=| exit|\"exit\"|exit_code|in-use|out-of-"
+    r"|\bran out|went away|by itself|[Ee]mpty reply|Exception\b|Denied|reached\b|rescinded"
+    r"|[Uu]nknown|Invalid"
+)
+HINT_WORDS = tuple(sorted({*required_literals(_HINT), *required_literals(_FAINT)}))
+"""One of these is in every line that hints at an error, however faintly."""
 
 
 def hinting_line(text: str) -> str | None:
     """The first line of ``text`` without a level that may be an error by one of its words."""
     return next((line for line in text.split("\n") if _hints(line)), None)
+
+
+def faintly_hinting_line(text: str) -> str | None:
+    """The first line of ``text`` without a level that could be a complaint at all."""
+    return next((line for line in text.split("\n") if _hints_faintly(line)), None)
+
+
+def _hints_faintly(line: str) -> bool:
+    head = line[:_RANGE]
+    return _FAINT.search(head) is not None and not is_harmless(head) and level_of(line) is None
 
 
 def _hints(line: str) -> bool:

@@ -266,7 +266,52 @@ FAILURES |= {
         'level=error msg="expected \\"cgroup.freeze\\" to be in state \\"FROZEN\\" but was in '
         '\\"THAWED\\""',
     ),
-    BugClass.EXEC_FAILED: ("exec probe-1 in container web-1 could not be started: no such file",),
+    BugClass.EXEC_FAILED: (
+        "exec probe-1 in container web-1 could not be started: no such file",
+        "OCI runtime exec failed: exec failed: unable to start container process: "
+        'exec: "bash": executable file not found in $PATH: unknown',
+        "exec failed: cannot exec in a stopped container",
+        'level=error msg="Exec for "3545c" failed" error="container is in CONTAINER_EXITED state"',
+    ),
+}
+FAILURES |= {
+    BugClass.FROZEN: (
+        *FAILURES[BugClass.FROZEN],
+        '71bb   web:9   "python app.py"   2 hours ago   Up 2 hours (Paused)   8080/tcp   web',
+    ),
+    BugClass.DAEMON_CRASHED: ("Containerd is crashing with panic: a page of the store is odd",),
+    BugClass.SHIM_LOST: (
+        *FAILURES[BugClass.SHIM_LOST],
+        "containerd-shim-odd-v1: panic: odd",
+        'level=info msg="shim reaped unexpectedly" id=web',
+    ),
+    BugClass.IMAGE: (
+        *FAILURES[BugClass.IMAGE],
+        '  Normal  BackOff  3s (x4 over 41s)  kubelet  Back-off pulling image "r/web:9"',
+    ),
+    BugClass.NETWORK: (
+        *FAILURES[BugClass.NETWORK],
+        'level=info msg="memberlist: Marking 4cf3 as failed, suspect timeout reached"',
+        'Error setting it up: exec: "ip": executable file not found in $PATH',
+    ),
+    BugClass.UNCLASSIFIED: ('no logs: exec: "journalctl": executable file not found in $PATH',),
+    BugClass.PROCESS_DIED: (
+        *FAILURES[BugClass.PROCESS_DIED],
+        "I1221 02:18:55.249119     5 manager.cpp:322] Received status update TASK_LOST of task web",
+    ),
+    BugClass.REMOVAL_FAILED: (
+        '1d34   web:3   "python serve.py"   2 hours ago   Removal In Progress             web',
+        "web-3252090818-74k00   0/1       Terminating   0          5d",
+    ),
+    BugClass.CREATE_REJECTED: (
+        *FAILURES[BugClass.CREATE_REJECTED],
+        "web-9c9bc6fff-4fhwq   0/1     SysctlForbidden   0          10s",
+        "nsexec-1[9022]: failed to unshare user namespace: No space left on device",
+    ),
+    BugClass.DAEMON_UNAVAILABLE: (
+        *FAILURES[BugClass.DAEMON_UNAVAILABLE],
+        "The connection to the server localhost:8080 was refused - did you specify the right host?",
+    ),
 }
 
 CASES = [(bug_class, text) for bug_class, texts in FAILURES.items() for text in texts]
@@ -655,6 +700,17 @@ def test_a_file_that_only_a_running_program_makes_is_not_one_of_the_image(
         ('[talos] 2024/02/06 17:46:18 the frob {"controller": "x", "error": "it is odd"}', True),
         ('[talos] 2024/02/06 17:46:18 the frob {"controller": "x", "error": ""}', False),
         ("   Active: activating (auto-restart) (Result: signal) since Wed 2019-12-18", True),
+        # FIRSTSEEN, LASTSEEN, COUNT, FROM; or a namespace in front
+        ("  34m    29m    3    kubelet, ip-172-76    Warning OddReason    the frob is odd", True),
+        ("shop           120m      Warning     OddReason      web-1     the frob is odd", True),
+        ("shop           120m      Normal      OddReason      web-1     the frob is odd", False),
+        # The F of the CRI says that the line is whole, not that it is fatal.
+        ('2025-01-15T01:35:04.106+08:00 stdout F level=info msg="Could not frob"', False),
+        ("conmon 77ab01cc <ndebug>: failed to write to /proc/self/oom_score_adj: odd", False),
+        # What is set, help, headings: words that sound like an error.
+        ('  "io.containerd.timeout.task.state" = "2s"', False),
+        ("  --timeout duration     Time to wait before giving up", False),
+        ("### What happened? Describe the failure", False),
     ],
 )
 def test_marks_behind_heads_of_many_kinds_are_found(text: str, noticed: bool) -> None:

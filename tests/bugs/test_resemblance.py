@@ -74,6 +74,33 @@ def test_words_are_weighed_as_they_are_stored() -> None:
     assert by.speaking_for("dns pull", 2) == ("dns",)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_failure"),
+    [
+        ("nobody listens on the shim's socket", True),
+        ("the worker is listening on port 8080", False),
+        ("the node has 4 processors", False),
+    ],
+)
+def test_a_sentence_without_a_word_of_failure_counts_if_all_its_words_say_so(
+    text: str, is_failure: bool
+) -> None:
+    assert (classify_text(text).bug_class is not None) is is_failure
+
+
+def test_a_text_of_few_lines_is_weighed_as_a_whole() -> None:
+    head = " Container shop_database  Error"
+    found = classify_text(f"{head}\ndependency failed to start: container shop_database exited (0)")
+    assert found.bug_class is not None
+    assert found.bug_class is not classify_text(head).bug_class
+
+
+def test_words_leave_it_to_convention_which_class_an_exit_status_counts_for() -> None:
+    text = "    State:          Terminated\n      Reason:       Error\n      Exit Code:    1"
+    assert resemblance(text).bug_class is BugClass.PROCESS_DIED
+    assert classify_text(text).bug_class is BugClass.STARTUP_ERROR
+
+
 @given(st.text())
 def test_any_text_resembles_something(text: str) -> None:
     found = resemblance(text)
