@@ -54,7 +54,8 @@ History:
    was ended before it was started, in a scope that others share, is ``unit_stopped``.
 11. A program that cannot be attached to a shared cgroup, or taken from it, because it is not there
    is ``cgroup_occupied`` where the cgroup was there throughout, no ``cgroup_removed``; so is a
-   cgroup of version 2 that is below one with processes.
+   cgroup of version 2 that is below one with processes. A task whose folder is there already is
+   a ``restart_race`` where the restart monitor was asked to keep it running.
 """
 
 

@@ -382,6 +382,16 @@ def test_a_task_that_the_restart_monitor_took_before_it_was_started() -> None:
         INTACT, step="task_create", restart_status="running", error="task c: already exists"
     )
     assert mechanism(BugClass.UNCLASSIFIED, there) is Mechanism.RESTART_RACE
+    folder = replace(
+        there,
+        container_id="c",
+        error="failed to start shim: mkdir /run/s/io.containerd.runtime.v2.task/n/c: file exists",
+    )
+    assert mechanism(BugClass.SHIM_LOST, folder) is Mechanism.RESTART_RACE
+    other = replace(folder, container_id="d")
+    assert mechanism(BugClass.SHIM_LOST, other) is not Mechanism.RESTART_RACE
+    unasked = replace(folder, restart_status=None)
+    assert mechanism(BugClass.SHIM_LOST, unasked) is not Mechanism.RESTART_RACE
 
 
 def test_a_task_that_the_restart_monitor_took_while_it_was_paused() -> None:

@@ -120,6 +120,9 @@ def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
         supports = [label, f"the task ended with status {evidence.exit_status}, not yet started"]
     elif starting and "already exists" in evidence.error:
         supports = [label, "the task was there already"]
+    elif starting and f"/{evidence.container_id}: file exists" in evidence.error:
+        # Made before the task is known: containerd v1.6.20, runtime/v2/bundle.go (NewBundle).
+        supports = [label, "the folder of a task of that name was there already"]
     elif killed and _was_paused(evidence):
         supports = [label, f"the task ended with status {evidence.exit_status} while it was paused"]
     else:
@@ -136,10 +139,10 @@ def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 def _was_paused(evidence: Evidence) -> bool:
     """Whether the last that this client asked of the task was a pause, before its end."""
-    asked = evidence.own_changes
-    if not asked or asked[-1].action is not CgroupAction.PAUSE:
+    last = max(evidence.own_changes, key=lambda change: (change.at, change.action), default=None)
+    if last is None or last.action is not CgroupAction.PAUSE:
         return False
-    return evidence.exited_at is None or asked[-1].at <= evidence.exited_at
+    return evidence.exited_at is None or last.at <= evidence.exited_at
 
 
 def _by_own_runtime(symptom: BugClass, evidence: Evidence) -> bool:
