@@ -21,6 +21,7 @@ from iluvatar_bench.bugs.classify import Classification, classify_text
 
 FOLDER = Path(__file__).parent / "labelled"
 PUBLIC = Path(__file__).parent / "public_reports"
+KEPT = Path(__file__).parent / "kept_reports"
 WRITTEN = Path(__file__).parent / "written"
 PHRASES = Path(__file__).parent / "phrases.txt"
 _HEAD = "=== "
@@ -61,6 +62,12 @@ def public_reports() -> list[LabelledText]:
     is a warning that may come to nothing.
     """
     found = [text for path in sorted(PUBLIC.glob("*.txt")) for text in _texts(path)]
+    return [text for text in found if text.is_healthy or "healthy" not in text.labels]
+
+
+def kept_reports() -> list[LabelledText]:
+    """Two sets of public reports that nothing was learnt from, and no signature written to."""
+    found = [text for path in sorted(KEPT.glob("*.txt")) for text in _texts(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
 
 
