@@ -43,13 +43,21 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        r"(?:panic|fatal error|SIGBUS|SIGSEGV): ",
+        r"(?:panic|fatal error|SIGBUS|SIGSEGV): |http: panic serving ",
         "containerd, dockerd, CRI-O, kubelet, buildkitd, LXD",
         "go runtime/panic.go",
         near=r"(?<![\w/-])(?:[Cc]ontainerd|dockerd|cri-?o|buildkitd|kubelet|LXD)\b(?![-/])"
         r"|docker/docker/(?:daemon|vendor)|(?<= )docker: (?:panic|fatal)|containerd/pkg/cri",
         within=120,
         unless=r"[Nn]o space left|[Tt]oo many open",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"Observed a panic: |Recovered from panic: ",
+        "kubelet, controllers of Kubernetes",
+        "kubernetes apimachinery/pkg/util/runtime/runtime.go",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
     ),
     wording(
         BugClass.DAEMON_CRASHED,
@@ -118,6 +126,8 @@ WORDINGS = (
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
         r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
+        r"|[Cc]ontainer runtime is down|Recording NodeNotReady event"
+        r"|Connection to bastion host \(|system service did not come up"
         r"|Waiting for cri connection: |failed to retrieve containerd version: rpc error"
         r"|health=undetected description=\"Failed to connect to docker"
         r"|make sure you are running as root and the (?:endpoint|runtime) has been started"
@@ -133,11 +143,12 @@ WORDINGS = (
         "grpc-go internal/transport; go net/dial.go",
         near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s"
         r"|buildkitd)(?:\.raw)?\.sock\b",
+        unless=r"\.sock->@",
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         r"waiting for (?:the )?(?:containerd|docker|dockerd|crio|container runtime|CRI)\b"
-        r"|[Cc]ontainer runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"|[Cc]ontainer runtime sanity check failed"
         r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
         r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
@@ -159,6 +170,15 @@ BY_HAND = (
         alternatives=(BugClass.UNCLASSIFIED,),
     ),
     wording(
+        BugClass.STARTUP_ERROR,
+        rf"[●×*] (?!{_NAMES}\.)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n(?:[^\n]{{0,300}}+\n){{0,5}}?"
+        r" {1,12}+Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
+        "systemctl status of a unit that is no daemon of containers'",
+        "systemd src/systemctl/systemctl-show.c",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
         BugClass.DAEMON_CRASHED,
         r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
         r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
@@ -166,12 +186,13 @@ BY_HAND = (
         "systemctl status of a daemon",
         "systemd src/systemctl/systemctl-show.c",
         "which unit it was stands in another line",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b)\S|[Ff]ailed to start daemon: "
+        r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b|time=)\S"
+        r"|[Ff]ailed to start daemon: "
         r"|[Uu]nable to configure the Docker daemon",
         "containerd 1.0-2.3, dockerd, buildkitd",
         "containerd cmd/containerd/main.go; moby cmd/dockerd; moby/buildkit cmd/buildkitd",

@@ -80,6 +80,7 @@ LANGUAGES = (
         BugClass.MISSING_PACKAGES,
         r"Cannot find module ['\"\\]{1,8}(?:file:/|\.{0,2}/|[A-Z]:)"
         r"|\bENOENT: no such file or directory, |\benoent Could not read "
+        r"|npm (?:ERR!|error) code ENOENT|\benoent ENOENT\b"
         r"|Module not found \"file:",
         "Node 8-24, Deno, npm",
         "node lib/internal/modules/cjs/loader.js, lib/internal/fs/utils.js",
@@ -163,7 +164,7 @@ OWN_FILES = (
         r"|x509: [Ff]ailed to load system roots",
         "Go 1.18-1.25, nginx",
         "go plugin/plugin_dlopen.go, os/error.go; nginx ngx_files",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
     wording(
@@ -172,7 +173,7 @@ OWN_FILES = (
         "Rust",
         "rust library/std/src/io",
         "a program's own file, or a runtime's",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.CREATE_REJECTED),
     ),
 )

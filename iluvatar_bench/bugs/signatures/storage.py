@@ -38,7 +38,7 @@ SNAPSHOTTERS = (
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
         r"[Ff]ailed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\"? {1,8}"
-        r"error=\\{0,7}+\"(?!devmapper not configured|path \S{1,200} must be a )",
+        r"error=\\{0,7}+\"(?!devmapper not configured|modprobe aufs|path \S{1,200} must be a )",
         "containerd 1.4-2.3",
         "containerd server/server.go",
         certainty=Certainty.LIKELY,
