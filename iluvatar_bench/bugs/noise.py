@@ -23,7 +23,7 @@ _NOISE = re.compile(
     # plugins that this host does without (server/server.go, tracing/plugin)
   | skip\ (?:loading\ )?plugin
   | no\ OpenTelemetry\ endpoint
-  | devmapper\ not\ configured
+  | devmapper\ not\ configured(?!:\ snapshotter\ not\ loaded)
   | error=\\{0,7}"modprobe\ aufs\ failed
     # before any CNI configuration is there: pods are refused by later lines, if any come
   | failed\ to\ load\ cni\ during\ init

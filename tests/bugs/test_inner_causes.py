@@ -1,4 +1,4 @@
-"""What a line is of, where general words stand around it; and calm lines that sound like failures."""
+"""What a line is of, where general words stand around it; and lines that only sound so."""
 
 from __future__ import annotations
 

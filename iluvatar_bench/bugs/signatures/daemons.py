@@ -127,7 +127,8 @@ WORDINGS = (
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
         r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
         r"|[Cc]ontainer runtime is down|Recording NodeNotReady event"
-        r"|Connection to bastion host \(|system service did not come up"
+        r"|Exiting due to RUNTIME_ENABLE|Connection to bastion host \("
+        r"|system service did not come up"
         r"|Waiting for cri connection: |failed to retrieve containerd version: rpc error"
         r"|health=undetected description=\"Failed to connect to docker"
         r"|make sure you are running as root and the (?:endpoint|runtime) has been started"
@@ -159,6 +160,19 @@ WORDINGS = (
     ),
 )
 
+UNITS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"[●×*] (?!{_NAMES}\.|containerd)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n"
+        r"(?:[^\n]{0,300}+\n){0,5}? {1,12}+"
+        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
+        "systemctl status of a unit that is no daemon of containers'",
+        "systemd src/systemctl/systemctl-show.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+)
+
 BY_HAND = (
     wording(
         BugClass.DAEMON_UNAVAILABLE,
@@ -168,15 +182,6 @@ BY_HAND = (
         "the API server, behind which everything else stands",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.UNCLASSIFIED,),
-    ),
-    wording(
-        BugClass.STARTUP_ERROR,
-        rf"[●×*] (?!{_NAMES}\.)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n(?:[^\n]{{0,300}}+\n){{0,5}}?"
-        r" {1,12}+Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
-        "systemctl status of a unit that is no daemon of containers'",
-        "systemd src/systemctl/systemctl-show.c",
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
     wording(
         BugClass.DAEMON_CRASHED,

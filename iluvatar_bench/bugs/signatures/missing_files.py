@@ -168,6 +168,17 @@ OWN_FILES = (
         alternatives=(BugClass.STARTUP_ERROR,),
     ),
     wording(
+        BugClass.CREATE_REJECTED,
+        r"Os \{ code: 2, kind: NotFound|\(os error 2\)",
+        "youki, Firecracker, kata, runwasi",
+        "rust library/std/src/io",
+        "what a runtime in Rust opens before there is a process",
+        near=r"create container|container spec|load spec|[Ff]irecracker|[Mm]icroVM|child process",
+        within=160,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.MISSING_PACKAGES,),
+    ),
+    wording(
         BugClass.MISSING_PACKAGES,
         r"Os \{ code: 2, kind: NotFound|\(os error 2\)",
         "Rust",

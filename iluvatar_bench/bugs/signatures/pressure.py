@@ -24,6 +24,7 @@ WORDINGS = (
         r"|due to an out of memory condition|due to the node running low on memory"
         r"|OutOfMemoryKilled"
         r"|memory limit of \d{1,15} bytes is below|ran out of its memory limit"
+        r"|did not complete successfully: cannot allocate memory"
         r"|\(out of memory\)|[Oo]om[_ ][Kk]illed[:=] ?true|Container was OOM-killed"
         r"|using too much memory|killed due to memory|oom-kill event|cgroup out-of-memory handler",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",

@@ -325,7 +325,8 @@ UNCAUGHT = (
         "an exception that nobody caught; where it came from is not in the text",
         near=r"Error\b|Exception\b|errorType|exceptions\.|EXCEPTION|exception",
         unless=r"AccessDeniedE|[a-z]NotFoundE|DagNotFound|Authenti|ExpiredSig|TooLargeE|ConnectE"
-        r"|DisconnectedE|TimeoutE|DeserializationE|ChannelClosedE|An error occurred \(\w",
+        r"|DisconnectedE|TimeoutE|DeserializationE|ChannelClosedE"
+        r"|An error occurred \(\w|FetchE|OperationalE",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),

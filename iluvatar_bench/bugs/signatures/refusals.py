@@ -76,7 +76,7 @@ PAUSED = (
         r"|cannot exec into container [^\n]{1,120} paused\b|cannot start a paused container"
         r"|freezer state of \S{1,100} is Frozen|stuck in the FREEZING state"
         r"|[Pp]aused state cannot be (?:stopped|killed)|container is frozen\b"
-        r"|\b__refrigerator\b|\bdo_freezer_trap\b|cgroup\.freeze of \S{1,100} reads 1",
+        r"|\b__refrigerator\b|\brefrig\b|\bdo_freezer_trap\b|cgroup\.freeze of \S{1,100} reads 1",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd",
         "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
     ),

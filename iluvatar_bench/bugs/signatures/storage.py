@@ -107,7 +107,8 @@ SNAPSHOTS = (
         r"[Ff]ailed to mount (?:container rootfs|rafs\b|rootfs: |\\{0,7}+\"[^\"\s]{1,200}/rootfs)"
         r"|mounting root filesystem: |BaseFS of container is unexpectedly"
         r"|[Ff]ailed to mount (?:ZFS dataset"
-        r"|instance volume)|ovl_mount: \d|(?:GetLayerMountPath|PrepareLayer) failed in"
+        r"|instance volume)|ovl_mount: \d|create new thin device \\{0,7}+\"|create btrfs snapshot"
+        r"|(?:GetLayerMountPath|PrepareLayer) failed in"
         r"|mount virtiofs "
         r"|overlayfs: (?:upper fs needs to support|Ensure upper filesystem supports) d_type",
         "kata, runsc, nydus, dockerd, linux",

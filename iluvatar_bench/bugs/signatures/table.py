@@ -62,6 +62,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.ENDED,
     *processes.SHAPES,
+    *daemons.UNITS,
     *daemons.BY_HAND,
     *complaints.CGROUPS,
     *wrappings.WORDINGS,
