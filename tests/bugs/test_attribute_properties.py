@@ -306,7 +306,6 @@ def test_the_order_and_the_irrelevant_change_nothing(
         notes=(*evidence.notes, "something could not be had"),
         stdout_tail="* Serving",
         stdout_cut_bytes=7,
-        cgroup_members=3,
         cgroup_pids=(1, 2, 3),
         memory_counters={"failcnt": 2},
         root_mount="1 2 0:3 / / rw - overlay overlay rw",

@@ -120,26 +120,35 @@ if "create" in arguments:
     homes = [Path("/sys/fs/cgroup/pids", path), Path("/sys/fs/cgroup", path)]
     count = sum(len((h / "cgroup.procs").read_text().split()) for h in homes if h.is_dir())
     if count:
-        message = (
-            "runc create failed: unable to start container process: unable to apply cgroup "
-            f"configuration: container's cgroup is not empty: {count} process(es) found"
-        )
+        message = f"runc create failed: unable to start container process: SAID"
         log = Path(arguments[arguments.index("--log") + 1])
         log.write_text(json.dumps({"level": "error", "msg": message}))
         sys.exit(1)
 os.execvp("runc", ["runc", *arguments])
 """
-"""A runc that checks the cgroup as 1.2 and later do, and leaves the rest to the installed one.
+"""A runc that refuses an occupied cgroup, and leaves the rest to the installed one.
 
 Its refusal travels the real way: runc's log file, the shim, containerd, gRPC.
 """
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        # From 1.2 on.
+        "unable to apply cgroup configuration: container's cgroup is not empty: {count} "
+        "process(es) found",
+        # Of version 2, where another runtime was at the same cgroup's devices.
+        "error during container init: error setting cgroup config for procHooks process: failed to "
+        "call BPF_PROG_DETACH (BPF_CGROUP_DEVICE) on old filter program: can't detach program: no "
+        "such file or directory",
+    ],
+)
 async def test_a_runtime_that_refuses_an_occupied_cgroup(
-    quiet_node: Node, image: ImportedImage, tmp_path: Path
+    quiet_node: Node, image: ImportedImage, tmp_path: Path, said: str
 ) -> None:
     runtime = tmp_path / "strict-runc"
-    runtime.write_text(STRICT_RUNC)
+    runtime.write_text(STRICT_RUNC.replace("SAID", said))
     runtime.chmod(0o755)
     node = replace(quiet_node, runtime_binary=runtime)
     setting = Setting("test-strict", node, image, profile_with("shared", "all"), KillLog())
@@ -149,6 +158,8 @@ async def test_a_runtime_that_refuses_an_occupied_cgroup(
     trial = await run_trial(setting, PlannedTrial(index=1, function="hello", hold_ms=0))
     assert (trial.bug_class, trial.mechanism) == ("create_rejected", "cgroup_occupied")
     assert trial.failed_step == "task_create"
+    assert trial.evidence is not None
+    assert trial.evidence["proven"], "by the words, or since the cgroup was never away"
     await first.stay_alive(0.0)
     await remove_container(first)
     first.close()

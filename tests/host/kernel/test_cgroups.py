@@ -51,6 +51,15 @@ def test_members_are_found_and_the_tree_is_removed(path: str) -> None:
     assert cgroups.members(path) is None
 
 
+def test_a_cgroup_that_was_made_again_is_another_one(path: str) -> None:
+    first = cgroups.identity(path)
+    assert first == cgroups.identity(path) is not None
+    assert cgroups.remove_tree(path) == []
+    assert cgroups.identity(path) is None
+    cgroups.make(path)
+    assert cgroups.identity(path) not in (None, first)
+
+
 @needs_memory
 def test_the_oom_counter_starts_at_zero_and_goes_with_the_cgroup(path: str) -> None:
     assert cgroups.oom_kills(path) == 0
