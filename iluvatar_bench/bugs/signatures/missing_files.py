@@ -256,6 +256,8 @@ PROGRAMS = (
         r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
         "runc 1.0-1.5, runsc, containerd 1.4-2.3",
         "go os/exec (lp_unix.go); runc libcontainer/standard_init_linux.go; containerd/nerdctl#236",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED, BugClass.STARTUP_ERROR),
     ),
     wording(
         BugClass.MISSING_PACKAGES,
