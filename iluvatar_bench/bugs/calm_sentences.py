@@ -35,6 +35,10 @@ _CALM = re.compile(
   | node\.kubernetes\.io/[\w-]{1,40}:No(?:Execute|Schedule)\ op=
   | RollingUpdateStrategy:[ ]
   | <missing>\ \ \ \d
+  | Not\ all\ (?:Tasks|Steps)\ in\ the\ \w{1,20}\ have\ finished
+  | ,\ will\ use\ direct\ boot
+  | efi:\ UEFI\ not\ found
+  | Resetting\ AnonymousAuth\ to\ false
   | \#\ (?:HELP|TYPE)\ [a-z]\w{1,100}[ ]
     """,
     re.VERBOSE,

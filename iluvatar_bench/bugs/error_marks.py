@@ -158,7 +158,8 @@ _NONE = re.compile(
     r"|\bOnFailure\b|\btimeout-[a-z]|\berror=(?=\s|$)|\b[Nn]othing (?:failed|was lost)"
     r"|\bno \w{1,20} (?:was|were) (?:lost|killed)|\bno longer fails?\b"
     r"|\b[Nn]o (?:\w{1,12} )?action (?:is |was )?(?:required|needed)"
-    r"|\bon-failure\b|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
+    r"|\b[Ss]tatus\"?: {1,24}\"?Unknown\b|\bon-failure\b"
+    r"|\b[Nn]on-(?:terminating|fatal|critical|blocking) (?:error|failure|exception)"
 )
 _HARMLESS = re.compile(
     r"^\s{0,8}(?:If|When|Use|See|To|Note|Hint|Tip|hint:|Usage|#|//|\*)\b"

@@ -23,7 +23,8 @@ _NOISE = re.compile(
     # plugins that this host does without (server/server.go, tracing/plugin)
   | skip\ (?:loading\ )?plugin
   | no\ OpenTelemetry\ endpoint
-  | devmapper\ not\ configured
+  | devmapper\ not\ configured(?!:\ snapshotter\ not\ loaded)
+  | error=\\{0,7}"modprobe\ aufs\ failed
     # before any CNI configuration is there: pods are refused by later lines, if any come
   | failed\ to\ load\ cni\ during\ init
     # a stream of a client that has gone (services/events, moby daemon/monitor)
@@ -65,6 +66,17 @@ _NOISE = re.compile(
     # source text
   | fmt\.Errorf\("|errors\.New\("|WithError\(err\)
   | ^\s{0,12}(?:assert\ "|except\ [\w.]{1,60}:|class\ \w{1,60}\(\w{1,40}\):$)
+    # what complain mode lets pass: AppArmor's, SELinux's
+  | apparmor="ALLOWED"|\bpermissive=1\b
+    # kubelet's first seconds
+  | Stats\ initialization\ may\ not\ have\ completed\ yet[^\n]{0,20}failed\ to\ get
+  | failed\ to\ read\ pod\ IP\ from\ plugin[^\n]{0,30}:\ Couldn't\ find\ network\ status
+    # another program's line, which a collector of logs could not parse
+  | \[warn\]:\ pattern\ not\ match:[ ]
+    # orderly stops
+  | terminating\ connection\ due\ to\ administrator\ command
+  | code=exited,\ status=0/SUCCESS
+  | \boutcome:\ success\b
     # the same fields of a healthy container
   | \"(?:oom_kill|failcnt)\":0
     """,

@@ -23,6 +23,8 @@ TEXTS = [
     (BugClass.REMOVAL_FAILED, "jail: web: /sbin/umount /jails/web/root/dev: failed"),
     (BugClass.NETWORK, "ifconfig: ioctl (SIOCAIFADDR): File exists"),
     (BugClass.CREATE_REJECTED, "mount_nullfs: /jails/web/root/.base: Operation not permitted"),
+    (BugClass.SNAPSHOT_OVERLAY, "mount: /srv/merged: wrong fs type, bad superblock on overlay."),
+    (BugClass.UNCLASSIFIED, "mount: /srv/disk: wrong fs type, bad superblock on /dev/sdb."),
     (BugClass.SNAPSHOT_OVERLAY, "fuse-overlayfs: cannot read upper dir: odd"),
     (BugClass.IMAGE, "[ERROR] unsquashfs: failed to read fragment table"),
     (BugClass.DAEMON_CRASHED, "X Failed to restart the container runtime: odd"),

@@ -178,7 +178,8 @@ WORDINGS = (
         rf"{_FAILED}",
         "containerd, dockerd, podman, CRI-O, BuildKit, builders of function platforms",
         "containerd core/remotes, core/images, core/content; moby daemon/containerd; cri-o storage",
-        near=r"(?<![/\w.-])(?<!building )(?:[Ii]mages?\b(?! dir)|[Mm]anifests?\b(?! path)|blobs?\b"
+        near=r"(?<![/\w.-])(?<!building )(?<!rendered )(?<!backing )"
+        r"(?:[Ii]mages?\b(?! dir)|[Mm]anifests?\b(?! path| file)|blobs?\b"
         r"|[Ll]ayers?\b"
         r"|(?<!file )[Dd]escriptor|[Rr]egistry\b|(?<!git )[Rr]epository\b|pull(?:ing)?\b"
         r"|[Dd]igest\b|tarball\b"
@@ -222,7 +223,8 @@ WORDINGS = (
     ),
     wording(
         BugClass.DEADLINE,
-        r"[Tt]imed[ -]?out|[Tt]imeout(?!=)|[Dd]eadline|took (?:too long|longer than)"
+        r"[Tt]imed[ -]?out|[Tt]imeout(?!=|Seconds)|[Dd]eadline(?!Seconds)"
+        r"|took (?:too long|longer than)"
         r"|max retries reached"
         r"|gave up|giving up|[Rr]etries (?:exhausted|exceeded)|no progress in",
         "any program",

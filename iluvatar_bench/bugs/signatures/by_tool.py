@@ -37,6 +37,23 @@ WORDINGS = (
         alternatives=(BugClass.CREATE_REJECTED,),
     ),
     wording(
+        BugClass.SNAPSHOT_OVERLAY,
+        rf"{_AT}mount: [^\n]{{0,160}}(?:\bon overlay\b|'overlay)",
+        "util-linux, busybox",
+        "util-linux sys-utils/mount.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SNAPSHOTTER_UNAVAILABLE, BugClass.CREATE_REJECTED),
+    ),
+    wording(
+        BugClass.UNCLASSIFIED,
+        rf"{_AT}mount: (?!mount )(?:[^\n]{{0,200}}(?:wrong fs type|permission|unknown file))",
+        "util-linux, busybox",
+        "util-linux sys-utils/mount.c",
+        "somebody mounted something by hand; of what, no class speaks",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SECURITY_DENIED, BugClass.SNAPSHOT_OVERLAY),
+    ),
+    wording(
         BugClass.CREATE_REJECTED,
         rf"{_AT}(?:mount(?:\.\w{{1,12}}|_\w{{1,12}})?|nsenter|newuidmap"
         rf"|newgidmap|mknod|pivot_root|unshare|chroot|jail|jexec){_AND}",

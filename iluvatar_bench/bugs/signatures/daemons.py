@@ -43,13 +43,21 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        r"(?:panic|fatal error|SIGBUS|SIGSEGV): ",
+        r"(?:panic|fatal error|SIGBUS|SIGSEGV): |http: panic serving ",
         "containerd, dockerd, CRI-O, kubelet, buildkitd, LXD",
         "go runtime/panic.go",
         near=r"(?<![\w/-])(?:[Cc]ontainerd|dockerd|cri-?o|buildkitd|kubelet|LXD)\b(?![-/])"
         r"|docker/docker/(?:daemon|vendor)|(?<= )docker: (?:panic|fatal)|containerd/pkg/cri",
         within=120,
         unless=r"[Nn]o space left|[Tt]oo many open",
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        r"Observed a panic: |Recovered from panic: ",
+        "kubelet, controllers of Kubernetes",
+        "kubernetes apimachinery/pkg/util/runtime/runtime.go",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
     ),
     wording(
         BugClass.DAEMON_CRASHED,
@@ -118,6 +126,9 @@ WORDINGS = (
         r"\b[Dd]aemon (?:is )?not running\b|Docker Desktop (?:stopped|is unable to start"
         r"|is not running)|\b(?:ContainerRuntime|Containerd|Docker)Unhealthy\b"
         r"|Waiting for (?:containerd|docker|cri-dockerd|the container runtime) startup: "
+        r"|[Cc]ontainer runtime is down|Recording NodeNotReady event"
+        r"|Exiting due to RUNTIME_ENABLE|Connection to bastion host \("
+        r"|system service did not come up"
         r"|Waiting for cri connection: |failed to retrieve containerd version: rpc error"
         r"|health=undetected description=\"Failed to connect to docker"
         r"|make sure you are running as root and the (?:endpoint|runtime) has been started"
@@ -133,11 +144,12 @@ WORDINGS = (
         "grpc-go internal/transport; go net/dial.go",
         near=r"/(?:containerd|crio|cri-dockerd|docker|dockershim|podman|k3s"
         r"|buildkitd)(?:\.raw)?\.sock\b",
+        unless=r"\.sock->@",
     ),
     wording(
         BugClass.DAEMON_UNAVAILABLE,
         r"waiting for (?:the )?(?:containerd|docker|dockerd|crio|container runtime|CRI)\b"
-        r"|[Cc]ontainer runtime is down|[Cc]ontainer runtime sanity check failed"
+        r"|[Cc]ontainer runtime sanity check failed"
         r"|validate (?:CRI v1 )?(?:service connection|runtime API)"
         r"|container runtime is not running"
         r"|(?:GenericPLEG: Unable to retrieve pods|ContainerGCFailed|from runtime service failed"
@@ -145,6 +157,19 @@ WORDINGS = (
         r"|code = Unavailable desc = error reading from server: EOF",
         "kubelet 1.20-1.34, crictl",
         "kubernetes pkg/kubelet/kubelet.go, pkg/kubelet/pleg; cri-tools cmd/crictl",
+    ),
+)
+
+UNITS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"[●×*] (?!{_NAMES}\.|containerd)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n"
+        r"(?:[^\n]{0,300}+\n){0,5}? {1,12}+"
+        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
+        "systemctl status of a unit that is no daemon of containers'",
+        "systemd src/systemctl/systemctl-show.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
 )
 
@@ -166,12 +191,13 @@ BY_HAND = (
         "systemctl status of a daemon",
         "systemd src/systemctl/systemctl-show.c",
         "which unit it was stands in another line",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b)\S|[Ff]ailed to start daemon: "
+        r"(?m:^)(?:containerd|dockerd|buildkitd): (?!container\b|time=)\S"
+        r"|[Ff]ailed to start daemon: "
         r"|[Uu]nable to configure the Docker daemon",
         "containerd 1.0-2.3, dockerd, buildkitd",
         "containerd cmd/containerd/main.go; moby cmd/dockerd; moby/buildkit cmd/buildkitd",

@@ -12,11 +12,11 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
 _REPORTED = (
     r"[Ee]xited|[Ee]xiting with|[Ee]xits with|[Rr]eturn code|[Rr]eturned code|[Tt]erminated with"
-    r"|[Ss]topped with|called exit|[Nn]on-zero (?:exit|code)"
+    r"|[Ss]topped with|called exit|[Nn]on-zero (?:exit|code)|Exit code from container \S{1,80}+ is"
 )
 _FIELDS = (
     r"exit with|[Ee]xit[ -][Cc]ode|exit_code|exitCode|ExitCode|[Ee]xit [Ss]tatus|exit_status"
-    r"|exitStatus|returncode|[Ff]inished with|[Nn]onzero exit|npm ERR! errno"
+    r"|exitStatus|returncode|[Ff]inished with|[Nn]onzero exit"
     r"|didn't complete successfully: exit"
 )
 _BETWEEN = (
@@ -24,13 +24,16 @@ _BETWEEN = (
     r"{0,4}+"
 )
 _NOT_OTHER = r"(?![\w.:%/])(?! (?:sec|min|hou|day|wee))"
-_SIGNAL_STATUS = r"(?:129|13\d|14[0-3]|-[1-9]\d?)"
+_SIGNAL_STATUS = r"(?:129|13\d|14[0-3]|-[2-9]|-1\d)"
 _STATUS = r"(?:[1-9]\d?|1\d\d|2[0-5]\d)"
 
 BY_SIGNAL = (
     wording(
         BugClass.PROCESS_DIED,
-        rf"(?:{_REPORTED}|{_FIELDS}){_BETWEEN}(?<![\d.]){_SIGNAL_STATUS}(?![\w.:%/])",
+        rf"(?<!script returned )(?:{_REPORTED}|{_FIELDS}){_BETWEEN}(?<![\d.]){_SIGNAL_STATUS}"
+        r"(?![\w.:%/])"
+        rf"|(?:{_REPORTED}){_BETWEEN}(?<![\d.])-1(?![\w.:%/])"
+        r"|\bexitCode\"?: ?-1\b|npm ERR! errno 1(?:3\d|4[0-3])\b",
         "any supervisor",
         "the shape of an exit report: POSIX wait, shells' 128 + n, Python's subprocess -n",
         told_calmly=True,
@@ -53,7 +56,7 @@ BY_SIGNAL = (
         r"|AccessViolationException|StackOverflowException|Trace/breakpoint trap"
         r"|[Rr]untime exited without providing a reason|exited without (?:a reason|reporting)"
         r"|[Ss]andbox terminated unexpectedly|received a shutdown signal"
-        r"|process apparently never started|wrapper script does not seem to be touching"
+        r"|wrapper script does not seem to be touching"
         r"|returned a non-zero code: (?:13\d|14[0-3])",
         "kubelet, Celery, MySQL, Cloud Run, pm2, billiard, AWS Lambda, Jenkins, GitHub's runner,"
         " docker build",
@@ -71,17 +74,30 @@ BY_SIGNAL = (
     ),
     wording(
         BugClass.PROCESS_DIED,
-        r"   (?:Unknown|NodeLost) {2}(?! {0,4}[A-Z][a-z]{2}, )|(?<=\s)   UNKNOWN(?m:\s{0,20}$)",
-        "kubectl get, docker ps",
-        "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
-        "the column of states",
+        r"Exited \(255\)",
+        "docker ps",
+        "moby container/state.go",
+        "what is written where the daemon was not there to see the end",
         told_calmly=True,
         certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.REMOVAL_FAILED,),
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.SHIM_LOST),
+    ),
+    wording(
+        BugClass.UNCLASSIFIED,
+        r"   (?:Unknown|NodeLost) {2}(?! {0,4}[A-Z][a-z]{2}, | {0,12}Deploying)"
+        r"|(?<=\s)   UNKNOWN(?m:\s{0,20}$)"
+        r"|0/\d{1,2} {2,24}+Pending {2,24}+0 {2,24}+\d{1,4}[hd](?![\w])",
+        "kubectl get, docker ps",
+        "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
+        "the column of states: nobody answered who would know",
+        told_calmly=True,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_UNAVAILABLE),
     ),
     wording(
         BugClass.PROCESS_DIED,
         r"\bTASK_(?:LOST|FAILED|GONE|UNREACHABLE)\b|message: pod deleted"
+        r"|Workflow pod is missing|Executor lost: \d|Lost all workers"
         r"|pod \\{0,7}+\"?\S{1,100} was deleted while running|pod deleted during operation",
         "Mesos, Marathon, Argo, Tekton",
         "apache/mesos include/mesos/mesos.proto; argoproj/argo-workflows workflow/controller",
@@ -127,7 +143,9 @@ NOT_THERE = (
         r"|function runtime is unable to start|failed loading app|Function failed on loading"
         r"|\" status changed: \"\w{1,12}\" -> \"(?:failed|lost)\"|Allocation status: failed"
         r"|max restart count|flapping detected|went straight down"
-        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
+        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]|phase \w{1,12} -> (?:Error|Failed)\b"
+        r"|process apparently never started|container_exited_with_error"
+        r"|(?m:^)#\d{1,3}\s{1,8}crash(?:ed|ing)\s",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
         "nuclio pkg/platform/kube; Supervisor supervisor/process.py; knative pkg/apis/serving; "
         "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",
@@ -144,7 +162,7 @@ NOT_THERE = (
         near=r"(?:[Cc]ontainer|[Tt]ask|[Ff]unction|[Ss]ervice|[Rr]evision|[Pp]od|[Ss]andbox|VM"
         r"|[Mm]achine|[Ii]nstance|[Ss]erver|[Aa]pp(?:lication)?)\b",
         within=80,
-        unless=r"\brunning exec\b",
+        unless=r"\brunning exec\b|nodes are available",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
@@ -182,7 +200,8 @@ BY_STATUS = (
 BY_FIELD = (
     wording(
         BugClass.STARTUP_ERROR,
-        rf"(?:{_FIELDS}){_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}|exited with error: exit",
+        rf"(?:{_FIELDS}|npm ERR! errno){_BETWEEN}(?<![\d.]){_STATUS}{_NOT_OTHER}"
+        r"|exited with error: exit",
         "any program that runs another",
         "go os/exec_posix.go; the shape of an exit report",
         _NOTE,

@@ -80,6 +80,7 @@ LANGUAGES = (
         BugClass.MISSING_PACKAGES,
         r"Cannot find module ['\"\\]{1,8}(?:file:/|\.{0,2}/|[A-Z]:)"
         r"|\bENOENT: no such file or directory, |\benoent Could not read "
+        r"|npm (?:ERR!|error) code ENOENT|\benoent ENOENT\b"
         r"|Module not found \"file:",
         "Node 8-24, Deno, npm",
         "node lib/internal/modules/cjs/loader.js, lib/internal/fs/utils.js",
@@ -163,8 +164,19 @@ OWN_FILES = (
         r"|x509: [Ff]ailed to load system roots",
         "Go 1.18-1.25, nginx",
         "go plugin/plugin_dlopen.go, os/error.go; nginx ngx_files",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR,),
+    ),
+    wording(
+        BugClass.CREATE_REJECTED,
+        r"Os \{ code: 2, kind: NotFound|\(os error 2\)",
+        "youki, Firecracker, kata, runwasi",
+        "rust library/std/src/io",
+        "what a runtime in Rust opens before there is a process",
+        near=r"create container|container spec|load spec|[Ff]irecracker|[Mm]icroVM|child process",
+        within=160,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.MISSING_PACKAGES,),
     ),
     wording(
         BugClass.MISSING_PACKAGES,
@@ -172,7 +184,7 @@ OWN_FILES = (
         "Rust",
         "rust library/std/src/io",
         "a program's own file, or a runtime's",
-        certainty=Certainty.LIKELY,
+        certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.CREATE_REJECTED),
     ),
 )
@@ -244,6 +256,8 @@ PROGRAMS = (
         r"|start container process:? exec:? [^\n\"]{1,300}no such file or directory",
         "runc 1.0-1.5, runsc, containerd 1.4-2.3",
         "go os/exec (lp_unix.go); runc libcontainer/standard_init_linux.go; containerd/nerdctl#236",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED, BugClass.STARTUP_ERROR),
     ),
     wording(
         BugClass.MISSING_PACKAGES,

@@ -63,7 +63,8 @@ WORDINGS = (
         r"|[Ss]etup host network: |[Pp]rogramming external connectivity|port is already allocated"
         r"|Ports are not available: "
         r"|[Ff]ailed to bind host port"
-        r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns|slirp4netns"
+        r"|Bind for \S{1,80}+ failed|rootlessport|netavark: |aardvark-dns"
+        r"|(?<![=-])slirp4netns(?![=-])"
         r"|[Pp]asta failed|[Pp]asta: failed|External interface not usable"
         r"|setting up Pasta|[Ff]ailed to set up container networking"
         r"|No chain/target/match by that name",
@@ -90,7 +91,7 @@ WORDINGS = (
     ),
     wording(
         BugClass.NETWORK,
-        r"/netns/|/ns/net\b",
+        r"/netns/|/ns/net\b|CLONE_NEWNET\b",
         "runc 1.0-1.5, crun 1.x",
         "runc libcontainer/configs/namespaces_linux.go",
         "the network namespace went before the container joined it",
@@ -108,7 +109,7 @@ WORDINGS = (
     wording(
         BugClass.NETWORK,
         r"memberlist: Marking \S{1,80} as failed|no free IP available in the prefix"
-        r"|Not able to add route",
+        r"|Not able to add route|\bno available IP addresses",
         "dockerd 17-29 in swarm mode",
         "hashicorp/memberlist state.go",
         told_calmly=True,

@@ -24,6 +24,7 @@ WORDINGS = (
         r"|due to an out of memory condition|due to the node running low on memory"
         r"|OutOfMemoryKilled"
         r"|memory limit of \d{1,15} bytes is below|ran out of its memory limit"
+        r"|did not complete successfully: cannot allocate memory"
         r"|\(out of memory\)|[Oo]om[_ ][Kk]illed[:=] ?true|Container was OOM-killed"
         r"|using too much memory|killed due to memory|oom-kill event|cgroup out-of-memory handler",
         "linux 4.x-6.x, runc 1.0-1.5, crun 0.19+, kubelet, systemd, docker, AWS Lambda and ECS",
@@ -36,7 +37,8 @@ WORDINGS = (
         r"|container was OOMKilled"
         r"|OOM event (?:was )?received|got OOM event of|was OOM killed(?!: no)"
         r"|exceeded \d{2}% memory budget|\bOOMKilling\b|Got sys oom event"
-        r"|Created an OOM event|/tasks/oom\b",
+        r"|Created an OOM event|/tasks/oom\b|\boom_kill_process\+0x"
+        r"|\bmem_cgroup_out_of_memory\+0x|\"status\":\"oom\"|\(from [^)\n]{1,100}+\) oom\b",
         "containerd 1.4-2.3, dockerd, kubelet",
         "containerd pkg/cri/server/events.go; moby daemon/events; kubernetes pkg/kubelet/oom",
         told_calmly=True,
@@ -60,7 +62,7 @@ WORDINGS = (
         r"|Preempted\s{1,8}|[Ee]xceeded its (?:local )?ephemeral"
         r"|eviction manager: (?:eviction )?thresholds|Failed to admit pod \S"
         r"|status is now: NodeHas(?:InsufficientPID|DiskPressure|InsufficientMemory)"
-        r"|host is being drained"
+        r"|host is being drained|Evicting pods on node|imminent node shutdown"
         r"|TaintManagerEviction(?![^\n]{0,80}Cancelling)|response to (?:imminent )?node shutdown"
         r"|The node had condition: \[|preemption: pod \S{1,200} evicted|Fast evicting pod"
         r"|Node is shutting, evicting|[Uu]sage of EmptyDir volume [^\n]{1,100} exceeds",

@@ -61,7 +61,8 @@ DEATHS = (
         r"|timeout \(\d{1,6}s > \d{1,6}s\), killing|: Watchdog timeout \(limit"
         r"|Language [Ww]orker [Pp]rocess exited|exited with error: signal: "
         r"|[Rr]untime process terminated unexpectedly|[Uu]nexpected termination of child process"
-        r"|pod has been terminated|container is gone|exited unexpectedly with signal",
+        r"|pod has been terminated|container is gone|exited unexpectedly with signal"
+        r"|went offline during the build|has been marked dead because",
         "gunicorn 20-23, uvicorn, celery, supervisord, Azure Functions, AWS Lambda, nuclio",
         "gunicorn gunicorn/arbiter.py; encode/uvicorn supervisors/multiprocess.py; "
         "Azure/azure-functions-host#3551; nuclio pkg/processor/runtime/rpc",
@@ -132,12 +133,22 @@ ANSWERED_WRONGLY = (
         BugClass.INVOKE_FAILED,
         r"Maximum execution time of \d|Allowed memory size of \d{1,14} bytes exhausted"
         r"|Exception on /\S{0,200} \[(?:GET|POST|PUT|DELETE|PATCH|HEAD)\]"
-        r"|Internal Server Error: /|Completed 500 Internal|Exception in ASGI application",
-        "PHP, Flask, Django, Rails, uvicorn",
+        r"|Internal Server Error: /|Completed 500 Internal|Exception in ASGI application"
+        r"|http: panic serving |Runtime\.UnhandledPromiseRejection",
+        "PHP, Flask, Django, Rails, uvicorn, Go, AWS Lambda",
         "php main/main.c; pallets/flask app.py; django core/handlers; encode/uvicorn protocols",
         "of one request: the process answers the next",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"thread '(?:tokio-runtime-worker|<unnamed>)' [^\n]{0,14}panicked at ",
+        "Rust",
+        "rust library/std/src/panicking.rs; tokio runtime/thread_pool",
+        "a thread that was at work: it had started",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.INVOKE_FAILED, BugClass.STARTUP_ERROR),
     ),
 )
 
@@ -153,8 +164,8 @@ ENDS_WITH_WORDS = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        rf"Error: [^\n\\]{{0,300}}+{NL}\s{{1,8}}+at |\bthrow new \w{{0,40}}Error\("
-        r"|UnhandledPromiseRejection"
+        rf"Error: (?!getaddrinfo |connect E|\d{{1,2}} UNAV)[^\n\\]{{0,300}}+{NL}\s{{1,8}}+at "
+        r"|\bthrow new \w{0,40}Error\(|UnhandledPromiseRejection"
         r"|JavaScript heap out of memory|Reached heap limit|Java heap space",
         "Node 8-24, JVM",
         "node lib/internal/errors.js, lib/internal/process/promises.js",
@@ -201,6 +212,8 @@ ENDS_WITH_WORDS = (
         r"|bind: (?:[Pp]ermission denied|cannot assign)",
         "any server",
         "glibc sysdeps errlist; linux EADDRINUSE",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.NETWORK, BugClass.SECURITY_DENIED),
     ),
     wording(
         BugClass.STARTUP_ERROR,
@@ -239,9 +252,9 @@ ENDS_WITH_WORDS = (
 ENDED = (
     wording(
         BugClass.PROCESS_DIED,
-        r"unexpectedly|\bcrashed\b|was killed\b|no longer running|has (?:exited|died|crashed)\b"
+        r"unexpectedly(?! nil)|\bcrashed\b|was killed\b|no longer running|\bis dead\b"
         r"|is not alive|disappeared\b|vanished\b|exited prematurely|(?:terminated|stopped|exited)"
-        r" abnormally|[Cc]rash ?[Ll]oop|died or was killed|\bis dead\b",
+        r" abnormally|[Cc]rash ?[Ll]oop|died or was killed|has (?:exited|died|crashed)\b",
         "any orchestrator",
         "the shape of a death: whom, and that it ended though nobody asked it to",
         near=rf"\b{_WHOM}s?\b|[Pp]rocess\b|\bPID\b|\bpid\b|[Rr]untime\b|[Rr]eplica|[Ii]nstance\b"
@@ -268,7 +281,7 @@ SHAPES = (
         BugClass.SILENT_STARTUP,
         r"[Ss]tart-?up tim(?:e|ed) ?out|[Rr]eadiness (?:check )?tim(?:e|ed) ?out|not ready after"
         r"|never started|[Hh]ealth ?-?check (?:for container \S{1,80} )?"
-        r"(?:failed|timed out)|cold start tim"
+        r"(?:failed(?! due to missing)|timed out)|cold start tim"
         r"|timed out (?:during|in|on) (?:the )?(?:cold|start|init|boot)|didn't start properly"
         r"|failed container health checks|(?<!PLEG )\bis not healthy\b",
         "any orchestrator",
@@ -312,7 +325,8 @@ UNCAUGHT = (
         "an exception that nobody caught; where it came from is not in the text",
         near=r"Error\b|Exception\b|errorType|exceptions\.|EXCEPTION|exception",
         unless=r"AccessDeniedE|[a-z]NotFoundE|DagNotFound|Authenti|ExpiredSig|TooLargeE|ConnectE"
-        r"|DisconnectedE|TimeoutE|DeserializationE|ChannelClosedE|ClientError: An error occ",
+        r"|DisconnectedE|TimeoutE|DeserializationE|ChannelClosedE"
+        r"|An error occurred \(\w|FetchE|OperationalE",
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
@@ -340,7 +354,7 @@ AFTERMATH = (
     ),
     wording(
         BugClass.STARTUP_ERROR,
-        r"\bExit Code:\s{1,12}[1-9]\d?\b(?!\d)|Exited \([1-9]\d?\)"
+        r"\bExit Code:\s{1,12}[1-9]\d{0,2}\b|Exited \([1-9]\d?\)"
         r"|Restarting \([1-9]\d{0,2}\)|exitCode=[1-9]\d?\b(?!\d)"
         r"|ExitCode\\{0,7}+\": ?[1-9]\d?\b(?!\d)|exited with (?:code|status) [1-9]\d?\b(?!\d)",
         "Docker, containerd, kubectl, compose",
@@ -356,7 +370,7 @@ UNANSWERED = (
     wording(
         BugClass.INVOKE_FAILED,
         r"HTTP error when trying to connect to container|Error reading text data from container"
-        r"|\[CRITICAL\] WORKER TIMEOUT \(pid:|Task timed out after [\d.]{1,12}+ seconds"
+        r"|\[CRITICAL\] WORKER TIMEOUT \(pid:"
         r"|FunctionInvokeExecutionTimeout|time limits of \d{1,9}+ \w{1,15}+(?! during)"
         r"|killed by exec_timeout",
         "Iluvatar worker, 2022 to today; gunicorn 20-23; AWS Lambda, Fn, OpenWhisk, of-watchdog",
@@ -377,7 +391,7 @@ UNANSWERED = (
         r"|HARAKIRI ON WORKER|execution timed out \("
         r"|[Cc]ontainer failed liveness probe|no_healthy_upstream"
         r"|error sending request to function|Forwarded \[\w{1,8}\] to [^\n]{1,200} - \[[45]\d\d\]"
-        r"|ReverseProxy read error",
+        r"|ReverseProxy read error|Task timed out after [\d.]{1,12}+ seconds",
         "faasd, OpenFaaS, of-watchdog, nginx, Knative, kubelet, nuclio",
         "openfaas/faasd pkg/provider; nginx src/http/ngx_http_upstream.c; kubernetes prober",
         told_calmly=True,

@@ -31,6 +31,7 @@ REMOVALS = (
         "linux fs/namei.c, fs/namespace.c",
         near=r"[Rr]emov|[Dd]elet|unlinkat|rmtree|umount|unmount|rmdir|replacing mount point|[Tt]ear"
         r"|[Dd]estroy",
+        unless=r"setting up ptmx|container init caused|OCI runtime create failed",
     ),
     wording(
         BugClass.REMOVAL_FAILED,
@@ -75,7 +76,7 @@ PAUSED = (
         r"|cannot exec into container [^\n]{1,120} paused\b|cannot start a paused container"
         r"|freezer state of \S{1,100} is Frozen|stuck in the FREEZING state"
         r"|[Pp]aused state cannot be (?:stopped|killed)|container is frozen\b"
-        r"|\b__refrigerator\b|\bdo_freezer_trap\b|cgroup\.freeze of \S{1,100} reads 1",
+        r"|\b__refrigerator\b|\brefrig\b|\bdo_freezer_trap\b|cgroup\.freeze of \S{1,100} reads 1",
         "runc 1.0-1.5, containerd 1.4-2.3, dockerd",
         "runc libcontainer/process_linux.go; moby daemon/exec.go, daemon/errors.go",
     ),
@@ -133,7 +134,8 @@ CGROUPS = (
         r"|expected cgroupsPath to be of format"
         r"|cannot set up cgroup|configuring cgroup|top level QOS containers"
         r"|cgroups exist and are correctly applied|BPF_CGROUP_DEVICE"
-        r"|no systemd user session available"
+        r"|no systemd user session available(?!\n(?:[^\n]{0,120}+\n)?[^\n]{0,20}Falling back to)"
+        r"|\bcgroup isn't mounted"
         r"|root container \[[^\]\n]{1,60}+\] doesn't exist",
         "crun, runc 1.0-1.5, runsc, youki, podman, kubelet",
         "crun src/libcrun/cgroup-systemd.c; runc libcontainer/cgroups; containers/podman#6368; "
@@ -199,7 +201,8 @@ VOLUMES = (
     wording(
         BugClass.UNCLASSIFIED,
         r"MountVolume\.\w{1,20} failed|FailedMount\b|FailedAttachVolume\b|AttachVolume\.Attach"
-        r"|Multi-Attach error",
+        r"|Multi-Attach error|\b[Mm]ount failed: exit status 32|FormatAndMount failed with exit"
+        r"|[Ff]ailed to stage volume",
         "kubelet 1.3-1.34",
         "kubernetes pkg/volume/util/operationexecutor, pkg/kubelet/volumemanager",
         "a volume beside the root file system: the container was not even asked for",
@@ -267,7 +270,7 @@ RUNTIMES = (
 SHIMS = (
     wording(
         BugClass.SHIM_LOST,
-        r"shim reaped unexpectedly",
+        r"shim reaped unexpectedly|shim error: open (?:pid|exit)\b",
         "containerd 1.0-1.1",
         "containerd linux/runtime.go",
         told_calmly=True,

@@ -23,7 +23,7 @@ WORDINGS = (
         r"inotify (?:watch |instance )?limit|inotify resources exhausted|number of (?:file watchers"
         r"|inotify instances)"
         r"|upper limit on inotify watches|max_inotify_(?:instances|user_instances)"
-        r"|out of inotify ",
+        r"|out of inotify |\bwatch ENOSPC\b|'ENOSPC',\n[^\n]{0,60}'watch'",
         "systemd, libuv, .NET",
         "systemd src/basic/inotify-util.c; dotnet/runtime FileSystemWatcher.Linux.cs",
         "its ENOSPC is not the disk's, its EMFILE is not of the process's table",
@@ -87,7 +87,8 @@ WORDINGS = (
         r"|not enough (?:disk )?space on (?:the )?(?:disk|device)|filesystem is full"
         r"|cannot create snapshot [^\n]{1,200}: out of space|clone: out of space"
         r"|database or disk is full|Thin Pool has \d{1,12} free data blocks which is less than"
-        r"|no room left under /|run out of inodes|[Ff]lood stage disk watermark",
+        r"|no room left under /|run out of inodes|[Ff]lood stage disk watermark"
+        r"|(?m:^)/dev/(?!loop|sr)\S{1,80}+ [^\n%]{1,80} 100% /",
         "linux ENOSPC and EDQUOT; kubelet's image collector; dm-thin",
         "glibc sysdeps errlist; kubernetes pkg/kubelet/images; linux drivers/md/dm-thin.c",
     ),
@@ -95,7 +96,7 @@ WORDINGS = (
         BugClass.READ_ONLY_FILESYSTEM,
         r"container rootfs is marked read-only|went read-only under|write a readonly database"
         r"|filesystem was remounted as read-only|[Rr]ead-only file ?system|\bEROFS: "
-        r"|[Rr]emounting filesystem read-only",
+        r"|[Rr]emounting filesystem read-only|cannot remount \S{1,200} read-write",
         "linux EROFS; ext4, xfs",
         "glibc sysdeps errlist; linux fs/ext4/super.c",
     ),
@@ -117,7 +118,7 @@ WORDINGS = (
     ),
     wording(
         BugClass.SECURITY_DENIED,
-        r"[Aa]pp[Aa]rmor\b|\bseccomp\b|\bselinux\b|\bSELinux\b",
+        r"[Aa]pp[Aa]rmor\b|\bseccomp\b(?!-bpf-hook)|\bselinux\b|\bSELinux\b",
         "runc, crun, kubelet, docker",
         "opencontainers/selinux; runc libcontainer/apparmor, libcontainer/seccomp",
         near=r"\b[Ff]ail(?:ed|ure)?\b|not found|denied|cannot|unable|does not|not (?:permitted"
@@ -133,6 +134,8 @@ WORDINGS = (
         r"|runAsNonRoot and (?:image has non-numeric|the image will run as root)"
         r"|after relocation: Permission denied|pthread_create failed \(EPERM\)"
         r"|shared object[^\n]{0,60}: (?:Operation not permitted|Permission denied)"
+        r"|/apparmor_restrict_unprivileged_userns is set to 1"
+        r"|\[rootlesskit:parent\][^\n]{0,80}/proc/self/exe: (?:operation not|permission denied)"
         r"|cannot (?:enable executable stack|apply additional memory protection|restore segment)",
         "runc 1.0-1.5, crun, kubelet, glibc",
         "runc libcontainer/apparmor; opencontainers/selinux; glibc elf/dl-load.c, elf/dl-reloc.c",

@@ -20,6 +20,8 @@ WORDINGS = (
         "containerd 1.4-2.3, runc 1.0-1.5, crun",
         "containerd pkg/process/init_state.go; runc start.go; opencontainers/runc#5151",
         "init ended between create and start: a neighbour's Kill, or too little memory",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.CREATE_REJECTED, BugClass.PROCESS_DIED),
     ),
     wording(
         BugClass.SILENT_STARTUP,
@@ -41,7 +43,6 @@ WORDINGS = (
         r"|did(?:n't| not) respond to HTTP pings|did not start within expected time limit"
         r"|[Ff]ailed to start and (?:then )?listen on the port|STARTUP (?:TCP|HTTP) probe failed"
         r"|[Ii]nstance refused connection|Port scan timeout reached"
-        r"|process apparently never started"
         r"|[Tt]imed out waiting for (?:log output|container port)|Sandbox did not start in time"
         r"|container did not start before the|failed to accept connections within"
         r"|The instance was not started|Phase: init\s{0,4}Status: timeout|\(Boot timeout\)"
@@ -70,6 +71,7 @@ WORDINGS = (
         r"|get ready)\b"
         r"|\bnever became|\bnot (?:become |be |get )?(?:ready|healthy|started)|\breadiness\b"
         r"|\bready\b|\bhealthy\b|did not (?:appear|come up)|create deployment",
+        unless=r"\bexec session\b",
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.DEADLINE, BugClass.STARTUP_ERROR),
     ),
@@ -108,7 +110,7 @@ WORDINGS = (
         r" killed)"
         r"|[Ff]ailed to specialize (?:function )?pod"
         r"|[Ff]ailed to become ready|[Ww]ait(?:ing)? for (?:function )?readiness"
-        r"|waiting for available replicas",
+        r"|waiting for available replicas|spawn for \S{1,80}+ didn't finish in",
         "kubelet, Knative, OpenWhisk, Fn, compose, Nomad, Fission",
         "kubernetes pkg/kubelet/prober; apache/openwhisk Messages.scala",
         "not ready yet, or not in time; why is not in the text",

@@ -38,7 +38,7 @@ SNAPSHOTTERS = (
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
         r"[Ff]ailed to load plugin io\.containerd\.snapshotter\.v1\.\w{1,20}+\\{0,7}+\"? {1,8}"
-        r"error=\\{0,7}+\"(?!devmapper not configured|path \S{1,200} must be a )",
+        r"error=\\{0,7}+\"(?!devmapper not configured|modprobe aufs|path \S{1,200} must be a )",
         "containerd 1.4-2.3",
         "containerd server/server.go",
         certainty=Certainty.LIKELY,
@@ -107,7 +107,8 @@ SNAPSHOTS = (
         r"[Ff]ailed to mount (?:container rootfs|rafs\b|rootfs: |\\{0,7}+\"[^\"\s]{1,200}/rootfs)"
         r"|mounting root filesystem: |BaseFS of container is unexpectedly"
         r"|[Ff]ailed to mount (?:ZFS dataset"
-        r"|instance volume)|ovl_mount: \d|(?:GetLayerMountPath|PrepareLayer) failed in"
+        r"|instance volume)|ovl_mount: \d|create new thin device \\{0,7}+\"|create btrfs snapshot"
+        r"|(?:GetLayerMountPath|PrepareLayer) failed in"
         r"|mount virtiofs "
         r"|overlayfs: (?:upper fs needs to support|Ensure upper filesystem supports) d_type",
         "kata, runsc, nydus, dockerd, linux",

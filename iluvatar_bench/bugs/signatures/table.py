@@ -62,6 +62,7 @@ SIGNATURES: tuple[Signature, ...] = (
     *processes.UNANSWERED,
     *processes.ENDED,
     *processes.SHAPES,
+    *daemons.UNITS,
     *daemons.BY_HAND,
     *complaints.CGROUPS,
     *wrappings.WORDINGS,
@@ -77,7 +78,7 @@ BY_OBJECT: tuple[Signature, ...] = by_object.WORDINGS
 """For a line that is an error and that the table does not know."""
 
 _GUESSED = (s for s in SIGNATURES if s.certainty is Certainty.POSSIBLE)
-_WEIGHED = (*missing_files.OWN_FILES, *processes.ENDED)
+_WEIGHED = (*missing_files.OWN_FILES, *processes.ENDED, *daemons.BY_HAND)
 _SHAPES = (
     *_WEIGHED,
     *complaints.SHAPES,

@@ -87,6 +87,7 @@ WORDINGS = (
         r"|(?:can't|cannot) create (?:sandbox|gofer)|starting (?:sub-)?container\b"
         r"|error in executing command: |Failed to create pod sandbox|conmon bytes "
         r"|\bcreating (?:container|sandbox): rpc error|[Ff]ailed to launch command with executor"
+        r"|error executing hook |\brunc-create-failed\b"
         r"|prestart (?:hook \S{1,40} )?failed: ",
         "containerd 1.4-2.3, runc 1.0-1.5, crun, runsc, youki, kata, kubelet, docker, podman, "
         "conmon, CRI-O, the Iluvatar worker",
