@@ -589,19 +589,13 @@ def test_healthy_texts_raise_no_alarm() -> None:
     assert _share([t for t in labelled_texts() if t.is_healthy]) >= 0.97
 
 
-@pytest.mark.parametrize(
-    ("read", "least_noticed"),
-    # The thirty-second set was drawn for what no program marks as an error.
-    [(public_reports, 0.97), (written_texts, 0.98)],
-)
-def test_lines_of_public_reports_get_their_class(
-    read: Callable[[], list[LabelledText]], least_noticed: float
-) -> None:
+@pytest.mark.parametrize("read", [public_reports, written_texts])
+def test_lines_of_public_reports_get_their_class(read: Callable[[], list[LabelledText]]) -> None:
     texts = read()
     failures = [t for t in texts if not t.is_healthy]
     assert _share(failures) >= 0.9
     noticed = [t for t in failures if classify_text(t.text).bug_class is not None]
-    assert len(noticed) >= least_noticed * len(failures)
+    assert len(noticed) >= 0.98 * len(failures)
     assert _share([t for t in texts if t.is_healthy]) >= 0.97
 
 
