@@ -37,7 +37,7 @@ LEAST = 3
 """A smaller weight, in units of the stored ones, is left out: two thirds of them, of no effect."""
 _SEEN_AT_LEAST = 3
 _SHARED = 0.6
-"""Texts of ``written/`` that share so much of their words with a set that is left out are too."""
+"""Texts of no public set that share so much of their words with one that is left out are too."""
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

@@ -66,9 +66,7 @@ _MOST_HEALTHY_WHOLE = 0.7
 """So much may a warning with its head."""
 _IS_LIKELY = 0.6
 _NO_CLASS = (BugClass.UNCLASSIFIED,)
-_STATUS_ALONE = re.compile(r"\d\W?\Z")
-"""Which of its classes an exit status counts for is a convention; whose a missing file is, no text
-says."""
+_ENDS_IN_A_NUMBER = re.compile(r"\d\W?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +183,11 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
 
     Calm lines (see :func:`is_calm`) are left out, each by itself: what follows one, say a traceback
     below a program's last INFO line, is judged. So are lines that are known to harm nobody. Of the
-    rest, the first signature of the table that occurs anywhere decides; missing files that the
-    program got over by itself do not. A text in which none occurs, and that its program marks as an
-    error, is ``unclassified``. Never raises.
+    rest, the first signature of the table that occurs anywhere decides, unless it is a broad one
+    and all words say clearly otherwise; missing files that the program got over by itself do not.
+    Where none occurs, what could not be done to what decides, and else the words; an error of which
+    they say nothing is ``unclassified``, and so is a line without a level that by its words is one.
+    Never raises.
     ``first`` are further signatures, tried before the table.
 
     By text alone it is not certain whether a missing module was lost or never shipped: the
@@ -328,8 +328,10 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     bug_class, share = seen.preferred(own, head_start)
     if bug_class in (own, BugClass.UNCLASSIFIED):
         return told
+    # Whose a missing file is, no text says, and which of its classes an exit status counts for is a
+    # convention: words do not know better.
     if bug_class in told.alternatives and (
-        own is BugClass.MISSING_PACKAGES or _STATUS_ALONE.search(told.matched)
+        own is BugClass.MISSING_PACKAGES or _ENDS_IN_A_NUMBER.search(told.matched)
     ):
         return told
     if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):

@@ -126,17 +126,15 @@ def level_of(line: str) -> Level | None:
             stamped = stamped or any(c.isdigit() for c in token)
             continue
         plain_words += 1
-        # A host, a tag (its process id stands behind it in brackets), a logger's dotted name.
-        named = (
-            token == "conmon"
-            or token[-1] in ":.]"
-            or "." in token
-            or "-" in token
-            or line[end : end + 1] == "["
-        )
-        if plain_words > (3 if named else int(stamped)):
+        if plain_words > (3 if _is_a_name(token, line[end : end + 1]) else int(stamped)):
             return None
     return None
+
+
+def _is_a_name(token: str, behind: str) -> bool:
+    """Whether it is that of a host, a program (its process id stands behind it in brackets, but for
+    conmon's, which is followed by the container's), or a logger's, which has dots."""
+    return token == "conmon" or token[-1] in ":.]" or "." in token or "-" in token or behind == "["
 
 
 def _of_object(text: str) -> Level | None:

@@ -1,6 +1,8 @@
-"""Lines that say error and harm nobody: left out before a text is judged.
+"""Lines that say error and harm nobody: left out before a text is judged, whatever their wording.
 
-Each was seen in whole logs of healthy runs, or is known upstream as harmless.
+Each was seen in whole logs of healthy runs, is known upstream as harmless, or is no log line at all
+(source text, a rule of an alarm). What only a line's shape would take for an error belongs into
+:mod:`.calm_sentences`.
 """
 
 from __future__ import annotations

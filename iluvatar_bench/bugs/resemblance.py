@@ -1,4 +1,6 @@
-"""What an error resembles by its words, where no signature decides: a class, or none of them.
+"""What an error resembles by its words: a class, or none of them.
+
+For where no signature decides, or only a broad one, and for whether a doubtful line is a failure.
 
 No list of sentences is ever whole, but the words of failures are few. A multinomial logistic
 regression weighs each word, each pair of neighbours and each word's first letters for each class;

@@ -192,5 +192,5 @@ def argument(name: str) -> list[str]:
 
 
 def asked_for(name: str) -> bool:
-    """Whether this step was named, and not only all of them wanted."""
-    return name.replace(" ", "_") in argument("steps")
+    """Whether this step was named, by its beginning, and not only all of them wanted."""
+    return any(name.replace(" ", "_").startswith(word) for word in argument("steps"))

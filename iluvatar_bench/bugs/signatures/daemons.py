@@ -1,4 +1,4 @@
-"""The daemon is not there: it cannot be reached, or it fell."""
+"""A daemon, a shim or another unit is not there: it cannot be reached, or it fell."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """An exit, told by whoever saw it: by a number, by a signal, or by words alone.
 
 Every supervisor has a sentence of its own for it, but what the sentence holds is the same: that
-something ended, and the status with which it did. A status above 128, or below zero, is a signal;
-status 0 is no failure.
+something ended, and the status with which it did. A status above 128, or below zero, is a signal,
+as a rule; status 0 is no failure. Columns of states say the same by a word.
 """
 
 from __future__ import annotations

@@ -188,7 +188,6 @@ OWN_FILES = (
         alternatives=(BugClass.STARTUP_ERROR, BugClass.CREATE_REJECTED),
     ),
 )
-
 """Of the image, or made by the program itself, or given to it: the rest of the line may say."""
 
 _NOT_FOUND = r"\\{0,7}+\": executable file not found"

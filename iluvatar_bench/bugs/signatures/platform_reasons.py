@@ -1,6 +1,7 @@
-"""Reasons that a platform gives by a name of its own: stop codes, kinds of event.
+"""Reasons that a platform gives by a name of its own: stop codes, kinds of event, its refusals.
 
-They are names, not sentences, so they say the same at any level and in any line around them.
+Names say the same at any level and in any line around them; the sentences among them are fixed ones
+of a platform's interface.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ SNAPSHOTTERS = (
         r"|snapshotter \\{0,7}+\"\w{1,20}\\{0,7}+\" not reg"
         r"|[Ff]ailed to configure (?:the )?snapshotter|prior storage driver \w{1,20} failed"
         r"|'overlay' is not supported over|kernel does not support overlay fs"
-        r"|database graph driver|snapshotter not loaded|snapshotter \S{1,60} (?:was )?not found"
+        r"|database graph driver|snapshotter \S{1,60} (?:was )?not found"
         rf"|snapshotter {Q}?\S{{1,60}} (?:is )?(?:not (?:available|running|supported)|unavailable)"
         r"|error initializing graphdriver"
         r"|driver not supported: (?:overlay|devicemapper|btrfs|zfs|aufs|vfs|fuse)"

@@ -51,14 +51,16 @@ def give_controllers(path: str) -> None:
 
     Of version 2 alone, where a runtime does it for a container (runc 1.1.5,
     libcontainer/cgroups/fs2/create.go); version 1 gives every cgroup of a hierarchy its controller.
-    What a cgroup does not have, or cannot give since it has processes, is left out.
+    What a cgroup does not have, or cannot give since it has processes, is left out. What is given
+    stays given, as runtimes leave it: others may count on it by then.
     """
     unified = cgroups.hierarchies()[:1] if cgroups.mode() == "v2" else ()
     for directory in unified:
         for name in path.strip("/").split("/"):
-            for controller in WANTED:
+            given = directory / "cgroup.subtree_control"
+            for controller in set(WANTED) - _words(given):
                 with suppress(OSError):
-                    (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+                    given.write_text(f"+{controller}")
             directory /= name
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.host.kernel import cgroups, processes
-from tests.support.limits_here import MEMORY_COUNTED, needs_memory
+from iluvatar_bench.host.kernel.controllers import give_controllers
+from tests.support.limits_here import needs_memory
 
 pytestmark = pytest.mark.daemon
 
@@ -24,10 +25,7 @@ def path() -> Iterator[str]:
         # A bare cpuset accepts no process until it is configured, as runc does it.
         if "cpuset" not in mount.name:
             (mount / path.lstrip("/") / "inner").mkdir(parents=True)
-    if cgroups.mode() == "v2" and MEMORY_COUNTED:
-        # A bare one counts nothing: those above it have to give it the controller, as runc does it.
-        for above in ("", cgroups.PARENT.lstrip("/")):
-            (mount / above / "cgroup.subtree_control").write_text("+memory")
+    give_controllers(path)
     yield path
     cgroups.remove_tree(path)
     cgroups.remove_if_empty(cgroups.PARENT)
