@@ -13,6 +13,7 @@ testing: no signature was written to it, and it was scored once, when all were d
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,11 @@ def _texts(path: Path) -> list[LabelledText]:
         program, labels = head.split(" | ")
         found.append(LabelledText(path.stem, program, tuple(labels.split(" or ")), text.rstrip()))
     return found
+
+
+def without_ids(text: LabelledText) -> str:
+    """The text whatever its ids, numbers and spaces: what makes two lines the same one."""
+    return " ".join(re.sub(r"[0-9a-f]{6,}|\d+", "#", text.text).split())
 
 
 def is_right(text: LabelledText, found: Classification) -> bool:
