@@ -127,7 +127,12 @@ async def test_an_own_missing_import_is_no_missing_package(
 @module_loop
 async def test_a_silent_start_that_nobody_caused(node: Node) -> None:
     trial = await lived(node, "silent")
-    assert (trial.bug_class, trial.mechanism) == ("silent_startup", "unknown")
+    assert trial.bug_class == "silent_startup"
+    assert trial.evidence is not None
+    if trial.mechanism != "unknown":
+        # Others had this host's processors for most of the two seconds.
+        assert trial.mechanism == "cpu_starved"
+        assert trial.evidence["processor_waited_seconds"] > 1
     assert (trial.error or "").endswith("and still runs; it said nothing")
     assert trial.exit_status is None
 
