@@ -72,8 +72,10 @@ def _kill_once(record: ArrivalRecord) -> None:
         return
     for mount in cgroups.hierarchies():
         home = mount / cgroups.PARENT.lstrip("/")
-        for procs in home.glob(f"**/{record.container_id}/cgroup.procs"):
-            for pid in procs.read_text().split():
+        for directory, _, _ in os.walk(home):
+            if Path(directory).name != record.container_id:
+                continue
+            for pid in Path(directory, "cgroup.procs").read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -19,7 +20,13 @@ def place_of(run_folder: Path) -> str:
 def residue_of(place: str) -> list[str]:
     """Mounts, cgroups, processes and folders with the place's name; none once it is gone."""
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if place in line]
-    cgroups = [str(path) for path in Path("/sys/fs/cgroup").rglob(f"*{place}*")]
+    # Not Path.rglob, which fails where another test's cgroup goes away while it looks.
+    cgroups = [
+        str(Path(directory, name))
+        for directory, below, _ in os.walk("/sys/fs/cgroup")
+        for name in below
+        if place in name
+    ]
     folders = [str(home / place) for home in (STATE_HOME, DATA_HOME) if (home / place).exists()]
     return [*mounts, *cgroups, *folders, *_processes(place)]
 

@@ -2,6 +2,9 @@
 
 A *path* here is what an OCI spec's ``cgroupsPath`` says (``/iluvatar-bench/...``): the same name
 below the mount point of every hierarchy.
+
+Cgroups go away while one looks, for a neighbour's containers end: ``os.walk`` passes over them,
+where ``Path.glob``, ``rglob`` and ``iterdir`` fail.
 """
 
 from __future__ import annotations
@@ -94,7 +97,6 @@ def members(path: str, *, recursive: bool = False) -> frozenset[int] | None:
         return None
     pids: set[int] = set()
     for top in directories:
-        # Unlike Path.glob, os.walk passes over directories that go away while they are listed.
         for directory in (name for name, _, _ in os.walk(top)) if recursive else (top,):
             try:
                 text = (Path(directory) / "cgroup.procs").read_text()
@@ -121,7 +123,10 @@ def identity(path: str) -> int | None:
 
 def children(path: str) -> tuple[str, ...]:
     """The names of the cgroups directly below, in any hierarchy."""
-    names = {d.name for top in _directories(path) for d in top.iterdir() if d.is_dir()}
+    names: set[str] = set()
+    for top in _directories(path):
+        _, below, _ = next(os.walk(top), ("", [], []))
+        names.update(below)
     return tuple(sorted(names))
 
 
@@ -227,10 +232,9 @@ def remove_tree(path: str) -> list[str]:
     """
     left: list[str] = []
     for directory in _directories(path):
-        below = sorted((d for d in directory.rglob("*") if d.is_dir()), reverse=True)
-        for cgroup in (*below, directory):
+        for cgroup, _, _ in os.walk(directory, topdown=False):
             try:
-                cgroup.rmdir()
+                Path(cgroup).rmdir()
             except FileNotFoundError:
                 continue
             except OSError as error:
