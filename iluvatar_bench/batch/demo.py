@@ -13,6 +13,7 @@ import pandas as pd
 
 from iluvatar_bench.batch.notebook import run_notebook
 from iluvatar_bench.batch.stop import NotebookStop
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.report import (
     comparison_table,
     plot_rates,
@@ -48,6 +49,7 @@ def run_demo(
     arrivals: int,
     seed: int,
     results: Path,
+    ready_seconds: float = STARTUP_SECONDS,
     progress: bool = True,
     say: Callable[[str], None] = lambda _: None,
     stop: NotebookStop | None = None,
@@ -62,7 +64,7 @@ def run_demo(
         IluvatarBenchError: as ``run_notebook``.
     """
     home = results.resolve() / f"demo-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
-    common = {"seed": seed, "results": str(home)}
+    common = {"seed": seed, "ready_seconds": ready_seconds, "results": str(home)}
     cold_start = {**common, "trials": trials, "concurrency": concurrency}
     requests: list[tuple[str, str, dict[str, Any]]] = [
         *(("cold_start", profile, {**cold_start, "profile": profile}) for profile in PROFILES),

@@ -11,7 +11,7 @@ import typer
 from iluvatar_bench.commands.doctor import require_working_host
 from iluvatar_bench.commands.interrupt import INTERRUPTED_STATUS, stop_notebooks
 from iluvatar_bench.commands.notebook import say_what_is_kept
-from iluvatar_bench.commands.options import Concurrency, Results, Seed, Trials
+from iluvatar_bench.commands.options import Concurrency, ReadySeconds, Results, Seed, Trials
 from iluvatar_bench.commands.output import print_plain, print_table
 
 
@@ -20,6 +20,7 @@ def demo_command(
     concurrency: Concurrency = 6,
     arrivals: Annotated[int, typer.Option(help="requests of the churn workload")] = 120,
     seed: Seed = 1,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = Path("results"),
 ) -> None:
     """Show the four bugs of 2022 under the worker's profile, and none under the guarded one."""
@@ -45,6 +46,7 @@ def demo_command(
                 concurrency=concurrency,
                 arrivals=arrivals,
                 seed=seed,
+                ready_seconds=ready_seconds,
                 results=results,
                 progress=sys.stderr.isatty(),
                 say=print_plain,

@@ -135,7 +135,7 @@ def steps() -> Iterator[Step]:
     )
     yield Step(
         "demo",
-        ["iluvatar-bench", "demo", *DEMO, "--out", str(OUT / "demo")],
+        ["iluvatar-bench", "demo", *DEMO, *READY, "--out", str(OUT / "demo")],
         both_tables,
         5400,
         skipped=left_out("demo"),
