@@ -56,16 +56,18 @@ _HEAD_START_OF_PROSE = 0.95
 """A sentence without a level may be prose, and with a class that is likely it counts as a failure.
 Found like the others, a class that is only possible is named for it as well."""
 _HEAD_START_OF_POSSIBLE_PROSE = 0.3
-_MOST_HEALTHY = 0.5
+_MOST_HEALTHY = 0.6
 """So much, of 1, may a sentence with no more than a hint of an error resemble healthy ones."""
-_MOST_HEALTHY_OF_FAINT = 0.08
+_MOST_HEALTHY_OF_FAINT = 0.12
 """So much where even the hint is faint."""
-_MOST_HEALTHY_OF_WARNINGS = 0.08
+_MOST_HEALTHY_OF_WARNINGS = 0.15
 """So much may what stands behind the level of a warning."""
 _MOST_HEALTHY_WHOLE = 0.7
 """So much may a warning with its head."""
+_MOST_HEALTHY_OF_SHAPES = 0.9
+"""So much may a text of no level that has a broad wording."""
 _IS_LIKELY = 0.6
-_NO_CLASS = (BugClass.UNCLASSIFIED,)
+_UNKNOWN = BugClass.UNCLASSIFIED
 _ENDS_IN_A_NUMBER = re.compile(r"\d\W?\Z")
 
 
@@ -249,8 +251,9 @@ def _by_table(
         if signature in first or signature not in BROAD:
             return decided
         line = _line_of(found, where)
-        if not _only_warned(line):
-            return _weighed(decided, _weighable(where, line))
+        weighed = _weighable(where, line)
+        if not _only_warned(line) and not _tells_of_health(weighed):
+            return _weighed(decided, weighed)
     return None
 
 
@@ -266,6 +269,13 @@ def _plain(text: str) -> str:
 def _only_warned(line: str) -> bool:
     """Whether a line with the words of a failure is a warning, and more like those of health."""
     return level_of(line) is Level.WARNING and resemblance(line).healthy > _MOST_HEALTHY_WHOLE
+
+
+def _tells_of_health(text: str) -> bool:
+    """Whether a text of no level hardly can be a failure, though it has a failure's shape."""
+    if any(map(level_of, text.split("\n"))):
+        return False
+    return resemblance(text).healthy > _MOST_HEALTHY_OF_SHAPES
 
 
 def _doubtful_line(text: str) -> str | None:
@@ -326,7 +336,7 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     seen = resemblance(text)
     own = told.bug_class or BugClass.UNCLASSIFIED
     bug_class, share = seen.preferred(own, head_start)
-    if bug_class in (own, BugClass.UNCLASSIFIED):
+    if bug_class in (own, _UNKNOWN):
         return told
     # Whose a missing file is, no text says, and which of its classes an exit status counts for is a
     # convention: words do not know better.
@@ -342,7 +352,7 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
         told.signature,
         told.matched,
         Certainty.LIKELY if share >= _IS_LIKELY else Certainty.POSSIBLE,
-        tuple(c for c in dict.fromkeys(others) if c not in (None, bug_class, *_NO_CLASS)),
+        tuple(c for c in dict.fromkeys(others) if c not in (None, bug_class, _UNKNOWN)),
         speaking_for(text, bug_class),
     )
 

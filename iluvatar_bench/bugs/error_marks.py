@@ -72,7 +72,7 @@ _UNITS = re.compile(
 _KERNEL = re.compile(
     r"(?:kernel: |\A)(?:\[[^\]\n]{1,20}\] ?)?"
     r"(?:(?:watchdog: )?BUG:|Oops|Kernel panic|INFO: task |WARNING: CPU: \d{1,4} PID: |RIP: 0010:"
-    r"|rcu: INFO: )"
+    r"|rcu: INFO: |INFO: rcu_)"
 )
 WARNING_EVENT = "type: 'Warning' reason: "
 """So client-go's recorder logs at level info what it tells as a warning."""
@@ -106,11 +106,11 @@ ERRNO_WORDS = tuple(sorted(required_literals(re.compile(_ERRNO))))
 _SAYS = re.compile(
     _ERRNO + r"|"
     r"\b(?:[Ff]ail(?:ed|s|ing)?|FAILED|[Uu]nable) (?:to )?[\w'\"]"
-    r"|(?:[Ff]ailed|FAILED)(?: ?[.!]?$|[:;,(] ?|\"[,}\s])"
+    r"|(?:[Ff]ailed|FAILED)(?: ?[.!]?$|[:;,(] ?|\"[,}\s]| {2,}| ?->|-to-)"
     r"|[Ff]ailure\b"
     r"|\b(?:[Cc]an ?not|[Cc]an't|[Cc]ould(?: not|n't)|[Dd]id(?: not|n't)|[Ww]ill not) \w"
-    r"|\b(?:does(?: not|n't) (?:exist|have|support)|No such \w|: no such \w|not (?:found"
-    r"|permitted|allowed"
+    r"|\b(?:does(?: not|n't) (?:exist|have|support|allow|contain)|No such \w|: no such \w"
+    r"|not (?:found|permitted|allowed"
     r"|supported|implemented|running|available|installed|registered|mounted|defined|a (?:valid"
     r"|directory|TTY|tty|file|mount ?point|block device)))|[Nn]o permissions?\b|\"success\": ?false"
     r"|\bterminat(?:ing|ed) on signal|KubeletHas(?:Insufficient|DiskPressure)"
@@ -152,7 +152,8 @@ _SAYS = re.compile(
 _NONE = re.compile(
     r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
     r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
-    r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}(?:0\b|nil|no\b)"
+    r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}"
+    r"(?:0\b|nil|[Nn]o\b)"
     r"|(?:errors?|fail(?:ure)?|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
     r"|(?i:timeout)[\w.-]{0,40}(?: (?:in|of))?[\"']?[ =:]{1,3}[\"']?\d\w*"
     r"|\bOnFailure\b|\btimeout-[a-z]|\berror=(?=\s|$)|\b[Nn]othing (?:failed|was lost)"
@@ -176,7 +177,7 @@ _HARMLESS = re.compile(
     r"|^(?:cat|ls|rm|cp|mv|grep|find|stat|chmod|chown|touch|head|tail|sed): "
     r"[^\n]{1,300}: No such file"
     r"|\(ignored\)|treated as (?:deleted|gone)\b|\battempt \d{1,3} ok\b"
-    r"|\b(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?(?!\W{1,4}false)|passed|resolved"
+    r"|(?<![\w-])(?:recovered|succeeded|[Ss]uccess(?:ful(?:ly)?)?(?!\W{1,4}false)|passed|resolved"
     r"|restored)\b"
 )
 # "timeout of 40s passed", "did not complete successfully", "could not be resolved"

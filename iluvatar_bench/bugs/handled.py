@@ -15,9 +15,11 @@ _WARNING = re.compile(
     r"|(?:^|\]: )W\d{4} \d\d:|level=warn|\"level\"\s?:\s?\"warn|: W [a-z]\w{1,30}/|\(W\)"
 )
 _OPTIONAL = re.compile(
-    r"\b(?:[Oo]ptional|[Ff]all(?:ing|s)? ?back|[Ff]allback|[Ss]kipp(?:ing|ed)|[Ii]gnor(?:ing|ed)"
+    r"\b(?:[Oo]ptional|[Ff]all(?:ing|s)? ?back|[Ff]allback"
+    r"|[Ss]kipp(?:ing|ed)(?! (?:any |all )?(?:further|remaining))|[Ii]gnor(?:ing|ed)"
     r"|[Dd]isabl(?:ing|ed)|[Dd]efaulting to|[Cc]ontinuing without|[Rr]everting to|using defaults?"
-    r"|not installed, us(?:e|ing)|SKIPPING|IGNORED|will be (?:un)?available|instead\b)"
+    r"|not installed, us(?:e|ing)|SKIPPING|IGNORED|will be (?:un)?available|instead\b"
+    r"|[Rr]ecalculating|serving from upstream|[Tt]his is expected)"
 )
 # Of these one is in every match: told at a tenth of the cost of the search.
 _WARNING_WORDS = ("WARN", "arning", "W0", "W1", '"level"', "level=warn", ": W ", "(W)")

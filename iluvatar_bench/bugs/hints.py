@@ -33,12 +33,14 @@ _HINT = re.compile(
     r"|[Ii]mpossible|only supported|used only|[Aa]mbiguous"
     r"|should be (?:larger|smaller|less|greater)|ha(?:s|ve) to be run|not (?:using|listening)"
     r"|[Aa]ddress in use|is already attached|[Nn]o network settings|cgroup is not empty"
-    r"|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail|SIG(?:SEGV|ILL|BUS|ABRT"
+    r"|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail|parameter not set"
+    r"|[Cc]orruption|[Aa]bnormal(?:ly)?|[Uu]ninitiali[sz]ed|panicking|vanished|[Bb]ad substitution"
+    r"|(?:not|NOT) (?:successful|SUCCESSFUL)|SIG(?:SEGV|ILL|BUS|ABRT"
     r"|KILL))\b"
     r"|\bfirst(?:\.|;|,|!)|\b[Ee]xited\b(?!\"|(?: with)?(?: code| status)? ?\(?0)|\b[Ee]rrored\b"
     r"|n't (?:start|run|work|connect|open|find|load|read|write|create)\b"
     r"|\bno (?:\w{3,9} )?(?:healthy|started|live|usable) \w"
-    r"|\b[Bb]ad (?:rule|config|file|gateway|magic|address|format|state)\b"
+    r"|\b[Bb]ad (?:variable|rule|config|file|gateway|magic|address|format|state)\b"
     r"|\b[Bb]ad (?:option|value|argument|response|token|credential|interpreter|superblock)"
     rf"|(?:{_STATUS}){_NOT_ZERO}|\brc=-?[1-9]|\bcode=exited"
     r"|\breturned -?[1-9]\d{0,2}\b|\bHTTP/[\d.]{1,3} [45]\d\d\b|\b0x80[0-9a-fA-F]{6}\b"
@@ -49,8 +51,9 @@ _RANGE = 400
 # Fainter than a hint: what makes a sentence of a line, and words that complaints have more often
 # than news.
 _FAINT = re.compile(
-    r" (?:was|has|is|are|than|must|only|already|not|no|down) |\b(?:Not|No|no|Bad|Only) |n't\b"
-    r"|\b[Nn]obody |[Ss]tack|[Pp]ressure|[Rr]equires |[Rr]equired\b|[Dd]umped|[Cc]ancel"
+    r" (?:was|has|is|are|than|must|only|already|not|no|down|without) "
+    r"|\b(?:Not|No|no|Bad|Only) |n't\b|\b[Nn]obody |[Ss]tack|[Pp]ressure|[Rr]equires? "
+    r"|[Rr]equired\b|[Dd]umped|[Cc]ancel"
     r"|[Dd]eleted|[Dd]eletion|[Kk]ill|[Ss]topped|[Ss]kipping|[Bb]anned|[Ll]onger|[Oo]lder"
     r"|[Ss]egmentation|[Mm]inimum|[Uu]sed up| sig=| exit|\"exit\"|exit_code|in-use|out-of-"
     r"|\bran out|went away|by itself|[Ee]mpty reply|Exception\b|Denied|reached\b|rescinded"

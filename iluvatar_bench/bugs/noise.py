@@ -43,6 +43,13 @@ _NOISE = re.compile(
   | Error\ while\ processing\ event\ \("/sys/fs/cgroup/(?![^\n]{0,600}no\ space\ left)
     # Debian's package manager in every docker build
   | debconf:\ delaying\ package\ configuration
+    # another program's calm line, told by who reads its standard error (glog before its flags are
+    # read, firecracker-containerd's shim)
+  | ERROR:\ logging\ before\ flag\.Parse:\ [ID]\d{4}\b
+  | ERRO\[[^\]\n]{1,40}\]\ time="[^"\n]{1,60}"\ level=(?:info|debug)\b
+    # events of type Warning: a node that was started anew, the first look at its disk, a resize
+    # that another one does (kubelet, volume_expand)
+  | \bWarning\s{1,20}(?:Rebooted|InvalidDiskCapacity|ExternalExpanding)\s
     # docker run, before it pulls: "Unable to find image 'x' locally"
   | [Uu]nable\ to\ find\ image\ '[^'\n]{1,300}'\ locally
     # a library that says itself what it does without

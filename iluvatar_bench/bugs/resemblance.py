@@ -3,10 +3,10 @@
 For where no signature decides, or only a broad one, and for whether a doubtful line is a failure.
 
 No list of sentences is ever whole, but the words of failures are few. A multinomial logistic
-regression weighs each word, each pair of neighbours and each word's first letters for each class;
-it was trained on the labelled texts of ``tests/bugs`` by ``tools/learn_words.py``, which wrote
-``word_weights.json``. Every answer can be explained by the words that spoke for it
-(:func:`speaking_for`). What comes of it is never certain.
+regression weighs each word, each pair of neighbours and each word's first letters for each class,
+the more the rarer it is (its inverse document frequency); it was trained on the labelled texts of
+``tests/bugs`` by ``tools/learn_words.py``, which wrote ``word_weights.json``. Every answer can be
+explained by the words that spoke for it (:func:`speaking_for`). What comes of it is never certain.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HEALTHY = "healthy"
 """Beside the classes the label of a text that reports no failure."""
 
 WEIGHTS = "word_weights.json"
-SCALE = 10
-"""Weights are stored as whole numbers, so many times themselves."""
+SCALE = 4
+"""Weights and rarities are stored as whole numbers, so many times themselves."""
 
 _READ = 1_500
 _NAMES = re.compile(
@@ -84,7 +84,9 @@ def _words(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """``words``: for each feature the index of a class and the weight for it, in turns."""
+    """``words``: for each feature its rarity, then the index of a class and the weight for it, in
+    turns. The rarity is the logarithm of how many texts there are for one that has the feature; the
+    weight counts it in."""
 
     classes: tuple[str, ...]
     bias: tuple[float, ...]
@@ -95,9 +97,9 @@ class Weights:
         known = [weights for f in features(text) if (weights := self.words.get(f)) is not None]
         total = [0] * len(self.classes)
         for weights in known:
-            for at in range(0, len(weights), 2):
+            for at in range(1, len(weights), 2):
                 total[weights[at]] += weights[at + 1]
-        norm = SCALE * math.sqrt(max(len(known), 1))
+        norm = math.sqrt(sum(weights[0] ** 2 for weights in known)) or 1.0
         return [bias + weight / norm for bias, weight in zip(self.bias, total, strict=True)]
 
     def speaking_for(self, text: str, index: int) -> tuple[str, ...]:
@@ -107,8 +109,8 @@ class Weights:
         return tuple(dict.fromkeys(f for _, f in heaviest))[:_SHOWN_WORDS]
 
     def _of(self, feature: str, index: int) -> int:
-        weights = self.words.get(feature, [])
-        pairs = zip(weights[::2], weights[1::2], strict=True)
+        weights = self.words.get(feature, [0])
+        pairs = zip(weights[1::2], weights[2::2], strict=True)
         return next((weight for at, weight in pairs if at == index), 0)
 
 

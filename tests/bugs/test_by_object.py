@@ -15,40 +15,40 @@ from tests.bugs.test_classify import CASES
 
 _ERROR = 'time="2026-03-01T10:00:00Z" level=error msg='
 TEXTS = [
-    (BugClass.CREATE_REJECTED, "  Warning  PreStartHookError  3s  kubelet  odd hook"),
-    (BugClass.STARTUP_ERROR, "  Warning  FailedPostStartHook  3s  kubelet  odd hook"),
-    (BugClass.REMOVAL_FAILED, "  Warning  UnfinishedPreStopHook  3s  kubelet  odd hook"),
-    (BugClass.NETWORK, "  Warning  HostPortConflict  3s  kubelet  8443 is odd"),
-    (BugClass.IMAGE, "  Warning  InspectFailed  3s  kubelet  odd"),
+    (BugClass.CREATE_REJECTED, "  Warning  PreStartHookError  3s  kubelet  qux hook"),
+    (BugClass.STARTUP_ERROR, "  Warning  FailedPostStartHook  3s  kubelet  qux hook"),
+    (BugClass.REMOVAL_FAILED, "  Warning  UnfinishedPreStopHook  3s  kubelet  qux hook"),
+    (BugClass.NETWORK, "  Warning  HostPortConflict  3s  kubelet  8443 is qux"),
+    (BugClass.IMAGE, "  Warning  InspectFailed  3s  kubelet  qux"),
     (BugClass.REMOVAL_FAILED, "jail: web: /sbin/umount /jails/web/root/dev: failed"),
     (BugClass.NETWORK, "ifconfig: ioctl (SIOCAIFADDR): File exists"),
     (BugClass.CREATE_REJECTED, "mount_nullfs: /jails/web/root/.base: Operation not permitted"),
     (BugClass.SNAPSHOT_OVERLAY, "mount: /srv/merged: wrong fs type, bad superblock on overlay."),
     (BugClass.UNCLASSIFIED, "mount: /srv/disk: wrong fs type, bad superblock on /dev/sdb."),
-    (BugClass.SNAPSHOT_OVERLAY, "fuse-overlayfs: cannot read upper dir: odd"),
+    (BugClass.SNAPSHOT_OVERLAY, "fuse-overlayfs: cannot read upper dir: qux"),
     (BugClass.IMAGE, "[ERROR] unsquashfs: failed to read fragment table"),
-    (BugClass.DAEMON_CRASHED, "X Failed to restart the container runtime: odd"),
-    (BugClass.DAEMON_UNAVAILABLE, f'{_ERROR}"cannot reach the container runtime: odd"'),
+    (BugClass.DAEMON_CRASHED, "X Failed to restart the container runtime: qux"),
+    (BugClass.DAEMON_UNAVAILABLE, f'{_ERROR}"cannot reach the container runtime: qux"'),
     (BugClass.OOM_KILLED, f'{_ERROR}"container out of memory: give it more"'),
-    (BugClass.REMOVAL_FAILED, f'{_ERROR}"failed to forcibly stop sandbox web-1: odd"'),
-    (BugClass.NETWORK, f'{_ERROR}"could not find the default route: odd"'),
-    (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: odd"'),
-    (BugClass.SNAPSHOTTER_UNAVAILABLE, f'{_ERROR}"failed to find subvolume 257: odd"'),
-    (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: odd"'),
-    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /tmp/web-1: odd"'),
-    (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: odd"'),
+    (BugClass.REMOVAL_FAILED, f'{_ERROR}"failed to forcibly stop sandbox web-1: qux"'),
+    (BugClass.NETWORK, f'{_ERROR}"could not find the default route: qux"'),
+    (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: qux"'),
+    (BugClass.SNAPSHOTTER_UNAVAILABLE, f'{_ERROR}"failed to find subvolume 257: qux"'),
+    (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: qux"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /srv/web-1: qux"'),
+    (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: qux"'),
     (BugClass.DEADLINE, f'{_ERROR}"container web-1: max retries reached"'),
     (BugClass.INVOKE_FAILED, f'{_ERROR}"activation 4711 at container web-1 returned an error"'),
-    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to launch microVM web-1: odd"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to launch microVM web-1: qux"'),
     (BugClass.CREATE_REJECTED, "TASK ERROR: startup for container 'web-1' failed"),
     (BugClass.REMOVAL_FAILED, "TASK ERROR: removal of volume web-1 failed"),
-    (BugClass.CREATE_REJECTED, f'{_ERROR}"cannot apply capabilities: odd"'),
-    (BugClass.CREATE_REJECTED, "[conmon:e]: the frob is odd"),
-    (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: odd"'),
+    (BugClass.CREATE_REJECTED, f'{_ERROR}"cannot apply capabilities: qux"'),
+    (BugClass.CREATE_REJECTED, "[conmon:e]: the quux is qux"),
+    (BugClass.PROCESS_DIED, f'{_ERROR}"failed to find container web-1 in store: qux"'),
     (BugClass.PROCESS_DIED, f'{_ERROR}"node web-1 has been marked as dead"'),
-    (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob is odd: exit status 3"'),
-    (BugClass.STARTUP_ERROR, f'{_ERROR}"the frob terminated unexpectedly"'),
-    (BugClass.SECURITY_DENIED, f'{_ERROR}"frob: operation not permitted"'),
+    (BugClass.STARTUP_ERROR, f'{_ERROR}"the quux is qux: exit status 3"'),
+    (BugClass.STARTUP_ERROR, f'{_ERROR}"the quux terminated unexpectedly"'),
+    (BugClass.SECURITY_DENIED, f'{_ERROR}"quux: operation not permitted"'),
     (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
 ]
 
@@ -72,7 +72,7 @@ def test_every_row_is_needed_by_some_text() -> None:
     "text",
     [
         # Calm, or a warning: no failure by its object either.
-        'time="2026-03-01T10:00:00Z" level=info msg="failed to forcibly stop sandbox web-1: odd"',
+        'time="2026-03-01T10:00:00Z" level=info msg="failed to forcibly stop sandbox web-1: qux"',
         "the sandbox web-1 has a default route",
         "Unable to find image 'web:1' locally",
     ],
@@ -84,9 +84,9 @@ def test_a_line_that_is_no_error_gets_no_class(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f'{_ERROR}"failed to get container stats: odd"',
-        f'{_ERROR}"failed to list containers: odd"',
-        f'{_ERROR}"Handler for GET /v1.38/containers/web/logs returned error: odd"',
+        f'{_ERROR}"failed to get container stats: qux"',
+        f'{_ERROR}"failed to list containers: qux"',
+        f'{_ERROR}"Handler for GET /v1.38/containers/web/logs returned error: qux"',
     ],
 )
 def test_what_is_done_around_containers_fails_none(text: str) -> None:
@@ -125,7 +125,7 @@ def test_a_hint_is_weighed_against_the_rest_of_its_line(text: str, noticed: bool
 def test_an_event_that_is_logged_at_level_info_counts_by_its_type(kind: str) -> None:
     text = (
         'I1222 05:43:21.925839       9 event.go:282] Event(v1.ObjectReference{Kind:"Pod", '
-        f"Name:\"web-1\"}}): type: '{kind}' reason: 'OddReason' the frob is odd"
+        f"Name:\"web-1\"}}): type: '{kind}' reason: 'OddReason' the quux is qux"
     )
     expected = BugClass.UNCLASSIFIED if kind == "Warning" else None
     assert classify_text(text).bug_class is expected
@@ -136,7 +136,7 @@ def test_an_event_that_is_logged_at_level_info_counts_by_its_type(kind: str) -> 
     [
         # An empty field says nothing of what stands beside it, an exit status of 0 does.
         ("container exit_code=1 reason='Error' message=None", True),
-        ("status={Running:false Exiting:true Errors:[it is odd]}", True),
+        ("status={Running:false Exiting:true Errors:[it is qux]}", True),
         ("container died (image=web, exitCode=0)", False),
         ("web has 0 errors, last error: none", False),
         ("This error can safely be ignored", False),

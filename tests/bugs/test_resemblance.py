@@ -66,11 +66,11 @@ def test_ids_and_most_numbers_are_no_words() -> None:
 
 
 def test_words_are_weighed_as_they_are_stored() -> None:
-    by = Weights(("healthy", "image", "network"), (0.0, 0.0, 0.5), {"pull": [1, 40, 2, -10]})
+    by = Weights(("healthy", "image", "network"), (0.0, 0.0, 0.5), {"pull": [3, 1, 12, 2, -3]})
     assert by.scores("pull") == [0.0, 4.0, -0.5]
-    # Two that are known: each counts by the root of a half.
-    by = Weights(by.classes, by.bias, by.words | {"dns": [2, 20]})
-    assert by.scores("dns pull") == pytest.approx([0, 4 / 2**0.5, 0.5 + 1 / 2**0.5])
+    # Two that are known: each counts by its share of how rare both are.
+    by = Weights(by.classes, by.bias, by.words | {"dns": [4, 2, 20]})
+    assert by.scores("dns pull") == pytest.approx([0, 12 / 5, 0.5 + 17 / 5])
     assert by.speaking_for("dns pull", 2) == ("dns",)
 
 

@@ -290,7 +290,8 @@ PROGRAMS = (
         r"|/usr/bin/env: [^\n]{1,80}: No such file or directory"
         r"|(?m:^)env: [^\n]{1,80}: No such file or directory"
         r"|\[dumb-init\] [^\n]{1,200}: No such file or directory"
-        r"|(?:no such file or directory|command not found): (?:bundle|node|python3?|java|ruby)\b",
+        r"|(?:no such file or directory|command not found): (?:bundle|node|python3?|java|ruby)\b"
+        r"|(?m:^)(?:sudo: )?[\w./+-]{1,60}+: command not found",
         "dash, bash, busybox, zsh, coreutils",
         "dash src/exec.c; bash execute_cmd.c; busybox shell/ash.c; coreutils src/env.c",
     ),

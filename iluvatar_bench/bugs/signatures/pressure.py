@@ -10,7 +10,7 @@ WORDINGS = (
         BugClass.OOM_KILLED,
         r"\bOOMKilled\\{0,7}+\"?\s{0,2}[:=]\s{0,2}true"
         r"|[Rr]eason\\{0,7}+\"?[:=]\s{0,12}\\{0,7}+\"?OOMKilled\b"
-        r"|\bOOMKilled\b(?!\\{0,7}+[\"']?\s{0,2}[:=])"
+        r"|\bOOMKilled\b(?!\\{0,7}+[\"']?\s{0,2}[:=]| [Ff]alse)"
         r"|container init was OOM-killed|OOM: the memory limit could be too low"
         r"|[Mm]emory cgroup out of memory|oom-kill:constraint=|invoked oom-killer"
         r"|\breason\\{0,7}+\"?[:=] ?\\{0,7}+\"?OOM Killed\b"

@@ -88,6 +88,7 @@ WORDINGS = (
         r"|cannot create snapshot [^\n]{1,200}: out of space|clone: out of space"
         r"|database or disk is full|Thin Pool has \d{1,12} free data blocks which is less than"
         r"|no room left under /|run out of inodes|[Ff]lood stage disk watermark"
+        r"|metadata operation '\w{1,40}' failed: error = -28"
         r"|(?m:^)/dev/(?!loop|sr)\S{1,80}+ [^\n%]{1,80} 100% /",
         "linux ENOSPC and EDQUOT; kubelet's image collector; dm-thin",
         "glibc sysdeps errlist; kubernetes pkg/kubelet/images; linux drivers/md/dm-thin.c",
@@ -96,7 +97,8 @@ WORDINGS = (
         BugClass.READ_ONLY_FILESYSTEM,
         r"container rootfs is marked read-only|went read-only under|write a readonly database"
         r"|filesystem was remounted as read-only|[Rr]ead-only file ?system|\bEROFS: "
-        r"|[Rr]emounting filesystem read-only|cannot remount \S{1,200} read-write",
+        r"|[Rr]emounting filesystem read-only|cannot remount \S{1,200} read-write"
+        r"|Aborting journal on device|EXT4-fs [^\n]{1,200}error -30\)",
         "linux EROFS; ext4, xfs",
         "glibc sysdeps errlist; linux fs/ext4/super.c",
     ),
