@@ -67,7 +67,7 @@ def public_reports() -> list[LabelledText]:
 
 
 def kept_reports() -> list[LabelledText]:
-    """Two sets of public reports that nothing was learnt from, and no signature written to."""
+    """Four sets of public reports that nothing was learnt from, and no signature written to."""
     found = [text for path in sorted(KEPT.glob("*.txt")) for text in _texts(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
 

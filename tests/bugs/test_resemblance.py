@@ -146,19 +146,28 @@ def test_the_kept_third_was_not_learnt_from() -> None:
 
 def test_the_kept_sets_were_not_learnt_from() -> None:
     kept = kept_reports()
-    assert len(kept) > 250
+    assert len(kept) > 650
     learnt = {without_ids(text) for text in training_texts()}
     assert not [text for text in kept if without_ids(text) in learnt]
 
 
-def test_what_was_kept_is_judged_as_the_documentation_says() -> None:
+@pytest.mark.parametrize(
+    ("sets", "right", "noticed", "false"),
+    [
+        (("twentyfourth", "twentyfifth"), 0.82, 0.92, 0.03),
+        (("thirtyseventh", "thirtyeighth"), 0.79, 0.95, 0.04),
+    ],
+)
+def test_what_was_kept_is_judged_as_the_documentation_says(
+    sets: tuple[str, ...], right: float, noticed: float, false: float
+) -> None:
     """docs/classify.md; with room for a change of rules that costs a few lines."""
-    kept = kept_reports()
+    kept = [text for text in kept_reports() if text.kind in sets]
     failures, calm = [t for t in kept if not t.is_healthy], [t for t in kept if t.is_healthy]
     found = [(text, classify_text(text.text)) for text in failures]
-    assert sum(is_right(text, told) for text, told in found) >= 0.82 * len(failures)
-    assert sum(told.bug_class is not None for _, told in found) >= 0.92 * len(failures)
-    assert sum(classify_text(t.text).bug_class is not None for t in calm) <= 0.03 * len(calm)
+    assert sum(is_right(text, told) for text, told in found) >= right * len(failures)
+    assert sum(told.bug_class is not None for _, told in found) >= noticed * len(failures)
+    assert sum(classify_text(t.text).bug_class is not None for t in calm) <= false * len(calm)
 
 
 def test_a_class_by_words_is_right_more_often_than_not() -> None:
