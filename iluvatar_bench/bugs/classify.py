@@ -212,7 +212,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     if line is not None:
         return _of_object(line, parts.judged, _HEAD_START_OF_NONE)
     line = failing_line(parts.unhandled) or _doubtful_line(parts.unhandled)
-    if line is None:
+    if line is None or _tells_of_health(_weighable(parts.unhandled, line)):
         return _warned_of(loud)
     return _of_object(line, parts.unhandled, _HEAD_START_OF_PROSE)
 
