@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from pathlib import Path
 from typing import Annotated
@@ -58,9 +59,20 @@ Plugins = Annotated[
 PoolSize = Annotated[
     int, typer.Option("--pool-size", min=0, max=1000, help="networks that are kept warm")
 ]
+
+
+def _seconds(value: float) -> float:
+    """Refused before anything is started or made."""
+    if not 0 < value < math.inf:
+        raise UsageError(f"--ready-seconds must be a number above 0, not {value:g}")
+    return value
+
+
 ReadySeconds = Annotated[
     float,
-    typer.Option("--ready-seconds", help="how long a started function may be silent"),
+    typer.Option(
+        "--ready-seconds", help="how long a started function may be silent", callback=_seconds
+    ),
 ]
 
 
