@@ -165,6 +165,7 @@ def _rules(
         own_cgroup.not_joined,
         own_cgroup.controller_missing,
         own_cgroup.removed,
+        own_cgroup.program_refused,
         files.by_text,
         files.own_error,
     )

@@ -18,6 +18,7 @@ def test_the_demo_ends_with_a_report_and_names_files_that_are_there(tmp_path: Pa
         concurrency=3,
         arrivals=6,
         seed=1,
+        ready_seconds=30.0,
         results=tmp_path,
         progress=False,
         say=said.append,
@@ -26,6 +27,7 @@ def test_the_demo_ends_with_a_report_and_names_files_that_are_there(tmp_path: Pa
     expected = [f"{workload}, {profile}" for workload in workloads for profile in PROFILES]
     assert [f"{run.workload}, {run.label}" for run in done.runs] == expected
     assert [line.split(":")[0] for line in said] == expected
+    assert {run.manifest["request"]["ready_seconds"] for run in done.runs} == {30.0}
     assert list(done.tables) == list(workloads)
     assert all(list(table.columns[:2]) == list(PROFILES) for table in done.tables.values())
     assert len(set(done.files.values())) == len(done.files) == 17

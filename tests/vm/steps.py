@@ -84,6 +84,14 @@ TESTS_OF_CGROUPS = [
 
 def steps() -> Iterator[Step]:
     yield Step("doctor", ["iluvatar-bench", "doctor", "--json"], has_everything)
+    yield from workloads()
+    yield from deaths()
+    yield from runtimes_and_snapshotters()
+    yield from long_ones()
+
+
+def workloads() -> Iterator[Step]:
+    """Cold starts whose cgroups the runtime makes, and such whose cgroups systemd makes."""
     yield Step("guarded", cold_start("guarded", "guarded", *COMPILED, trials=12), all_ok)
     yield Step(
         "worker of 2022", cold_start("worker", "iluvatar-2022-07", trials=24), all_explained, 900
@@ -99,6 +107,10 @@ def steps() -> Iterator[Step]:
         cold_start("systemd-shared", "iluvatar-2022-07", *BY_SYSTEMD, *HELD, trials=4),
         explained_with(shared),
     )
+
+
+def deaths() -> Iterator[Step]:
+    """A scope that systemd ends, a run that is killed, a function that wants too much memory."""
     if WITNESSED:
         ended = [*PROVOKED, "stopped", "--out", str(OUT / "stopped")]
         yield Step("unit stopped", ended, only("unit_stopped"), 900)
@@ -113,6 +125,10 @@ def steps() -> Iterator[Step]:
         ),
         only("oom") if memory_limits() else refused_without_memory,
     )
+
+
+def runtimes_and_snapshotters() -> Iterator[Step]:
+    """Those that not every host has."""
     yield Step(
         "crun",
         cold_start("crun", "guarded", "--runtime", "crun", *COMPILED, trials=4),
@@ -133,6 +149,10 @@ def steps() -> Iterator[Step]:
         all_explained,
         skipped=erofs_lacks(),
     )
+
+
+def long_ones() -> Iterator[Step]:
+    """Studies and the project's own tests: what is slow here is left out unless it is named."""
     yield Step(
         "demo",
         ["iluvatar-bench", "demo", *DEMO, *READY, "--out", str(OUT / "demo")],

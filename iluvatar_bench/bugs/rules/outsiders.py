@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.evidence import CgroupAction, Evidence
+from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.rules.coincidence import HIT_FROM_OUTSIDE, SIGNALLED, fitting_kills
 from iluvatar_bench.bugs.rules.deaths import KILLABLE
 from iluvatar_bench.bugs.rules.senders import (
@@ -20,6 +20,7 @@ from iluvatar_bench.bugs.rules.senders import (
     witness_sees,
 )
 from iluvatar_bench.bugs.rules.suspicion import Suspicion, ruled_out, suspicion
+from iluvatar_bench.bugs.rules.whole_cgroups import own_pause
 from iluvatar_bench.bugs.taxonomy import BugClass, Mechanism
 
 RUNNING = "running"
@@ -139,10 +140,8 @@ def restart_race(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 
 def _was_paused(evidence: Evidence) -> bool:
     """Whether the last that this client asked of the task was a pause, before its end."""
-    last = max(evidence.own_changes, key=lambda change: (change.at, change.action), default=None)
-    if last is None or last.action is not CgroupAction.PAUSE:
-        return False
-    return evidence.exited_at is None or last.at <= evidence.exited_at
+    pause = own_pause(evidence)
+    return pause is not None and (evidence.exited_at is None or pause.at <= evidence.exited_at)
 
 
 def _by_own_runtime(symptom: BugClass, evidence: Evidence) -> bool:

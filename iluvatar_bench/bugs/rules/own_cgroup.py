@@ -54,7 +54,7 @@ ENDING = frozenset({"kill", "delete"})
 
 
 def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
-    """Another container has the cgroup, or the unit of systemd's that makes it, or its devices."""
+    """Another container has the cgroup, or the unit of systemd's that makes it."""
     said = _said(evidence)
     if found := _OCCUPIED.search(said):
         return suspicion(Mechanism.CGROUP_OCCUPIED, [f"the error says {found.group()!r}"])
@@ -65,36 +65,7 @@ def occupied(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
             "the cgroup is shared: the unit was to take more than one container",
         ]
         return suspicion(Mechanism.CGROUP_OCCUPIED, supports)
-    if evidence.cgroup_shared and (found := _PROGRAM_REFUSED.search(said)):
-        return _program_replaced(found.group(), evidence)
     return None
-
-
-def _program_replaced(said: str, evidence: Evidence) -> Suspicion | None:
-    """The cgroup is there, and the program in it is not the one that was found a moment before."""
-    supports = [
-        f"the error says {said!r}",
-        "the cgroup is shared: each runtime replaces the program that sets the devices of all",
-    ]
-    if _was_there_throughout(evidence):
-        return suspicion(
-            Mechanism.CGROUP_OCCUPIED,
-            [*supports, "it is the cgroup that was there before: it was not removed"],
-        )
-    if not evidence.cgroup_members or _was_removed(evidence):
-        return None
-    supports.append(f"{evidence.cgroup_members} processes are in it")
-    return suspicion(Mechanism.CGROUP_OCCUPIED, supports, circumstantial=True)
-
-
-def _was_there_throughout(evidence: Evidence) -> bool:
-    before = evidence.cgroup_identity_before
-    return before is not None and before == evidence.cgroup_identity
-
-
-def _was_removed(evidence: Evidence) -> bool:
-    before = evidence.cgroup_identity_before
-    return before is not None and before != evidence.cgroup_identity
 
 
 def not_joined(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
@@ -141,23 +112,37 @@ def controller_missing(symptom: BugClass, evidence: Evidence) -> Suspicion | Non
 
 def removed(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     """The cgroup went away between its making and its use: a neighbour's end took it along."""
-    said = _said(evidence)
-    if found := _FILE_GONE.search(said):
-        return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
-    found = _PROGRAM_REFUSED.search(said)
+    found = _FILE_GONE.search(_said(evidence))
     if found is None:
         return None
-    if _was_there_throughout(evidence):
-        return ruled_out(
-            Mechanism.CGROUP_REMOVED, "the cgroup is the one that was there before: not removed"
-        )
-    supports = [f"the error says {found.group()!r}"]
-    if _was_removed(evidence):
-        supports.append("the cgroup that was there before is gone")
+    return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
+
+
+def program_refused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The program that sets a cgroup's devices is not there: another has its place, or all is gone.
+
+    The kernel's number of the cgroup tells which. Where nobody looked at it before, processes that
+    are in a shared cgroup speak for another program.
+    """
+    found = _PROGRAM_REFUSED.search(_said(evidence))
+    if found is None:
+        return None
+    said = f"the error says {found.group()!r}"
+    shared = "the cgroup is shared: each runtime replaces the program that sets the devices of all"
+    before = evidence.cgroup_identity_before
+    if before is not None and before == evidence.cgroup_identity:
+        if evidence.cgroup_shared:
+            stayed = "it is the cgroup that was there before: it was not removed"
+            return suspicion(Mechanism.CGROUP_OCCUPIED, [said, shared, stayed])
+        stayed = "the cgroup is the one that was there before: not removed"
+        return ruled_out(Mechanism.CGROUP_REMOVED, stayed)
+    if before is None and evidence.cgroup_shared and evidence.cgroup_members:
+        members = f"{evidence.cgroup_members} processes are in it"
+        return suspicion(Mechanism.CGROUP_OCCUPIED, [said, shared, members], circumstantial=True)
+    gone = [] if before is None else ["the cgroup that was there before is gone"]
     # In a cgroup of its own nobody else replaces the program.
-    return suspicion(
-        Mechanism.CGROUP_REMOVED, supports, circumstantial=evidence.cgroup_shared is not False
-    )
+    alone = evidence.cgroup_shared is False
+    return suspicion(Mechanism.CGROUP_REMOVED, [said, *gone], circumstantial=not alone)
 
 
 def _said(evidence: Evidence) -> str:

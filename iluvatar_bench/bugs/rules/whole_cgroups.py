@@ -75,9 +75,8 @@ def neighbour_paused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
 def _refused_as_frozen(evidence: Evidence) -> Suspicion | None:
     """The runtime says itself that the cgroup was frozen, and it was not this container's pause."""
     said = _SAYS_FROZEN.search(evidence.error)
-    own = _in_order(evidence.own_changes)
     pause = _pause_within_the_step(evidence)
-    if said is None or pause is None or (own and own[-1].action is CgroupAction.PAUSE):
+    if said is None or pause is None or own_pause(evidence) is not None:
         return None
     supports = [f"the error says {said.group()!r}", _told(pause, evidence)]
     # Runc freezes a cgroup for a moment while it signals all of it.
@@ -87,6 +86,12 @@ def _refused_as_frozen(evidence: Evidence) -> Suspicion | None:
         if kill.all_processes and _within_the_step(kill.started_at, kill.ended_at, evidence)
     ]
     return suspicion(Mechanism.NEIGHBOUR_PAUSED, supports, sorted(objections)[:1])
+
+
+def own_pause(evidence: Evidence) -> CgroupFact | None:
+    """This client's pause of the container itself, unless it has asked for another change since."""
+    own = _in_order(evidence.own_changes)
+    return own[-1] if own and own[-1].action is CgroupAction.PAUSE else None
 
 
 def _within_the_step(began: float, ended: float | None, evidence: Evidence) -> bool:

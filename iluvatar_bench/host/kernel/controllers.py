@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,14 +55,22 @@ def give_controllers(path: str) -> None:
     What a cgroup does not have, or cannot give since it has processes, is left out. What is given
     stays given, as runtimes leave it: others may count on it by then.
     """
-    unified = cgroups.hierarchies()[:1] if cgroups.mode() == "v2" else ()
-    for directory in unified:
-        for name in path.strip("/").split("/"):
-            given = directory / "cgroup.subtree_control"
-            for controller in set(WANTED) - _words(given):
-                with suppress(OSError):
-                    given.write_text(f"+{controller}")
-            directory /= name
+    if cgroups.mode() == "v2":
+        give_from(cgroups.hierarchies()[0], path)
+
+
+def give_from(root: Path, path: str, *, wanted: Iterable[str] = WANTED) -> None:
+    """The same below one hierarchy's ``root``, of whatever is ``wanted``.
+
+    One at a time, for the kernel refuses all that are asked for at once if it lacks one.
+    """
+    directory = root
+    for name in path.strip("/").split("/"):
+        given = directory / "cgroup.subtree_control"
+        for controller in set(wanted) - _words(given):
+            with suppress(OSError):
+                given.write_text(f"+{controller}")
+        directory /= name
 
 
 def require_controller(name: str, *, wanted_by: str) -> None:
