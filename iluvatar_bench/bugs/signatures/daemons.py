@@ -9,6 +9,7 @@ _NAMES = (
     r"(?:containerd|dockerd?|crio|cri-o|cri-docker|cri-dockerd|k3s|k3s-agent|rke2-server"
     r"|rke2-agent|podman|buildkitd?|kubelet|daemon-containerd|daemon-kubelite)"
 )
+_MAIN_PROCESS = r"(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
 
 WORDINGS = (
     wording(
@@ -186,11 +187,20 @@ BY_HAND = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
-        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
-        r"\(code=(?:killed|dumped|exited, status=[1-9])",
+        rf"|{_MAIN_PROCESS}\(code=(?:killed|dumped)",
         "systemctl status of a daemon",
         "systemd src/systemctl/systemctl-show.c",
         "which unit it was stands in another line",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        rf"{_MAIN_PROCESS}\(code=exited, status=[1-9]",
+        "systemctl status of a daemon",
+        "systemd src/systemctl/systemctl-show.c",
+        "the same, by its status",
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
     ),

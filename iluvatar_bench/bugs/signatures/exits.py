@@ -79,6 +79,7 @@ BY_SIGNAL = (
         "moby container/state.go",
         "what is written where the daemon was not there to see the end",
         told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.SHIM_LOST),
     ),
@@ -131,7 +132,7 @@ NOT_THERE = (
     wording(
         BugClass.STARTUP_ERROR,
         r"BackoffLimitExceeded|reached the specified backoff limit"
-        r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit |exited: \S{1,80} \(exit status [1-9]"
+        r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit "
         r"|in a crash loop|crash-looping|[Cc]ontainer \S{1,100} failed with error code"
         r"|entered FATAL state|entered BACKOFF state|too many start retries"
         r"|[Uu]nable to spawn|crash dump is being written|Crash dump is being written"
@@ -143,7 +144,7 @@ NOT_THERE = (
         r"|function runtime is unable to start|failed loading app|Function failed on loading"
         r"|\" status changed: \"\w{1,12}\" -> \"(?:failed|lost)\"|Allocation status: failed"
         r"|max restart count|flapping detected|went straight down"
-        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]|phase \w{1,12} -> (?:Error|Failed)\b"
+        r"|phase \w{1,12} -> (?:Error|Failed)\b"
         r"|process apparently never started|container_exited_with_error"
         r"|(?m:^)#\d{1,3}\s{1,8}crash(?:ed|ing)\s",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
@@ -151,6 +152,17 @@ NOT_THERE = (
         "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",
         "it was started and is not there; why is not in the text",
         told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"exited: \S{1,80} \(exit status [1-9]|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
+        "supervisord, shells",
+        "Supervisor supervisor/process.py; bash jobs.c",
+        "the same, by its status",
+        told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
@@ -191,6 +203,7 @@ BY_STATUS = (
         "the shape of an exit report",
         _NOTE,
         told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED,),
     ),
@@ -205,6 +218,7 @@ BY_FIELD = (
         "any program that runs another",
         "go os/exec_posix.go; the shape of an exit report",
         _NOTE,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
@@ -217,12 +231,22 @@ BY_WORD = (
         r"\bcrash(?:ed|es|ing)\b|\(Result: (?:signal|core-dump|exit-code|watchdog)"
         r"|\bABORT {1,4}: |\bSIG(?:ILL|SEGV|BUS|ABRT|FPE|SYS|TRAP)\b"
         r"|[Cc]ore dumped|[Ss]egmentation (?:fault|violation)|[Nn]on-?zero exit"
-        r"|code=exited, status=[1-9]|[Ee]xited with [1-9]|not running after"
+        r"|not running after"
         r"|(?:[Ee]xited|[Dd]ied|[Ss]topped|[Tt]erminated|[Kk]illed|[Cc]losed) unexpectedly"
         r"|[Uu]nexpectedly (?:exit|died|stopped|terminated|killed|crashed)",
         "any program",
         "what is said of an end where nothing else is",
         _NOTE,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_CRASHED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"code=exited, status=[1-9]|[Ee]xited with [1-9]",
+        "systemd, any program",
+        "systemd src/core/service.c",
+        _NOTE,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_CRASHED),
     ),

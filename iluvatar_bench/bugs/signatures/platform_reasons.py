@@ -88,12 +88,22 @@ WORDINGS = (
         BugClass.STARTUP_ERROR,
         r"\bEssentialContainerExited\b|Exceeded allowed attempts "
         r"|[Ee]ssential container in task exited"
-        r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
-        r"|  Sibling Task Failed  ",
+        r"|  (?:Leader|Main) Tasks? Dead  |  Sibling Task Failed  ",
         "amazon-ecs-agent 1.x, Nomad 0.5-1.9",
         "aws/amazon-ecs-agent agent/api/container; hashicorp/nomad nomad/structs/structs.go",
         "ended by itself with an error; whether it was ready by then is not in the text",
         told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"-> STOPPED, Exit [1-9]",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/api/container",
+        "the same, by its status",
+        told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
     ),

@@ -361,6 +361,7 @@ AFTERMATH = (
         "moby daemon/monitor.go; kubernetes core/v1 types.go",
         "ended by itself with an error; whether it was ready by then is not in the text",
         told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED,),
     ),
