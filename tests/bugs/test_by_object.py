@@ -10,8 +10,8 @@ from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES
 from iluvatar_bench.bugs.signatures.candidates import Candidates
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+from tests.bugs.failure_texts import CASES
 from tests.bugs.labelled_texts import labelled_texts
-from tests.bugs.test_classify import CASES
 
 _ERROR = 'time="2026-03-01T10:00:00Z" level=error msg='
 TEXTS = [
