@@ -198,6 +198,7 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         "cannot start a stopped process: unknown",
         "OCI runtime start failed: cannot start a container that has stopped: unknown",
         "worker 3: start-up timeout, no output",
+        "worker 3: GET /healthz gave statuscode: 503",
     ),
     BugClass.DEADLINE: (
         "failed to create shim task: context deadline exceeded: unknown",

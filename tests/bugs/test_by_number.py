@@ -1,4 +1,4 @@
-"""Exit statuses, signals and errnos: which class a number counts for, other words do not say."""
+"""Exit statuses, signals, errnos, answers: which class a number counts for, words do not say."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_ends_in_an_exit_status_is_marked_as_a_number() -> None:
 @pytest.mark.parametrize(
     ("text", "bug_class"),
     [
-        # The words alone say process_died, daemon_crashed and oom_killed.
+        # The words alone say process_died, daemon_crashed, oom_killed and invoke_failed.
         (
             "2025-01-08 04:12:27,441 INFO exited: worker (exit status 1; not expected)",
             BugClass.STARTUP_ERROR,
@@ -45,6 +45,7 @@ def test_what_ends_in_an_exit_status_is_marked_as_a_number() -> None:
             "Killing process 'sh' with signal 15, pid: 7, badness: 500, VmRSS: 100 MiB",
             BugClass.PROCESS_DIED,
         ),
+        ('stderr="HTTP probe failed with statuscode: 503"', BugClass.SILENT_STARTUP),
     ],
 )
 def test_words_do_not_know_better(text: str, bug_class: BugClass) -> None:

@@ -226,8 +226,6 @@ INVOKES = (
     wording(
         BugClass.INVOKE_FAILED,
         r"http: proxy error|\b50[234] (?:Bad Gateway|Service|Gateway)|no endpoints available"
-        r"|unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
-        r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
         r"|[Ee]rror (?:calling(?! 'lxd| DHCP)|invoking(?! remote method)|proxying"
         r"|forwarding(?! port)"
@@ -246,6 +244,17 @@ INVOKES = (
         "go net/http/httputil; apache/openwhisk core/controller; fission pkg/router",
         certainty=Certainty.LIKELY,
         can_be_handled=True,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
+    ),
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
+        r"|HTTP (?:status )?50[0-4]\b",
+        "any client in Go, gateways of function platforms",
+        "go net/http/status.go",
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
         alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
     ),
 )
@@ -336,18 +345,30 @@ CGROUPS = (
         alternatives=(BugClass.CREATE_REJECTED, BugClass.REMOVAL_FAILED),
     ),
 )
+_HEALTH = r"/(?:health|healthz|ready|readyz|readiness|livez|live|startup)\b|\bprobe\b"
 
 SILENT = (
     wording(
         BugClass.SILENT_STARTUP,
-        r"Client\.Timeout exceeded|connection refused|connection reset|[Tt]imed out|[Tt]imeout\b"
-        r"|statuscode: \d",
+        r"Client\.Timeout exceeded|connection refused|connection reset|[Tt]imed out|[Tt]imeout\b",
         "probes of kubelet, Knative, Docker, load balancers",
         "kubernetes pkg/probe/http; knative pkg/queue/readiness",
         "whoever asked for the health of a container got no answer",
-        near=r"/(?:health|healthz|ready|readyz|readiness|livez|live|startup)\b|\bprobe\b",
+        near=_HEALTH,
         certainty=Certainty.LIKELY,
         can_be_handled=True,
+        alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"statuscode: \d",
+        "kubelet, Knative",
+        "kubernetes pkg/probe/http",
+        "the same, by the status of the answer",
+        near=_HEALTH,
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
 )

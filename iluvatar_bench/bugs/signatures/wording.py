@@ -40,9 +40,10 @@ class Signature:
     then the words are about something else. ``told_calmly``: programs report this at a calm level,
     so the level does not clear the line. ``can_be_handled``: a program that reports
     this as a warning, or as optional, and goes on has not failed. ``by_number``: what matches is a
-    number that a system gives an end or an error (an exit status, a signal, an errno); which class
-    such a number counts for is a convention, and words around it do not know better. ``words``:
-    every match contains one of them, and what is ``near`` one of ``near_words``, if there are any.
+    number that a system gives an end or an error (an exit status, a signal, an errno, the status of
+    an answer); which class such a number counts for is a convention, and words around it do not
+    know better. ``words``: every match contains one of them, and what is ``near`` one of
+    ``near_words``, if there are any.
     """
 
     bug_class: BugClass
