@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.signatures.literals import required_literals
+from iluvatar_bench.bugs.signatures.literals import prefiltered
 
-_CALM = re.compile(
+_CALM = prefiltered(
     r"""
     ShouldRestart\ failed,\ container\ will\ not\ be\ restarted
   | failed\ to\ retrieve\ (?:runc|docker-init)\ version
@@ -43,9 +43,8 @@ _CALM = re.compile(
     """,
     re.VERBOSE,
 )
-_WORDS = tuple(sorted(required_literals(_CALM)))
 
 
 def is_calm_sentence(line: str) -> bool:
     """Whether a line is one of them."""
-    return any(map(line.__contains__, _WORDS)) and _CALM.search(line) is not None
+    return _CALM.occurs_in(line)

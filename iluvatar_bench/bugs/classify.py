@@ -68,7 +68,6 @@ _MOST_HEALTHY_OF_SHAPES = 0.9
 """So much may a text of no level that has a broad wording."""
 _IS_LIKELY = 0.6
 _UNKNOWN = BugClass.UNCLASSIFIED
-_ENDS_IN_A_NUMBER = re.compile(r"\d\W?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,11 +337,10 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     bug_class, share = seen.preferred(own, head_start)
     if bug_class in (own, _UNKNOWN):
         return told
-    # Whose a missing file is, no text says, and which of its classes an exit status counts for is a
+    # Whose a missing file is, no text says, and which of its classes a number counts for is a
     # convention: words do not know better.
-    if bug_class in told.alternatives and (
-        own is BugClass.MISSING_PACKAGES or _ENDS_IN_A_NUMBER.search(told.matched)
-    ):
+    by_number = told.signature is not None and told.signature.by_number
+    if bug_class in told.alternatives and (own is BugClass.MISSING_PACKAGES or by_number):
         return told
     if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):
         return told

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from iluvatar_bench.bugs.calm_sentences import is_calm_sentence
 from iluvatar_bench.bugs.event_lines import is_warning_event
 from iluvatar_bench.bugs.levels import Level, level_of
-from iluvatar_bench.bugs.signatures.literals import required_literals
+from iluvatar_bench.bugs.signatures.literals import prefiltered
 
 # In front: syslog or journald (RFC 3164, ISO stamps, RFC 5424), dmesg, the CRI's stamp, the event's
 # age.
@@ -101,7 +101,7 @@ _ERRNO = (
     r"|Cannot allocate memory|Directory not empty|Protocol not available|Permission denied)"
     r"(?:$|[\s.,;:)\]\"'])"
 )
-ERRNO_WORDS = tuple(sorted(required_literals(re.compile(_ERRNO))))
+ERRNO_WORDS = prefiltered(_ERRNO).words
 # A line of no level that says in its middle what did not work.
 _SAYS = re.compile(
     _ERRNO + r"|"

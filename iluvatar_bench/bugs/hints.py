@@ -7,18 +7,16 @@ say, see :func:`.resemblance.resemblance`.
 
 from __future__ import annotations
 
-import re
-
 from iluvatar_bench.bugs.error_marks import is_harmless, without_none
 from iluvatar_bench.bugs.levels import level_of
-from iluvatar_bench.bugs.signatures.literals import required_literals
+from iluvatar_bench.bugs.signatures.literals import prefiltered
 
 _NOT_ZERO = r"[\"']?(?:=>|[=:(]| is| of| was)?[ \"'(]{0,3}-?[1-9]\d{0,2}\b(?![.%]\d)"
 _STATUS = (
     r"\b[Ee]xit[ _-]?[Cc]ode|\b[Ee]xit[ _-]?[Ss]tatus|EXIT[ _]CODE|EXIT[ _]STATUS"
     r"|\b[Rr]eturn[ _-]?code|\b[Rr]etval|\bretcode|\berrno"
 )
-_HINT = re.compile(
+_HINT = prefiltered(
     # not the digits of an id
     r" (?:[Dd]ead|DEAD)\b|[=\"'](?:[Dd]ead|DEAD)\b"
     r"|\b(?:(?:erl_)?[Cc]rash(?:ed|es|ing|_dump)?|CRASH(?:ED|ING|LOOP)?|[Aa]bort(?:ed|ing|s)?"
@@ -50,7 +48,7 @@ _RANGE = 400
 
 # Fainter than a hint: what makes a sentence of a line, and words that complaints have more often
 # than news.
-_FAINT = re.compile(
+_FAINT = prefiltered(
     r" (?:was|has|is|are|than|must|only|already|not|no|down|without) "
     r"|\b(?:Not|No|no|Bad|Only) |n't\b|\b[Nn]obody |[Ss]tack|[Pp]ressure|[Rr]equires? "
     r"|[Rr]equired\b|[Dd]umped|[Cc]ancel"
@@ -59,7 +57,7 @@ _FAINT = re.compile(
     r"|\bran out|went away|by itself|[Ee]mpty reply|Exception\b|Denied|reached\b|rescinded"
     r"|[Uu]nknown|Invalid"
 )
-HINT_WORDS = tuple(sorted({*required_literals(_HINT), *required_literals(_FAINT)}))
+HINT_WORDS = tuple(sorted({*_HINT.words, *_FAINT.words}))
 """One of these is in every line that hints at an error, however faintly."""
 
 
@@ -75,11 +73,13 @@ def faintly_hinting_line(text: str) -> str | None:
 
 def _hints_faintly(line: str) -> bool:
     head = line[:_RANGE]
-    return _FAINT.search(head) is not None and not is_harmless(head) and level_of(line) is None
+    return _FAINT.occurs_in(head) and not is_harmless(head) and level_of(line) is None
 
 
 def _hints(line: str) -> bool:
     head = line[:_RANGE]
-    if _HINT.search(head) is None or is_harmless(head) or _HINT.search(without_none(head)) is None:
+    # Its words are so many that to look for them first saves nothing.
+    search = _HINT.pattern.search
+    if search(head) is None or is_harmless(head) or search(without_none(head)) is None:
         return False
     return level_of(line) is None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from iluvatar_bench.bugs.signatures.literals import required_literals
+from iluvatar_bench.bugs.signatures.literals import prefiltered
 
-_NOISE = re.compile(
+_NOISE = prefiltered(
     r"""
     # the usage scan of a snapshot that has just gone (containerd pkg/cri/store/snapshot,
     # internal/cri/store/stats)
@@ -93,10 +93,6 @@ _NOISE = re.compile(
 )
 
 
-# Of these one is in every such line: told at a tenth of the cost of the search.
-_WORDS = tuple(sorted(required_literals(_NOISE)))
-
-
 def is_noise(line: str) -> bool:
     """Whether a line is known to harm nobody, whatever its level."""
-    return any(map(line.__contains__, _WORDS)) and _NOISE.search(line) is not None
+    return _NOISE.occurs_in(line)

@@ -10,8 +10,8 @@ from iluvatar_bench.bugs.classify import classify_text
 from iluvatar_bench.bugs.signatures import BY_OBJECT, SIGNATURES
 from iluvatar_bench.bugs.signatures.candidates import Candidates
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
+from tests.bugs.failure_texts import CASES
 from tests.bugs.labelled_texts import labelled_texts
-from tests.bugs.test_classify import CASES
 
 _ERROR = 'time="2026-03-01T10:00:00Z" level=error msg='
 TEXTS = [
@@ -34,6 +34,7 @@ TEXTS = [
     (BugClass.NETWORK, f'{_ERROR}"could not find the default route: qux"'),
     (BugClass.IMAGE, f'{_ERROR}"failed to read manifest: qux"'),
     (BugClass.SNAPSHOTTER_UNAVAILABLE, f'{_ERROR}"failed to find subvolume 257: qux"'),
+    (BugClass.SNAPSHOTTER_UNAVAILABLE, "ERRO[0001] the dmsetup of quux is qux: exit status 1"),
     (BugClass.SNAPSHOT_OVERLAY, f'{_ERROR}"failed to look at lowerdir: qux"'),
     (BugClass.CREATE_REJECTED, f'{_ERROR}"failed to mount /srv/web-1: qux"'),
     (BugClass.CGROUP_SETUP, f'{_ERROR}"cannot write memory.max: qux"'),
@@ -48,6 +49,7 @@ TEXTS = [
     (BugClass.PROCESS_DIED, f'{_ERROR}"node web-1 has been marked as dead"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the quux is qux: exit status 3"'),
     (BugClass.STARTUP_ERROR, f'{_ERROR}"the quux terminated unexpectedly"'),
+    (BugClass.STARTUP_ERROR, "ERROR: quux.service: process exited, code=exited, status=3/QUX"),
     (BugClass.SECURITY_DENIED, f'{_ERROR}"quux: operation not permitted"'),
     (BugClass.DAEMON_CRASHED, f"Mar 01 10:00:00 n1 dockerd[7]: {_ERROR}".replace("error", "fatal")),
 ]

@@ -32,15 +32,7 @@ from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
             "× shop.service - shop\n     Loaded: loaded (/etc/systemd/system/shop.service)\n"
             "     Active: failed (Result: exit-code) since Tue",
         ),
-    ],
-)
-def test_the_innermost_cause_decides(bug_class: BugClass, text: str) -> None:
-    assert classify_text(text).bug_class is bug_class
-
-
-@pytest.mark.parametrize(
-    ("bug_class", "text"),
-    [
+        # told as news
         (BugClass.OOM_KILLED, "kernel:  oom_kill_process+0x24e/0x3b0"),
         (BugClass.DISK_FULL, "/dev/sda2        1.6M  1.6M     8  100% /"),
         (BugClass.NETWORK, "2026-01-02T03:04:05Z [INFO] DataStore has no available IP addresses"),
@@ -51,7 +43,7 @@ def test_the_innermost_cause_decides(bug_class: BugClass, text: str) -> None:
         ),
     ],
 )
-def test_some_failures_are_told_as_news(bug_class: BugClass, text: str) -> None:
+def test_the_innermost_cause_decides(bug_class: BugClass, text: str) -> None:
     assert classify_text(text).bug_class is bug_class
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from hypothesis import given, settings
@@ -11,36 +10,7 @@ from hypothesis import strategies as st
 
 from iluvatar_bench.bugs.signatures import SIGNATURES, Signature
 from iluvatar_bench.worker_logs.required_words import failure_words, required_literals
-from tests.bugs.test_classify import CASES
-
-
-@pytest.mark.parametrize(
-    ("pattern", "words"),
-    [
-        ("abc", {"abc"}),
-        ("[Ff]ailed x", {"Failed x", "failed x"}),
-        (r"\bOOM(?:Killed)?\b", {"OOM", "OOMKilled"}),
-        (r"failed to (?:start|load) shim", {"failed to start shim", "failed to load shim"}),
-        (r"exec: \d{1,3}+: not found", {": not found"}),
-        (r"(?<!warning )long enough|other", {"long enough", "other"}),
-        (r"(?:abcdef){2,3}x?", {"abcdef"}),
-        (r"a[b-z]longer", {"longer"}),
-    ],
-)
-def test_the_words_a_match_must_contain(pattern: str, words: set[str]) -> None:
-    assert required_literals(re.compile(pattern)) == words
-
-
-@pytest.mark.parametrize("pattern", [r"\d+", "(?:abc)?", "a|.", r"x*"])
-def test_a_pattern_without_fixed_words_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="no fixed word"):
-        required_literals(re.compile(pattern))
-
-
-def test_a_pattern_that_ignores_case_is_refused() -> None:
-    with pytest.raises(ValueError, match="ignores case"):
-        required_literals(re.compile("abc", re.IGNORECASE))
-
+from tests.bugs.failure_texts import CASES
 
 MATCHES = st.sampled_from(SIGNATURES).flatmap(
     lambda s: st.tuples(st.just(s), st.from_regex(s.pattern))

@@ -55,6 +55,11 @@ _NETWORKS = (
     r"|\bnetlink\b|\blink (?:up|down|by name)|\bset link|\bchain\b|\bNAT\b|\bVXLAN\b|\bvxlan\b"
     r"|\b[Tt]ap device|\bTAP\b|\bCNI\b|/etc/hosts\b|\bhosts file"
 )
+_BLOCK_DEVICES = (
+    r"\bdmsetup\b|\bthin(?:-pool| device| pool)|\bdm_thin\b|\bsubvolume\b"
+    r"|\bzfs (?:fs )?(?:create|clone|snapshot|mount|list)|\boverlaybd\b|\bnydus(?:d|ify)?\b"
+    r"|/sys/kernel/config/target|\bwritable block device\b|\bblobcache\b"
+)
 
 ASIDE = re.compile(
     r"\b(?:stats?|[Mm]etrics?|[Uu]sage|logs?|logging|logger|resize|garbage collect\w{0,5}"
@@ -162,13 +167,23 @@ WORDINGS = (
     ),
     wording(
         BugClass.SNAPSHOTTER_UNAVAILABLE,
-        rf"{_FAILED}|[Ff]ailed\b|cannot create |exit status [1-9]",
+        rf"{_FAILED}|[Ff]ailed\b|cannot create ",
         "devmapper, btrfs, zfs, nydus, stargz, overlaybd snapshotters; Docker's graph drivers",
         "containerd plugins/snapshots/{devmapper,btrfs}, zfs; containerd/nydus-snapshotter; "
         "containerd/overlaybd; moby daemon/graphdriver",
-        near=r"\bdmsetup\b|\bthin(?:-pool| device| pool)|\bdm_thin\b|\bsubvolume\b"
-        r"|\bzfs (?:fs )?(?:create|clone|snapshot|mount|list)|\boverlaybd\b|\bnydus(?:d|ify)?\b"
-        r"|/sys/kernel/config/target|\bwritable block device\b|\bblobcache\b",
+        near=_BLOCK_DEVICES,
+        within=120,
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.SNAPSHOT_OVERLAY, BugClass.CREATE_REJECTED, BugClass.DISK_FULL),
+    ),
+    wording(
+        BugClass.SNAPSHOTTER_UNAVAILABLE,
+        r"exit status [1-9]",
+        "devmapper, btrfs, zfs snapshotters",
+        "go os/exec_posix.go; containerd plugins/snapshots/devmapper/dmsetup",
+        "the same, by the status of the tool",
+        by_number=True,
+        near=_BLOCK_DEVICES,
         within=120,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.SNAPSHOT_OVERLAY, BugClass.CREATE_REJECTED, BugClass.DISK_FULL),

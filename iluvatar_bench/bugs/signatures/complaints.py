@@ -136,13 +136,22 @@ NETWORKS = (
         r"|\bEHOSTUNREACH\b|\bENETUNREACH\b"
         r"|dial tcp:? [^\n]{1,120}(?:i/o timeout|connection timed out)|server misbehaving"
         r"|(?:read|write) (?:udp|tcp) [^\n]{1,120}i/o timeout|\bECONNREFUSED\b"
-        r"|\[Errno 111\]|[Cc]ould not translate host name"
-        r"|[Nn]ame or service not known|no such host\b"
+        r"|[Cc]ould not translate host name|[Nn]ame or service not known|no such host\b"
         r"|[Cc]ould not resolve host|error adding (?:host|interface|route)|RTNETLINK answers: ",
         "libnetwork, glibc, Go, Node, curl",
         "moby daemon/libnetwork; glibc resolv/herror.c; go net/dnsclient_unix.go",
         certainty=Certainty.LIKELY,
         can_be_handled=True,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
+    ),
+    wording(
+        BugClass.NETWORK,
+        r"\[Errno 111\]",
+        "Python",
+        "linux ECONNREFUSED; python Objects/exceptions.c",
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.INVOKE_FAILED),
     ),
 )
@@ -217,8 +226,6 @@ INVOKES = (
     wording(
         BugClass.INVOKE_FAILED,
         r"http: proxy error|\b50[234] (?:Bad Gateway|Service|Gateway)|no endpoints available"
-        r"|unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
-        r"|HTTP (?:status )?50[0-4]\b"
         r"|[Ii]nternal [Ss]erver [Ee]rror|socket hang up|[Ss]ervice [Uu]navailable"
         r"|[Ee]rror (?:calling(?! 'lxd| DHCP)|invoking(?! remote method)|proxying"
         r"|forwarding(?! port)"
@@ -239,23 +246,44 @@ INVOKES = (
         can_be_handled=True,
         alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
     ),
+    wording(
+        BugClass.INVOKE_FAILED,
+        r"unexpected (?:HTTP )?status(?: code)?:? 5\d\d|status code:? 50[0-4]"
+        r"|HTTP (?:status )?50[0-4]\b",
+        "any client in Go, gateways of function platforms",
+        "go net/http/status.go",
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.STARTUP_ERROR),
+    ),
 )
 
 DEATHS = (
     wording(
         BugClass.PROCESS_DIED,
         r"signal: (?:killed|terminated|segmentation fault|aborted|kill)|[Kk]illed by signal"
-        r"|[Tt]erminated by signal|received signal (?:9|15|SIG(?:KILL|TERM))|with signal \d"
-        r"|(?:[Ee]xited|[Ee]xit code|exit-code|[Ee]xitCode|exit_code|[Ee]xit status|exit_status"
-        r"|exitStatus)"
-        r"[\"':= (]{1,6}(?:was )?(?:13[0-9]|14[0-3])\b"
-        r"|\bExit 1(?:3[0-9]|4[0-3])\b"
+        r"|[Tt]erminated by signal|received signal SIG(?:KILL|TERM)"
         r"|cannot (?:kill|delete) a deleted process|can't find (?:container|sandbox) for Task"
         r"|process (?:is )?(?:already finished|not found|does not exist)|no such process",
         "any supervisor; containerd",
         "go os/exec_posix.go; containerd cmd/containerd-shim-runc-v2/process",
         certainty=Certainty.LIKELY,
         can_be_handled=True,
+        alternatives=(BugClass.OOM_KILLED, BugClass.REMOVAL_FAILED),
+    ),
+    wording(
+        BugClass.PROCESS_DIED,
+        r"received signal (?:9|15)|with signal \d"
+        r"|(?:[Ee]xited|[Ee]xit code|exit-code|[Ee]xitCode|exit_code|[Ee]xit status|exit_status"
+        r"|exitStatus)"
+        r"[\"':= (]{1,6}(?:was )?(?:13[0-9]|14[0-3])\b"
+        r"|\bExit 1(?:3[0-9]|4[0-3])\b",
+        "any supervisor",
+        "the shape of an exit report: POSIX wait, shells' 128 + n",
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
         alternatives=(BugClass.OOM_KILLED, BugClass.REMOVAL_FAILED),
     ),
     wording(
@@ -317,18 +345,30 @@ CGROUPS = (
         alternatives=(BugClass.CREATE_REJECTED, BugClass.REMOVAL_FAILED),
     ),
 )
+_HEALTH = r"/(?:health|healthz|ready|readyz|readiness|livez|live|startup)\b|\bprobe\b"
 
 SILENT = (
     wording(
         BugClass.SILENT_STARTUP,
-        r"Client\.Timeout exceeded|connection refused|connection reset|[Tt]imed out|[Tt]imeout\b"
-        r"|statuscode: \d",
+        r"Client\.Timeout exceeded|connection refused|connection reset|[Tt]imed out|[Tt]imeout\b",
         "probes of kubelet, Knative, Docker, load balancers",
         "kubernetes pkg/probe/http; knative pkg/queue/readiness",
         "whoever asked for the health of a container got no answer",
-        near=r"/(?:health|healthz|ready|readyz|readiness|livez|live|startup)\b|\bprobe\b",
+        near=_HEALTH,
         certainty=Certainty.LIKELY,
         can_be_handled=True,
+        alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.SILENT_STARTUP,
+        r"statuscode: \d",
+        "kubelet, Knative",
+        "kubernetes pkg/probe/http",
+        "the same, by the status of the answer",
+        near=_HEALTH,
+        certainty=Certainty.LIKELY,
+        can_be_handled=True,
+        by_number=True,
         alternatives=(BugClass.INVOKE_FAILED, BugClass.PROCESS_DIED),
     ),
 )

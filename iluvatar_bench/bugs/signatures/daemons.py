@@ -1,14 +1,15 @@
-"""A daemon, a shim or another unit is not there: it cannot be reached, or it fell."""
+"""A daemon or a shim is not there: it cannot be reached, or it fell."""
 
 from __future__ import annotations
 
 from iluvatar_bench.bugs.signatures.wording import Q, wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
-_NAMES = (
+NAMES = (
     r"(?:containerd|dockerd?|crio|cri-o|cri-docker|cri-dockerd|k3s|k3s-agent|rke2-server"
     r"|rke2-agent|podman|buildkitd?|kubelet|daemon-containerd|daemon-kubelite)"
 )
+_MAIN_PROCESS = r"(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
 
 WORDINGS = (
     wording(
@@ -73,7 +74,7 @@ WORDINGS = (
     ),
     wording(
         BugClass.DAEMON_CRASHED,
-        rf"\b{_NAMES}\.service: (?:(?:Main|Control) process exited, code=(?:killed|dumped"
+        rf"\b{NAMES}\.service: (?:(?:Main|Control) process exited, code=(?:killed|dumped"
         rf"|exited,? status=[1-9])"
         r"|[Mm]ain process exited, code=(?:killed|dumped|exited, status=[1-9])"
         r"|Failed with result|Start request repeated too quickly|[Ss]tart operation timed out"
@@ -81,10 +82,10 @@ WORDINGS = (
         r"|Scheduled restart job, restart counter is at [1-9]"
         r"|(?:Failed|Unable) to locate executable"
         r"|Failed to run '|Failed to execute|Service hold-?off time over|Unit entered failed state)"
-        rf"|\b{_NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
-        rf"|Unit {_NAMES}\.service (?:entered failed state|is masked|not found|could not be found)"
+        rf"|\b{NAMES}\.service (?:failed|entered failed state|hold-?off time over)"
+        rf"|Unit {NAMES}\.service (?:entered failed state|is masked|not found|could not be found)"
         r"|Dependency failed for (?:Docker|containerd|Container Runtime|Lightweight Kubernetes)"
-        rf"|Job for {_NAMES}\.service failed"
+        rf"|Job for {NAMES}\.service failed"
         r"|systemctl (?:re)?start (?:docker|containerd|crio|cri-docker|cri-dockerd)\b[^\n]{0,40}: "
         r"(?:Process )?exit"
         r"|Failed to start (?:containerd|docker|crio|k3s|buildkit)\b(?! container)"
@@ -160,19 +161,6 @@ WORDINGS = (
     ),
 )
 
-UNITS = (
-    wording(
-        BugClass.STARTUP_ERROR,
-        rf"[●×*] (?!{_NAMES}\.|containerd)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n"
-        r"(?:[^\n]{0,300}+\n){0,5}? {1,12}+"
-        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
-        "systemctl status of a unit that is no daemon of containers'",
-        "systemd src/systemctl/systemctl-show.c",
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
-    ),
-)
-
 BY_HAND = (
     wording(
         BugClass.DAEMON_UNAVAILABLE,
@@ -186,11 +174,20 @@ BY_HAND = (
     wording(
         BugClass.DAEMON_CRASHED,
         r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)"
-        r"|(?:Process|Main PID): \d{1,10}+ (?:ExecStart[^\n(]{1,300}+)?"
-        r"\(code=(?:killed|dumped|exited, status=[1-9])",
+        rf"|{_MAIN_PROCESS}\(code=(?:killed|dumped)",
         "systemctl status of a daemon",
         "systemd src/systemctl/systemctl-show.c",
         "which unit it was stands in another line",
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
+    ),
+    wording(
+        BugClass.DAEMON_CRASHED,
+        rf"{_MAIN_PROCESS}\(code=exited, status=[1-9]",
+        "systemctl status of a daemon",
+        "systemd src/systemctl/systemctl-show.c",
+        "the same, by its status",
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.PROCESS_DIED),
     ),

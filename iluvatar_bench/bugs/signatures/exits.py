@@ -2,11 +2,12 @@
 
 Every supervisor has a sentence of its own for it, but what the sentence holds is the same: that
 something ended, and the status with which it did. A status above 128, or below zero, is a signal,
-as a rule; status 0 is no failure. Columns of states say the same by a word.
+as a rule; status 0 is no failure.
 """
 
 from __future__ import annotations
 
+from iluvatar_bench.bugs.signatures.daemons import NAMES
 from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
@@ -26,6 +27,7 @@ _BETWEEN = (
 _NOT_OTHER = r"(?![\w.:%/])(?! (?:sec|min|hou|day|wee))"
 _SIGNAL_STATUS = r"(?:129|13\d|14[0-3]|-[2-9]|-1\d)"
 _STATUS = r"(?:[1-9]\d?|1\d\d|2[0-5]\d)"
+_NOTE = "ended by itself with an error; whether it was ready by then is not in the text"
 
 BY_SIGNAL = (
     wording(
@@ -79,51 +81,25 @@ BY_SIGNAL = (
         "moby container/state.go",
         "what is written where the daemon was not there to see the end",
         told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.STARTUP_ERROR, BugClass.SHIM_LOST),
     ),
+)
+
+OF_CONTAINERS = (
     wording(
-        BugClass.UNCLASSIFIED,
-        r"   (?:Unknown|NodeLost) {2}(?! {0,4}[A-Z][a-z]{2}, | {0,12}Deploying)"
-        r"|(?<=\s)   UNKNOWN(?m:\s{0,20}$)"
-        r"|0/\d{1,2} {2,24}+Pending {2,24}+0 {2,24}+\d{1,4}[hd](?![\w])",
-        "kubectl get, docker ps",
-        "kubernetes pkg/printers/internalversion/printers.go; moby container/state.go",
-        "the column of states: nobody answered who would know",
+        BugClass.STARTUP_ERROR,
+        r"\bExit Code:\s{1,12}[1-9]\d{0,2}\b|Exited \([1-9]\d?\)"
+        r"|Restarting \([1-9]\d{0,2}\)|exitCode=[1-9]\d?\b(?!\d)"
+        r"|ExitCode\\{0,7}+\": ?[1-9]\d?\b(?!\d)|exited with (?:code|status) [1-9]\d?\b(?!\d)",
+        "Docker, containerd, kubectl, compose",
+        "moby daemon/monitor.go; kubernetes core/v1 types.go",
+        _NOTE,
         told_calmly=True,
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_UNAVAILABLE),
-    ),
-    wording(
-        BugClass.PROCESS_DIED,
-        r"\bTASK_(?:LOST|FAILED|GONE|UNREACHABLE)\b|message: pod deleted"
-        r"|Workflow pod is missing|Executor lost: \d|Lost all workers"
-        r"|pod \\{0,7}+\"?\S{1,100} was deleted while running|pod deleted during operation",
-        "Mesos, Marathon, Argo, Tekton",
-        "apache/mesos include/mesos/mesos.proto; argoproj/argo-workflows workflow/controller",
-        told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.STARTUP_ERROR, BugClass.EVICTED),
-    ),
-    wording(
-        BugClass.REMOVAL_FAILED,
-        r"Removal In Progress  |    Dead      ",
-        "docker ps",
-        "moby container/state.go",
-        "the column of states: half removed",
-        told_calmly=True,
-        certainty=Certainty.LIKELY,
         alternatives=(BugClass.PROCESS_DIED,),
-    ),
-    wording(
-        BugClass.CREATE_REJECTED,
-        r"\d/\d{1,2} {2,24}+(?:SysctlForbidden|UnexpectedAdmissionError|AppArmor|NodeAffinity"
-        r"|PreCreateHookError|CreatePodSandboxError|InvalidEnvironment\w{1,20}|NodePorts"
-        r"|OutOf(?:cpu|memory|pods|gpu)|OutOfnvidia\S{1,20}) ",
-        "kubectl get pods",
-        "kubernetes pkg/kubelet/lifecycle/predicate.go, pkg/kubelet/sysctl",
-        "the column of states: the node took the pod and refused it",
-        told_calmly=True,
     ),
 )
 
@@ -131,7 +107,7 @@ NOT_THERE = (
     wording(
         BugClass.STARTUP_ERROR,
         r"BackoffLimitExceeded|reached the specified backoff limit"
-        r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit |exited: \S{1,80} \(exit status [1-9]"
+        r"|(?:[Jj]ob|[Ss]tep|[Tt]ask|[Bb]uild) failed: exit "
         r"|in a crash loop|crash-looping|[Cc]ontainer \S{1,100} failed with error code"
         r"|entered FATAL state|entered BACKOFF state|too many start retries"
         r"|[Uu]nable to spawn|crash dump is being written|Crash dump is being written"
@@ -143,7 +119,7 @@ NOT_THERE = (
         r"|function runtime is unable to start|failed loading app|Function failed on loading"
         r"|\" status changed: \"\w{1,12}\" -> \"(?:failed|lost)\"|Allocation status: failed"
         r"|max restart count|flapping detected|went straight down"
-        r"|\](?:\+|-| )  (?:Done\(|Exit )[1-9]|phase \w{1,12} -> (?:Error|Failed)\b"
+        r"|phase \w{1,12} -> (?:Error|Failed)\b"
         r"|process apparently never started|container_exited_with_error"
         r"|(?m:^)#\d{1,3}\s{1,8}crash(?:ed|ing)\s",
         "nuclio, supervisord, s6, Erlang, App Service, Knative, containerd 0.2, Nomad, LXC",
@@ -151,6 +127,17 @@ NOT_THERE = (
         "hashicorp/nomad nomad/structs; lxc src/lxc/lxccontainer.c",
         "it was started and is not there; why is not in the text",
         told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"exited: \S{1,80} \(exit status [1-9]|\](?:\+|-| )  (?:Done\(|Exit )[1-9]",
+        "supervisord, shells",
+        "Supervisor supervisor/process.py; bash jobs.c",
+        "the same, by its status",
+        told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
@@ -166,21 +153,20 @@ NOT_THERE = (
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
-    wording(
-        BugClass.STARTUP_ERROR,
-        r"   (?:Error|StartError|ContainerCannotRun|DeadlineExceeded|Failed) {2}"
-        r"|Init:(?:Error|ExitCode|Signal)"
-        r"|(?:0/\d|1/[2-9]) {2,24}+Running {2,24}+(?:[3-9]|[1-9]\d{1,5}) \(",
-        "kubectl get, docker ps, crictl",
-        "kubernetes pkg/printers/internalversion/printers.go; docker/cli formatter",
-        "the column of states",
-        told_calmly=True,
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED,),
-    ),
 )
 
-_NOTE = "ended by itself with an error; whether it was ready by then is not in the text"
+UNITS = (
+    wording(
+        BugClass.STARTUP_ERROR,
+        rf"[●×*] (?!{NAMES}\.|containerd)[\w@.-]{{1,80}}+ - [^\n]{{0,120}}+\n"
+        r"(?:[^\n]{0,300}+\n){0,5}? {1,12}+"
+        r"Active: (?:failed|activating \(auto-restart\)) \(Result: (?!success)",
+        "systemctl status of a unit that is no daemon of containers'",
+        "systemd src/systemctl/systemctl-show.c",
+        certainty=Certainty.LIKELY,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
+    ),
+)
 
 BY_STATUS = (
     wording(
@@ -191,6 +177,7 @@ BY_STATUS = (
         "the shape of an exit report",
         _NOTE,
         told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED,),
     ),
@@ -205,6 +192,7 @@ BY_FIELD = (
         "any program that runs another",
         "go os/exec_posix.go; the shape of an exit report",
         _NOTE,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.CREATE_REJECTED),
     ),
@@ -217,12 +205,22 @@ BY_WORD = (
         r"\bcrash(?:ed|es|ing)\b|\(Result: (?:signal|core-dump|exit-code|watchdog)"
         r"|\bABORT {1,4}: |\bSIG(?:ILL|SEGV|BUS|ABRT|FPE|SYS|TRAP)\b"
         r"|[Cc]ore dumped|[Ss]egmentation (?:fault|violation)|[Nn]on-?zero exit"
-        r"|code=exited, status=[1-9]|[Ee]xited with [1-9]|not running after"
+        r"|not running after"
         r"|(?:[Ee]xited|[Dd]ied|[Ss]topped|[Tt]erminated|[Kk]illed|[Cc]losed) unexpectedly"
         r"|[Uu]nexpectedly (?:exit|died|stopped|terminated|killed|crashed)",
         "any program",
         "what is said of an end where nothing else is",
         _NOTE,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_CRASHED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"code=exited, status=[1-9]|[Ee]xited with [1-9]",
+        "systemd, any program",
+        "systemd src/core/service.c",
+        _NOTE,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.DAEMON_CRASHED),
     ),

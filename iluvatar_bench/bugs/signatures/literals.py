@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 # Private, but the only parser there is, unchanged since Python 2 but for its name, and what
 # Hypothesis builds its strategies on. `test_required_words.py` fails if it ever goes.
@@ -25,6 +26,31 @@ _MOST_STRINGS = 16
 
 _Strings = frozenset[str]
 _EMPTY: _Strings = frozenset({""})
+
+
+@dataclass(frozen=True, slots=True)
+class PrefilteredPattern:
+    """A pattern, and the words of which one is in each of its matches."""
+
+    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether the pattern matches in ``text``; without a word it is not searched for.
+
+        That costs a tenth of the search. With hundreds of words it costs as much as the search.
+        """
+        return any(map(text.__contains__, self.words)) and self.pattern.search(text) is not None
+
+
+def prefiltered(pattern: str, flags: int = 0) -> PrefilteredPattern:
+    """``pattern``, compiled, with its required literals.
+
+    Raises:
+        ValueError: as :func:`required_literals` does.
+    """
+    compiled = re.compile(pattern, flags)
+    return PrefilteredPattern(compiled, tuple(sorted(required_literals(compiled))))
 
 
 def required_literals(pattern: re.Pattern[str]) -> frozenset[str]:

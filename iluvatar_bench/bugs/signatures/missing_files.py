@@ -175,6 +175,7 @@ OWN_FILES = (
         "what a runtime in Rust opens before there is a process",
         near=r"create container|container spec|load spec|[Ff]irecracker|[Mm]icroVM|child process",
         within=160,
+        by_number=True,
         certainty=Certainty.LIKELY,
         alternatives=(BugClass.MISSING_PACKAGES,),
     ),

@@ -1,7 +1,6 @@
-"""Reasons that a platform gives by a name of its own: stop codes, kinds of event, its refusals.
+"""Reasons that a platform gives by a name of its own: stop codes, kinds of event, states of a task.
 
-Names say the same at any level and in any line around them; the sentences among them are fixed ones
-of a platform's interface.
+Names say the same at any level and in any line around them.
 """
 
 from __future__ import annotations
@@ -9,29 +8,22 @@ from __future__ import annotations
 from iluvatar_bench.bugs.signatures.wording import wording
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
 
-WORDINGS = (
+LOST = (
     wording(
-        BugClass.UNCLASSIFIED,
-        r"(?m:^)(?:docker: |ERROR: |Error: |FATA\[\d{1,8}+\] )?(?:Error response from daemon: )?"
-        r"(?:no container with name or ID \S{1,100}+ found: )?[Nn]o such container\b",
-        "docker, podman, nerdctl",
-        "moby daemon/container.go; containers/podman libpod/define/errors.go",
-        "somebody asked for a container by a name that there is not: that none died is not said",
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.PROCESS_DIED, BugClass.REMOVAL_FAILED, BugClass.EXEC_FAILED),
-    ),
-    wording(
-        BugClass.UNCLASSIFIED,
-        r"exceeded quota: \S|error looking up service account|failed calling webhook"
-        r"|creating a mirror pod|error validating data|is forbidden: User \\{0,7}+\""
-        r"|cannot set blockOwnerDeletion",
-        "kube-apiserver, and its clients",
-        "kubernetes staging/src/k8s.io/apiserver/pkg/admission, plugin/pkg/admission",
-        "the API server does not take the object: no container was asked for",
+        BugClass.PROCESS_DIED,
+        r"\bTASK_(?:LOST|FAILED|GONE|UNREACHABLE)\b|message: pod deleted"
+        r"|Workflow pod is missing|Executor lost: \d|Lost all workers"
+        r"|pod \\{0,7}+\"?\S{1,100} was deleted while running|pod deleted during operation",
+        "Mesos, Marathon, Argo, Tekton",
+        "apache/mesos include/mesos/mesos.proto; argoproj/argo-workflows workflow/controller",
         told_calmly=True,
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.CREATE_REJECTED, BugClass.SECURITY_DENIED),
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.STARTUP_ERROR, BugClass.EVICTED),
     ),
+)
+"""Of a task or a pod that its platform lost."""
+
+WORDINGS = (
     wording(
         BugClass.UNCLASSIFIED,
         r"status is now: NodeNotReady",
@@ -88,12 +80,22 @@ WORDINGS = (
         BugClass.STARTUP_ERROR,
         r"\bEssentialContainerExited\b|Exceeded allowed attempts "
         r"|[Ee]ssential container in task exited"
-        r"|-> STOPPED, Exit [1-9]|  (?:Leader|Main) Tasks? Dead  "
-        r"|  Sibling Task Failed  ",
+        r"|  (?:Leader|Main) Tasks? Dead  |  Sibling Task Failed  ",
         "amazon-ecs-agent 1.x, Nomad 0.5-1.9",
         "aws/amazon-ecs-agent agent/api/container; hashicorp/nomad nomad/structs/structs.go",
         "ended by itself with an error; whether it was ready by then is not in the text",
         told_calmly=True,
+        certainty=Certainty.POSSIBLE,
+        alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
+    ),
+    wording(
+        BugClass.STARTUP_ERROR,
+        r"-> STOPPED, Exit [1-9]",
+        "amazon-ecs-agent 1.x",
+        "aws/amazon-ecs-agent agent/api/container",
+        "the same, by its status",
+        told_calmly=True,
+        by_number=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
     ),

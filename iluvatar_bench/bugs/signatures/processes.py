@@ -352,18 +352,6 @@ AFTERMATH = (
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.PROCESS_DIED, BugClass.OOM_KILLED),
     ),
-    wording(
-        BugClass.STARTUP_ERROR,
-        r"\bExit Code:\s{1,12}[1-9]\d{0,2}\b|Exited \([1-9]\d?\)"
-        r"|Restarting \([1-9]\d{0,2}\)|exitCode=[1-9]\d?\b(?!\d)"
-        r"|ExitCode\\{0,7}+\": ?[1-9]\d?\b(?!\d)|exited with (?:code|status) [1-9]\d?\b(?!\d)",
-        "Docker, containerd, kubectl, compose",
-        "moby daemon/monitor.go; kubernetes core/v1 types.go",
-        "ended by itself with an error; whether it was ready by then is not in the text",
-        told_calmly=True,
-        certainty=Certainty.POSSIBLE,
-        alternatives=(BugClass.PROCESS_DIED,),
-    ),
 )
 
 UNANSWERED = (

@@ -16,10 +16,10 @@ _REFUSED = (
 REMOVALS = (
     wording(
         BugClass.REMOVAL_FAILED,
-        r"\btermination failed after \S|0/\d{1,2} {2,24}+Terminating {2,24}+\d",
-        "kubelet 1.0-1.5, kubectl get pods",
-        "kubernetes pkg/kubelet/dockertools/manager.go, pkg/printers/internalversion/printers.go",
-        "told as news, or by a column of states: nothing runs in it, and it is still there",
+        r"\btermination failed after \S",
+        "kubelet 1.0-1.5",
+        "kubernetes pkg/kubelet/dockertools/manager.go",
+        "told as news: nothing runs in it, and it is still there",
         told_calmly=True,
         certainty=Certainty.POSSIBLE,
         alternatives=(BugClass.DEADLINE,),
@@ -59,16 +59,6 @@ REMOVALS = (
 )
 
 PAUSED = (
-    wording(
-        BugClass.FROZEN,
-        r"   Up [\w ]{2,24} \(Paused\)|\| FREEZING\b",
-        "docker ps, nerdctl ps",
-        "moby container/state.go",
-        "a column of states; whether somebody wanted it so is not in the text",
-        told_calmly=True,
-        certainty=Certainty.LIKELY,
-        alternatives=(BugClass.UNCLASSIFIED,),
-    ),
     wording(
         BugClass.FROZEN,
         r"cannot exec in a paused (?:container|state)|is paused, (?:unpause the container before"

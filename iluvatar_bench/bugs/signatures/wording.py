@@ -39,8 +39,11 @@ class Signature:
     ``within`` characters before or behind the match; ``unless``: what must not stand there, for
     then the words are about something else. ``told_calmly``: programs report this at a calm level,
     so the level does not clear the line. ``can_be_handled``: a program that reports
-    this as a warning, or as optional, and goes on has not failed. ``words``: every match contains
-    one of them, and what is ``near`` one of ``near_words``, if there are any.
+    this as a warning, or as optional, and goes on has not failed. ``by_number``: what matches is a
+    number that a system gives an end or an error (an exit status, a signal, an errno, the status of
+    an answer); which class such a number counts for is a convention, and words around it do not
+    know better. ``words``: every match contains one of them, and what is ``near`` one of
+    ``near_words``, if there are any.
     """
 
     bug_class: BugClass
@@ -55,6 +58,7 @@ class Signature:
     unless: re.Pattern[str] | None = None
     told_calmly: bool = False
     can_be_handled: bool = False
+    by_number: bool = False
     words: tuple[str, ...] = ()
     near_words: tuple[str, ...] = ()
 
@@ -99,6 +103,7 @@ def wording(
     unless: str | None = None,
     told_calmly: bool = False,
     can_be_handled: bool = False,
+    by_number: bool = False,
 ) -> Signature:
     """A signature from the text of its pattern.
 
@@ -119,6 +124,7 @@ def wording(
         re.compile(unless) if unless is not None else None,
         told_calmly,
         can_be_handled or bug_class in (BugClass.MISSING_PACKAGES, BugClass.STARTUP_ERROR),
+        by_number,
         tuple(sorted(required_literals(compiled))),
         _words_of(around),
     )

@@ -11,19 +11,6 @@ _WHAT = (
 )
 _CREATE = rf"(?:creat|start|launch|run|spawn|boot)\w{{0,4}}+ (?!existing|an already){_WHAT}"
 
-OF_NO_CLASS = (
-    wording(
-        BugClass.UNCLASSIFIED,
-        r"criu failed: |CRIU: failed |CRIU (?:checkpointing|RPC request) failed"
-        r"|Error \((?:criu/)?[\w/-]{2,30}\.c:\d{1,5}\): |[Ff]ailed to checkpoint\b"
-        r"|[Cc]heckpointing container [^\n]{0,80}failed|[Cc]annot (?:checkpoint|restore) container",
-        "CRIU 2-4 under runc, crun, youki, podman, dockerd",
-        "checkpoint-restore/criu criu/cr-dump.c, criu/log.c; runc libcontainer/criu_linux.go",
-        "a copy of a running container that was not made, or not taken up: no step of its life",
-    ),
-)
-"""Errors of what has no class, whatever wraps them."""
-
 WORDINGS = (
     wording(
         BugClass.CREATE_REJECTED,
