@@ -210,8 +210,8 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     line = error_line(parts.judged)
     if line is not None:
         return _of_object(line, parts.judged, _HEAD_START_OF_NONE)
-    line = failing_line(parts.unhandled) or _doubtful_line(parts.unhandled)
-    if line is None or _tells_of_health(_weighable(parts.unhandled, line)):
+    line = _complaint(parts.unhandled) or _doubtful_line(parts.unhandled)
+    if line is None:
         return _warned_of(loud)
     return _of_object(line, parts.unhandled, _HEAD_START_OF_PROSE)
 
@@ -275,6 +275,12 @@ def _tells_of_health(text: str) -> bool:
     if any(map(level_of, text.split("\n"))):
         return False
     return resemblance(text).healthy > _MOST_HEALTHY_OF_SHAPES
+
+
+def _complaint(text: str) -> str | None:
+    """A line of no level that says what did not work, unless all words are those of health."""
+    line = failing_line(text)
+    return None if line is None or _tells_of_health(_weighable(text, line)) else line
 
 
 def _doubtful_line(text: str) -> str | None:
@@ -344,13 +350,15 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
         return told
     if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):
         return told
-    others = (told.known, *told.alternatives, *(other for other, _ in seen.shares[:2]))
+    spoken_for = (other for other, _ in seen.shares[:2] if other is not _UNKNOWN)
+    # Of no class is something that a wording can say; that none was found is not.
+    others = (None if told.signature is None else own, *told.alternatives, *spoken_for)
     return Classification(
         bug_class,
         told.signature,
         told.matched,
         Certainty.LIKELY if share >= _IS_LIKELY else Certainty.POSSIBLE,
-        tuple(c for c in dict.fromkeys(others) if c not in (None, bug_class, _UNKNOWN)),
+        tuple(c for c in dict.fromkeys(others) if c not in (None, bug_class)),
         speaking_for(text, bug_class),
     )
 
