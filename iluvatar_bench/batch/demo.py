@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,24 +66,9 @@ def run_demo(
     home = results.resolve() / f"demo-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
     common = {"seed": seed, "ready_seconds": ready_seconds, "results": str(home)}
     cold_start = {**common, "trials": trials, "concurrency": concurrency}
-    requests: list[tuple[str, str, dict[str, Any]]] = [
-        *(("cold_start", profile, {**cold_start, "profile": profile}) for profile in PROFILES),
-        (
-            "churn",
-            "both profiles",
-            {
-                **common,
-                "profiles": list(PROFILES),
-                "arrivals": arrivals,
-                "pattern": "closed",
-                "clients": CHURN_CLIENTS,
-                "budget_mib": CHURN_BUDGET_MIB,
-            },
-        ),
-    ]
     runs: list[RunResult] = []
     files: dict[str, Path] = {}
-    for name, what, parameters in requests:
+    for name, what, parameters in _notebooks(cold_start, {**common, "arrivals": arrivals}):
         executed = run_notebook(name, parameters, results=home, progress=progress, stop=stop)
         files[f"notebook {name}, {what}"] = executed.notebook
         files[f"the same as HTML, {name}, {what}"] = executed.html
@@ -93,6 +78,16 @@ def run_demo(
             say(f"{run.workload}, {run.label}: {run}")
             files[f"trials as CSV, {run.workload}, {run.label}"] = folder / "trials.csv"
     return _compared(home, tuple(runs), files)
+
+
+def _notebooks(
+    cold_start: dict[str, Any], churn: dict[str, Any]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each notebook, whose runs it makes, and its parameters."""
+    for profile in PROFILES:
+        yield "cold_start", profile, {**cold_start, "profile": profile}
+    load = {"pattern": "closed", "clients": CHURN_CLIENTS, "budget_mib": CHURN_BUDGET_MIB}
+    yield "churn", "both profiles", {**churn, **load, "profiles": list(PROFILES)}
 
 
 def _compared(home: Path, runs: tuple[RunResult, ...], files: dict[str, Path]) -> Demo:

@@ -165,7 +165,8 @@ def _rules(
         own_cgroup.not_joined,
         own_cgroup.controller_missing,
         own_cgroup.removed,
-        own_cgroup.program_refused,
+        own_cgroup.program_replaced,
+        own_cgroup.program_gone,
         files.by_text,
         files.own_error,
     )

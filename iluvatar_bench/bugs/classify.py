@@ -67,7 +67,6 @@ _MOST_HEALTHY_WHOLE = 0.7
 _MOST_HEALTHY_OF_SHAPES = 0.9
 """So much may a text of no level that has a broad wording."""
 _IS_LIKELY = 0.6
-_UNKNOWN = BugClass.UNCLASSIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ def classify_text(text: str, *, first: Sequence[Signature] = ()) -> Classificati
     line = error_line(parts.judged)
     if line is not None:
         return _of_object(line, parts.judged, _HEAD_START_OF_NONE)
-    line = _complaint(parts.unhandled) or _doubtful_line(parts.unhandled)
+    line = failing_line(parts.unhandled) or _doubtful_line(parts.unhandled)
     if line is None:
         return _warned_of(loud)
     return _of_object(line, parts.unhandled, _HEAD_START_OF_PROSE)
@@ -277,12 +276,6 @@ def _tells_of_health(text: str) -> bool:
     return resemblance(text).healthy > _MOST_HEALTHY_OF_SHAPES
 
 
-def _complaint(text: str) -> str | None:
-    """A line of no level that says what did not work, unless all words are those of health."""
-    line = failing_line(text)
-    return None if line is None or _tells_of_health(_weighable(text, line)) else line
-
-
 def _doubtful_line(text: str) -> str | None:
     """A line that a word makes doubtful, if all the words of ``text`` are those of a failure."""
     line, most = hinting_line(text), _MOST_HEALTHY
@@ -341,7 +334,7 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
     seen = resemblance(text)
     own = told.bug_class or BugClass.UNCLASSIFIED
     bug_class, share = seen.preferred(own, head_start)
-    if bug_class in (own, _UNKNOWN):
+    if bug_class in (own, BugClass.UNCLASSIFIED):
         return told
     # Whose a missing file is, no text says, and which of its classes a number counts for is a
     # convention: words do not know better.
@@ -350,7 +343,7 @@ def _weighed(told: Classification, text: str, head_start: float | None = None) -
         return told
     if bug_class is BugClass.MISSING_PACKAGES and names_of_the_run(text):
         return told
-    spoken_for = (other for other, _ in seen.shares[:2] if other is not _UNKNOWN)
+    spoken_for = (other for other, _ in seen.shares[:2] if other is not BugClass.UNCLASSIFIED)
     # Of no class is something that a wording can say; that none was found is not.
     others = (None if told.signature is None else own, *told.alternatives, *spoken_for)
     return Classification(

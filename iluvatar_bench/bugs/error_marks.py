@@ -150,13 +150,15 @@ _SAYS = re.compile(
 # A field or a count that says that there was none, a name or a limit that sounds like an error:
 # what stands beside it may yet be one.
 _NONE = re.compile(
-    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:false\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
-    r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) (?:errors?|failures?|failed|timeouts?)\b"
-    r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied)[ =:]{1,2}"
+    r"\b[\w.-]{1,40}\"?[=:]{1,2} ?(?:[Ff]alse\b|0\b|null\b|None\b|nil\b|none\b|no\b(?! \w)|\"\")"
+    r"|(?:\b[Nn]o|\bwithout|\b0|\bzero|\bany|\bon|\bif) "
+    r"(?:errors?|failures?|failed|timeouts?|corruption|abnormal)\b"
+    r"|\b(?:errors?|failed|failures|failure|timeouts?|rejected|denied|abnormal exits)[ =:]{1,2}"
     r"(?:0\b|nil|[Nn]o\b)"
     r"|(?:errors?|fail(?:ure)?|exception)[ _-]?(?:handl|rate|count|polic|page|log|code:? 0)\w*"
     r"|(?i:timeout)[\w.-]{0,40}(?: (?:in|of))?[\"']?[ =:]{1,3}[\"']?\d\w*"
-    r"|\bOnFailure\b|\btimeout-[a-z]|\berror=(?=\s|$)|\b[Nn]othing (?:failed|was lost)"
+    r"|\bOOMKilled [Ff]alse\b|\bOnFailure\b|\btimeout-[a-z]|\berror=(?=\s|$)"
+    r"|\b[Nn]othing (?:failed|was lost)"
     r"|\bno \w{1,20} (?:was|were) (?:lost|killed)|\bno longer fails?\b"
     r"|\b[Nn]o (?:\w{1,12} )?action (?:is |was )?(?:required|needed)"
     r"|\b[Ss]tatus\"?: {1,24}\"?Unknown\b|\bon-failure\b"

@@ -24,7 +24,7 @@ _OPTIONAL = prefiltered(
     r"|[Ss]kipp(?:ing|ed)(?! (?:any |all )?(?:further|remaining))|[Ii]gnor(?:ing|ed)"
     r"|[Dd]isabl(?:ing|ed)|[Dd]efaulting to|[Cc]ontinuing without|[Rr]everting to|using defaults?"
     r"|not installed, us(?:e|ing)|SKIPPING|IGNORED|will be (?:un)?available|instead\b"
-    r"|[Rr]ecalculating|serving from upstream|[Tt]his is expected)"
+    r"|[Rr]ecalculating\.\.\.|serving from upstream|[Tt]his is expected(?! to\b))"
 )
 # PHP warns of a required file just before it gives up; what kubelet skips is the pod itself.
 _FATAL_WARNING = re.compile(

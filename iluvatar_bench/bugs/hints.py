@@ -73,7 +73,9 @@ def faintly_hinting_line(text: str) -> str | None:
 
 def _hints_faintly(line: str) -> bool:
     head = line[:_RANGE]
-    return _FAINT.occurs_in(head) and not is_harmless(head) and level_of(line) is None
+    if not _FAINT.occurs_in(head) or is_harmless(head) or not _FAINT.occurs_in(without_none(head)):
+        return False
+    return level_of(line) is None
 
 
 def _hints(line: str) -> bool:

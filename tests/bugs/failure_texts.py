@@ -125,6 +125,8 @@ FAILURES: dict[BugClass, tuple[str, ...]] = {
         'level=info msg="shim reaped unexpectedly" id=web',
     ),
     BugClass.MISSING_PACKAGES: (
+        "python3: can't open file '/app/main.py': [Errno 2] No such file or directory; this is "
+        "expected to be mounted",
         "/usr/local/bin/python3: No module named flask",
         'Traceback (most recent call last):\n  File "/app/server.py", line 2, in <module>\n'
         "    import email.utils\nModuleNotFoundError: No module named 'email.utils'",
@@ -287,4 +289,9 @@ HEALTHY = (
     "2026-05-09 07:29:12 status installed libgpg-error-dev:amd64 1.46-1",
     "2026-05-09T07:29:12.123Z\tinfo\tpool/pool.go:88\tfailed to find a warm one, starting another",
     "kill -9 4711",
+    "0 abnormal exits",
+    "abnormal exits: 0",
+    "fsck: no corruption detected",
+    "container web: oom_killed: False",
+    "2023-09-12 10:14:08,551 | [Container state] OOMKilled False",
 )

@@ -52,7 +52,7 @@ class LabelledText:
 
 def labelled_texts() -> list[LabelledText]:
     """Every text of every file; ``kind`` is the file's name."""
-    return [text for path in sorted(FOLDER.glob("*.txt")) for text in _texts(path)]
+    return [text for path in sorted(FOLDER.glob("*.txt")) for text in texts_of(path)]
 
 
 def public_reports() -> list[LabelledText]:
@@ -62,19 +62,26 @@ def public_reports() -> list[LabelledText]:
     A label that allows ``healthy`` beside a class counts neither way: the line is told calmly, or
     is a warning that may come to nothing.
     """
-    found = [text for path in sorted(PUBLIC.glob("*.txt")) for text in _texts(path)]
+    found = [text for path in sorted(PUBLIC.glob("*.txt")) for text in texts_of(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
 
 
 def kept_reports() -> list[LabelledText]:
     """Four sets of public reports that nothing was learnt from, and no signature written to."""
-    found = [text for path in sorted(KEPT.glob("*.txt")) for text in _texts(path)]
+    found = [text for path in sorted(KEPT.glob("*.txt")) for text in texts_of(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
+
+
+def second_labels(kind: str) -> list[tuple[str, ...]]:
+    """What a second reader, who had not seen the labels, allows of each text of a kept set, in its
+    order; what he would write himself comes first."""
+    lines = (KEPT / f"{kind}.second").read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split(" or ")) for line in lines]
 
 
 def written_texts() -> list[LabelledText]:
     """Lines of many programs, written down in order to learn from them: no figure rests on them."""
-    found = [text for path in sorted(WRITTEN.glob("*.txt")) for text in _texts(path)]
+    found = [text for path in sorted(WRITTEN.glob("*.txt")) for text in texts_of(path)]
     return [text for text in found if text.is_healthy or "healthy" not in text.labels]
 
 
@@ -89,7 +96,8 @@ def phrases() -> list[LabelledText]:
     return found
 
 
-def _texts(path: Path) -> list[LabelledText]:
+def texts_of(path: Path) -> list[LabelledText]:
+    """Every text of a file, in its order."""
     found = []
     for part in path.read_text(encoding="utf-8").split("\n" + _HEAD):
         head, _, text = part.removeprefix(_HEAD).partition("\n")

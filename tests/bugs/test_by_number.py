@@ -16,7 +16,7 @@ EXIT = re.compile(r"(?:[Ee]xit|[Ss]ignal)\D{0,20}\d{1,3}\W?\Z")
 
 
 def test_what_ends_in_an_exit_status_is_marked_as_a_number() -> None:
-    """In whatever text of the sets: of the broad signatures, the only ones that words overrule."""
+    """In whatever text of the sets; of the broad signatures, for words overrule no others."""
     numbers = [s for s in (*SIGNATURES, *BY_OBJECT) if s.by_number]
     assert all(s.alternatives for s in numbers)
     ends = set()

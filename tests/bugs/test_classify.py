@@ -90,6 +90,11 @@ def test_a_text_of_two_classes_gets_the_earlier_cause(
     assert classify_text("\n".join(reversed(texts))).bug_class is earlier
 
 
+def test_what_is_done_after_a_failure_does_not_calm_it() -> None:
+    text = "web-1 failed: recalculating quotas after container died with exit code 1"
+    assert classify_text(text).bug_class is BugClass.PROCESS_DIED
+
+
 def test_a_traceback_below_an_info_line_is_judged() -> None:
     text = "INFO:app:starting\nTraceback (most recent call last):\nValueError: no port"
     assert classify_text(text).bug_class is BugClass.STARTUP_ERROR

@@ -17,7 +17,15 @@ from iluvatar_bench.bugs.resemblance import (
     weights,
 )
 from iluvatar_bench.bugs.taxonomy import BugClass, Certainty
-from tests.bugs.labelled_texts import is_right, kept_reports, labelled_texts, without_ids
+from tests.bugs.labelled_texts import (
+    KEPT,
+    is_right,
+    kept_reports,
+    labelled_texts,
+    second_labels,
+    texts_of,
+    without_ids,
+)
 from tools.learn_words import learn, left_out, training_texts
 
 
@@ -168,6 +176,16 @@ def test_what_was_kept_is_judged_as_the_documentation_says(
     assert sum(is_right(text, told) for text, told in found) >= right * len(failures)
     assert sum(told.bug_class is not None for _, told in found) >= noticed * len(failures)
     assert sum(classify_text(t.text).bug_class is not None for t in calm) <= false * len(calm)
+
+
+@pytest.mark.parametrize("kind", ["thirtyseventh", "thirtyeighth"])
+def test_a_second_reader_agrees_with_the_labels_of_what_was_kept(kind: str) -> None:
+    """So what is missed is not missed for labels that nobody else would set."""
+    pairs = list(zip(texts_of(KEPT / f"{kind}.txt"), second_labels(kind), strict=True))
+    failures = [(text, own) for text, own in pairs if "healthy" not in text.labels]
+    calm = [own for text, own in pairs if text.is_healthy]
+    assert sum(own[0] in text.labels for text, own in failures) >= 0.97 * len(failures)
+    assert all(own[0] == HEALTHY for own in calm)
 
 
 def test_a_class_by_words_is_right_more_often_than_not() -> None:

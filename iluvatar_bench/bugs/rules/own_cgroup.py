@@ -118,31 +118,47 @@ def removed(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
     return suspicion(Mechanism.CGROUP_REMOVED, [f"the error says {found.group()!r}"])
 
 
-def program_refused(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
-    """The program that sets a cgroup's devices is not there: another has its place, or all is gone.
+def program_replaced(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The program that sets a cgroup's devices is not there, for another runtime replaced it."""
+    found = _PROGRAM_REFUSED.search(_said(evidence))
+    stayed = _stayed(evidence)
+    if found is None or not evidence.cgroup_shared or stayed is False:
+        return None
+    supports = [
+        f"the error says {found.group()!r}",
+        "the cgroup is shared: each runtime replaces the program that sets the devices of all",
+    ]
+    if stayed:
+        supports.append("it is the cgroup that was there before: it was not removed")
+        return suspicion(Mechanism.CGROUP_OCCUPIED, supports)
+    if not evidence.cgroup_members:
+        return None
+    supports.append(f"{evidence.cgroup_members} processes are in it")
+    return suspicion(Mechanism.CGROUP_OCCUPIED, supports, circumstantial=True)
 
-    The kernel's number of the cgroup tells which. Where nobody looked at it before, processes that
-    are in a shared cgroup speak for another program.
-    """
+
+def program_gone(symptom: BugClass, evidence: Evidence) -> Suspicion | None:
+    """The same, for the cgroup went away with its program; the other of the two causes."""
     found = _PROGRAM_REFUSED.search(_said(evidence))
     if found is None:
         return None
-    said = f"the error says {found.group()!r}"
-    shared = "the cgroup is shared: each runtime replaces the program that sets the devices of all"
-    before = evidence.cgroup_identity_before
-    if before is not None and before == evidence.cgroup_identity:
-        if evidence.cgroup_shared:
-            stayed = "it is the cgroup that was there before: it was not removed"
-            return suspicion(Mechanism.CGROUP_OCCUPIED, [said, shared, stayed])
-        stayed = "the cgroup is the one that was there before: not removed"
-        return ruled_out(Mechanism.CGROUP_REMOVED, stayed)
-    if before is None and evidence.cgroup_shared and evidence.cgroup_members:
-        members = f"{evidence.cgroup_members} processes are in it"
-        return suspicion(Mechanism.CGROUP_OCCUPIED, [said, shared, members], circumstantial=True)
-    gone = [] if before is None else ["the cgroup that was there before is gone"]
+    stayed = _stayed(evidence)
+    if stayed:
+        return ruled_out(
+            Mechanism.CGROUP_REMOVED, "the cgroup is the one that was there before: not removed"
+        )
+    supports = [f"the error says {found.group()!r}"]
+    if stayed is False:
+        supports.append("the cgroup that was there before is gone")
     # In a cgroup of its own nobody else replaces the program.
     alone = evidence.cgroup_shared is False
-    return suspicion(Mechanism.CGROUP_REMOVED, [said, *gone], circumstantial=not alone)
+    return suspicion(Mechanism.CGROUP_REMOVED, supports, circumstantial=not alone)
+
+
+def _stayed(evidence: Evidence) -> bool | None:
+    """Whether the cgroup is the one of before, by the kernel's number; None: nobody looked then."""
+    before = evidence.cgroup_identity_before
+    return None if before is None else before == evidence.cgroup_identity
 
 
 def _said(evidence: Evidence) -> str:

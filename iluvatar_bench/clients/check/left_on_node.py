@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -142,7 +141,9 @@ async def remove_left(client: Client, made: Made, container_id: str) -> list[str
     for folder in pipes_of(container_id):
         # Its client may end late, and takes them along.
         with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+            for path in folder.iterdir():
+                path.unlink(missing_ok=True)
+            folder.rmdir()
     return problems
 
 
