@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from iluvatar_bench.errors import UsageError
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 from iluvatar_bench.plans import ArrivalProcess, ChurnPlan, PooledFunction, churn
 from iluvatar_bench.profiles import Profile, resolve_profile
 from iluvatar_bench.records import ArrivalRecord
@@ -103,6 +104,7 @@ async def run_habits(
     arrivals: int = 40,
     seed: int = 1,
     results: Path,
+    ready_seconds: float = STARTUP_SECONDS,
     on_arrival: Callable[[ArrivalRecord], None] | None = None,
     stop: Stop | None = None,
 ) -> pd.DataFrame:
@@ -129,6 +131,7 @@ async def run_habits(
                 profiles[habit],
                 plan,
                 results=results,
+                ready_seconds=ready_seconds,
                 sample_seconds=_SAMPLE_SECONDS,
                 on_arrival=on_arrival,
                 stop=stop,

@@ -25,6 +25,7 @@ from iluvatar_bench.containerd.values import ContainerRecord, ExitStatus
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import BuildOptions, daemon_with, find_source, image_of
 from iluvatar_bench.lifecycle.container import RUNTIME
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS as READY_SECONDS
 from iluvatar_bench.lifecycle.readiness import wait_for_text
 from iluvatar_bench.lifecycle.start_barrier import (
     BARRIER_IN_CONTAINER,
@@ -125,6 +126,7 @@ async def run_forced_steps(
     concurrency: int,
     seed: int,
     results: Path,
+    ready_seconds: float = READY_SECONDS,
     on_trial: Callable[[Trial], None] | None = None,
     stop: Stop | None = None,
 ) -> pd.DataFrame:
@@ -160,6 +162,7 @@ async def run_forced_steps(
             concurrency=concurrency,
             seed=seed,
             results=results,
+            ready_seconds=ready_seconds,
             hold_ms=(0, 0),
             on_trial=on_trial,
             stop=stop,

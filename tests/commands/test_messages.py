@@ -200,17 +200,6 @@ def test_a_seed_is_not_negative(words: list[str], tmp_path: Path) -> None:
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
-@pytest.mark.parametrize("words", [["demo"], ["run", "cold-start"]], ids=" ".join)
-def test_time_to_become_ready_is_told_before_anything_is_made(
-    words: list[str], seconds: str, tmp_path: Path
-) -> None:
-    done = command(*words, "--ready-seconds", seconds, "--out", f"{tmp_path}/runs", cwd=tmp_path)
-    told = f"error: --ready-seconds must be a number above 0, not {seconds}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
-    assert list(tmp_path.iterdir()) == []
-
-
 @needs_memory
 @pytest.mark.parametrize("workload", ["cold-start", "churn"])
 def test_a_memory_limit_that_nothing_starts_in_is_refused(workload: str, tmp_path: Path) -> None:
