@@ -16,6 +16,8 @@ _STATUS = (
     r"\b[Ee]xit[ _-]?[Cc]ode|\b[Ee]xit[ _-]?[Ss]tatus|EXIT[ _]CODE|EXIT[ _]STATUS"
     r"|\b[Rr]eturn[ _-]?code|\b[Rr]etval|\bretcode|\berrno"
 )
+# Few alternatives behind a common beginning: of too many only the beginning is searched for in a
+# log, and "bad " is in every second id.
 _HINT = prefiltered(
     # not the digits of an id
     r" (?:[Dd]ead|DEAD)\b|[=\"'](?:[Dd]ead|DEAD)\b"
@@ -32,13 +34,14 @@ _HINT = prefiltered(
     r"|should be (?:larger|smaller|less|greater)|ha(?:s|ve) to be run|not (?:using|listening)"
     r"|[Aa]ddress in use|is already attached|[Nn]o network settings|cgroup is not empty"
     r"|[Ii]ncomplete|[Ii]nterrupted|[Vv]iolation|fail|parameter not set"
-    r"|[Cc]orruption|[Aa]bnormal(?:ly)?|[Uu]ninitiali[sz]ed|panicking|vanished|[Bb]ad substitution"
+    r"|[Cc]orruption|[Aa]bnormal(?:ly)?|[Uu]ninitiali[sz]ed|panicking|vanished"
+    r"|[Bb]ad substitution|[Bb]ad variable"
     r"|(?:not|NOT) (?:successful|SUCCESSFUL)|SIG(?:SEGV|ILL|BUS|ABRT"
     r"|KILL))\b"
     r"|\bfirst(?:\.|;|,|!)|\b[Ee]xited\b(?!\"|(?: with)?(?: code| status)? ?\(?0)|\b[Ee]rrored\b"
     r"|n't (?:start|run|work|connect|open|find|load|read|write|create)\b"
     r"|\bno (?:\w{3,9} )?(?:healthy|started|live|usable) \w"
-    r"|\b[Bb]ad (?:variable|rule|config|file|gateway|magic|address|format|state)\b"
+    r"|\b[Bb]ad (?:rule|config|file|gateway|magic|address|format|state)\b"
     r"|\b[Bb]ad (?:option|value|argument|response|token|credential|interpreter|superblock)"
     rf"|(?:{_STATUS}){_NOT_ZERO}|\brc=-?[1-9]|\bcode=exited"
     r"|\breturned -?[1-9]\d{0,2}\b|\bHTTP/[\d.]{1,3} [45]\d\d\b|\b0x80[0-9a-fA-F]{6}\b"
