@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iluvatar_bench.bugs import (
@@ -269,6 +269,16 @@ def test_every_rule_is_asked() -> None:
 
 
 @settings(max_examples=200)
+@example(
+    symptom=BugClass.MISSING_PACKAGES,
+    evidence=Evidence(
+        container_id="c",
+        exit_status=0,
+        exited_at=101.0,
+        snapshot_found=True,
+        own_kills=(KillFact("", "/shared", False, 15, 0.0, 100.0, target=Target.PROCESS),),
+    ),
+)
 @given(symptom=symptoms, evidence=any_evidence)
 def test_a_verdict_rests_on_facts_that_hold(symptom: BugClass, evidence: Evidence) -> None:
     verdict = attribute(symptom, evidence)

@@ -16,6 +16,7 @@ from iluvatar_bench.bugs.rules.coincidence import (
     KILLED_STATUS,
     LARGEST_SHARE,
     SIGNALLED,
+    SURELY_OVER_SECONDS,
     fitting_kills,
     kill_share,
     kills_in_time,
@@ -272,8 +273,10 @@ def signalled_from_outside(evidence: Evidence) -> str | None:
         asked = asked_to_end(evidence)
         return told(asked[-1], evidence) if asked else None
     neighbours = [kill for kill in evidence.neighbour_kills if kill.all_processes]
-    ours = [*_own(evidence, Target.PROCESS), *neighbours]
-    fell = kills_in_time(ours, evidence)
+    own = _own(evidence, Target.PROCESS)
+    fell = kills_in_time(neighbours, evidence) or kills_in_time(
+        own, evidence, late=SURELY_OVER_SECONDS
+    )
     return "a Kill of this client fell into the same moment" if fell else None
 
 
