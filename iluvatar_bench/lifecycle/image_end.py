@@ -7,18 +7,16 @@ follows from an image to its snapshots (containerd, metadata/gc.go, 1.6 to 2.3).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from iluvatar_bench.containerd.client import Client
+from iluvatar_bench.containerd.expiry import EXPIRY_LABEL, expiry, rfc3339, rfc3339_in
 from iluvatar_bench.containerd.oci.image_import import SNAPSHOT_LABEL
 from iluvatar_bench.containerd.oci.media_types import OCI_MANIFEST
 from iluvatar_bench.containerd.services.images import ImageRecord
-from iluvatar_bench.containerd.services.leases import EXPIRY_LABEL
 from iluvatar_bench.containerd.values import Descriptor, Resource
 from iluvatar_bench.lifecycle.steps import Progress
 from iluvatar_bench.profiles.profile import Profile
@@ -45,7 +43,7 @@ class OwnImage:
         self._snapshotter = profile.snapshotter
         self._progress = progress
         self._way, _, self._holding = profile.image_end.partition("_")
-        self._expires_at = datetime.now(UTC)
+        self._expires_at: datetime | None = None
 
     @asynccontextmanager
     async def going(self) -> AsyncIterator[None]:
@@ -93,14 +91,14 @@ class OwnImage:
     def _labels(self) -> dict[str, str]:
         if self._way != "expired":
             return {}
-        self._expires_at = datetime.now(UTC) + timedelta(seconds=EXPIRY_SECONDS)
-        expiry = self._expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {EXPIRY_LABEL: expiry}
+        label = rfc3339_in(EXPIRY_SECONDS)
+        self._expires_at = rfc3339(label)
+        return {EXPIRY_LABEL: label}
 
     async def _end(self) -> None:
         if self._way == "pruned":
             await self._client.images.delete(self.name, sync=True)
             self._progress.own_image = None
             return
-        await asyncio.sleep(max(0.0, self._expires_at.timestamp() - time.time()))
+        await expiry(self._expires_at)
         await self._client.leases.force_collection()

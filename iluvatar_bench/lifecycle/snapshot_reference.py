@@ -6,12 +6,12 @@ The right order is that of containerd's own client (CONTAINERD.md, section 4); e
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from datetime import datetime
 
 from iluvatar_bench.containerd.daemon.private import Node
+from iluvatar_bench.containerd.expiry import expiry
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.values import Mount, Resource
 from iluvatar_bench.errors import NotFound
@@ -79,7 +79,7 @@ class SnapshotReference:
         self._profile = profile
         self._level = profile.snapshot_reference
         self._progress = progress
-        self._expires_at = 0.0
+        self._expires_at: datetime | None = None
 
     @property
     def life_lease(self) -> str:
@@ -154,8 +154,7 @@ class SnapshotReference:
         if self._level == "lease_pruned":
             await self._prune()
         if self._level == "lease_short":
-            # Nothing tells of an expiry: only the clock does.
-            await asyncio.sleep(max(0.0, self._expires_at - time.time()))
+            await expiry(self._expires_at)
 
     @property
     def _forced(self) -> bool:
@@ -186,9 +185,10 @@ class SnapshotReference:
         short = self._level == "lease_short"
         seconds = SHORT_LEASE_SECONDS if short else LIFE_LEASE_SECONDS
         step_lease = await self._make_step_lease()
-        self._expires_at = time.time() + seconds
         with self._progress.asking_for("lease"):
-            await self._leases.create(self.life_lease, expires_in_seconds=seconds)
+            self._expires_at = await self._leases.create(
+                self.life_lease, expires_in_seconds=seconds
+            )
         self._progress.life_lease_created = True
         await self._prepare(self.life_lease)
         if step_lease is not None and self._progress.step_lease is not None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from iluvatar_bench.containerd.daemon.versions import Release
-from iluvatar_bench.containerd.services.leases import EXPIRY_LABEL, rfc3339
+from iluvatar_bench.containerd.expiry import EXPIRY_LABEL, rfc3339
 
 ROOT_LABEL = "containerd.io/gc.root"
 FLAT_LABEL = "containerd.io/gc.flat"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from iluvatar_bench.containerd._api import leases_pb2, leases_pb2_grpc
 from iluvatar_bench.containerd.channel import READ_SECONDS, Channel
+from iluvatar_bench.containerd.expiry import EXPIRY_LABEL, rfc3339, rfc3339_in
 from iluvatar_bench.containerd.values import LeaseInfo, Resource, utc
 from iluvatar_bench.errors import NotFound
 from iluvatar_bench.host.first_error import cleaned_up
-
-EXPIRY_LABEL = "containerd.io/gc.expire"
 
 
 class Leases:
@@ -31,24 +29,27 @@ class Leases:
         *,
         expires_in_seconds: float | None = None,
         labels: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> datetime | None:
         """Create a lease; one that expires does not outlive a client that was killed.
+
+        Returns:
+            When it expires, as its label says and to the same digit; None where it does not.
 
         Raises:
             AlreadyExists: a lease of this id is there.
         """
         all_labels = dict(labels or {})
+        expiry = None
         if expires_in_seconds is not None:
-            expiry = datetime.now(UTC) + timedelta(seconds=expires_in_seconds)
-            all_labels[EXPIRY_LABEL] = expiry.isoformat(timespec="milliseconds").replace(
-                "+00:00", "Z"
-            )
+            all_labels[EXPIRY_LABEL] = rfc3339_in(expires_in_seconds)
+            expiry = rfc3339(all_labels[EXPIRY_LABEL])
         await self._channel.call(
             self._stub.Create,
             leases_pb2.CreateRequest(id=lease_id, labels=all_labels),
             operation="Leases.Create",
             subject=lease_id,
         )
+        return expiry
 
     async def delete(self, lease_id: str, *, sync: bool = False) -> None:
         """Delete a lease; with ``sync`` the answer comes after a whole collection.
@@ -141,17 +142,3 @@ class Leases:
         lease_id = f"collect-{secrets.token_hex(6)}"
         await self.create(lease_id, expires_in_seconds=600.0)
         await self.delete(lease_id, sync=True)
-
-
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
-"""What Go takes for RFC 3339; Python's own reader takes other forms of ISO 8601 too."""
-
-
-def rfc3339(text: str) -> datetime | None:
-    """A label's time as containerd reads it; None where it would not, and ignores the label."""
-    if not _RFC_3339.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
