@@ -6,6 +6,7 @@ import os
 import re
 
 from iluvatar_bench.containerd.daemon.place import DATA_HOME, Place
+from iluvatar_bench.containerd.daemon.teardown import remove_shared
 from iluvatar_bench.host.kernel import processes, systemd_units
 from iluvatar_bench.host.kernel.cgroup_names import slice_unit
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
@@ -30,13 +31,12 @@ def remove_outlived() -> tuple[list[str], list[str]]:
         slices = systemd_units.places_of_slices(systemd_units.loaded_units())
     except OSError as error:
         return removed, [*left, f"systemd's units: {error}"]
-    for place in map(Place, slices):
-        if _is_gone(place):
-            name = slice_unit(place.cgroup)
-            problems = systemd_units.stop_slice(name)
-            left += problems
-            removed += [] if problems else [name]
-    return removed, left
+    for place in filter(_is_gone, map(Place, slices)):
+        name = slice_unit(place.cgroup)
+        problems = systemd_units.stop_slice(name)
+        left += problems
+        removed += [] if problems else [name]
+    return removed, left + (remove_shared() if slices else [])
 
 
 def _processes_of_gone_places() -> tuple[int, ...]:

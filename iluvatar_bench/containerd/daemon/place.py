@@ -198,6 +198,14 @@ def abandoned_places() -> Iterator[Place]:
                     yield place
 
 
+def any_place() -> bool:
+    """Whether a place of anybody is on this host, in use or left behind."""
+    try:
+        return any(not found.name.startswith(".") for found in STATE_HOME.iterdir())
+    except FileNotFoundError:
+        return False
+
+
 def _age_seconds(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime

@@ -12,14 +12,14 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
-from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, Place
+from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, Place, any_place
 from iluvatar_bench.containerd.daemon.versions import shim_socket
 from iluvatar_bench.host.bounded_files import copy_kept
 from iluvatar_bench.host.kernel import cgroups, mounts, processes
-from iluvatar_bench.host.kernel.cgroup_names import all_parents, slice_path, slice_unit
+from iluvatar_bench.host.kernel.cgroup_names import TOP_SLICE, all_parents, slice_path, slice_unit
 from iluvatar_bench.host.kernel.descendants import end_held, held_descendants
 from iluvatar_bench.host.kernel.shims import shim_processes
-from iluvatar_bench.host.kernel.systemd_units import stop_slice
+from iluvatar_bench.host.kernel.systemd_units import stop_slice, stop_top_slice
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,32 @@ def remove_place(place: Place) -> list[str]:
         left += mounts.unmount_below(directory)
     for bundle in bundles:
         _remove_traces_of_other_clients(place, bundle)
-    # The state goes last: it has the lock, and data without a state looks abandoned to others.
-    for directory in (place.data, place.state):
-        if not mounts.mounts_below(directory):
-            left += _remove_folder(directory)
     if cgroups.members(slice_path(place.cgroup)) is not None:
         left += stop_slice(slice_unit(place.cgroup))
     for parent in all_parents(place.cgroup):
         left += cgroups.remove_tree(parent)
-        # The one that all places share.
-        cgroups.remove_if_empty(str(Path(parent).parent))
+    # The state goes last: it has the lock, and data without a state looks abandoned to others.
+    for directory in (place.data, place.state):
+        if not mounts.mounts_below(directory):
+            left += _remove_folder(directory)
+    return left + remove_shared()
+
+
+def remove_shared() -> list[str]:
+    """Remove what all places of the host share, where the last of them has gone.
+
+    A place has its own cgroup below the shared one from its beginning on (``own_place``), and so
+    nobody removes that one while a runtime makes something below it. Of slices systemd and the
+    runtime are the makers, whenever they are told: as long as any place is there, they stay.
+
+    Returns:
+        what could not be removed, with the reason.
+    """
+    left = []
+    cgroups.remove_if_empty(cgroups.PARENT)
+    if cgroups.members(f"/{TOP_SLICE}") is not None and not any_place():
+        left += stop_top_slice()
+        cgroups.remove_if_empty(f"/{TOP_SLICE}")
     for home in (STATE_HOME, DATA_HOME):
         try:
             home.rmdir()

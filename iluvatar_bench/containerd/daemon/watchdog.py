@@ -41,6 +41,7 @@ from iluvatar_bench.containerd.daemon.place import (
 )
 from iluvatar_bench.containerd.daemon.teardown import clear_place
 from iluvatar_bench.errors import EnvironmentProblem
+from iluvatar_bench.host.kernel import cgroups
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,20 @@ def own_place(*, log_path: Path | None = None) -> Iterator[Place]:
         stack.enter_context(_watched(place, log_path))
         stack.enter_context(claim_place(place))
         stack.callback(_clear, place, log_path)
+        _hold_shared_cgroup(place)
         yield place
+
+
+def _hold_shared_cgroup(place: Place) -> None:
+    """From now on the one that all places share is not empty, and nobody's end removes it.
+
+    A runtime would lose it between making it and making what is below: ``mkdir …: no such file or
+    directory``. Where it cannot be made, each container that needs it says so.
+    """
+    try:
+        cgroups.make(place.cgroup)
+    except OSError as error:
+        log.debug("%s", error)
 
 
 def _clear(place: Place, log_path: Path | None) -> None:

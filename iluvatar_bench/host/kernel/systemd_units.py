@@ -58,7 +58,7 @@ def places_of_slices(units: tuple[Unit, ...]) -> tuple[str, ...]:
 
 
 def stop_slice(name: str) -> list[str]:
-    """Stop a place's slice with all that is in it, and the one above once nothing else is in that.
+    """Stop a place's slice with all that is in it.
 
     The scopes go with it: each requires its slice (systemd.resource-control(5), Slice=). Asked for
     by name, one whose last process has ended just now would be refused as not loaded.
@@ -74,10 +74,25 @@ def stop_slice(name: str) -> list[str]:
         if within or any(unit.name == name for unit in units):
             _systemctl("stop", name)
             _reset(within)
+    except OSError as error:
+        return [f"{name}: {error}"]
+    return []
+
+
+def stop_top_slice() -> list[str]:
+    """Stop the slice that all places' are in, if nothing else of ours is loaded.
+
+    Whatever is put into it meanwhile is ended with it: call it when no place is left. Safe to
+    repeat.
+
+    Returns:
+        what could not be done, with the reason.
+    """
+    try:
         if (left := loaded_units()) and all(unit.name == TOP_SLICE for unit in left):
             _systemctl("stop", TOP_SLICE)
     except OSError as error:
-        return [f"{name}: {error}"]
+        return [f"{TOP_SLICE}: {error}"]
     return []
 
 

@@ -14,6 +14,7 @@ from iluvatar_bench.host.kernel.systemd_units import (
     loaded_units,
     places_of_slices,
     stop_slice,
+    stop_top_slice,
 )
 
 ONE, TWO = "iluvatar_bench-1f2e3d4c.slice", "iluvatar_bench-aaaaaaaa.slice"
@@ -92,14 +93,20 @@ def test_a_slice_goes_with_its_scopes_and_the_top_one_with_the_last(units: Path)
     assert stop_slice(TWO) == []
     assert left(units) == set(UNITS) - {TWO, "iluvatar_bench-d.scope", ENDING}
     assert stop_slice(TWO) == [], "safe to repeat"
+    assert stop_top_slice() == []
+    assert TOP in left(units), "another place's scopes are in it"
     assert stop_slice(ONE) == []
+    assert stop_top_slice() == []
     assert left(units) == {"-.slice", "user.slice"}
+    assert stop_top_slice() == [], "safe to repeat"
 
 
 def test_what_systemctl_refuses_is_told(units: Path) -> None:
     units.write_text("no JSON")
     (problem,) = stop_slice(ONE)
     assert problem.startswith(f"{ONE}: systemctl list-units")
+    (problem,) = stop_top_slice()
+    assert problem.startswith(f"{TOP}: systemctl list-units")
 
 
 def test_without_systemd_nothing_is_asked(
