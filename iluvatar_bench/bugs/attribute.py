@@ -55,7 +55,8 @@ History:
 11. A program that cannot be attached to a shared cgroup, or taken from it, because it is not there
    is ``cgroup_occupied`` where the cgroup was there throughout, no ``cgroup_removed``; so is a
    cgroup of version 2 that is below one with processes. A task whose folder is there already is
-   a ``restart_race`` where the restart monitor was asked to keep it running.
+   a ``restart_race`` where the restart monitor was asked to keep it running. An exit within a
+   second of a Kill of its own container, with a status of its own, is no proof of ``own_error``.
 """
 
 
