@@ -38,12 +38,13 @@ def doctor_command(
 
 
 def _known_bugs() -> Iterator[Check]:
-    """What containerd and runc are known to do wrong in the versions that are installed."""
+    """What containerd, runc and crun are known to do wrong in the versions that are installed."""
     from iluvatar_bench.containerd.daemon.known_bugs import containerd_bugs, runtime_bugs
     from iluvatar_bench.host.doctor import Check
     from iluvatar_bench.host.facts import program_version
 
-    for program, bugs_of in (("containerd", containerd_bugs), ("runc", runtime_bugs)):
+    known = (("containerd", containerd_bugs), ("runc", runtime_bugs), ("crun", runtime_bugs))
+    for program, bugs_of in known:
         version = program_version(program, "--version")
         if version is None:
             continue

@@ -188,6 +188,17 @@ def test_doctor_speaks_to_people_and_to_scripts() -> None:
     assert "apt-get install" in lacking.stdout
 
 
+def test_doctor_tells_the_known_bugs_of_what_is_installed(tmp_path: Path) -> None:
+    for name, said in (("runc", "runc version 1.1.5+ds1"), ("crun", "crun version 1.21")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {said}\n")
+        (tmp_path / name).chmod(0o755)
+    told = command("doctor", "--json", env={**os.environ, "PATH": str(tmp_path)}).stdout
+    bugs = {check["name"]: check["found"] for check in json.loads(told) if ": " in check["name"]}
+    assert set(bugs) == {"runc: unit that exists", "runc: shared cgroup", "crun: shared cgroup"}
+    assert "Kill(all) and Delete" in bugs["crun: shared cgroup"]
+    assert "Delete" not in bugs["runc: shared cgroup"]
+
+
 def test_help_is_there_for_every_command() -> None:
     for words in ([], ["run"], ["run", "cold-start"], ["demo"], ["notebook"], ["clean"]):
         done = command(*words, "--help")

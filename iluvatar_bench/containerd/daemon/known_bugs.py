@@ -68,6 +68,12 @@ def _runtime(version_text: str) -> Iterator[KnownBug]:
                 "runc there, or cgroup version 2 alone",
                 "seen on crun 1.8.1",
             )
+        yield KnownBug(
+            "shared cgroup",
+            "Kill(all) and Delete in a shared cgroup end the neighbours",
+            "a cgroup of its own for each container",
+            "seen on crun 1.8 and 1.21",
+        )
         return
     if "runc" not in version_text:
         return
