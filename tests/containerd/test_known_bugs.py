@@ -31,7 +31,7 @@ def test_of_containerd(version: str, names: set[str]) -> None:
         ("runc version 1.1.15", {"shared cgroup"}),
         ("runc version 1.3.3", set()),
         ("crun version 1.8.1", {"hybrid cgroups", "shared cgroup"}),
-        ("crun version 1.21", {"shared cgroup"}),
+        ("crun version 1.21", {"hybrid cgroups", "shared cgroup"}),
         ("runsc version release-20221219.0", set()),
     ],
 )
