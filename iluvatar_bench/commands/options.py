@@ -85,7 +85,8 @@ Beside = Annotated[
     list[str] | None,
     typer.Option(
         metavar="WORK",
-        help="what other clients do meanwhile: import, pull, unpack, commit, prune; several times",
+        help="what other clients do meanwhile: import, pull, transfer, unpack, commit, prune; "
+        "several times",
     ),
 ]
 

@@ -19,6 +19,7 @@ from iluvatar_bench.containerd.services.leases import Leases
 from iluvatar_bench.containerd.services.namespaces import Namespaces
 from iluvatar_bench.containerd.services.snapshots import Snapshots
 from iluvatar_bench.containerd.services.tasks import Tasks
+from iluvatar_bench.containerd.services.transfer import Transfer
 from iluvatar_bench.containerd.services.version import Introspection
 from iluvatar_bench.errors import NotConnected, UnusablePath
 
@@ -41,6 +42,7 @@ class Client:
         self.images = Images(channel)
         self.content = Content(channel)
         self.diff = Diff(channel)
+        self.transfer = Transfer(channel)
         self.events = Events(channel)
         self._snapshots = Snapshots(channel, "")
 

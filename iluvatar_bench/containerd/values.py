@@ -50,6 +50,23 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Platform:
+    """An operating system, an architecture and, where there are several of it, its variant."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def as_json(self) -> dict[str, str]:
+        """The fields as in an index or a configuration."""
+        fields = {"os": self.os, "architecture": self.architecture}
+        return {**fields, "variant": self.variant} if self.variant else fields
+
+
+@dataclass(frozen=True, slots=True)
 class Descriptor:
     """A content-addressed blob: media type, ``sha256:`` digest, size in bytes."""
 

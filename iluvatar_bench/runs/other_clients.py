@@ -1,8 +1,8 @@
 """What other clients do on the containerd of a run, while its containers live: ``--beside``.
 
-An import and a pull as they should be, an unpacking that nothing holds, a commit that forgets the
-labels, a prune of every lease that is there. Each is tried again and again; an attempt is judged as
-a container's failure is.
+An import and two pulls as they should be, an unpacking that nothing holds, a commit that forgets
+the labels, a prune of every lease that is there. Each is tried again and again; an attempt is
+judged as a container's failure is.
 """
 
 from __future__ import annotations
@@ -25,12 +25,22 @@ from typing import TYPE_CHECKING
 from iluvatar_bench.bugs import attribute
 from iluvatar_bench.bugs.evidence import Evidence
 from iluvatar_bench.bugs.symptom import error_symptom
+from iluvatar_bench.containerd.daemon.versions import Release, release, transfers_plain_http
 from iluvatar_bench.containerd.oci.commit import commit_container, require_whole
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout, read_layout
 from iluvatar_bench.containerd.oci.layout_registry import served_layout
+from iluvatar_bench.containerd.oci.platforms import host_platform
 from iluvatar_bench.containerd.oci.pull import pull
 from iluvatar_bench.containerd.services.snapshots import Snapshots
-from iluvatar_bench.errors import AnswerLost, IluvatarBenchError, NotFound, UsageError, meant
+from iluvatar_bench.errors import (
+    AnswerLost,
+    EnvironmentProblem,
+    IluvatarBenchError,
+    NotFound,
+    UsageError,
+    meant,
+)
+from iluvatar_bench.host.facts import program_version
 from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.journal import Journal
 from iluvatar_bench.host.task_group import task_group
@@ -39,7 +49,11 @@ from iluvatar_bench.records import Outcome
 if TYPE_CHECKING:
     from iluvatar_bench.containerd.client import Client
 
-NAMESPACES = {"import": "iluvatar-bench-beside", "pull": "iluvatar-bench-beside-pull"}
+NAMESPACES = {
+    "import": "iluvatar-bench-beside",
+    "pull": "iluvatar-bench-beside-pull",
+    "transfer": "iluvatar-bench-beside-transfer",
+}
 """What comes again and again is unpacked in here: the run's own image stays as it is, and whoever
 pulls finds nothing of what another has imported."""
 
@@ -99,6 +113,18 @@ async def _pull(there: Surroundings, attempt: Attempt) -> None:
         there.address,
         there.reference,
         namespace=NAMESPACES["pull"],
+        snapshotter=there.snapshotter,
+        plain_http=True,
+    )
+    await _look_through(client, there.reference, there)
+
+
+async def _transfer(there: Surroundings, attempt: Attempt) -> None:
+    """The same image pulled by the daemon itself, found whole, and removed again."""
+    client = there.client.under(NAMESPACES["transfer"])
+    await client.transfer.pull(
+        there.reference,
+        platform=host_platform(),
         snapshotter=there.snapshotter,
         plain_http=True,
     )
@@ -170,10 +196,14 @@ async def _prune(there: Surroundings, attempt: Attempt) -> None:
 KINDS: Mapping[str, Callable[[Surroundings, Attempt], Awaitable[None]]] = {
     "import": _import,
     "pull": _pull,
+    "transfer": _transfer,
     "unpack": _unpack,
     "commit": _commit,
     "prune": _prune,
 }
+
+
+_FROM_REGISTRY = {"pull", "transfer"}
 
 
 def require_kinds(kinds: Sequence[str], *, address: Path | None) -> None:
@@ -182,6 +212,7 @@ def require_kinds(kinds: Sequence[str], *, address: Path | None) -> None:
     Raises:
         UsageError: there is no such work; or it is to be done on a containerd that is not ours,
             where it would take away what is other clients'.
+        EnvironmentProblem: the containerd that is installed cannot do it.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -191,6 +222,19 @@ def require_kinds(kinds: Sequence[str], *, address: Path | None) -> None:
             )
     if kinds and address is not None:
         raise UsageError("--beside needs a private containerd: a prune takes others' leases along")
+    if "transfer" in kinds:
+        _require_transfer(release(program_version("containerd", "--version") or ""))
+
+
+def _require_transfer(containerd: Release | None) -> None:
+    """One of which no release is known may be a development build: it is tried."""
+    if containerd is None or transfers_plain_http(containerd):
+        return
+    raise EnvironmentProblem(
+        "--beside transfer needs containerd 2.0 or later, and this is "
+        f"{'.'.join(map(str, containerd))}: 1.6 has no Transfer service, and that of 1.7 knows no "
+        "registry without TLS; put the folder of a later one first in PATH, or use --beside pull"
+    )
 
 
 async def try_once(kind: str, number: int, there: Surroundings) -> Attempt:
@@ -225,7 +269,7 @@ async def worked_beside(
                 await asyncio.wait_for(over.wait(), PAUSE_SECONDS)
 
     async with AsyncExitStack() as stack:
-        if "pull" in kinds:
+        if _FROM_REGISTRY & set(kinds):
             there = replace(there, reference=stack.enter_context(served_layout(there.layout)))
         group = await stack.enter_async_context(task_group())
         for kind in dict.fromkeys(kinds):

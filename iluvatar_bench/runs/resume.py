@@ -20,6 +20,7 @@ from iluvatar_bench.records.run_status import RunStatus
 from iluvatar_bench.runs.churn import live_churn
 from iluvatar_bench.runs.cold_start import live_cold_start
 from iluvatar_bench.runs.execute import session_of
+from iluvatar_bench.runs.other_clients import require_kinds
 from iluvatar_bench.runs.request import asked_of
 from iluvatar_bench.runs.runner import Stop
 from iluvatar_bench.runs.standing import Standing
@@ -48,6 +49,7 @@ async def resume_run(
         raise UsageError(f"{path} is finished: there is nothing left to run")
     settings, plan = asked_of(path, manifest, "resumed")
     _require_same_host(path, manifest)
+    require_kinds(manifest.get("beside", ()), address=settings.address)
     sessions = [*manifest.get("sessions", ()), session_of(manifest)]
     folder = RunFolder(path, session=len(sessions) + 1)
     folder.claim()

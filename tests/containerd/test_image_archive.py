@@ -26,9 +26,10 @@ from iluvatar_bench.containerd.oci.image_archive import (
     import_archive,
 )
 from iluvatar_bench.containerd.oci.image_import import blob_path
-from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, stated_platform
+from iluvatar_bench.containerd.oci.platforms import host_platform, stated_platform
 from iluvatar_bench.containerd.oci.pull import export
 from iluvatar_bench.containerd.services.content import DOCUMENT_BYTES
+from iluvatar_bench.containerd.values import Platform
 from iluvatar_bench.errors import ImageError, NoSuchFile, NotFound
 from tests.support.archives import (
     FOREIGN,

@@ -1,12 +1,10 @@
 """One client for containerd 1.6, 1.7 and 2.x: its lifecycle on every version there is.
 
-The installed containerd is always one. ILUVATAR_BENCH_CONTAINERDS names folders with the programs
-of others, separated by colons; tests/fetch_containerds makes them.
+The installed containerd is always one; which others there are: tests/support/other_containerds.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from iluvatar_bench.containerd.daemon.versions import (
     release,
     rests_between_collections,
     shim_socket,
+    transfers_plain_http,
 )
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.functions import BuiltImage, daemon_with
@@ -40,18 +39,15 @@ from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from tests.containerd.test_daemon import traces_of
 from tests.support.networks import needs_root, own_settings
-
-OTHERS = [f for f in os.environ.get("ILUVATAR_BENCH_CONTAINERDS", "").split(":") if f]
-FOLDERS = ["", *OTHERS]
+from tests.support.other_containerds import FOLDERS, folder_name, use
 
 
-@pytest.fixture(params=FOLDERS, ids=lambda folder: folder.strip("/") or "installed")
+@pytest.fixture(params=FOLDERS, ids=folder_name)
 async def node(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, quick_hello: BuiltImage
 ) -> AsyncIterator[Node]:
     """A private, quiet daemon of each version; its shim comes from the same folder."""
-    if request.param:
-        monkeypatch.setenv("PATH", f"{request.param}:{os.environ['PATH']}")
+    use(request.param, monkeypatch)
     async with daemon_with([quick_hello], collector=QUIET_COLLECTOR) as node:
         yield node
     assert not traces_of(node.id)
@@ -171,6 +167,7 @@ def test_what_depends_on_the_release_changes_exactly_where_it_is_said_to() -> No
     assert [rests_between_collections(found) for found in releases] == [
         False, False, True, False, False, True, True,
     ]  # fmt: skip
+    assert [transfers_plain_http(found) for found in releases] == [False] * 6 + [True]
     runcs = [Release(1, 1, 15), Release(1, 2, 0), Release(1, 5, 1)]
     assert [refuses_shared_cgroup(found) for found in runcs] == [False, True, True]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +13,32 @@ import pytest
 
 from iluvatar_bench import run_cold_start
 from iluvatar_bench.containerd.daemon.private import Node
-from iluvatar_bench.containerd.oci.image_import import ImportedImage
+from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.oci.layout_registry import served_layout
-from iluvatar_bench.errors import UsageError
-from iluvatar_bench.functions import BuiltImage
+from iluvatar_bench.errors import EnvironmentProblem, UsageError
+from iluvatar_bench.functions import BuiltImage, daemon_with
+from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.runs.attempts import attempts_frame, beside_told
 from iluvatar_bench.runs.other_clients import KINDS, Surroundings, require_kinds, try_once
+from tests.support.other_containerds import FOLDERS, folder_name, use
 from tests.support.quick_profiles import quick
+
+
+@asynccontextmanager
+async def collecting(node: Node) -> AsyncIterator[Callable[[], int]]:
+    """One forced collection after the other during the block; gives how many there were."""
+    over, count = asyncio.Event(), 0
+
+    async def collect() -> None:
+        nonlocal count
+        while not over.is_set():
+            await node.client.leases.force_collection()
+            count += 1
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(collect())
+        yield lambda: count
+        over.set()
 
 
 def test_what_cannot_be_done_beside_is_refused() -> None:
@@ -25,6 +47,30 @@ def test_what_cannot_be_done_beside_is_refused() -> None:
     with pytest.raises(UsageError, match="--beside needs a private containerd"):
         require_kinds(["prune"], address=Path("/run/containerd/containerd.sock"))
     require_kinds([], address=Path("/run/containerd/containerd.sock"))
+
+
+@pytest.mark.parametrize("release", ["1.6.20~ds1", "1.7.24~ds1"])
+def test_a_containerd_that_cannot_transfer_is_refused_with_the_remedy(
+    release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "containerd"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    program.write_text(f"#!/bin/sh\necho containerd github.com/containerd/containerd {release}\n")
+    program.chmod(0o755)
+    require_kinds(["pull"], address=None)
+    with pytest.raises(EnvironmentProblem, match=r"needs containerd 2\.0 or later.*first in PATH"):
+        require_kinds(["pull", "transfer"], address=None)
+    program.write_text("#!/bin/sh\necho containerd github.com/containerd/containerd/v2 2.1.9\n")
+    require_kinds(["transfer"], address=None)
+
+
+def kinds_here() -> tuple[str, ...]:
+    """Those that the installed containerd can do."""
+    try:
+        require_kinds(tuple(KINDS), address=None)
+    except EnvironmentProblem:
+        return tuple(kind for kind in KINDS if kind != "transfer")
+    return tuple(KINDS)
 
 
 def test_each_kind_is_told_with_what_came_of_it() -> None:
@@ -63,20 +109,10 @@ async def test_a_collection_takes_a_commit_without_labels_and_no_import(
     at_once = replace(there, before_use=lambda: asyncio.sleep(0))
     assert (await try_once("commit", 1, at_once)).error is None
 
-    over = asyncio.Event()
-
-    async def collect() -> int:
-        count = 0
-        while not over.is_set():
-            await leases.force_collection()
-            count += 1
-        return count
-
-    collecting = asyncio.create_task(collect())
     # From the second one on there is content of the one before, which only the collector wants.
-    imported = [await try_once("import", number, there) for number in range(3)]
-    over.set()
-    assert await collecting > 3
+    async with collecting(quiet_node) as collected:
+        imported = [await try_once("import", number, there) for number in range(3)]
+    assert collected() > 3
     assert [one.error for one in imported] == [None] * 3
 
     await leases.create("of-another", expires_in_seconds=60)
@@ -114,14 +150,46 @@ async def test_a_collection_takes_an_unpacked_layer_and_no_pulled_image(
 
 
 @pytest.mark.daemon
+@pytest.mark.parametrize("folder", FOLDERS, ids=folder_name)
+async def test_no_collection_takes_an_image_that_the_daemon_pulls(
+    folder: str, quick_hello: BuiltImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(folder, monkeypatch)
+    try:
+        require_kinds(["transfer"], address=None)
+    except EnvironmentProblem as refused:
+        pytest.skip(f"{refused}; tests/fetch_containerds fetches one")
+    async with daemon_with([quick_hello], collector=QUIET_COLLECTOR) as node:
+        there = Surroundings(
+            client=node.client,
+            address=node.address,
+            image=await import_layout(
+                node.client, quick_hello.layout, name=quick_hello.name, snapshotters=["overlayfs"]
+            ),
+            layout=quick_hello.layout,
+            snapshotter="overlayfs",
+        )
+        with served_layout(quick_hello.layout) as reference:
+            there = replace(there, reference=reference)
+            async with collecting(node) as collected:
+                pulled = [await try_once("transfer", number, there) for number in range(3)]
+        assert collected() > 3
+        assert [(one.outcome, one.error) for one in pulled] == [("ok", None)] * 3
+        nobody = await try_once("transfer", 3, there)
+        assert (nobody.outcome, nobody.bug_class) == ("failed", "image"), nobody.error
+        assert "connection refused" in str(nobody.error)
+
+
+@pytest.mark.daemon
 @pytest.mark.slow
 async def test_a_run_keeps_what_was_done_beside_it(tmp_path: Path) -> None:
+    kinds = kinds_here()
     result = await run_cold_start(
-        quick("guarded"), trials=20, concurrency=2, seed=1, results=tmp_path, beside=tuple(KINDS)
+        quick("guarded"), trials=20, concurrency=2, seed=1, results=tmp_path, beside=kinds
     )
     attempts = result.seen["beside"]
-    assert set(attempts["kind"]) == set(KINDS)
-    assert result.manifest["beside"] == list(KINDS)
+    assert set(attempts["kind"]) == set(kinds)
+    assert result.manifest["beside"] == list(kinds)
     assert set(attempts.loc[attempts["kind"] == "import", "outcome"]) == {"ok"}
     assert attempts["leases_deleted"].sum() > 0
     assert result.leaked == {}

@@ -38,12 +38,13 @@ from iluvatar_bench.containerd._api import (
     task_types_pb2,
     tasks_pb2,
     tasks_pb2_grpc,
+    transfer_pb2_grpc,
     types_pb2,
     version_pb2,
     version_pb2_grpc,
 )
 from iluvatar_bench.containerd.transport_words import target
-from tests.support.fake_images import FakeContent, FakeDiff, FakeImages
+from tests.support.fake_images import FakeContent, FakeDiff, FakeImages, FakeTransfer
 from tests.support.fake_tasks import FakeFurtherTasks
 
 Answers = dict[str, grpc.StatusCode]
@@ -76,7 +77,8 @@ class FakeContainerd:
     once ``starting`` is set.
 
     ``calls`` lists what was asked, in order, as (call, id, lease); ``specs`` are those of all
-    records that were made, ``created_tasks`` the requests for tasks by their container's id.
+    records that were made, ``created_tasks`` the requests for tasks by their container's id,
+    ``transfers`` those for transfers.
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,7 @@ class FakeContainerd:
         self.containers: dict[str, Any] = {}
         self.images: list[Any] = []
         self.content: dict[str, bytes] = {}
+        self.transfers: list[Any] = []
         self.snapshot_kind: int = snapshots_pb2.ACTIVE
         self.specs: list[bytes] = []
         self.created_tasks: dict[str, Any] = {}
@@ -429,6 +432,7 @@ async def fake_containerd(socket: Path) -> AsyncIterator[FakeContainerd]:
         (content_pb2_grpc.add_ContentServicer_to_server, FakeContent),
         (diff_pb2_grpc.add_DiffServicer_to_server, FakeDiff),
         (introspection_pb2_grpc.add_IntrospectionServicer_to_server, _Introspection),
+        (transfer_pb2_grpc.add_TransferServicer_to_server, FakeTransfer),
     ):
         add(_service(fake, base), server)
     server.add_insecure_port(target(socket))

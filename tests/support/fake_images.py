@@ -1,4 +1,4 @@
-"""The parts of the fake containerd that images come in by: content, diff and image names."""
+"""The parts of the fake containerd that images come in by: content, diff, names, transfers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from iluvatar_bench.containerd._api import (
     diff_pb2_grpc,
     images_pb2,
     images_pb2_grpc,
+    transfer_pb2_grpc,
     types_pb2,
 )
 
@@ -73,3 +74,14 @@ class FakeDiff(diff_pb2_grpc.DiffServicer):
     async def Apply(self, request: Any, context: Any) -> Any:
         await self.fake.note("Diff.Apply", request.diff.digest, context)
         return diff_pb2.ApplyResponse(applied=types_pb2.Descriptor(digest=request.diff.digest))
+
+
+class FakeTransfer(transfer_pb2_grpc.TransferServicer):
+    """Says that it has done it."""
+
+    fake: FakeContainerd
+
+    async def Transfer(self, request: Any, context: Any) -> Any:
+        self.fake.transfers.append(request)
+        await self.fake.note("Transfer.Transfer", "", context)
+        return Empty()

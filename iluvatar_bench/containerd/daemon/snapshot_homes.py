@@ -1,4 +1,4 @@
-"""What snapshotters need that are not for every file system: a disk of their own, or a program.
+"""What snapshotters need that are not overlayfs: a disk of their own, a program, to be named.
 
 A private containerd has a file for it among its data. It is mounted below them, so that its end
 unmounts it; the loop device goes with the mount.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,32 @@ def snapshotter_settings(place: Place, snapshotters: Iterable[str]) -> dict[str,
         MissingProgram: a program that makes file systems is not installed.
         EnvironmentProblem: the kernel or the disk does not allow it.
     """
-    settings: dict[str, Any] = {}
-    for name in dict.fromkeys(snapshotters):
+    names = tuple(dict.fromkeys(snapshotters))
+    settings = _unpacked_by_daemon(names)
+    for name in names:
         if name in _MAKERS:
             settings |= _MAKERS[name](place)
     return settings
+
+
+def _unpacked_by_daemon(names: Sequence[str]) -> dict[str, Any]:
+    """Have the Transfer service unpack for them: by itself it does so for overlayfs alone.
+
+    Containerd 2.1.9, plugins/transfer/plugin.go and core/transfer/local/pull.go; 1.6 passes over
+    the settings of a plugin that it does not have.
+    """
+    if set(names) <= {"overlayfs"}:
+        return {}
+    # Without an architecture the platform has the host's (containerd/platforms, Parse).
+    targets = [
+        {
+            "platform": "linux",
+            "snapshotter": name,
+            "differ": "erofs" if name == "erofs" else "walking",
+        }
+        for name in names
+    ]
+    return {"io.containerd.transfer.v1.local": {"unpack_config": targets}}
 
 
 def _btrfs(place: Place) -> dict[str, Any]:

@@ -114,6 +114,15 @@ def pull_flags(ctr: Release | None) -> tuple[str, ...]:
     return ("--local",) if ctr is not None and ctr >= (1, 7) else ()
 
 
+def transfers_plain_http(containerd: Release) -> bool:
+    """Whether the daemon's Transfer service can be told that a registry has no TLS: from 2.0 on.
+
+    1.6 has no such service; that of 1.7 takes every registry to have TLS (v1.7.24,
+    pkg/transfer/registry/registry.go; its registry.proto has no ``default_scheme``).
+    """
+    return containerd >= (2, 0)
+
+
 def announces_collections(containerd: Release) -> bool:
     """Whether ``/snapshot/remove`` is published when the collector removes a snapshot.
 

@@ -21,7 +21,8 @@ from iluvatar_bench.containerd.oci.docker_archive import choose_docker
 from iluvatar_bench.containerd.oci.image_import import ImportedImage, import_layout
 from iluvatar_bench.containerd.oci.media_types import NAME_ANNOTATION, OCI_INDEX, READY_LABEL
 from iluvatar_bench.containerd.oci.oci_archive import ChosenImage, choose_oci
-from iluvatar_bench.containerd.oci.platforms import Platform, host_platform, stated_platform
+from iluvatar_bench.containerd.oci.platforms import host_platform, stated_platform
+from iluvatar_bench.containerd.values import Platform
 from iluvatar_bench.errors import ImageError
 from iluvatar_bench.host.completion import call_to_end
 

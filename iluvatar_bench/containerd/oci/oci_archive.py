@@ -25,7 +25,8 @@ from iluvatar_bench.containerd.oci.media_types import (
     NAME_ANNOTATION,
     REFERENCE_ANNOTATION,
 )
-from iluvatar_bench.containerd.oci.platforms import Platform, stated_platform
+from iluvatar_bench.containerd.oci.platforms import stated_platform
+from iluvatar_bench.containerd.values import Platform
 from iluvatar_bench.errors import ImageError
 
 DEEPEST_INDEX = 4

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 
 from iluvatar_bench.containerd.oci.documents import PlatformDocument
+from iluvatar_bench.containerd.values import Platform
 
 _ARCHITECTURES = {
     "aarch64": ("arm64", ""),
@@ -19,23 +19,6 @@ _ARCHITECTURES = {
 
 _PLAIN_VARIANTS = {("amd64", "v1"), ("arm64", "v8"), ("arm", "v7")}
 """Variants that mean the same as none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """An operating system, an architecture and, where there are several of it, its variant."""
-
-    os: str
-    architecture: str
-    variant: str = ""
-
-    def __str__(self) -> str:
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
-
-    def as_json(self) -> dict[str, str]:
-        """The fields as in an index or a configuration."""
-        fields = {"os": self.os, "architecture": self.architecture}
-        return {**fields, "variant": self.variant} if self.variant else fields
 
 
 def stated_platform(document: PlatformDocument) -> Platform:
