@@ -1,7 +1,7 @@
 """What differs between containerd 1.6, 1.7 and 2.x for this client: all of it is here.
 
-The gRPC services and the field numbers that ``_api/`` uses are the same in all of them: none of the
-breaking changes of 2.0 touches them
+The gRPC services and the field numbers that ``_api/`` uses are the same in all of them, but for the
+Transfer service, which 1.6 lacks: none of the breaking changes of 2.0 touches them
 (https://github.com/containerd/containerd/blob/main/docs/containerd-2.0.md), and the tests run
 against 1.6.20, 1.7.24 and 2.1.9. What is left are names of plugins, one file of the shim's, a
 default of ``ctr``, what the collector does, and what runtimes do with a cgroup that is shared. What
@@ -108,8 +108,9 @@ def pull_flags(ctr: Release | None) -> tuple[str, ...]:
     """What ``ctr images pull`` is to be told, by its release.
 
     From 1.7 on it can leave the pull to the daemon (the Transfer service), and from 2.0 on it does
-    unless told otherwise. That way takes an image of another architecture for a success and
-    unpacks nothing (seen: 2.1.9); the client's own way refuses it, as 1.6 does.
+    unless told otherwise. Asked as ctr asks it, that service takes an index without an image for
+    this machine for a success and unpacks nothing (seen: 2.1.9); the client's own way refuses it,
+    as 1.6 does.
     """
     return ("--local",) if ctr is not None and ctr >= (1, 7) else ()
 

@@ -1,7 +1,7 @@
 """Pulls an image from a registry through containerd's own client, ``ctr``.
 
 Talking to registries is a protocol of its own (authentication, redirects, mirrors) that the daemon
-of 1.6 leaves to its clients; its Transfer service exists only from 1.7.
+of 1.6 leaves to its clients; its Transfer service (``services/transfer.py``) exists only from 1.7.
 """
 
 from __future__ import annotations
