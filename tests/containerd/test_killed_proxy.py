@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,6 +100,23 @@ def test_whoever_cleans_while_a_proxy_begins_leaves_it_alone(
         assert cleaned == [([], [])]
         assert folder.is_dir()
         assert remove_abandoned_proxies(short_folder) == ([], [])
+
+
+def test_whoever_cleans_while_a_proxy_ends_has_nothing_to_remove(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, cleaned = shutil.rmtree, []
+
+    def clean_and_remove(*folder: Path, **how: object) -> None:
+        if not cleaned:
+            cleaned.append(([], ["not yet"]))
+            cleaned[0] = remove_abandoned_proxies(short_folder)
+        remove(*folder, **how)
+
+    with own_folder(short_folder / "listen", home=short_folder) as folder:
+        monkeypatch.setattr(shutil, "rmtree", clean_and_remove)
+    assert cleaned == [([], [])]
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -13,7 +13,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from iluvatar_bench.host.locks import make_locked, try_lock
@@ -36,13 +36,11 @@ def own_folder(listen: Path, *, home: Path = SOCKET_HOME) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=home) as name:
+    # The lock is let go after the folder: whoever cleans would take that for one that was left.
+    with ExitStack() as held, tempfile.TemporaryDirectory(prefix=PREFIX, dir=home) as name:
         folder = Path(name)
-        descriptor = make_locked(folder / _LOCK, str(listen.absolute()))
-        try:
-            yield folder
-        finally:
-            os.close(descriptor)
+        held.callback(os.close, make_locked(folder / _LOCK, str(listen.absolute())))
+        yield folder
 
 
 def remove_abandoned_proxies(home: Path = SOCKET_HOME) -> tuple[list[str], list[str]]:
