@@ -85,6 +85,6 @@ def test_the_running_kernels_log_ends_without_waiting() -> None:
     except PermissionError:
         pytest.skip("dmesg_restrict")
     assert all(line.at <= time.time() + 60 for line in lines)
-    # In the ring's order, whose clock may step back: it did by 2.7 ms in a machine that booted, where
+    # In the order of the ring, whose clock may step back: by 2.7 ms in a machine that booted, where
     # the kernel came to another clocksource (Linux 6.1).
     assert all(a.at - SLACK_SECONDS < b.at for a, b in pairwise(lines))
