@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +26,7 @@ from iluvatar_bench.plans import (
 from iluvatar_bench.profiles import PRESETS
 from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
 from iluvatar_bench.runs import resume_run
+from tests.support.deaths import kill_processes_of
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
@@ -147,11 +146,7 @@ async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arriva
     def kill(record: ArrivalRecord) -> None:
         if record.arrival == 0:
             assert record.container_id is not None
-            for procs in Path("/sys/fs/cgroup").glob(f"**/{record.container_id}/cgroup.procs"):
-                for pid in procs.read_text().split():
-                    os.kill(int(pid), signal.SIGKILL)
-                return
-            raise AssertionError("no cgroup of the container")
+            kill_processes_of(record.container_id)
 
     # The death is noticed while the other function starts.
     plan = one_by_one("hello", "float_operation", "hello")
