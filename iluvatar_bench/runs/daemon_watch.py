@@ -124,12 +124,14 @@ class DaemonWatch:
 
     async def _watch(self) -> None:
         while True:
+            self._suspected.clear()
             reason = await self._probe()
             if reason is not None and not await self._wait_back(reason):
                 return
-            self._settled.set()
+            if not self._suspected.is_set():
+                # An answer from before the suspicion says nothing of it.
+                self._settled.set()
             await set_within(self._suspected, PERIOD_SECONDS)
-            self._suspected.clear()
 
     async def _wait_back(self, reason: str) -> bool:
         self._settled.clear()

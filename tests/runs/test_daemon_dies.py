@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,13 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
-from iluvatar_bench.errors import AnswerLost, Unreachable, UsageError
+from iluvatar_bench.errors import Unreachable, UsageError
 from iluvatar_bench.lifecycle import KillLog
-from iluvatar_bench.monitor import who_listens
 from iluvatar_bench.plans import ArrivalProcess, PlannedTrial, PooledFunction, churn, cold_start
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.records import Outcome, Trial
@@ -31,10 +28,10 @@ from iluvatar_bench.runs.daemon_watch import DaemonWatch, follow_daemon
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from iluvatar_bench.stats import compare_runs
+from tests.runs.test_daemon_watch import until_noticed
 from tests.support.fake_containerd import fake_containerd
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
-from tests.support.waiting import wait_for
 
 IMAGE = ImportedImage("i", "sha256:0", "sha256:chain", ("/bin/x",), {}, "/")
 GUARDED = quick("guarded")
@@ -46,24 +43,12 @@ def setting_of(client: Client, folder: Path, watch: DaemonWatch | None) -> Setti
     return Setting("test-away", node, IMAGE, GUARDED, KillLog(), daemon=watch)
 
 
-async def _until_noticed(client: Client) -> None:
-    """Until the client knows that nobody listens: a request before that is sent, and lost."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await client.introspection.version()
-            except Unreachable:
-                return
-            except AnswerLost:
-                continue
-
-
 async def test_what_was_never_asked_of_containerd_is_no_trial(short_folder: Path) -> None:
     async with fake_containerd(short_folder / "s"):
         connection = connect(short_folder / "s")
         client = await connection.__aenter__()
     (short_folder / "s").unlink(missing_ok=True)
-    await _until_noticed(client)
+    await until_noticed(client)
     with pytest.raises(Unreachable):
         await run_trial(setting_of(client, short_folder, None), PlannedTrial(0, "hello", 0))
     assert not list(short_folder.glob("hello-*"))
@@ -143,69 +128,6 @@ async def test_where_it_stays_away_the_rest_is_not_run_and_nothing_hangs(
         not_ok = [trial for trial in done if trial.outcome is not Outcome.OK]
         assert len(not_ok) <= 4
         assert watch.gaps[-1].ended_at is None
-
-
-@pytest.mark.parametrize("turns", range(8))
-async def test_a_watch_that_ends_as_it_is_told_of_a_suspicion_does_end(
-    short_folder: Path, turns: int
-) -> None:
-    """However many turns of the event loop lie between the two."""
-    async with (
-        fake_containerd(short_folder / "s"),
-        connect(short_folder / "s") as client,
-        asyncio.timeout(20),
-        follow_daemon(client, short_folder / "s") as watch,
-    ):
-        assert await watch.wait_serving()
-        # It has come to where it waits for a suspicion.
-        await asyncio.sleep(0.01)
-        watch.suspect()
-        for _ in range(turns):
-            await asyncio.sleep(0)
-
-
-def found_anew(address: Path, before: DaemonFact | None) -> bool:
-    try:
-        return who_listens(address) not in (None, before)
-    except OSError:
-        return False
-
-
-@pytest.mark.daemon
-async def test_a_restart_between_an_answer_and_the_look_at_who_gave_it_is_one_gap(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The look is a thread's, and a busy host may let that wait for longer than a restart takes."""
-    looking, may_look = threading.Event(), threading.Event()
-
-    def look_late(address: Path) -> DaemonFact | None:
-        looking.set()
-        assert may_look.wait(60)
-        return who_listens(address)
-
-    monkeypatch.setattr(daemon_watch, "PERIOD_SECONDS", 0.05)
-    async with (
-        private_daemon() as node,
-        connect(node.address) as client,
-        follow_daemon(client, node.address) as watch,
-    ):
-        assert node.restart is not None
-        assert await watch.wait_serving()
-        monkeypatch.setattr(daemon_watch, "who_listens", look_late)
-        assert await asyncio.to_thread(looking.wait, 60)
-        before = who_listens(node.address)
-        restarting = asyncio.create_task(node.restart())
-        # The connection that is watched meets nobody, and is not tried again for a while.
-        await _until_noticed(client)
-        await asyncio.to_thread(wait_for, lambda: found_anew(node.address, before))
-        may_look.set()
-        await asyncio.to_thread(wait_for, lambda: watch.gaps and watch.gaps[-1].ended_at)
-        await restarting
-        for _ in range(2):
-            looking.clear()
-            assert await asyncio.to_thread(looking.wait, 60)
-    (gap,) = watch.gaps
-    assert gap.pid_before != gap.pid_after
 
 
 def daemon_of_this_test() -> psutil.Process:
