@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from iluvatar_bench.errors import AnswerLost, Unreachable
 from iluvatar_bench.monitor import who_listens
 from iluvatar_bench.runs import daemon_watch
 from iluvatar_bench.runs.daemon_watch import follow_daemon
+from tests.monitor.test_real_deaths import another_daemon
 from tests.support.fake_containerd import fake_containerd
 from tests.support.waiting import wait_for
 
@@ -88,7 +91,7 @@ async def test_an_answer_from_before_a_suspicion_does_not_clear_it(
         assert [call for call, _, _ in fake.calls[asked:]][:1] == ["Version"]
 
 
-def found_anew(address: Path, before: DaemonFact | None) -> bool:
+def found_anew(address: Path, before: DaemonFact) -> bool:
     try:
         return who_listens(address) not in (None, before)
     except OSError:
@@ -104,19 +107,21 @@ async def test_a_restart_between_an_answer_and_the_look_at_who_gave_it_is_one_ga
         connect(node.address) as client,
         follow_daemon(client, node.address) as watch,
     ):
-        assert node.restart is not None
         assert await watch.wait_serving()
         look = LateLook(monkeypatch)
         await look.wait_begun()
         before = who_listens(node.address)
-        restarting = asyncio.create_task(node.restart())
+        assert before is not None
+        os.kill(before.pid, signal.SIGKILL)
         # The connection that is watched meets nobody, and is not tried again for a while.
         await until_noticed(client)
-        await asyncio.to_thread(wait_for, lambda: found_anew(node.address, before))
-        look.may_go_on.set()
-        await asyncio.to_thread(wait_for, lambda: watch.gaps and watch.gaps[-1].ended_at)
-        await restarting
-        for _ in range(2):
-            await look.wait_begun()
-    (gap,) = watch.gaps
-    assert gap.pid_before != gap.pid_after
+        async with another_daemon(node):
+            await asyncio.to_thread(wait_for, lambda: found_anew(node.address, before))
+            look.may_go_on.set()
+            await asyncio.to_thread(wait_for, lambda: watch.gaps and watch.gaps[-1].ended_at)
+            for _ in range(2):
+                await look.wait_begun()
+            gaps = tuple(watch.gaps)
+    (gap,) = gaps
+    assert gap.pid_before == before.pid
+    assert gap.pid_after not in (None, before.pid)
