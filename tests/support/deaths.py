@@ -8,13 +8,18 @@ from functools import partial
 from iluvatar_bench.host.kernel import processes
 
 
+def processes_of(container_id: str) -> list[int]:
+    """Every process in the cgroup of a container of that name."""
+    return [pid for pid in processes.all_pids() if _is_in(container_id, pid)]
+
+
 def kill_processes_of(container_id: str) -> None:
     """SIGKILL every process in the cgroup of a container of that name.
 
     By what the kernel says of each process: a walk through the cgroups meets those of neighbours,
     which go while it is under way.
     """
-    found = [pid for pid in processes.all_pids() if _is_in(container_id, pid)]
+    found = processes_of(container_id)
     assert found, f"nobody is in a cgroup of {container_id}"
     for pid in found:
         processes.send_signal(pid, signal.SIGKILL, still=partial(_is_in, container_id, pid))
