@@ -13,8 +13,9 @@ from iluvatar_bench.batch.kernel import PrivateKernelManager
 GIVE_UP_SECONDS = 11.0
 """A cell that was asked to stop has so long, a second more than the run in it gives itself."""
 
-KILL_SECONDS = 5.0
-"""A cancelled cell has so long to remove what it started."""
+KILL_SECONDS = 20.0
+"""A cancelled cell has so long to remove what it started, as where its kernel's parent has gone
+(``kernel_process``); a further wish ends that."""
 
 
 class NotebookStop:
