@@ -169,7 +169,7 @@ _CALLS = TableSchema(
 _BESIDE = TableSchema(
     "one attempt of another client at work while a run's containers lived (`run --beside`)",
     {
-        "kind": words("import, commit or prune"),
+        "kind": words("import, pull, transfer, unpack, commit or prune"),
         "attempt": count("of its kind, from 0"),
         "began_at": moment("when it began"),
         "duration_ms": ms("how long it took"),
