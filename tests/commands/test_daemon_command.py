@@ -19,8 +19,10 @@ from iluvatar_bench.containerd.daemon.teardown import RUNC_HOME
 from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.host.kernel import cgroups, processes
+from iluvatar_bench.host.kernel.listener import listener_at
 from tests.support.command import PROGRAM, command, own_process
 from tests.support.limits_here import CTR_WITHOUT_SHARES
+from tests.support.stopped import stop_process
 from tests.support.traces import traces_after, traces_of
 from tests.support.watchdogs import only_watchdog
 
@@ -164,20 +166,16 @@ def test_without_its_watchdog_it_is_left_behind_and_stop_removes_it(
 
 
 def test_a_daemon_that_hangs_is_told_from_a_healthy_one(daemon: dict[str, Any]) -> None:
-    (containerd,) = (
-        pid
-        for pid in processes.all_pids()
-        if processes.command_line(pid)[1:2] == ("--config",)
-        and daemon["id"] in processes.command_line(pid)[2]
-    )
-    os.kill(containerd, signal.SIGSTOP)
+    containerd = listener_at(Path(daemon["address"]))
+    assert containerd is not None
+    stop_process(containerd.pid)
     try:
         done = command("daemon", "status", "--json")
         (found,) = (one for one in json.loads(done.stdout) if one["id"] == daemon["id"])
         assert (done.returncode, found["state"]) == (1, "does not answer")
         assert found["problem"]
     finally:
-        os.kill(containerd, signal.SIGCONT)
+        os.kill(containerd.pid, signal.SIGCONT)
     assert status_of(daemon)["state"] == "healthy"
 
 
