@@ -166,16 +166,21 @@ class _Ready:
 async def _watch(address: Path, namespace: str | None) -> AsyncGenerator[Alarm | _Ready]:
     snapshots = SnapshotLooks()
     async with open_reader(address) as client:
-        index = WatchIndex(by_kernel=await asyncio.to_thread(_counts_as_we_do, address))
+        by_kernel = await asyncio.to_thread(_counts_as_we_do, address)
         if namespace is not None and namespace not in await client.namespaces.list():
             raise UsageError(f"no namespace {namespace!r} in this containerd")
         # All namespaces: cgroups are the host's.
         stream = client.events.subscribe([f'topic=="{topic}"' for topic in _TOPICS])
-        async with aclosing(_begun(stream, partial(_fill, client, index))) as events:
+        index: WatchIndex | None = None
+        listing = partial(_listed, client, by_kernel=by_kernel)
+        async with aclosing(_with_what_is_there(stream, listing)) as events:
             async for event in events:
-                if event is None:
-                    yield _Ready(len(index))
+                if isinstance(event, WatchIndex):
+                    if index is None:
+                        yield _Ready(len(event))
+                    index = event
                     continue
+                assert index is not None, "the first that comes is what is there"
                 one = Client(client.channel.under(event.namespace))
                 alarm = await _followed(one, event, index, snapshots)
                 if alarm is not None and namespace in (None, event.namespace):
@@ -197,33 +202,38 @@ def _counts_as_we_do(address: Path) -> bool:
     return listener is not None and bool(shares_our_pids(listener.pid))
 
 
-async def _begun(
-    stream: AsyncIterator[DaemonEvent], prepare: Callable[[], Awaitable[None]]
-) -> AsyncGenerator[DaemonEvent | None]:
-    """The events of a stream that is open before ``prepare`` begins; None once that is done.
+async def _with_what_is_there(
+    stream: AsyncIterator[DaemonEvent], listing: Callable[[], Awaitable[WatchIndex]]
+) -> AsyncGenerator[DaemonEvent | WatchIndex]:
+    """What is there, listed once the stream is open, and then the stream's events.
 
-    What happens meanwhile waits in the connection.
+    Only its first event tells that containerd has accepted the subscription. What was made or
+    removed after the listing and before that has no event: so all is listed once more then.
     """
     first = asyncio.ensure_future(anext(stream, None))
     try:
-        await prepare()
-        yield None
+        yield await listing()
         event = await first
     finally:
         first.cancel()
+    if event is not None:
+        # What happens meanwhile waits in the connection.
+        yield await listing()
     while event is not None:
         yield event
         event = await anext(stream, None)
 
 
-async def _fill(client: Client, index: WatchIndex) -> None:
-    """Put all containers into the index that there are."""
+async def _listed(client: Client, *, by_kernel: bool) -> WatchIndex:
+    """All containers that there are."""
+    index = WatchIndex(by_kernel=by_kernel)
     for name in await client.namespaces.list():
         one = Client(client.channel.under(name))
         for record in await one.containers.list():
             index.put(name, record)
         for task in await one.tasks.list():
             index.started(name, task.container_id, task.pid)
+    return index
 
 
 async def _followed(

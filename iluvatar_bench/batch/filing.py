@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
+from iluvatar_bench.errors import UnusablePath
 from iluvatar_bench.records.run_result import RUN_MIME
 from iluvatar_bench.report.output_folders import OUTPUT_MIME
 
@@ -34,6 +36,29 @@ class Executed:
             yield "run", folder
         for path in self.files:
             yield "table" if path.suffix == ".csv" else "figure", path
+
+
+def new_folder(results: Path, name: str) -> Path:
+    """A folder of this name below ``results``; ``<name>-2`` and so on where it is another's.
+
+    Two notebooks may begin in the same millisecond, which is all that their names say.
+
+    Raises:
+        UnusablePath: it cannot be made.
+    """
+    home = results.resolve()
+    for number in count(1):
+        folder = home / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UnusablePath(
+                f"cannot write results to {results}: {error.strerror}; choose another folder"
+            ) from error
+        break
+    return folder
 
 
 def mark_cut(path: Path, why: str, *, at: int) -> None:

@@ -20,8 +20,9 @@ from ipykernel.kernelapp import IPKernelApp
 HEED_SECONDS = 0.1
 """A run takes the first SIGINT for a wish to stop: so long until the second, which cancels it."""
 
-CANCELLED_SECONDS = 4.0
-"""A cancelled cell has so long to remove what it started."""
+CANCELLED_SECONDS = 20.0
+"""A cancelled cell has so long to write its tables and to remove what it started: ten times what
+both take on two busy processors."""
 
 
 class KernelApp(IPKernelApp):

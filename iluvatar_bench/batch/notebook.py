@@ -18,13 +18,12 @@ from iluvatar_bench import errors
 from iluvatar_bench.batch import notebook_files
 from iluvatar_bench.batch import parameters as known
 from iluvatar_bench.batch.engine import ENGINE
-from iluvatar_bench.batch.filing import Executed, file_notebook, mark_cut
+from iluvatar_bench.batch.filing import Executed, file_notebook, mark_cut, new_folder
 from iluvatar_bench.batch.kernel import PrivateKernelManager, private_kernel
 from iluvatar_bench.batch.stop import CellStopper, NotebookStop
 from iluvatar_bench.errors import (
     EnvironmentProblem,
     IluvatarBenchError,
-    UnusablePath,
     UsageError,
 )
 
@@ -79,7 +78,7 @@ def run_notebook(
     if "results" in known.parameter_types(name):
         checked.setdefault("results", str(results.resolve()))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    output = _new_folder(results, f"notebook-{name}-{stamp}") / f"{name}.ipynb"
+    output = new_folder(results, f"notebook-{name}-{stamp}") / f"{name}.ipynb"
     wish = stop or NotebookStop()
     with private_kernel() as manager:
         stopper = CellStopper(manager, cell_seconds=cell_seconds)
@@ -119,17 +118,6 @@ def _execute(
     finally:
         stopper.close()
     return None
-
-
-def _new_folder(results: Path, name: str) -> Path:
-    folder = results.resolve() / name
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UnusablePath(
-            f"cannot write results to {results}: {error.strerror}; choose another folder"
-        ) from error
-    return folder
 
 
 def _cut(name: str, output: Path, stopper: CellStopper, cell_seconds: int | None) -> NotebookFailed:

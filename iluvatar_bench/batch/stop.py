@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -12,8 +13,9 @@ from iluvatar_bench.batch.kernel import PrivateKernelManager
 GIVE_UP_SECONDS = 11.0
 """A cell that was asked to stop has so long, a second more than the run in it gives itself."""
 
-KILL_SECONDS = 5.0
-"""A cancelled cell has so long to remove what it started."""
+KILL_SECONDS = 20.0
+"""A cancelled cell has so long to remove what it started, as where its kernel's parent has gone
+(``kernel_process``); a further wish ends that."""
 
 
 class NotebookStop:
@@ -65,6 +67,9 @@ class CellStopper:
         self._manager = manager
         self._cell_seconds = cell_seconds
         self._executing = False
+        # What the kernel has not been told yet. Who takes it out sends it: threads and signal
+        # handlers come between any two steps, and two signals for one wish would cancel the cell.
+        self._unsent: deque[Urgency] = deque(maxlen=1)
         self._timers: list[threading.Timer] = []
         self.urgency = Urgency.NONE
         self.timed_out = False
@@ -78,8 +83,7 @@ class CellStopper:
     def began(self) -> None:
         """The kernel executes a cell."""
         self._executing = True
-        if self.urgency:
-            self._signal()
+        self._send()
 
     @contextmanager
     def cell(self) -> Iterator[None]:
@@ -106,14 +110,19 @@ class CellStopper:
         if urgency <= self.urgency:
             return
         self.urgency = urgency
+        self._unsent.append(urgency)
         if urgency in _NEXT_SECONDS:
             following = Urgency(urgency + 1)
             self._start_timer(_NEXT_SECONDS[urgency], lambda: self._raise_to(following))
         if self._executing or urgency is Urgency.KILL:
-            self._signal()
+            self._send()
 
-    def _signal(self) -> None:
-        if self.urgency is Urgency.KILL:
+    def _send(self) -> None:
+        try:
+            urgency = self._unsent.pop()
+        except IndexError:
+            return
+        if urgency is Urgency.KILL:
             self._manager.kill()
         else:
             self._manager.interrupt()

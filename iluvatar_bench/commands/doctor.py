@@ -38,16 +38,20 @@ def doctor_command(
 
 
 def _known_bugs() -> Iterator[Check]:
-    """What containerd and runc are known to do wrong in the versions that are installed."""
+    """What containerd, runc and crun are known to do wrong here in the versions installed."""
     from iluvatar_bench.containerd.daemon.known_bugs import containerd_bugs, runtime_bugs
     from iluvatar_bench.host.doctor import Check
     from iluvatar_bench.host.facts import program_version
+    from iluvatar_bench.host.kernel import cgroups
 
-    for program, bugs_of in (("containerd", containerd_bugs), ("runc", runtime_bugs)):
+    known = (("containerd", containerd_bugs), ("runc", runtime_bugs), ("crun", runtime_bugs))
+    for program, bugs_of in known:
         version = program_version(program, "--version")
         if version is None:
             continue
         for bug in bugs_of(version):
+            if bug.cgroups not in ("", cgroups.mode()):
+                continue
             name = f"{program}: {bug.name}"
             yield Check(name, False, f"{bug.what} ({bug.source})", bug.remedy, required=False)
 

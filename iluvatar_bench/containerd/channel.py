@@ -159,14 +159,18 @@ class Channel:
         operation: str,
         subject: str = "",
         seconds: float | None = CHANGE_SECONDS,
+        of_seconds: float | None = None,
         lease: str | None = None,
     ) -> Any:
         """One request, one answer.
 
+        An error tells ``of_seconds`` where the deadline is what several requests have left of them.
+
         Raises:
             ContainerdError: the subclass for the gRPC status.
         """
-        with self.gate(operation, subject, seconds=seconds):
+        told = seconds if of_seconds is None else of_seconds
+        with self.gate(operation, subject, seconds=told):
             return await method(request, metadata=self.metadata(lease=lease), timeout=seconds)
 
     async def stream(

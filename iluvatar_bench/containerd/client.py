@@ -108,13 +108,13 @@ async def _first_answer(client: Client, seconds: float) -> None:
     daemon may have been full, or one that ends may have given way to the next.
     """
     deadline = time.monotonic() + seconds
+    left = seconds
     while True:
         try:
-            await client.introspection.version(
-                seconds=max(deadline - time.monotonic(), _RETRY_SECONDS)
-            )
+            await client.introspection.version(seconds=left, of_seconds=seconds)
             return
         except NotConnected:
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise
             await asyncio.sleep(_RETRY_SECONDS)
+            left = max(deadline - time.monotonic(), _RETRY_SECONDS)

@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -72,5 +73,7 @@ def remove_folder(place: Path) -> None:
     pool = place.parent / ".blobs"
     if pool.is_dir():
         for blob in pool.iterdir():
-            if blob.stat().st_nlink == 1:
-                blob.unlink(missing_ok=True)
+            # Another process that removes an image may have been here first.
+            with suppress(FileNotFoundError):
+                if blob.stat().st_nlink == 1:
+                    blob.unlink()

@@ -97,14 +97,14 @@ def _program(name: str, package: str, flag: str) -> Check:
 def _controllers() -> Check:
     """Whether limits can be kept."""
     missing = controllers.missing_controllers()
-    have = [name for name in controllers.WANTED if name not in missing]
+    have = ", ".join(name for name in controllers.WANTED if name not in missing)
+    lacking = ", ".join(missing)
+    found = f"{have}; not {lacking}" if have and missing else have or f"none of {lacking}"
     return Check(
         "cgroup controllers",
         not missing,
-        ", ".join(have) + (f"; not {', '.join(missing)}" if missing else ""),
-        f"limits of {', '.join(missing)} are refused: {controllers.how_to_give(missing)}"
-        if missing
-        else "",
+        found,
+        f"limits of {lacking} are refused: {controllers.how_to_give(missing)}" if missing else "",
         required=False,
     )
 

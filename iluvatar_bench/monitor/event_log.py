@@ -15,13 +15,14 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.services.events import DaemonEvent
 from iluvatar_bench.errors import AnswerLost, ContainerdError, DaemonFault, Unreachable
+from iluvatar_bench.host.set_within import set_within
 from iluvatar_bench.monitor.kept_events import MOST_EVENTS_KEPT, KeptEvents
 from iluvatar_bench.records import Event
 
@@ -166,8 +167,7 @@ class EventLog:
             except _PASSING as error:
                 # If the daemon went away the stream says so too; if not, the next one may pass.
                 log.debug("%s", error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._echoed.wait(), _ECHO_SECONDS)
+            await set_within(self._echoed, _ECHO_SECONDS)
 
     async def _answered(self) -> None:
         """Ask until there is an answer, and let the subscription that was sent before settle."""

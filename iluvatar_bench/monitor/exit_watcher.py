@@ -203,9 +203,18 @@ class ExitWatcher:
 
         Where ``on_told`` gets them, those of the last :data:`MOST_CLOSED` containers.
         """
-        dead = [w for w in (*self._past, *self._watched.values()) if w.seen]
-        dead.sort(key=lambda watched: next(iter(watched.seen.values())))
+        dead = sorted(self._dead, key=lambda watched: next(iter(watched.seen.values())))
         return [watched.death(run_id) for watched in dead]
+
+    @property
+    def _dead(self) -> list[_Watched]:
+        return [w for w in (*self._past, *self._watched.values()) if w.seen]
+
+    async def wait_events(self) -> None:
+        """Return when an event has told every death that is known by then."""
+        while any(Way.EVENT not in watched.seen for watched in self._dead):
+            news = self._news
+            await news.wait()
 
     async def wait_told(self, container_ids: Iterable[str], ways: Iterable[Way]) -> None:
         """Return when each of the ways has told the death of each of the containers."""

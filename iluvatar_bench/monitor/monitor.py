@@ -94,6 +94,20 @@ class Monitor:
         if process is not None:
             process.close()
 
+    async def wait_events(self, *, seconds: float) -> None:
+        """Return once the event of every known death has come, or the time is up.
+
+        The shim sends it when it has answered the Wait, or later, and a container may be removed
+        and gone by then. Where events were missed none is waited for: it may be among them.
+        """
+        if not self.events.complete:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self.exits.wait_events()
+        except TimeoutError:
+            log.warning("no event has told every death within %g s", seconds)
+
     def samples(self, run_id: str) -> list[Sample]:
         """Every sample so far; where a sink gets them, the last round's."""
         return self.memory.samples(run_id)

@@ -151,6 +151,7 @@ class Follower:
         life.tasks_seen += 1
         self.watch.begin(life, task)
         life.snapshot = self.snapshots.of(life) or life.snapshot
+        log.debug("the task of %s is watched", life.name)
 
     def died(self, container: str) -> None:
         """The first way has told that a task's process has ended."""
@@ -236,6 +237,7 @@ class Follower:
         life = self.lives.get((namespace, key)) or self.closing.get((namespace, key))
         if life is not None:
             life.snapshot = self.snapshots.of(life) or life.snapshot
+        log.debug("the snapshot %s/%s is known", namespace, key)
 
     def _created(self, name: Name, at: float) -> None:
         known = self.lives.get(name)
@@ -292,7 +294,9 @@ class Follower:
         self._ends.setdefault(id(life), []).append(looking)
 
     async def _look_at_end(self, life: ObservedLife, task: ObservedTask) -> ObservedVerdict:
-        return of_task(await self.examiner.of_task(life, task))
+        end = await self.examiner.of_task(life, task)
+        log.debug("the end of %s has been looked at", life.name)
+        return of_task(end)
 
     async def _close(self, name: Name, life: ObservedLife) -> None:
         try:

@@ -377,14 +377,14 @@ def _problem(found: Any) -> str:
     if found["type"] == "extra_forbidden":
         return f"no factor {name!r}{meant(name, factor_names())}"
     levels = factor_levels(name) if name in factor_names() else ()
+    one_of = f"one of {', '.join(levels)}"
     if found["type"] == "missing":
-        return f"factor {name} is missing: one of {', '.join(levels)}"
+        return f"factor {name} is missing: {one_of}"
     given = found["input"]
     if levels:
-        return (
-            f"factor {name} has no level {given!r}{meant(str(given), levels)}: one of "
-            f"{', '.join(levels)}"
-        )
+        return f"factor {name} has no level {given!r}{meant(str(given), levels)}: {one_of}"
+    if found["type"] == "string_pattern_mismatch":
+        return f"factor {name}: {given!r} is not {Profile.model_fields[name].description}"
     if found["type"].endswith("_parsing") or found["type"].endswith("_type"):
         kind = "whole number" if Profile.model_fields[name].annotation is int else "number"
         return f"factor {name}: {given!r} is no {'text' if name == 'name' else kind}"

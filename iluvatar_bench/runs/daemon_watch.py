@@ -19,6 +19,7 @@ from typing import Any
 from iluvatar_bench.bugs import DaemonFact
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.errors import ContainerdError, DaemonLost
+from iluvatar_bench.host.set_within import set_within
 from iluvatar_bench.monitor import who_listens
 
 log = logging.getLogger(__name__)
@@ -123,15 +124,14 @@ class DaemonWatch:
 
     async def _watch(self) -> None:
         while True:
+            self._suspected.clear()
             reason = await self._probe()
             if reason is not None and not await self._wait_back(reason):
                 return
-            self._settled.set()
-            try:
-                await asyncio.wait_for(self._suspected.wait(), PERIOD_SECONDS)
-            except TimeoutError:
-                pass
-            self._suspected.clear()
+            if not self._suspected.is_set():
+                # An answer from before the suspicion says nothing of it.
+                self._settled.set()
+            await set_within(self._suspected, PERIOD_SECONDS)
 
     async def _wait_back(self, reason: str) -> bool:
         self._settled.clear()
@@ -167,6 +167,24 @@ class DaemonWatch:
 
     async def _probe(self) -> str | None:
         """Why there is no answer; None where there is one."""
+        if (reason := await self._ask()) is not None:
+            return reason
+        answered_at = time.time()
+        who = await asyncio.to_thread(_listener, self._address)
+        before = self._who
+        if before is not None and who is not None and who != before:
+            # The answer may have been the last of the one before: this one is to give its own.
+            if (reason := await self._ask()) is not None:
+                self._answered_at = answered_at
+                return reason
+            answered_at = time.time()
+            self._note_restart(before, who)
+        self._who = who or before
+        self._answered_at = answered_at
+        return None
+
+    async def _ask(self) -> str | None:
+        """Ask once: why there is no answer; None where there is one."""
         try:
             await self._client.introspection.version(seconds=PROBE_SECONDS)
         except ContainerdError as error:
@@ -175,11 +193,6 @@ class DaemonWatch:
             # Who waits for an answer must not wait for a watch that has ended.
             log.exception("asking whether containerd is there")
             return f"{type(error).__name__}: {error}"
-        who = await asyncio.to_thread(_listener, self._address)
-        before, self._who = self._who, who or self._who
-        if before is not None and who is not None and who != before:
-            self._note_restart(before, who)
-        self._answered_at = time.time()
         return None
 
     def _note_restart(self, before: DaemonFact, after: DaemonFact) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LAST_EVENT_SECONDS = 5.0
+"""How long the events of the last deaths are waited for; they take some milliseconds."""
+
 Workload = Callable[[tuple[Sink, ...]], Awaitable[None]]
 """Runs every trial and hands each to every sink as it ends."""
 
@@ -106,6 +109,7 @@ async def execute(
             stopped = stop is not None and stop.is_set()
             ended["status"] = RunStatus.STOPPED if stopped else RunStatus.FINISHED
             leaked = (await stock()).beyond(before)
+            await testbed.monitor.wait_events(seconds=LAST_EVENT_SECONDS)
         log.info("the run is %s", ended["status"])
     from iluvatar_bench.runs.result import open_run
 

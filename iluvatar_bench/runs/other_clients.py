@@ -33,6 +33,7 @@ from iluvatar_bench.containerd.services.snapshots import Snapshots
 from iluvatar_bench.errors import AnswerLost, IluvatarBenchError, NotFound, UsageError, meant
 from iluvatar_bench.host.first_error import cleaned_up
 from iluvatar_bench.host.journal import Journal
+from iluvatar_bench.host.set_within import set_within
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.records import Outcome
 
@@ -221,8 +222,7 @@ async def worked_beside(
         while not over.is_set():
             journal.append(asdict(await try_once(kind, number, there)))
             number += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), PAUSE_SECONDS)
+            await set_within(over, PAUSE_SECONDS)
 
     async with AsyncExitStack() as stack:
         if "pull" in kinds:

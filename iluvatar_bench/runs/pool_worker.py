@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from iluvatar_bench.errors import LifecycleError, Unreachable
+from iluvatar_bench.host.set_within import set_within
 from iluvatar_bench.host.task_group import task_group
 from iluvatar_bench.lifecycle import Container
 from iluvatar_bench.lifecycle.container import INVOKE_SECONDS
@@ -151,10 +152,7 @@ class PoolWorker:
             assert planned is not None
             left = planned / 1000 - (time.monotonic() - self._began)
             if left > 0:
-                try:
-                    await asyncio.wait_for(self._stopped.wait(), timeout=left)
-                except TimeoutError:
-                    pass
+                await set_within(self._stopped, left)
             else:
                 # Behind schedule: submit at once, but let the others have their turn.
                 await asyncio.sleep(0)

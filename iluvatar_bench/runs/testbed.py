@@ -40,7 +40,7 @@ from iluvatar_bench.host.network.attachment import (
 from iluvatar_bench.host.network.network_pool import NetworkPool, open_pool
 from iluvatar_bench.host.network.networks import open_network
 from iluvatar_bench.host.network.socket_folders import SocketFolders
-from iluvatar_bench.host.oci_runtime import runtime_path
+from iluvatar_bench.host.oci_runtime import require_runtime
 from iluvatar_bench.host.process_limits import raise_descriptor_limit
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
@@ -143,8 +143,9 @@ class TestbedSettings:
             )
         for driver in {profile.cgroup_driver for profile in self.profiles}:
             require_driver(CgroupDriver(driver))
+        for runtime in dict.fromkeys(profile.runtime for profile in self.profiles):
+            require_runtime(runtime)
         for profile in self.profiles:
-            runtime_path(profile.runtime)
             require_kept_limits(profile)
         for source in self.sources:
             for profile in self.profiles:

@@ -223,7 +223,8 @@ async def _send(
         answer = "found" if found else "not found: collected, though nobody removed it"
         calls.append(("Snapshots.Stat", f"key={key!r}", answer))
         barrier.open()
-        status = await asyncio.wait_for(asyncio.shield(exited), STARTUP_SECONDS)
+        async with asyncio.timeout(STARTUP_SECONDS):
+            status = await asyncio.shield(exited)
     await client.tasks.delete(key)
     lines = await _last_words(output)
     for line in lines:

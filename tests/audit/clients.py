@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iluvatar_bench.audit import Audit, HostPlaces, audit_daemon
+from iluvatar_bench.audit import Alarm, Audit, HostPlaces, audit_daemon
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.containerd.oci.spec import runtime_spec
@@ -120,6 +120,22 @@ class RawWorker:
         if self.named_snapshot:
             await client.snapshots("overlayfs").remove(container_id)
         await client.containers.delete(container_id)
+
+
+async def first_alarm(
+    stream: AsyncGenerator[Any], create: Callable[[int], Awaitable[object]]
+) -> Alarm:
+    """Nothing tells when containerd has accepted the subscription: create until one is seen."""
+    first = asyncio.ensure_future(anext(stream))
+    number = 0
+    async with asyncio.timeout(20):
+        while not first.done():
+            await create(number)
+            number += 1
+            await asyncio.wait((first,), timeout=0.05)
+    alarm = first.result()
+    assert isinstance(alarm, Alarm)
+    return alarm
 
 
 async def everything(node: Node) -> dict[str, Any]:

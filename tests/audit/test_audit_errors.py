@@ -17,6 +17,7 @@ import pytest
 from iluvatar_bench.audit import HostPlaces, audit_daemon, live_container, watch_daemon
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
+from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.errors import (
     AnswerLost,
     DaemonFault,
@@ -26,7 +27,7 @@ from iluvatar_bench.errors import (
     UnusablePath,
     UsageError,
 )
-from tests.audit.clients import NOWHERE, audited, named
+from tests.audit.clients import NOWHERE, RUNTIME, audited, first_alarm, named
 from tests.support.command import command
 from tests.support.fake_containerd import fake_containerd
 
@@ -165,10 +166,25 @@ async def test_an_empty_daemon_and_names_that_do_not_exist(quiet_node: Node) -> 
 
 @pytest.mark.daemon
 async def test_the_end_of_the_daemon_ends_a_watch() -> None:
+    """Of a watch that has begun and has nothing to do: who is still asking is told otherwise."""
     async with private_daemon() as node:
+
+        async def create(number: int | str) -> None:
+            record = ContainerRecord(
+                id=f"c-{number}",
+                image="",
+                runtime=RUNTIME,
+                spec={"root": {"path": "rootfs"}},
+            )
+            await node.client.containers.create(record)
+
         alarms = watch_daemon(node.address)
+        alarm = await first_alarm(alarms, create)
+        await create("last")
+        async with asyncio.timeout(20):
+            while alarm.container_id != "c-last":
+                alarm = await anext(alarms)
         waiting = asyncio.ensure_future(anext(alarms))
-        await asyncio.wait((waiting,), timeout=0.2)
     with pytest.raises(AnswerLost, match=r"Events\.Subscribe"):
         await waiting
 

@@ -27,7 +27,7 @@ from iluvatar_bench.containerd.oci.image_import import import_layout
 from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.functions import BuiltImage, daemon_with
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
-from tests.audit.clients import RawWorker, audited, named
+from tests.audit.clients import RawWorker, audited, first_alarm, named
 from tests.audit.test_right_clients import labelled_lease
 
 pytestmark = [pytest.mark.daemon, pytest.mark.asyncio(loop_scope="module")]
@@ -228,20 +228,6 @@ async def test_a_restart_label_on_a_task_that_was_only_created(
     later = replace(started, taken_at=started.taken_at + timedelta(seconds=11))
     assert named(apply_rules(later)) == {}
     await worker.remove("waiting")
-
-
-async def first_alarm(stream: Any, create: Any) -> Alarm:
-    """Nothing tells when containerd has accepted the subscription: create until one is seen."""
-    first = asyncio.ensure_future(anext(stream))
-    number = 0
-    async with asyncio.timeout(20):
-        while not first.done():
-            await create(number)
-            number += 1
-            await asyncio.wait((first,), timeout=0.05)
-    alarm = first.result()
-    assert isinstance(alarm, Alarm)
-    return alarm
 
 
 async def test_a_watch_sees_cgroups_across_namespaces_and_both_ways_of_nesting(

@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from iluvatar_bench.batch.filing import new_folder
 from iluvatar_bench.batch.notebook import NotebookFailed, run_notebook
 from iluvatar_bench.batch.notebook_files import NOTEBOOK_HOME, notebook_names
 from iluvatar_bench.batch.parameters import check_parameters
@@ -346,6 +347,18 @@ def test_the_parameters_that_notebooks_share_mean_the_same_in_all(name: str) -> 
     for key in read:
         one = checked[key] if isinstance(checked[key], list) else [checked[key]]
         assert all(Path(path).is_dir() for path in one)
+
+
+def test_notebooks_that_begin_in_the_same_millisecond_have_folders_of_their_own(
+    tmp_path: Path,
+) -> None:
+    made = [new_folder(tmp_path / "results", "notebook-tiny-20260101T000000000") for _ in range(3)]
+    assert [folder.name.removeprefix("notebook-tiny-20260101T") for folder in made] == [
+        "000000000",
+        "000000000-2",
+        "000000000-3",
+    ]
+    assert all(folder.is_dir() for folder in made)
 
 
 def test_two_notebooks_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -239,15 +238,13 @@ def test_the_kernel_ends_with_its_killed_parent(
     words = kernel.cmdline()
     home = Path(words[words.index("-f") + 1]).parent
     assert home.is_dir()
-    killed = time.monotonic()
     live.kill()
-    kernel.wait(timeout=30)
-    assert time.monotonic() - killed < 10
-    # Its cell was ended, not cut off: the run had time to write its tables. It is asked to stop a
-    # tenth of a second before it is cancelled, which is enough where no trial is under way.
+    kernel.wait(timeout=60)
+    # Its cell was ended, and not cut off: the run had time to write its tables. It is asked to stop
+    # a tenth of a second before it is cancelled, which is enough where no trial is under way.
     status = json.loads((folder / "manifest.json").read_text())["status"]
     assert status in ("interrupted", "stopped")
-    assert len(open_run(folder).trials) >= 1
+    assert 1 <= len(open_run(folder).trials) < 200
     assert not home.exists()
 
 

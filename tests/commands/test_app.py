@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from iluvatar_bench.host.kernel import cgroups
 from iluvatar_bench.host.kernel.init_system import is_systemd
 from iluvatar_bench.host.network import bridge
 from tests.support.command import command, own_process
@@ -186,6 +187,19 @@ def test_doctor_speaks_to_people_and_to_scripts() -> None:
     lacking = command("doctor", env={**os.environ, "PATH": "/nowhere"})
     assert lacking.returncode == 1
     assert "apt-get install" in lacking.stdout
+
+
+def test_doctor_tells_the_known_bugs_of_what_is_installed(tmp_path: Path) -> None:
+    for name, said in (("runc", "runc version 1.1.5+ds1"), ("crun", "crun version 1.21")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {said}\n")
+        (tmp_path / name).chmod(0o755)
+    told = command("doctor", "--json", env={**os.environ, "PATH": str(tmp_path)}).stdout
+    bugs = {check["name"]: check["found"] for check in json.loads(told) if ": " in check["name"]}
+    here = {"crun: hybrid cgroups"} if cgroups.mode() == "hybrid" else set()
+    shared = {"runc: shared cgroup", "crun: shared cgroup"}
+    assert set(bugs) == {"runc: unit that exists"} | shared | here
+    assert "Kill(all) and Delete" in bugs["crun: shared cgroup"]
+    assert "Delete" not in bugs["runc: shared cgroup"]
 
 
 def test_help_is_there_for_every_command() -> None:

@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
 
 from iluvatar_bench import errors
 from iluvatar_bench.audit import audit_daemon
+from iluvatar_bench.containerd import client as client_module
 from iluvatar_bench.containerd.channel import CHANGE_SECONDS
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
@@ -84,6 +87,25 @@ async def test_a_daemon_that_is_gone_is_called_so_at_once(short_folder: Path) ->
         with pytest.raises(errors.Unreachable, match="no containerd answers at") as raised:
             await asyncio.wait_for(client.containers.list(), 5)
     assert not isinstance(raised.value, errors.NotConnected)
+
+
+async def test_the_time_that_is_told_is_the_one_that_was_given(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long this process stood still before it asked."""
+
+    def read_and_stand_still() -> float:
+        now = time.monotonic()
+        time.sleep(0.06)
+        return now
+
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=read_and_stand_still))
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(short_folder / "s"))
+        silent.listen()
+        with pytest.raises(errors.DeadlineExceeded, match=r"does not answer within 0\.3 s"):
+            async with connect(short_folder / "s", seconds=0.3):
+                pass
 
 
 async def test_a_full_queue_is_tried_again_and_is_no_dead_daemon(short_folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from iluvatar_bench.containerd.proxy.own_folder import (
     INNER_SOCKET,
     PREFIX,
+    own_folder,
     remove_abandoned_proxies,
 )
 from tests.support.networks import needs_root
@@ -79,6 +82,41 @@ def test_the_folder_of_a_killed_proxy_goes_and_that_of_a_living_one_stays(
         assert (short_folder / "living").is_socket()
     removed, _ = remove_abandoned_proxies(short_folder)
     assert str(kept) in removed
+
+
+def test_whoever_cleans_while_a_proxy_begins_leaves_it_alone(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the moment before it holds its lock: what nobody holds is removed."""
+    lock, cleaned = fcntl.flock, []
+
+    def clean_and_lock(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            cleaned.append(remove_abandoned_proxies(short_folder))
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", clean_and_lock)
+    with own_folder(short_folder / "listen", home=short_folder) as folder:
+        assert cleaned == [([], [])]
+        assert folder.is_dir()
+        assert remove_abandoned_proxies(short_folder) == ([], [])
+
+
+def test_whoever_cleans_while_a_proxy_ends_has_nothing_to_remove(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, cleaned = shutil.rmtree, []
+
+    def clean_and_remove(*folder: Path, **how: object) -> None:
+        if not cleaned:
+            cleaned.append(([], ["not yet"]))
+            cleaned[0] = remove_abandoned_proxies(short_folder)
+        remove(*folder, **how)
+
+    with own_folder(short_folder / "listen", home=short_folder) as folder:
+        monkeypatch.setattr(shutil, "rmtree", clean_and_remove)
+    assert cleaned == [([], [])]
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("old", [False, True])

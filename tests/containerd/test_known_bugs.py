@@ -30,8 +30,8 @@ def test_of_containerd(version: str, names: set[str]) -> None:
         ("runc version 1.1.5+ds1", {"unit that exists", "shared cgroup"}),
         ("runc version 1.1.15", {"shared cgroup"}),
         ("runc version 1.3.3", set()),
-        ("crun version 1.8.1", {"hybrid cgroups"}),
-        ("crun version 1.21", set()),
+        ("crun version 1.8.1", {"hybrid cgroups", "shared cgroup"}),
+        ("crun version 1.21", {"hybrid cgroups", "shared cgroup"}),
         ("runsc version release-20221219.0", set()),
     ],
 )

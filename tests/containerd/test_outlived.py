@@ -15,6 +15,7 @@ from iluvatar_bench.containerd.daemon.outlived import remove_outlived
 from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.host.kernel import processes
+from iluvatar_bench.host.shared_folders import make_below_shared
 from tests.support.command import PROGRAM
 from tests.support.waiting import wait_for
 
@@ -52,7 +53,8 @@ def rooted_in(home: Path) -> Iterator[subprocess.Popen[str]]:
 def test_only_what_runs_in_a_place_that_is_gone_is_ended(tmp_path: Path, there: bool) -> None:
     place = Place(secrets.token_hex(4))
     if there:
-        place.state.mkdir(parents=True)
+        # Not Path.mkdir: a neighbour's end may remove the empty home in between.
+        make_below_shared(place.state, mode=0o700)
     try:
         with rooted_in(tmp_path / "iluvatar-bench" / place.id) as child:
             removed, left = remove_outlived()

@@ -108,19 +108,19 @@ async def test_onto_disk(registry: str, tmp_path: Path) -> None:
 
 @pytest.mark.daemon
 async def test_what_cannot_be_pulled_is_said_in_one_line(registry: str, quiet_node: Node) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        nobody = f"127.0.0.1:{unused.getsockname()[1]}/tiny:1"
-    cases = {
-        f"{registry}/tiny:2": "not found",
-        f"{registry}/tiny:foreign": "no match for platform",
-        nobody: "connection refused",
-    }
-    for reference, words in cases.items():
-        with pytest.raises(ImageError, match=words) as caught:
-            await pull_into(quiet_node.address, reference, plain_http=True)
-        assert str(caught.value).startswith(f"could not pull {reference}: ")
-        assert "\n" not in str(caught.value)
+    with socket.socket() as deaf:
+        # It keeps the port, or whoever is given that next may listen there, and does not listen.
+        deaf.bind(("127.0.0.1", 0))
+        cases = {
+            f"{registry}/tiny:2": "not found",
+            f"{registry}/tiny:foreign": "no match for platform",
+            f"127.0.0.1:{deaf.getsockname()[1]}/tiny:1": "connection refused",
+        }
+        for reference, words in cases.items():
+            with pytest.raises(ImageError, match=words) as caught:
+                await pull_into(quiet_node.address, reference, plain_http=True)
+            assert str(caught.value).startswith(f"could not pull {reference}: ")
+            assert "\n" not in str(caught.value)
     await quiet_node.client.leases.force_collection()
     assert await quiet_node.client.images.list() == ()
     assert await quiet_node.client.content.digests() == ()

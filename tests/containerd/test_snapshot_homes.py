@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.containerd.daemon.place import Place
+from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.daemon.snapshot_homes import snapshotter_settings
-from iluvatar_bench.errors import EnvironmentProblem, MissingProgram
+from iluvatar_bench.containerd.daemon.versions import release
+from iluvatar_bench.errors import DaemonStartFailed, EnvironmentProblem, MissingProgram
 
 PLACE = Place("00000000")
 
@@ -27,3 +29,16 @@ def test_a_mkfs_that_reads_no_archives_is_refused(
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     with pytest.raises(MissingProgram, match="apt-get install erofs-utils"):
         snapshotter_settings(PLACE, ["overlayfs", "erofs"])
+
+
+@pytest.mark.daemon
+async def test_a_containerd_without_the_snapshotter_says_which_one_has_it() -> None:
+    try:
+        async with private_daemon(snapshotters=["blockfile"]) as node:
+            found = release((await node.client.introspection.version()).version)
+    except DaemonStartFailed as refused:
+        assert "no plugin io.containerd.snapshotter.v1.blockfile, which comes with 1.7" in str(
+            refused
+        )
+    else:
+        assert found is not None and found >= (1, 7)

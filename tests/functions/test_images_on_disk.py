@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_equal_blobs_are_one_file_and_go_with_the_last_image(tmp_path: Path) -> 
     assert not list((home / ".blobs").iterdir())
     with pytest.raises(UsageError, match="no image 'b:1' on disk"):
         remove_image("b:1", home)
+
+
+def test_two_who_remove_images_at_once_are_not_in_each_others_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has swept a blob between its listing and the look at it."""
+    home = tmp_path / "images"
+    stored(home, "a:1")
+    listed = Path.iterdir
+
+    def with_one_that_is_gone(folder: Path) -> Iterator[Path]:
+        yield folder / "gone"
+        yield from listed(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", with_one_that_is_gone)
+        remove_image("a:1", home)
+    assert not list((home / ".blobs").iterdir())
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -10,11 +10,8 @@ import pytest
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.errors import NotFound, UsageError
 from iluvatar_bench.lifecycle.attached import attach
+from tests.support.descriptors import open_descriptors
 from tests.support.fake_containerd import FakeTask, fake_containerd
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_files_are_read_from_the_beginning_and_pipes_from_now_on(short_folder: Path) -> None:
@@ -52,7 +49,7 @@ async def test_what_cannot_be_attached_is_said_and_leaves_nothing_open(short_fol
     async with fake_containerd(address) as fake, connect(address) as client:
         with pytest.raises(NotFound):
             await attach(client, "c")
-        before = open_files()
+        before = open_descriptors()
         for streams, words in (
             (("", str(there), "binary:///usr/bin/logger?id=c"), "goes to a program"),
             (("", str(there), "/absent/err"), "/absent/err: No such file"),
@@ -60,7 +57,7 @@ async def test_what_cannot_be_attached_is_said_and_leaves_nothing_open(short_fol
             fake.tasks["c"] = FakeTask(pid=7, streams=streams)
             with pytest.raises(UsageError, match=words):
                 await attach(client, "c")
-        assert open_files() == before
+        assert open_descriptors() - before == frozenset()
         fake.tasks["c"] = FakeTask(pid=7)
         silent = await attach(client, "c")
         assert silent.read_stdout() == b""

@@ -202,7 +202,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 async def test_a_cancelled_invocation_leaves_no_thread_and_no_socket(short_folder: Path) -> None:
     # An unclosed socket is a ResourceWarning, and warnings are errors here.
-    threads = threading.active_count()
+    before = set(threading.enumerate())
     async with open_network(HOST) as network, open_invoker(network.book) as invoker:
         attachment = await network.attach()
         with serving(attachment):
@@ -212,7 +212,8 @@ async def test_a_cancelled_invocation_leaves_no_thread_and_no_socket(short_folde
             pending.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await pending
-    assert threading.active_count() == threads
+    # One of before may have ended: gRPC has one for as long as any object of its is left.
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])

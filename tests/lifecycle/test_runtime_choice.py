@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from iluvatar_bench.containerd._api.runc_options_pb2 import Options
 from iluvatar_bench.containerd.client import connect
 from iluvatar_bench.containerd.daemon.private import Node
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
-from iluvatar_bench.errors import MissingProgram, UsageError
+from iluvatar_bench.errors import EnvironmentProblem, MissingProgram, UsageError
 from iluvatar_bench.host.oci_runtime import runtime_facts, runtime_path
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import PlannedTrial
@@ -69,3 +70,23 @@ def test_a_runtime_that_is_not_there_is_refused_before_anything_starts() -> None
     for level in ("../runc", "a b", ""):
         with pytest.raises(UsageError, match="runtime"):
             resolve_profile("guarded", [f"runtime={level}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("#!/bin/sh\necho no libblake3.so.0 >&2\nexit 127\n", "status 127: no libblake3.so.0"),
+        ("#!/bin/sh\nexit 1\n", "status 1: it says nothing"),
+        ("#!/no/such/interpreter\n", "No such file or directory"),
+        ("no program of this machine", "Exec format error"),
+    ],
+)
+def test_a_runtime_that_does_not_run_here_is_refused_before_anything_starts(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "elsewhere"
+    program.write_text(text)
+    program.chmod(0o755)
+    message = re.escape(f"cannot say its version ({program} --version: {told})")
+    with pytest.raises(EnvironmentProblem, match=message):
+        TestbedSettings(profiles=(resolve_profile("guarded", [f"runtime={program}"]),))

@@ -28,6 +28,7 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from iluvatar_bench.runs.failing import Before
 from iluvatar_bench.runs.trial import Setting, collect_evidence
 from iluvatar_bench.studies import faults
+from tests.monitor.test_event_log import until
 from tests.support.fake_containerd import fake_containerd
 from tests.support.limits_here import MEMORY_COUNTED
 
@@ -123,6 +124,8 @@ async def test_everything_there_is_of_a_living_container(
         setting = Setting("r", node, image, PRESETS["guarded"], kills, monitor=monitor)
         before = Before(None, who_listens(node.address))
         await ready(node, image, container)
+        # The shim sends it after its answer to Start, and a function may be ready sooner.
+        await until(lambda: "/tasks/start" in [e.topic for e in monitor.events.events.of("one")])
         failure = await collect_evidence(setting, container, TimeoutError("x"), before)
         alive = failure.evidence
         assert alive.snapshot_found is True

@@ -204,6 +204,42 @@ async def test_an_event_that_comes_after_the_watch_is_kept_with_the_death(
         assert w.reported == ["c"]
 
 
+async def test_the_events_of_the_known_deaths_are_waited_for_and_of_no_others(
+    short_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(short_folder) as w:
+        for number, name in enumerate("abc"):
+            exited = never()
+            w.exits.watch(name, pid=number, process=None, exited=exited)
+            if name != "c":
+                exited.set_result(ExitStatus(status=137, exited_at=None))
+                await asyncio.sleep(0)
+                w.monitor.unwatch(name)
+        waiting = asyncio.create_task(w.monitor.wait_events(seconds=30))
+        w.fake.emit_exit("a", pid=0)
+        async with asyncio.timeout(30):
+            await w.exits.wait_told(["a"], [Way.EVENT])
+        with caplog.at_level(logging.WARNING):
+            await w.monitor.wait_events(seconds=0.01)
+        assert "no event has told every death within 0.01 s" in caplog.text
+        assert not waiting.done()
+        w.fake.emit_exit("b", pid=1)
+        await waiting
+        assert [event.container_id for event in w.monitor.events.events] == ["a", "b"]
+
+
+async def test_where_events_were_missed_none_is_waited_for(short_folder: Path) -> None:
+    async with watching(short_folder) as w:
+        exited = never()
+        w.exits.watch("c", pid=7, process=None, exited=exited)
+        exited.set_result(ExitStatus(status=137, exited_at=None))
+        await w.told(Way.WAIT)
+        w.fake.break_streams()
+        await until(gap_closed(w.monitor.events, 1))
+        async with asyncio.timeout(20):
+            await w.monitor.wait_events(seconds=1000)
+
+
 async def test_one_id_is_watched_once_at_a_time_and_each_life_has_its_own_death(
     short_folder: Path,
 ) -> None:

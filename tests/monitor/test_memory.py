@@ -18,6 +18,7 @@ from iluvatar_bench.monitor.memory import Round
 from iluvatar_bench.records import Sample
 from iluvatar_bench.records.frames import Observations
 from iluvatar_bench.worker_logs.prefilter import MEMORY_CHANGES
+from tests.support.descriptors import open_descriptors
 from tests.support.limits_here import needs_memory
 
 GROWING = """
@@ -174,11 +175,12 @@ def test_rounds_that_are_handed_on_are_not_kept() -> None:
 @pytest.mark.daemon
 @needs_memory
 def test_a_round_counts_what_each_container_uses_and_lets_go_of_its_files() -> None:
-    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    open_before = open_descriptors()
     poller = MemoryPoller(counters=True)
     with idle_processes(1) as (pid,), HeldProcess(pid) as process:
         poller.watch("c", process)
         poller.poll()
+        assert open_descriptors() - open_before > {(process.pidfd, Path("anon_inode:[pidfd]"))}
         sample, whole = poller.samples("run")
     assert (sample.pids, sample.limit_hits) == (1, 0)
     assert sample.cpu_ms is not None
@@ -194,4 +196,4 @@ def test_a_round_counts_what_each_container_uses_and_lets_go_of_its_files() -> N
     assert str(frame["pids"].dtype) == "Int64"
     assert str(frame["cpu_ms"].dtype) == "float64"
     poller.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert open_descriptors() - open_before == frozenset()

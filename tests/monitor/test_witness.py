@@ -21,6 +21,7 @@ from iluvatar_bench.host.kernel.trace_instance import TRACE_HOME, instances_of
 from iluvatar_bench.host.kernel.tracefs import open_tracefs
 from iluvatar_bench.monitor import Testimony, Witness, open_witness
 from tests.support.command import own_process
+from tests.support.descriptors import open_descriptors
 from tests.support.networks import needs_root
 from tests.support.witnesses import needs_witness
 
@@ -72,7 +73,7 @@ def reader_of(owner: int) -> int:
 
 def token_of(owner: int) -> str:
     """By the lock that its reader holds: other runs on this host have traces of their own."""
-    links = (path.readlink() for path in Path(f"/proc/{reader_of(owner)}/fd").iterdir())
+    links = (link for _, link in open_descriptors(reader_of(owner)))
     (found,) = (link.name for link in links if link.parent == TRACE_HOME)
     assert found in tokens()
     return found

@@ -21,6 +21,13 @@ OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 READY_SECONDS = 60.0
 END_SECONDS = 60.0
 
+_NOTED = {
+    "task": "the task of iluvatar-bench/{} is watched\n",
+    "snapshot": "the snapshot iluvatar-bench/{} is known\n",
+    "end": "the end of iluvatar-bench/{} has been looked at\n",
+}
+"""What a verbose observer says of the namespace that these tests are in."""
+
 
 @dataclass(slots=True)
 class Observing:
@@ -30,6 +37,8 @@ class Observing:
     documents: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    over: bool = False
+    """Whether all that it will ever print has been taken up: its process may have ended before."""
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         """The documents of one kind, in their order."""
@@ -47,8 +56,20 @@ class Observing:
         """Return when so many documents of a kind have come."""
         async with asyncio.timeout(seconds):
             while len(self.of_kind(kind)) < count:
-                if self.process.returncode is not None and self.news.is_set():
+                if self.over:
                     raise AssertionError("".join(self.errors) or "observe ended before its time")
+                self.news.clear()
+                await self.news.wait()
+
+    async def notes(self, *notes: str) -> None:
+        """Return when it has noted all of this: an observer is as slow as its host.
+
+        ``task``, ``snapshot`` or ``end``, a space, and the container or snapshot that it is of.
+        """
+        words = {_NOTED[what].format(name) for what, name in map(str.split, notes)}
+        async with asyncio.timeout(READY_SECONDS):
+            while unseen := {one for one in words if not any(one in x for x in self.errors)}:
+                assert not self.over, f"it ended, and has not noted {unseen}"
                 self.news.clear()
                 await self.news.wait()
 
@@ -77,6 +98,7 @@ class Observing:
         async for line in self.process.stdout:
             self.documents.append(json.loads(line))
             self.news.set()
+        self.over = True
         self.news.set()
 
     async def read_errors(self) -> None:
@@ -84,6 +106,7 @@ class Observing:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             self.errors.append(line.decode())
+            self.news.set()
 
 
 @asynccontextmanager
@@ -97,7 +120,7 @@ async def observing(
     process = await asyncio.create_subprocess_exec(
         *by,
         *PROGRAM,
-        "observe",
+        *("--verbose", "observe"),
         *("--address", str(address), "--out", str(out), "--json", *options),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

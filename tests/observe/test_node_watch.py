@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from iluvatar_bench.containerd.client import Client
 from iluvatar_bench.containerd.values import LeaseInfo
-from iluvatar_bench.observe import lease_log
+from iluvatar_bench.observe import collection_watch, lease_log
 from iluvatar_bench.observe.collection_watch import (
     CollectionWatch,
     SeenCollection,
@@ -82,6 +82,23 @@ async def test_directories_that_go_together_went_in_one_collection(tmp_path: Pat
         await asyncio.to_thread(wait_for, two, seconds=10)
         assert watch.count == 0, "it may go on"
     assert [(one.snapshotter, one.directories) for one in seen] == [("overlayfs", 2)]
+
+
+async def test_what_has_waited_together_went_together_however_slowly_it_is_read(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """No pause of the reader's own divides a collection, not even the shortest."""
+    monkeypatch.setattr(collection_watch, "TOGETHER_SECONDS", 0.0)
+    snapshots = tmp_path / "io.containerd.snapshotter.v1.native" / "snapshots"
+    numbers = [str(number) for number in range(50)]
+    for name in numbers:
+        (snapshots / name).mkdir(parents=True)
+    seen: list[SeenCollection] = []
+    async with watched_collections(tmp_path, seen.append) as watch:
+        for name in numbers:
+            (snapshots / name).rmdir()
+        await asyncio.to_thread(wait_for, lambda: watch.under_way, seconds=10)
+    assert [(one.snapshotter, one.directories) for one in seen] == [("native", 50)]
 
 
 def test_a_pause_divides_two_collections() -> None:

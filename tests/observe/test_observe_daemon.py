@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from iluvatar_bench.errors import ContainerdError
 from iluvatar_bench.functions import BuiltImage
 from iluvatar_bench.runs import open_run
 from tests.audit.clients import RawWorker, ctr, ctr_run, everything
-from tests.observe.observing import observing, values
+from tests.observe.observing import Observing, observing, values
 from tests.support.waiting import wait_for
 from tests.support.witnesses import needs_witness
 
@@ -37,13 +37,14 @@ IMPORTING = (
 TALKING_SECRET = "a-password-in-the-environment"
 
 
-async def lose_before_the_mount(node: Node, image: ImportedImage, container_id: str) -> None:
+async def lose_before_the_mount(
+    node: Node, image: ImportedImage, container_id: str, *observers: Observing
+) -> None:
     """As the worker of 2022: no lease, no key; and a collection before the mount."""
     worker, client = RawWorker(node=node, image=image), node.client
     await client.containers.create(worker.record(container_id))
     mounts = await client.snapshots("overlayfs").prepare(container_id, parent=image.chain_id)
-    # A worker is as slow as its host; so is who looks at the snapshot.
-    await asyncio.sleep(0.2)
+    await noted(observers, f"snapshot {container_id}")
     await client.leases.force_collection()
     with pytest.raises(ContainerdError, match="no such file or directory"):
         await client.tasks.create(
@@ -56,20 +57,25 @@ async def lose_before_the_mount(node: Node, image: ImportedImage, container_id: 
     await client.containers.delete(container_id)
 
 
-async def lose_before_the_import(node: Node, image: ImportedImage, container_id: str) -> None:
+async def lose_before_the_import(
+    node: Node, image: ImportedImage, container_id: str, *observers: Observing
+) -> None:
     """The same, with the collection while Python runs."""
     worker, client = RawWorker(node=node, image=image, args=IMPORTING), node.client
     await worker.create(container_id)
     await said(node, container_id)
+    await noted(observers, f"snapshot {container_id}", f"task {container_id}")
     ended = asyncio.ensure_future(client.tasks.wait_exit(container_id))
     await client.leases.force_collection()
     await client.tasks.kill(container_id, signal=signal.SIGUSR1, all_processes=False)
     assert (await ended).status == 1
-    await asyncio.sleep(0.5)  # as a worker that polls: by then the end has been looked at
+    await noted(observers, f"end {container_id}")
     await forget(node, container_id)
 
 
-async def kill_beside_one_that_is_made(node: Node, image: ImportedImage, container_id: str) -> None:
+async def kill_beside_one_that_is_made(
+    node: Node, image: ImportedImage, container_id: str, *observers: Observing
+) -> None:
     """A neighbour's Kill(all) between the creation of a task and its start."""
     worker, client = RawWorker(node=node, image=image), node.client
     neighbour = f"{container_id}-neighbour"
@@ -81,15 +87,20 @@ async def kill_beside_one_that_is_made(node: Node, image: ImportedImage, contain
     await client.tasks.create(
         container_id, rootfs=mounts, stdout=output, stderr=output, runc_root=node.runc_root
     )
+    await noted(observers, f"task {neighbour}", f"task {container_id}")
     ended = asyncio.ensure_future(client.tasks.wait_exit(container_id))
     await worker.remove(neighbour)
     await ended
-    await asyncio.sleep(0.5)
+    await noted(observers, f"end {container_id}")
     await forget(node, container_id)
 
 
 async def kill_beside_one_that_runs(
-    node: Node, image: ImportedImage, container_id: str, *, named_snapshot: bool = False
+    node: Node,
+    image: ImportedImage,
+    container_id: str,
+    *observers: Observing,
+    named_snapshot: bool = False,
 ) -> None:
     """A neighbour's Kill(all) while the container runs."""
     client = node.client
@@ -98,11 +109,18 @@ async def kill_beside_one_that_runs(
     await worker.create(neighbour)
     await worker.create(container_id)
     await said(node, container_id)
+    await noted(observers, f"task {neighbour}", f"task {container_id}")
     ended = asyncio.ensure_future(client.tasks.wait_exit(container_id))
     await worker.remove(neighbour)
     await ended
-    await asyncio.sleep(0.5)
+    await noted(observers, f"end {container_id}")
     await forget(node, container_id)
+
+
+async def noted(observers: Sequence[Observing], *notes: str) -> None:
+    """Return when each observer has noted it: as a worker that polls, and comes late to all."""
+    for one in observers:
+        await one.notes(*notes)
 
 
 async def said(node: Node, container_id: str) -> None:
@@ -142,10 +160,12 @@ async def test_the_four_classes_of_2022_and_nothing_of_a_good_client(
     )
     async with observing(node.address, out, "--metrics", "0") as watching:
         await ctr_run(node, image, "good-0")
-        await lose_before_the_mount(node, image, "hello-0")
-        await kill_beside_one_that_is_made(node, image, "hello-1")
-        await kill_beside_one_that_runs(node, image, "hello-2")
-        await lose_before_the_import(node, image, "hello-3")
+        # The namespace's first bundle has been seen: so is one that is there for a moment.
+        await watching.notes("task good-0")
+        await lose_before_the_mount(node, image, "hello-0", watching)
+        await kill_beside_one_that_is_made(node, image, "hello-1", watching)
+        await kill_beside_one_that_runs(node, image, "hello-2", watching)
+        await lose_before_the_import(node, image, "hello-3", watching)
         await remove_with_ctr(node, "good-0")
         await watching.wait_for("trial", 7)
         scraped = await watching.scrape()
@@ -248,7 +268,7 @@ async def test_without_the_witness_a_signal_is_nobodys(
     """Two that end together may have been meant both; one that is removed at once was."""
     node = quiet_node
     async with observing(node.address, tmp_path / "observed", "--no-witness") as watching:
-        await kill_beside_one_that_runs(node, image, "hello-0")
+        await kill_beside_one_that_runs(node, image, "hello-0", watching)
         await ctr_run(node, image, "good-0")
         await remove_with_ctr(node, "good-0")
         await watching.wait_for("trial", 3)

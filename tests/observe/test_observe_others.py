@@ -92,12 +92,14 @@ async def containers_of_ctr(node: Node, image: ImportedImage, mark: str) -> None
         await ctr(node, "run", "--rm", *cgroup, image.name, name, "python3", "-c", "print('done')")
 
 
-async def containers_of_2022(node: Node, image: ImportedImage, mark: str) -> None:
+async def containers_of_2022(
+    node: Node, image: ImportedImage, mark: str, *observers: Observing
+) -> None:
     """A snapshot is collected before its mount; a neighbour's Kill ends one that runs."""
     for number in range(ROUNDS):
-        await lose_before_the_mount(node, image, f"lost-{mark}-{number}")
+        await lose_before_the_mount(node, image, f"lost-{mark}-{number}", *observers)
         name = f"killed-{mark}-{number}"
-        await kill_beside_one_that_runs(node, image, name, named_snapshot=True)
+        await kill_beside_one_that_runs(node, image, name, *observers, named_snapshot=True)
 
 
 async def test_no_failure_is_told_of_clients_that_do_it_right(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ async def test_no_failure_is_told_of_clients_that_do_it_right(tmp_path: Path) ->
             pods(node, mark),
             docker_containers(node, mark),
             containers_of_ctr(node, image, mark),
-            containers_of_2022(node, image, mark),
+            containers_of_2022(node, image, mark, seen, unseen),
         )
         for watching in (seen, unseen):
             await watching.wait_for("trial", CONTAINERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ from iluvatar_bench.observe import on_failure
 from iluvatar_bench.observe.on_failure import failure_command
 from iluvatar_bench.observe.unit import systemd_unit
 from tests.support.command import command
+from tests.support.waiting import wait_for
 
 
 async def test_each_failure_has_its_command_once_in_their_order(tmp_path: Path) -> None:
@@ -24,13 +26,16 @@ async def test_each_failure_has_its_command_once_in_their_order(tmp_path: Path) 
 
 
 async def test_a_command_that_hangs_is_ended_and_the_next_one_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(on_failure, "COMMAND_SECONDS", 0.5)
     log = tmp_path / "log"
     hang_first = f"read line; case $line in *0*) exec sleep 600;; esac; echo $line >> {log}"
     async with failure_command(["sh", "-c", hang_first]) as run:
-        run.call({"trial": 0})
+        with monkeypatch.context() as short:
+            short.setattr(on_failure, "COMMAND_SECONDS", 0.5)
+            run.call({"trial": 0})
+            await asyncio.to_thread(wait_for, lambda: "took more than 0.5 s" in caplog.text)
+        # This one has as long as any: a start may take half a second.
         run.call({"trial": 1})
     assert log.read_text().split() == ['{"trial":', "1}"]
 

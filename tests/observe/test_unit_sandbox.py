@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -74,7 +73,7 @@ async def test_it_sees_who_kills_and_what_was_said(
         await kill_from_outside(node, "unit-killed")
         await ending.create("unit-ended")
         await node.client.tasks.wait_exit("unit-ended")
-        await asyncio.sleep(0.5)  # as a worker that polls: by then the end has been looked at
+        await watching.notes("end unit-ended")
         await forget(node, "unit-ended")
         await watching.wait_for("trial", 2)
         await watching.end()

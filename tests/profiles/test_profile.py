@@ -98,6 +98,11 @@ def test_settings_change_single_factors_and_are_named() -> None:
         ("guarded", ["name=x"], "no factor 'name'"),
         ("guarded", ["eviction=lfu"], r"eviction has no level 'lfu'.*lru, ttl, greedy_dual"),
         ("guarded", ["retry=11"], "factor retry must be at most 10, not 11"),
+        (
+            "guarded",
+            ["runtime=./crun"],
+            "'./crun' is not the OCI runtime.*name, or its absolute path",
+        ),
         ("guarded", ["invoke_parallel=0"], "factor invoke_parallel must be at least 1, not 0"),
     ],
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -26,10 +24,12 @@ from iluvatar_bench.plans import (
     churn,
 )
 from iluvatar_bench.profiles import PRESETS
-from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord
+from iluvatar_bench.records import ArrivalOutcome, ArrivalRecord, Trial
 from iluvatar_bench.runs import resume_run
+from tests.support.deaths import kill_processes_of, processes_of
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
+from tests.support.waiting import wait_for
 
 HELLO = PooledFunction("hello", "hello", 128)
 THREE = tuple(PooledFunction(name, name, 128) for name in ("hello", "float_operation", "chameleon"))
@@ -46,12 +46,16 @@ def closed(arrivals: int, *, clients: int, seed: int = 1) -> ChurnPlan:
     )
 
 
-def one_by_one(*functions: str, keep_alive_ms: int | None = None) -> ChurnPlan:
+def one_by_one(
+    *functions: str,
+    known: tuple[PooledFunction, ...] = THREE,
+    keep_alive_ms: int | None = None,
+) -> ChurnPlan:
     """One client, who asks for these functions in turn."""
     return ChurnPlan(
         kind="churn",
         arrivals=tuple(Arrival(n, name, None) for n, name in enumerate(functions)),
-        functions=THREE,
+        functions=known,
         budget_mib=512,
         keep_alive_ms=keep_alive_ms,
         seed=0,
@@ -140,24 +144,59 @@ async def test_an_open_loop_keeps_its_schedule_while_the_pool_is_full(tmp_path: 
     assert (arrivals["latency_ms"] >= arrivals["queue_ms"] + arrivals["invoke_ms"]).all()
 
 
+PATIENT = """\
+import pathlib, time
+
+def main(args):
+    while not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+    return {}
+"""
+"""A function that answers once somebody has put a file beside it."""
+
+
+def let_go(container_id: str) -> bool:
+    """Put the file there; False while there is no such place yet."""
+    for pid in processes_of(container_id):
+        # Of a container that is only being made this is not there: it sees the host's root.
+        home = Path(f"/proc/{pid}/root/app")
+        if (home / "main.py").exists():
+            (home / "go").touch()
+            return True
+    return False
+
+
 @pytest.mark.daemon
 async def test_a_container_that_dies_idle_is_a_failed_trial_and_no_failed_arrival(
     tmp_path: Path,
 ) -> None:
+    """Its death is noticed while another function is asked, which takes until then to answer."""
+    patient, results = tmp_path / "patient", tmp_path / "results"
+    patient.mkdir()
+    (patient / "main.py").write_text(PATIENT)
+    noticed = asyncio.Event()
+
     def kill(record: ArrivalRecord) -> None:
         if record.arrival == 0:
             assert record.container_id is not None
-            for procs in Path("/sys/fs/cgroup").glob(f"**/{record.container_id}/cgroup.procs"):
-                for pid in procs.read_text().split():
-                    os.kill(int(pid), signal.SIGKILL)
-                return
-            raise AssertionError("no cgroup of the container")
+            kill_processes_of(record.container_id)
 
-    # The death is noticed while the other function starts.
-    plan = one_by_one("hello", "float_operation", "hello")
-    result = await run_churn(quick("guarded"), plan, results=tmp_path, on_arrival=kill)
-    arrivals, pool = check_accounts(result, plan)
-    assert list(result.trials["bug_class"].fillna("")) == ["process_died", "", ""]
+    def tell(trial: Trial) -> None:
+        if trial.trial == 0:
+            noticed.set()
+
+    known = HELLO, PooledFunction("patient", str(patient), 128)
+    plan = one_by_one("hello", "patient", "hello", known=known)
+    profile = quick("guarded")
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(
+            run_churn(profile, plan, results=results, on_arrival=kill, on_trial=tell)
+        )
+        await noticed.wait()
+        (folder,) = results.iterdir()
+        await asyncio.to_thread(wait_for, lambda: let_go(f"patient-{folder.name[-8:]}-00001"))
+    arrivals, pool = check_accounts(run.result(), plan)
+    assert list(run.result().trials["bug_class"].fillna("")) == ["process_died", "", ""]
     assert list(arrivals["outcome"]) == ["ok"] * 3
     assert list(arrivals["start"]) == ["cold"] * 3
     assert (pool["event"] == "dead").sum() == 1

@@ -15,7 +15,7 @@ import pytest
 from iluvatar_bench.containerd.client import Client, connect
 from iluvatar_bench.containerd.daemon.private import Node, private_daemon
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
-from iluvatar_bench.errors import AnswerLost, Unreachable, UsageError
+from iluvatar_bench.errors import Unreachable, UsageError
 from iluvatar_bench.lifecycle import KillLog
 from iluvatar_bench.plans import ArrivalProcess, PlannedTrial, PooledFunction, churn, cold_start
 from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
@@ -28,6 +28,7 @@ from iluvatar_bench.runs.daemon_watch import DaemonWatch, follow_daemon
 from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, run_trial
 from iluvatar_bench.stats import compare_runs
+from tests.runs.test_daemon_watch import until_noticed
 from tests.support.fake_containerd import fake_containerd
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
@@ -42,24 +43,12 @@ def setting_of(client: Client, folder: Path, watch: DaemonWatch | None) -> Setti
     return Setting("test-away", node, IMAGE, GUARDED, KillLog(), daemon=watch)
 
 
-async def _until_noticed(client: Client) -> None:
-    """Until the client knows that nobody listens: a request before that is sent, and lost."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await client.introspection.version()
-            except Unreachable:
-                return
-            except AnswerLost:
-                continue
-
-
 async def test_what_was_never_asked_of_containerd_is_no_trial(short_folder: Path) -> None:
     async with fake_containerd(short_folder / "s"):
         connection = connect(short_folder / "s")
         client = await connection.__aenter__()
     (short_folder / "s").unlink(missing_ok=True)
-    await _until_noticed(client)
+    await until_noticed(client)
     with pytest.raises(Unreachable):
         await run_trial(setting_of(client, short_folder, None), PlannedTrial(0, "hello", 0))
     assert not list(short_folder.glob("hello-*"))

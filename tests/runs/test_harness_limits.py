@@ -35,6 +35,7 @@ from iluvatar_bench.runs.runner import run_plan
 from iluvatar_bench.runs.trial import Setting, live_trial
 from iluvatar_bench.stats import check_accounting, describe_sides, failure_rates
 from tests.support.command import command
+from tests.support.descriptors import open_descriptors
 from tests.support.fake_containerd import fake_containerd
 from tests.support.networks import serving
 
@@ -49,13 +50,7 @@ def setting_of(client: Client, folder: Path) -> Setting:
 
 
 def inotify_instances() -> int:
-    names = []
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            names.append(str(entry.readlink()))
-        except FileNotFoundError:
-            continue
-    return names.count("anon_inode:inotify")
+    return [str(link) for _, link in open_descriptors()].count("anon_inode:inotify")
 
 
 async def test_300_starts_at_once_take_one_inotify_instance(short_folder: Path) -> None:

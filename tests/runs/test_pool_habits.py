@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.plans import Arrival, ArrivalProcess, ChurnPlan, PooledFunction
 from iluvatar_bench.records import ArrivalRecord
 from tests.support.cache_books import cached, kept_for_its_time
+from tests.support.deaths import kill_processes_of
 from tests.support.outcomes import not_ok
 from tests.support.quick_profiles import quick
 
@@ -70,10 +69,8 @@ def kill_after(arrival: int) -> Callable[[ArrivalRecord], None]:
 
     def kill(record: ArrivalRecord) -> None:
         if record.arrival == arrival:
-            for procs in Path("/sys/fs/cgroup").glob(f"**/{record.container_id}/cgroup.procs"):
-                for pid in procs.read_text().split():
-                    os.kill(int(pid), signal.SIGKILL)
-                return
+            assert record.container_id is not None
+            kill_processes_of(record.container_id)
 
     return kill
 

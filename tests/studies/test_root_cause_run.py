@@ -23,8 +23,10 @@ JULY = resolve_profile("iluvatar-2022-07", ["server=http_server"])
 
 @pytest.mark.daemon
 async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
+    # What a collector does by itself is chance: of four such trials none may be lost.
+    forced = JULY.model_copy(update={"collection": "during_startup"})
     found = await run_root_cause(
-        design(JULY),
+        design(forced),
         seed=2,
         results=tmp_path,
         concurrency=4,
@@ -37,16 +39,15 @@ async def test_a_small_factorial_keeps_its_cells_apart(tmp_path: Path) -> None:
     )
     assert (trials.groupby(["block", "profile"]).size() == 2).all()
     by_mechanism = dict(iter(trials.groupby("mechanism")))
-    collected, killed = (by_mechanism.get(m) for m in ("snapshot_collected", "collateral_kill"))
-    assert collected is None or set(collected["snapshot_reference"]) == {"none"}
+    killed = by_mechanism.get("collateral_kill")
+    assert set(by_mechanism["snapshot_collected"]["snapshot_reference"]) == {"none"}
     if killed is not None:
         assert set(killed["cgroup"]) == {"shared"}
         # Each cell's shared cgroup is its own: a Kill of one cell reaches nobody in another.
         paths = killed["evidence"].map(lambda text: json.loads(text)["cgroup"])
         assert (paths.groupby(killed["profile"]).nunique() == 1).all()
         assert paths.nunique() == killed["profile"].nunique()
-    wrong = trials[(trials["snapshot_reference"] == "none") & (trials["cgroup"] == "shared")]
-    assert (wrong["outcome"] == "failed").any()
+    assert set(trials[trials["snapshot_reference"] == "none"]["outcome"]) == {"failed"}
     right = trials[(trials["snapshot_reference"] == "lease") & (trials["cgroup"] == "own")]
     assert set(right["outcome"]) == {"ok"}
     again = open_root_cause(found.run.folder)

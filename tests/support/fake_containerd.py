@@ -223,6 +223,13 @@ class _Containers(containers_pb2_grpc.ContainersServicer):
         self.fake.specs.append(request.container.spec.value)
         return containers_pb2.CreateContainerResponse(container=request.container)
 
+    async def Get(self, request: Any, context: Any) -> Any:
+        await self.fake.note("Containers.Get", request.id, context)
+        if request.id not in self.fake.containers:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such container: not found")
+        found = self.fake.containers[request.id]
+        return containers_pb2.GetContainerResponse(container=found)
+
     async def Update(self, request: Any, context: Any) -> Any:
         await self.fake.note("Containers.Update", request.container.id, context)
         return containers_pb2.UpdateContainerResponse(container=request.container)

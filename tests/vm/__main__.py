@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.vm.machine import LAST, boot
 from tests.vm.make_disk import NotHere, make_disk, make_project_disk, require_programs
 from tests.vm.namespaces import boot_in_namespaces
-from tests.vm.recipe import SUITES, WITHOUT_KERNEL, Disk, disk_of
+from tests.vm.recipe import PROJECT, SUITES, WITHOUT_KERNEL, Disk, disk_of
+from tests.vm.steps import NAMES, word_of
 
 DISK_SECONDS, PROJECT_SECONDS = 900.0, 120.0
 
@@ -50,21 +51,26 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./bench test --vm", description=__doc__)
     parser.add_argument("suite", nargs="?", default="bookworm", choices=SUITES)
-    parser.add_argument("--steps", default="", help="only these, by the beginnings of their names")
+    parser.add_argument(
+        "--steps",
+        type=_steps,
+        metavar="A,B",
+        help=f"only these, by the beginnings of their names: {', '.join(map(word_of, NAMES))}",
+    )
     parser.add_argument(
         "--tests",
-        default="",
+        type=_tests,
         metavar="A,B",
         help="only these files or folders, and no other step: of the suite, and emulated of the "
         "tests of cgroups",
     )
     parser.add_argument(
-        "--repeats", type=int, default=1, help="of each cause in the step ground truth"
+        "--repeats", type=_count, default=1, help="of each cause in the step ground truth"
     )
     parser.add_argument(
         "--seconds",
-        type=float,
-        default=4 * 3600.0,
+        type=_count,
+        default=4 * 3600,
         help="the machine's longest time; each step has its own",
     )
     parser.add_argument(
@@ -75,6 +81,31 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--console", type=Path, help="keep what its console says in this file")
     return parser.parse_args()
+
+
+def _steps(asked: str) -> str:
+    """Each the beginning of a step's name: a machine that is asked for no step says all is well."""
+    words = [word_of(name) for name in asked.split(",")]
+    known = [word_of(name) for name in NAMES]
+    for word in words:
+        if not word or not any(name.startswith(word) for name in known):
+            raise argparse.ArgumentTypeError(
+                f"no step's name begins with {word!r}; there are: {', '.join(known)}"
+            )
+    return ",".join(words)
+
+
+def _tests(asked: str) -> str:
+    for word in asked.split(","):
+        if not word or not (PROJECT / word.split("::")[0]).exists():
+            raise argparse.ArgumentTypeError(f"no file or folder {word!r} in {PROJECT}")
+    return asked
+
+
+def _count(asked: str) -> int:
+    if not asked.isdecimal() or int(asked) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number above 0, not {asked!r}")
+    return int(asked)
 
 
 def _disk(suite: str) -> Disk:
@@ -96,7 +127,7 @@ def _disk(suite: str) -> Disk:
 def _run_in_machine(disk: Disk, chosen: argparse.Namespace) -> tuple[list[dict[str, object]], bool]:
     """What the machine told of each step, and whether it came to its end."""
     of_tests = "suite" if chosen.namespaces else "tests of cgroups"
-    steps = chosen.steps or (of_tests if chosen.tests else "")
+    steps = chosen.steps or (word_of(of_tests) if chosen.tests else "")
     machine = boot_in_namespaces if chosen.namespaces else boot
     with tempfile.TemporaryDirectory(prefix="bench-vm-") as folder:
         project = Path(folder) / "project.ext4"
@@ -105,7 +136,7 @@ def _run_in_machine(disk: Disk, chosen: argparse.Namespace) -> tuple[list[dict[s
         told = machine(
             disk,
             project,
-            arguments=f"bench.steps={steps.replace(' ', '_')} bench.tests={chosen.tests} "
+            arguments=f"bench.steps={steps} bench.tests={chosen.tests or ''} "
             f"bench.repeats={chosen.repeats}",
             seconds=chosen.seconds,
             console=console,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.vm.machine import LAST, MARK
 from tests.vm.residue import residue
-from tests.vm.steps import Step, argument, steps
+from tests.vm.steps import Step, argument, asked_for, steps
 from tests.vm.wanted import Said
 
 
@@ -80,9 +80,9 @@ def not_run(step: Step) -> dict[str, object]:
 
 def main() -> int:
     tell({"step": "booted", "ok": True})
-    names = [name.replace("_", " ") for name in argument("steps")]
+    all_of_them = not argument("steps")
     for step in steps():
-        if not names or any(step.name.startswith(name) for name in names):
+        if all_of_them or asked_for(step.name):
             tell(run(step) if not step.skipped else not_run(step))
     tell({"step": LAST, "ok": True})
     return 0

@@ -30,6 +30,19 @@ from tests.vm.wanted import (
     succeeded,
 )
 
+NAMES = (
+    *("doctor", "guarded", "worker of 2022", "own cgroups by systemd", "shared cgroup by systemd"),
+    *("unit stopped", "killed", "memory hog", "crun", "erofs", "erofs, collected"),
+    *("demo", "ground truth", "tests of cgroups", "suite"),
+)
+"""Of the steps, in their order: what may be asked for before there is a machine."""
+
+
+def word_of(name: str) -> str:
+    """A step's name as it is asked for: the kernel's command line has words, commas between."""
+    return name.strip().replace(",", "").replace(" ", "_")
+
+
 OUT = Path("/root/out")
 DEMO = ("--trials", "60", "--arrivals", "40")
 READY = ("--ready-seconds", "300")
@@ -111,9 +124,13 @@ def workloads() -> Iterator[Step]:
 
 def deaths() -> Iterator[Step]:
     """A scope that systemd ends, a run that is killed, a function that wants too much memory."""
-    if WITNESSED:
-        ended = [*PROVOKED, "stopped", "--out", str(OUT / "stopped")]
-        yield Step("unit stopped", ended, only("unit_stopped"), 900)
+    yield Step(
+        "unit stopped",
+        [*PROVOKED, "stopped", "--out", str(OUT / "stopped")],
+        only("unit_stopped"),
+        900,
+        skipped="" if WITNESSED else "the witness, who names systemd, is blind in a PID namespace",
+    )
     yield Step("killed", [*PROVOKED, "killed"], succeeded, 300)
     yield Step(
         "memory hog",
@@ -191,7 +208,7 @@ exec ./bench test "$@"
 
 def left_out(name: str) -> str:
     slow = WITNESSED and not asked_for(name)
-    return f"emulated it is slow: --steps {name.replace(' ', '_')}" if slow else ""
+    return f"emulated it is slow: --steps {word_of(name)}" if slow else ""
 
 
 def suite_left_out() -> str:
@@ -213,4 +230,4 @@ def argument(name: str) -> list[str]:
 
 def asked_for(name: str) -> bool:
     """Whether this step was named, by its beginning, and not only all of them wanted."""
-    return any(name.replace(" ", "_").startswith(word) for word in argument("steps"))
+    return any(word_of(name).startswith(word) for word in argument("steps"))

@@ -17,6 +17,7 @@ import pytest
 
 from iluvatar_bench.host.kernel import processes
 from tests.support.waiting import wait_for
+from tests.vm import steps as vm_steps
 from tests.vm.machine import boot
 from tests.vm.recipe import PROJECT, SUITES, WITHOUT_KERNEL, Disk, disk_of
 
@@ -104,3 +105,41 @@ def test_sigterm_ends_the_machine_and_leaves_neither_process_nor_folder(
             vm.kill()
     assert running(machine_pid) == []
     assert list(folders.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--steps", "guarded,gaurded"], "no step's name begins with 'gaurded'; there are: doctor"),
+        (["--steps", ""], "no step's name begins with ''"),
+        (["--tests", "tests/host/kernel,tests/nowhere"], "no file or folder 'tests/nowhere'"),
+        (["--repeats", "0"], "a whole number above 0, not '0'"),
+        (["--seconds", "0"], "a whole number above 0, not '0'"),
+        (["buster"], "invalid choice: 'buster'"),
+    ],
+)
+def test_what_no_machine_can_do_is_refused_before_there_is_one(
+    asked: list[str], told: str, machine_pid: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.vm", *asked],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert not machine_pid.exists()
+
+
+@pytest.mark.skipif(shutil.which("runc") is None, reason="needs runc, whose version they go by")
+def test_every_step_can_be_asked_for_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of cgroups is the machine's, and no mkfs.erofs needs to be here."""
+    monkeypatch.setattr(vm_steps, "memory_limits", lambda: True)
+    monkeypatch.setattr(vm_steps, "erofs_lacks", lambda: "")
+    assert tuple(step.name for step in vm_steps.steps()) == vm_steps.NAMES
+    words = [vm_steps.word_of(name) for name in vm_steps.NAMES]
+    assert len(set(words)) == len(words)
+    assert not any(set(" ,") & set(word) for word in words)

@@ -95,7 +95,8 @@ async def run_process(
     on_start(process.pid)
     status: int | None
     try:
-        status = await asyncio.wait_for(process.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            status = await process.wait()
     except TimeoutError:
         status = None
     finally:

@@ -18,12 +18,16 @@ from iluvatar_bench.containerd.daemon.versions import (
 
 @dataclass(frozen=True, slots=True)
 class KnownBug:
-    """A name, what happens, what is without it, and where that can be read up."""
+    """A name, what happens, what is without it, and where that can be read up.
+
+    ``cgroups``: the mode that a host's cgroups have where it happens; empty: on every host.
+    """
 
     name: str
     what: str
     remedy: str
     source: str
+    cgroups: str = ""
 
 
 def containerd_bugs(version_text: str) -> tuple[KnownBug, ...]:
@@ -61,13 +65,19 @@ def _runtime(version_text: str) -> Iterator[KnownBug]:
     if version is None:
         return
     if "crun" in version_text:
-        if version < (1, 9):
-            yield KnownBug(
-                "hybrid cgroups",
-                "it refuses a host with hybrid cgroups",
-                "runc there, or cgroup version 2 alone",
-                "seen on crun 1.8.1",
-            )
+        yield KnownBug(
+            "hybrid cgroups",
+            "it refuses a host with hybrid cgroups",
+            "runc there, or cgroup version 2 alone",
+            "seen on crun 1.8.1 and 1.21",
+            cgroups="hybrid",
+        )
+        yield KnownBug(
+            "shared cgroup",
+            "Kill(all) and Delete in a shared cgroup end the neighbours",
+            "a cgroup of its own for each container",
+            "seen on crun 1.8 and 1.21",
+        )
         return
     if "runc" not in version_text:
         return

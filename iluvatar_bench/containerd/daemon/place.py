@@ -6,7 +6,6 @@ place whose lock can be taken was left behind by a killed process and may be rem
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import time
@@ -18,7 +17,8 @@ from pathlib import Path
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
 from iluvatar_bench.host.full_disk import full_disk_told
 from iluvatar_bench.host.kernel.cgroups import PARENT
-from iluvatar_bench.host.locks import try_lock
+from iluvatar_bench.host.locks import make_locked, try_lock
+from iluvatar_bench.host.shared_folders import entries, make_below_shared
 
 STATE_HOME = Path("/run/iluvatar-bench")
 """Sockets and the daemon's state: a socket's path must stay under 108 bytes (unix(7))."""
@@ -142,12 +142,11 @@ def claim_place(place: Place) -> Iterator[None]:
     try:
         for directory in (place.state, place.daemon_state, place.data, place.root, place.scratch):
             with full_disk_told(directory):
-                _make_folder(directory)
-        descriptor = os.open(place.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+                make_below_shared(directory, mode=0o700)
+        descriptor = make_locked(place.lock)
     except OSError as error:
         raise UnusablePath(f"cannot make the folders of a private containerd: {error}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -165,17 +164,6 @@ def require_root(what: str) -> None:
         )
 
 
-def _make_folder(directory: Path) -> None:
-    """Make the folder although another place's end may be removing the empty parent."""
-    for _ in range(100):
-        try:
-            directory.mkdir(mode=0o700, parents=True)
-            return
-        except FileNotFoundError:
-            continue
-    raise FileNotFoundError(f"{directory.parent} keeps disappearing")
-
-
 def abandoned_places() -> Iterator[Place]:
     """Places whose owner is gone. Each stays locked against others while it is looked at.
 
@@ -184,9 +172,7 @@ def abandoned_places() -> Iterator[Place]:
     """
     require_root("finding what was left behind")
     for home in (STATE_HOME, DATA_HOME):
-        if not home.is_dir():
-            continue
-        for directory in sorted(home.iterdir()):
+        for directory in entries(home):
             if directory.name.startswith("."):
                 # No place's: `bench test` keeps the folder with it, for what is mounted there.
                 continue
@@ -194,16 +180,14 @@ def abandoned_places() -> Iterator[Place]:
             if home is DATA_HOME and place.state.exists():
                 continue
             with try_lock_place(place) as held:
-                if held:
+                # Its owner may have ended in good order meanwhile, and nothing of it is left.
+                if held and directory.exists():
                     yield place
 
 
 def any_place() -> bool:
     """Whether a place of anybody is on this host, in use or left behind."""
-    try:
-        return any(not found.name.startswith(".") for found in STATE_HOME.iterdir())
-    except FileNotFoundError:
-        return False
+    return any(not found.name.startswith(".") for found in entries(STATE_HOME))
 
 
 def _age_seconds(path: Path) -> float:

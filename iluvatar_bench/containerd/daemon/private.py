@@ -357,7 +357,8 @@ async def _require_plugins(client: Client, place: Place, snapshotters: Iterable[
     own = [f"io.containerd.snapshotter.v1.{name}" for name in snapshotters]
     for name in dict.fromkeys((*versions.REQUIRED_PLUGINS, *own)):
         if name not in plugins:
-            raise DaemonStartFailed(f"this containerd has no plugin {name}")
+            hint = versions.needs_release(name)
+            raise DaemonStartFailed(f"this containerd has no plugin {name}{hint}")
         if plugins[name]:
             _require_room(place, plugins[name])
             raise DaemonStartFailed(
@@ -381,7 +382,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
         except TimeoutError:
             log.warning("containerd %d ignored SIGTERM; killing it", process.pid)
             process.kill()

@@ -21,6 +21,7 @@ from typing import Any
 from iluvatar_bench.containerd.daemon.abandoned import remove_abandoned_place
 from iluvatar_bench.containerd.daemon.place import STATE_HOME, Place, require_root, try_lock_place
 from iluvatar_bench.errors import DaemonStartFailed, DiskFull, EnvironmentProblem
+from iluvatar_bench.host.shared_folders import entries
 
 SUPERVISOR = "iluvatar_bench.containerd.daemon.supervisor"
 
@@ -128,11 +129,12 @@ def supervised_daemons() -> tuple[SupervisedDaemon, ...]:
     """
     require_root("finding private daemons")
     found = []
-    for file in STATE_HOME.glob("*/supervisor.json"):
+    for place in (Place(folder.name) for folder in entries(STATE_HOME)):
+        file = place.supervisor
         try:
             found.append(_daemon(json.loads(file.read_text())))
-        except FileNotFoundError:
-            # Stopped since.
+        except (FileNotFoundError, NotADirectoryError):
+            # A daemon of another kind, or stopped since.
             continue
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise EnvironmentProblem(

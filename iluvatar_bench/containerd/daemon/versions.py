@@ -31,6 +31,12 @@ REQUIRED_PLUGINS = (
 )
 """Named alike in every version."""
 
+_SNAPSHOTTERS_SINCE = {
+    "io.containerd.snapshotter.v1.blockfile": "1.7",
+    "io.containerd.snapshotter.v1.erofs": "2.1",
+}
+"""Others may be left out when a containerd is built."""
+
 CRI_PLUGINS = (
     "io.containerd.grpc.v1.cri",
     "io.containerd.cri.v1.images",
@@ -71,6 +77,14 @@ def shim_socket(bundle: Path) -> Path | None:
         if address.startswith("unix:///"):
             return Path(address.strip().removeprefix("unix://"))
     return None
+
+
+def needs_release(plugin: str) -> str:
+    """Which containerd has a plugin that this one lacks, to put behind that; empty if any may."""
+    since = _SNAPSHOTTERS_SINCE.get(plugin)
+    return (
+        f", which comes with {since}; put the folder of such a one first in PATH" if since else ""
+    )
 
 
 class Release(NamedTuple):

@@ -7,17 +7,16 @@ lives, however it ends: a folder whose lock can be taken was left behind.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from iluvatar_bench.host.locks import try_lock
+from iluvatar_bench.host.locks import make_locked, try_lock
 
 SOCKET_HOME = Path("/run")
 """A short path, on a file system that a reboot empties."""
@@ -37,13 +36,11 @@ def own_folder(listen: Path, *, home: Path = SOCKET_HOME) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=home) as name:
+    # The lock is let go after the folder: whoever cleans would take that for one that was left.
+    with ExitStack() as held, tempfile.TemporaryDirectory(prefix=PREFIX, dir=home) as name:
         folder = Path(name)
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            lock.write(str(listen.absolute()))
-            lock.flush()
-            yield folder
+        held.callback(os.close, make_locked(folder / _LOCK, str(listen.absolute())))
+        yield folder
 
 
 def remove_abandoned_proxies(home: Path = SOCKET_HOME) -> tuple[list[str], list[str]]:

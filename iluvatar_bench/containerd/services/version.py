@@ -21,10 +21,19 @@ class Introspection:
         self._version = version_pb2_grpc.VersionStub(channel.grpc_channel)
         self._introspection = introspection_pb2_grpc.IntrospectionStub(channel.grpc_channel)
 
-    async def version(self, *, seconds: float = READ_SECONDS) -> DaemonVersion:
-        """What the daemon says it is; the cheapest proof that it serves."""
+    async def version(
+        self, *, seconds: float = READ_SECONDS, of_seconds: float | None = None
+    ) -> DaemonVersion:
+        """What the daemon says it is; the cheapest proof that it serves.
+
+        ``seconds`` may be what is left ``of_seconds``: then an error tells of these.
+        """
         answer = await self._channel.call(
-            self._version.Version, Empty(), operation="Version", seconds=seconds
+            self._version.Version,
+            Empty(),
+            operation="Version",
+            seconds=seconds,
+            of_seconds=of_seconds,
         )
         return DaemonVersion(version=answer.version, revision=answer.revision)
 

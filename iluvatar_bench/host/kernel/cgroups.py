@@ -61,8 +61,9 @@ def make(path: str) -> None:
                 _make_below(mount, names)
                 break
             except OSError as error:
-                # Whoever else has cgroups below the same one removes that as the last to leave.
-                if error.errno not in (errno.ENOENT, errno.ENODEV) or not left:
+                # Whoever else has cgroups below the same one removes that as the last to leave. One
+                # that was found, and is gone as mkdir looks at it, is EEXIST (pathlib of 3.11).
+                if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EEXIST) or not left:
                     raise
 
 

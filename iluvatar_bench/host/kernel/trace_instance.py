@@ -21,7 +21,8 @@ from pathlib import Path
 
 from iluvatar_bench.errors import EnvironmentProblem, UnusablePath
 from iluvatar_bench.host.kernel.tracefs import TraceFolder, open_tracefs
-from iluvatar_bench.host.locks import try_lock
+from iluvatar_bench.host.locks import lock_current, try_lock
+from iluvatar_bench.host.shared_folders import entries
 
 TRACE_HOME = Path("/run/iluvatar-bench-trace")
 """On a file system that a reboot empties, as it takes the instances with it."""
@@ -29,6 +30,9 @@ TRACE_HOME = Path("/run/iluvatar-bench-trace")
 INSTANCES = "instances"
 
 _NAME = re.compile(r"iluvatar-bench-([0-9a-f]{8})(?:-[a-z]+)?")
+
+_LOCK_SECONDS = 30.0
+"""Who cleans holds a lock for as long as the kernel takes to remove an instance."""
 
 _TRIES = 50
 _PAUSE_SECONDS = 0.02
@@ -70,15 +74,18 @@ def _claimed(token: str) -> Iterator[None]:
     """Hold the lock of a token; its file is there before any instance and goes after them."""
     path = TRACE_HOME / token
     try:
-        TRACE_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Whoever cleans may come between the file's making and its lock, and an owner that ends
+        # between the folder's and the file's: then both are made again.
+        descriptor = lock_current(path, seconds=_LOCK_SECONDS)
     except OSError as error:
-        raise UnusablePath(f"cannot use the folder {TRACE_HOME}: {error.strerror}") from error
-    with try_lock(descriptor):
-        try:
-            yield
-        finally:
-            _forget(token)
+        raise UnusablePath(
+            f"cannot use the folder {TRACE_HOME}: {error.strerror or error}"
+        ) from error
+    try:
+        yield
+    finally:
+        _forget(token)
+        os.close(descriptor)
 
 
 def remove_abandoned_instances() -> list[str]:
@@ -106,10 +113,8 @@ def instances_of(root: TraceFolder) -> dict[str, list[str]]:
 
 
 def _remove_abandoned(root: TraceFolder) -> list[str]:
-    if not TRACE_HOME.is_dir():
-        return []
     left: list[str] = []
-    for path in sorted(TRACE_HOME.iterdir()):
+    for path in entries(TRACE_HOME):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from iluvatar_bench.errors import NetworkConflict
 from iluvatar_bench.host.network import bridge
 from iluvatar_bench.host.network.attachment import NetworkSettings
 from iluvatar_bench.host.network.ownership import NETWORK_HOME, exclusive
+from iluvatar_bench.host.shared_folders import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +56,18 @@ class BridgePlace:
     def reservations(self) -> dict[IPv4Address, str]:
         """The addresses that are given, and the ids of the containers that hold them."""
         found = {}
-        for file in (self.ipam / self.name).glob("[0-9]*.*.*.*"):
+        for file in entries(self.ipam / self.name):
             try:
                 found[IPv4Address(file.name)] = file.read_text().split()[0]
-            except (FileNotFoundError, IndexError):
-                # Given back meanwhile, or just being given.
+            except (FileNotFoundError, IndexError, AddressValueError):
+                # Given back meanwhile, or just being given; or it is no address's.
                 continue
         return found
 
 
 def bridge_places(home: Path = NETWORK_HOME) -> tuple[BridgePlace, ...]:
     """Every bridge that we have made and not removed."""
-    folder = home / "bridges"
-    if not folder.is_dir():
-        return ()
-    return tuple(BridgePlace(entry.name, entry) for entry in sorted(folder.iterdir()))
+    return tuple(BridgePlace(entry.name, entry) for entry in entries(home / "bridges"))
 
 
 def gateway(subnet: IPv4Network) -> IPv4Interface:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iluvatar_bench.errors import InsufficientPrivilege, UnusablePath
-from iluvatar_bench.host.locks import lock_within, try_lock
+from iluvatar_bench.host.locks import lock_current, try_lock
+from iluvatar_bench.host.shared_folders import entries
 
 NETWORK_HOME = Path("/run/iluvatar-bench-net")
 """On a file system that a reboot empties, as it takes the namespaces and addresses with it."""
@@ -51,7 +52,7 @@ class Owner:
 
     def namespaces(self) -> tuple[Path, ...]:
         """The namespaces that it holds now."""
-        return tuple(path for path in sorted(self.folder.iterdir()) if self.owns(path.name))
+        return tuple(path for path in entries(self.folder) if self.owns(path.name))
 
 
 @contextmanager
@@ -94,10 +95,7 @@ def abandoned_owners(home: Path = NETWORK_HOME) -> Iterator[tuple[Owner, ...]]:
 
 def owners(home: Path = NETWORK_HOME) -> tuple[Owner, ...]:
     """Every owner of namespaces, gone or alive."""
-    folder = home / "owners"
-    if not folder.is_dir():
-        return ()
-    return tuple(Owner(entry.name, entry) for entry in sorted(folder.iterdir()))
+    return tuple(Owner(entry.name, entry) for entry in entries(home / "owners"))
 
 
 def remove_owner(owner: Owner) -> None:
@@ -119,7 +117,7 @@ def exclusive(home: Path = NETWORK_HOME, *, seconds: float = LOCK_SECONDS) -> It
     """
     path = home / "lock"
     try:
-        descriptor = _lock_current(path, seconds)
+        descriptor = lock_current(path, seconds=seconds)
     except TimeoutError as error:
         raise UnusablePath(
             f"{path} is {error}: whoever holds it is stopped or hangs (lslocks names it)"
@@ -130,27 +128,6 @@ def exclusive(home: Path = NETWORK_HOME, *, seconds: float = LOCK_SECONDS) -> It
         yield
     finally:
         _remove_if_empty(home)
-        os.close(descriptor)
-
-
-def _lock_current(path: Path, seconds: float) -> int:
-    """Open and lock the file, again if it was replaced while we waited for the lock."""
-    while True:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            continue
-        try:
-            lock_within(descriptor, seconds=seconds)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        try:
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        except FileNotFoundError:
-            pass
         os.close(descriptor)
 
 

@@ -21,10 +21,8 @@ pytestmark = pytest.mark.daemon
 @pytest.fixture
 def path() -> Iterator[str]:
     path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
-    for mount in cgroups.hierarchies():
-        # A bare cpuset accepts no process until it is configured, as runc does it.
-        if "cpuset" not in mount.name:
-            (mount / path.lstrip("/") / "inner").mkdir(parents=True)
+    # Not Path.mkdir: a neighbour's end may remove the shared one above it in between.
+    cgroups.make(f"{path}/inner")
     give_controllers(path)
     yield path
     cgroups.remove_tree(path)
@@ -82,6 +80,29 @@ def test_the_mode_is_what_the_kernel_says_of_a_process() -> None:
     named = any(line.split(":")[1] for line in lines)
     told = {(True, False): "v2", (False, True): "v1", (True, True): "hybrid"}
     assert cgroups.mode() == told[unified, named]
+
+
+def test_one_that_is_found_and_goes_as_it_is_looked_at_is_made_again(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one's, in each hierarchy once: mkdir has seen it, and it is no folder any more."""
+    make, gone = os.mkdir, set()
+
+    def mkdir(directory: Path, mode: int = 0o777) -> None:
+        if directory.name != "shared" or directory in gone:
+            make(directory, mode)
+            return
+        gone.add(directory)
+        make(directory)
+        try:
+            make(directory, mode)
+        finally:
+            directory.rmdir()
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    cgroups.make(f"{path}/shared/own")
+    assert len(gone) == len(cgroups.hierarchies())
+    assert all((directory / "own").is_dir() for directory in gone)
 
 
 def test_who_leaves_last_takes_nothing_from_who_comes(path: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from iluvatar_bench.errors import EnvironmentProblem
+from iluvatar_bench.host.doctor import check_host
 from iluvatar_bench.host.kernel import controllers
 from iluvatar_bench.host.kernel.mounts import MountEntry, mounts_of
 from iluvatar_bench.profiles import resolve_profile
@@ -41,6 +42,18 @@ def test_hybrid_has_those_of_version_1(tmp_path: Path, monkeypatch: pytest.Monke
     version_1 = MountEntry("/", "/x/memory", "cgroup", "cgroup", ("rw", "memory"))
     hosting(monkeypatch, unified(tmp_path, controllers="\n", subtree_control="\n"), version_1)
     assert controllers.missing_controllers() == ("cpu", "pids")
+
+
+def test_doctor_says_which_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, said in (
+        ("cpu io memory pids", "cpu, memory, pids"),
+        ("pids cpu", "cpu, pids; not memory"),
+        ("io", "none of cpu, memory, pids"),
+    ):
+        hosting(monkeypatch, unified(tmp_path, controllers=given, subtree_control="\n"))
+        (check,) = (c for c in check_host() if c.name == "cgroup controllers")
+        assert check.found == said
+        assert check.ok == (check.remedy == "") == ("not" not in said and "none" not in said)
 
 
 def test_each_cgroup_above_is_asked_for_what_it_does_not_give_yet(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from iluvatar_bench.host.kernel.cgroup_usage import cgroup_mounts
 from iluvatar_bench.host.kernel.counter_text import COUNTERS, Counted
 from iluvatar_bench.host.kernel.held_counters import TURNS, HeldCounters
 from iluvatar_bench.host.kernel.held_host import HeldHost
+from tests.support.descriptors import open_descriptors
 from tests.support.limits_here import MEMORY_COUNTED
 
 
@@ -62,13 +63,9 @@ def in_its_network(pid: int, *command: str) -> None:
     subprocess.run(["nsenter", "--target", str(pid), "--net", *command], check=True)
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.mark.daemon
 def test_a_process_in_its_own_cgroup_and_network_is_counted() -> None:
-    open_before = open_files()
+    open_before = open_descriptors()
     with idle_processes(1) as (pid,):
         held = HeldCounters(pid, cgroup_mounts())
         before = named(held.read())
@@ -90,7 +87,7 @@ def test_a_process_in_its_own_cgroup_and_network_is_counted() -> None:
     assert held.read() is None
     held.close()
     held.close()
-    assert open_files() == open_before
+    assert open_descriptors() - open_before == frozenset()
 
 
 TAKES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from iluvatar_bench.host.kernel.kernel_log import (
     DEVICE,
     MOST_LINES,
+    SLACK_SECONDS,
     KernelLine,
     lines_about,
     parse_record,
@@ -83,4 +85,6 @@ def test_the_running_kernels_log_ends_without_waiting() -> None:
     except PermissionError:
         pytest.skip("dmesg_restrict")
     assert all(line.at <= time.time() + 60 for line in lines)
-    assert lines == sorted(lines, key=lambda line: line.at)
+    # In the order of the ring, whose clock may step back: by 2.7 ms in a machine that booted, where
+    # the kernel came to another clocksource (Linux 6.1).
+    assert all(a.at - SLACK_SECONDS < b.at for a, b in pairwise(lines))

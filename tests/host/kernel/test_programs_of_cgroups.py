@@ -61,9 +61,9 @@ pytestmark = [
 def folder() -> Iterator[Path]:
     """A cgroup of version 2; the test may remove it."""
     path = f"{cgroups.PARENT}/test-{secrets.token_hex(4)}"
-    made = cgroups.hierarchies()[0] / path.lstrip("/")
-    made.mkdir(parents=True)
-    yield made
+    # Not Path.mkdir: a neighbour's end may remove the shared one above it in between.
+    cgroups.make(path)
+    yield cgroups.hierarchies()[0] / path.lstrip("/")
     cgroups.remove_tree(path)
     cgroups.remove_if_empty(cgroups.PARENT)
 

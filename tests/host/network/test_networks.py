@@ -26,6 +26,7 @@ from iluvatar_bench.host.network.attachment import NetworkMode, NetworkSettings
 from iluvatar_bench.host.network.bridge_use import BridgePlace, gateway
 from iluvatar_bench.host.network.network_residue import holdings, remove_abandoned
 from iluvatar_bench.host.network.networks import open_network
+from tests.support.loop_clock import set_ahead
 from tests.support.networks import in_namespace, needs_root, own_settings
 
 pytestmark = needs_root(bridge=True)
@@ -111,20 +112,27 @@ async def test_a_cancelled_attachment_leaves_nothing(short_folder: Path) -> None
 
 
 async def test_a_plugin_that_hangs_is_undone_with_the_plugin_that_does_not(
-    short_folder: Path,
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    homes = short_folder / "plugins"
+    homes, attached = short_folder / "plugins", short_folder / "attached"
+    os.mkfifo(attached)
     homes.mkdir()
     real = next(home for home in CNI_HOMES if (home / "bridge").exists())
     (homes / "host-local").symlink_to(real / "host-local")
     (homes / "bridge").write_text(
-        f"#!/bin/sh\n{real}/bridge\n[ $CNI_COMMAND != ADD ] || exec sleep 600\n"
+        f"#!/bin/sh\n{real}/bridge || exit\n[ $CNI_COMMAND = ADD ] || exit 0\n"
+        f"echo > {attached}\nexec sleep 600\n"
     )
     (homes / "bridge").chmod(0o755)
-    settings = dataclasses.replace(bridged(short_folder), homes=(homes,), plugin_seconds=1.0)
+    settings = dataclasses.replace(bridged(short_folder), homes=(homes,), plugin_seconds=300.0)
     async with open_network(settings) as network:
-        with pytest.raises(PluginMisbehaved, match="did not end within 1 s"):
-            await network.attach()
+        call = asyncio.create_task(network.attach())
+        await asyncio.to_thread(attached.read_text)
+        held = holdings(settings.home)
+        assert [len(what) for what in (held.namespaces, held.addresses)] == [1, 1]
+        set_ahead(monkeypatch, seconds=300)
+        with pytest.raises(PluginMisbehaved, match="did not end within 300 s"):
+            await call
         held = holdings(settings.home)
         assert (held.namespaces, held.addresses, held.bridge_ports) == ((), (), ())
 
