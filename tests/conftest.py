@@ -26,8 +26,11 @@ from iluvatar_bench.profiles.collector import QUIET_COLLECTOR
 from tests.support.quick_profiles import QUICK
 from tests.support.worker_groups import GroupWatch
 
-# How long one example takes is the machine's business: a timed test fails beside other work.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long one example takes is the machine's business: a timed test fails beside other work. So is
+# how long the first examples take to be drawn, which hypothesis limits to 30 s by the clock.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("untimed")
 
 

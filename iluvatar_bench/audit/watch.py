@@ -32,9 +32,9 @@ from iluvatar_bench.containerd.values import ContainerRecord
 from iluvatar_bench.count_words import count_of
 from iluvatar_bench.errors import (
     AnswerLost,
-    NotConnected,
     NotFound,
     Unavailable,
+    Unreachable,
     UnusablePath,
     UsageError,
 )
@@ -149,7 +149,7 @@ async def watch_restarts(
                         yield WatchGap(seconds=away, containers=seen.containers)
                         ended_at = 0.0
                     was_there = True
-        except (AnswerLost, NotConnected, UnusablePath):
+        except (AnswerLost, Unreachable, UnusablePath):
             ended_at = ended_at or time.monotonic()
             if not was_there or time.monotonic() - ended_at > seconds:
                 raise

@@ -16,6 +16,7 @@ import scipy
 
 from iluvatar_bench.stats._checks import check_confidence, check_probability
 from iluvatar_bench.stats.poisson_bounds import poisson_tail_mean
+from iluvatar_bench.stats.power import trials_to_exclude_rate
 
 CountModel = Literal["binomial", "poisson"]
 """Starts that fail independently of each other; or events at a constant rate, as in clusters."""
@@ -51,6 +52,9 @@ def starts_for_claim(
     events = _checked(events, confidence, model)
     if not 0 < rate < 1:
         raise ValueError(f"a claimed rate must lie between 0 and 1, not {rate}")
+    if events == 0 and model == "binomial":
+        # In closed form, which is exact to the last of billions of starts.
+        return trials_to_exclude_rate(rate, confidence=confidence)
     mean = poisson_tail_mean(events, 1 - confidence)
     if model == "poisson":
         return max(events + 1, math.ceil(mean / rate * (1 - 1e-12)))

@@ -82,7 +82,6 @@ class _Tail:
         self._file = self._opened()
         if not from_start:
             self._file.seek(0, 2)
-        self._inode = self._status().st_ino
         self._pending = b""
         self._line = 1
         self._grown_at = time.monotonic()
@@ -92,12 +91,12 @@ class _Tail:
 
     def read(self, *, at_once: bool) -> list[LogFailure]:
         """The failures in what was written since, as far as its entries are whole."""
-        rotated = self._is_rotated()
-        found = self._read(at_once=at_once or rotated)
-        if rotated:
+        successor = self._successor()
+        found = self._read(at_once=at_once or successor is not None)
+        if successor is not None:
             # What was written to the old file until then is read already.
             self._file.close()
-            self._file, self._inode = self._opened(), self._status().st_ino
+            self._file = successor
             self._pending, self._line = b"", 1
             found += self._read(at_once=at_once)
         return found
@@ -118,21 +117,23 @@ class _Tail:
         name = str(self._path)
         return self._scanner.failures_in(block, name, self._clock, Problems(name))
 
-    def _is_rotated(self) -> bool:
+    def _successor(self) -> BinaryIO | None:
+        """The file that has the name now, opened at its beginning; None where it is the same.
+
+        Told by the opened file and not by the name, which may be another one's by then.
+        """
         try:
-            status = self._status()
+            named = self._opened()
         except (NoSuchFile, UnusablePath):
-            return False  # Between two files of a rotation.
-        return status.st_ino != self._inode or status.st_size < self._file.tell()
+            return None  # Between two files of a rotation.
+        ours, theirs = (os.fstat(file.fileno()) for file in (self._file, named))
+        if os.path.samestat(ours, theirs) and theirs.st_size >= self._file.tell():
+            named.close()
+            return None
+        return named
 
     def _opened(self) -> BinaryIO:
         try:
             return self._path.open("rb")
-        except OSError as error:
-            raise unreadable(self._path, error) from error
-
-    def _status(self) -> os.stat_result:
-        try:
-            return self._path.stat()
         except OSError as error:
             raise unreadable(self._path, error) from error

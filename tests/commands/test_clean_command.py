@@ -106,7 +106,7 @@ async def test_the_containers_of_a_killed_process_go_and_a_bystander_stays(
         else:
             child.kill()
             child.wait()
-        assert await asyncio.to_thread(traces_after, place_id, 10.0) == []
+        assert await asyncio.to_thread(traces_after, place_id) == []
         assert await quiet_node.client.tasks.list() == ()
         assert await quiet_node.client.containers.list() == ()
         assert not [m for m in read_mountinfo() if f"/held-{bridge_name}-" in m.mount_point]

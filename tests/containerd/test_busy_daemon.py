@@ -27,7 +27,7 @@ from iluvatar_bench.containerd.transport_words import Said, said_by_library
 from iluvatar_bench.host.kernel.listener import listener_at
 from tests.support.command import command
 from tests.support.fake_containerd import fake_containerd
-from tests.support.waiting import wait_for
+from tests.support.stopped import stop_process
 
 SHIM = 'connection error: desc = "transport: dial unix /run/s/1: connect: connection refused"'
 
@@ -37,9 +37,7 @@ async def stopped(node: Node, *, seconds: float | None = None) -> AsyncIterator[
     """The daemon stands still for the length of the block, or goes on within it."""
     daemon = listener_at(node.address)
     assert daemon is not None
-    os.kill(daemon.pid, signal.SIGSTOP)
-    # Until the one thread that takes the signal has run, the others go on and may answer.
-    wait_for(lambda: stands_still(daemon.pid))
+    stop_process(daemon.pid)
     resume = lambda: os.kill(daemon.pid, signal.SIGCONT)  # noqa: E731
     timer = asyncio.get_running_loop().call_later(seconds, resume) if seconds else None
     try:
@@ -48,15 +46,6 @@ async def stopped(node: Node, *, seconds: float | None = None) -> AsyncIterator[
         if timer is not None:
             timer.cancel()
         resume()
-
-
-def stands_still(pid: int) -> bool:
-    """Whether every thread of the process is stopped."""
-    try:
-        threads = [thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/stat")]
-    except OSError:  # one has ended meanwhile
-        return False
-    return all(told.rpartition(")")[2].split()[0] == "T" for told in threads)
 
 
 @pytest.mark.daemon

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from iluvatar_bench.containerd.daemon.place import Place, any_place
-from iluvatar_bench.containerd.daemon.teardown import remove_shared
+from iluvatar_bench.containerd.daemon.teardown import remove_place, remove_shared
 from iluvatar_bench.containerd.daemon.watchdog import own_place
 from iluvatar_bench.host.kernel import cgroups, init_system
 from iluvatar_bench.host.kernel.cgroup_names import TOP_SLICE, slice_path
@@ -68,3 +71,24 @@ def test_the_shared_slice_stays_while_any_place_is_there(place: Place) -> None:
         assert cgroups.members(slice_path(place.cgroup)) is None
     finally:
         cgroups.remove_if_empty(f"/{TOP_SLICE}")
+
+
+def test_what_somebody_else_removes_meanwhile_is_removed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog and ``clean``, say: a folder goes between its being found and its being read."""
+    tasks = place.daemon_state / "io.containerd.runtime.v2.task"
+    for namespace in ("a", "b"):
+        (tasks / namespace / "c").mkdir(parents=True)
+    read = os.scandir
+
+    def overtaken(path: Any) -> Any:
+        # Also for a folder that has been opened already, as shutil.rmtree does it.
+        if not isinstance(path, int) and Path(path) == tasks / "a":
+            shutil.rmtree(tasks / "a")
+        return read(path)
+
+    monkeypatch.setattr(os, "scandir", overtaken)
+    assert remove_place(place) == []
+    assert not (tasks / "a").exists()
+    assert not place.state.exists()

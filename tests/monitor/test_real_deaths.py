@@ -21,8 +21,8 @@ from iluvatar_bench.containerd.daemon.versions import Release, release
 from iluvatar_bench.containerd.oci.image_import import ImportedImage
 from iluvatar_bench.errors import UsageError
 from iluvatar_bench.host.facts import program_version
-from iluvatar_bench.host.kernel import processes
 from iluvatar_bench.host.kernel.held_process import HeldProcess
+from iluvatar_bench.host.kernel.listener import listener_at
 from iluvatar_bench.monitor import open_monitor
 from iluvatar_bench.records import Way
 from iluvatar_bench.report import detection_latencies, latency_table
@@ -67,10 +67,13 @@ async def test_deaths_from_outside_are_seen_in_every_way_at_once_and_counted_onc
 
 
 def daemon_of(node: Node) -> int:
-    """The PID of the private containerd that this test started, by its own configuration's path."""
-    wanted = ("--config", str(node.address.with_name("config.toml")))
-    (pid,) = [p for p in processes.all_pids() if processes.command_line(p)[1:] == wanted]
-    return pid
+    """The PID of the private containerd that this test started.
+
+    Not by its command line: a child that is to be a shim has the same until it is one.
+    """
+    listener = listener_at(node.address)
+    assert listener is not None
+    return listener.pid
 
 
 @asynccontextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
@@ -66,9 +67,22 @@ def test_the_bound_after_so_many_starts_is_the_claim(rate, events):
     assert claim_bound(events, starts - 1) >= rate * (1 - 1e-7)
 
 
-@given(st.floats(1e-9, 0.9))
+@given(st.floats(1e-12, 0.9))
+@example(1.3370219636900437e-09)
+@example(3.952815856989847e-08)
+@example(0.95)
 def test_without_a_failure_it_is_the_rule_of_three_turned_around(rate):
-    assert starts_for_claim(rate) == trials_to_exclude_rate(rate)
+    """Held against sixty digits: ln(1 - confidence) / ln(1 - rate), rounded up.
+
+    Of the examples one too few was once enough: 2,240,600,643.0017 starts were 2,240,600,643.
+    """
+    confidence = 0.95
+    starts = starts_for_claim(rate, confidence=confidence)
+    assert starts == trials_to_exclude_rate(rate, confidence=confidence)
+    with localcontext(prec=60):
+        exact = (1 - Decimal(confidence)).ln() / (1 - Decimal(rate)).ln()
+        # What is a whole number but for the digits of a float is that number.
+        assert starts - 1 < exact <= starts * (1 + Decimal(2) / 10**15)
 
 
 @given(st.integers(0, 30), st.integers(1, 3000))

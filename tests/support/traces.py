@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 
 from iluvatar_bench.containerd.daemon.place import DATA_HOME, STATE_HOME, Place
+from iluvatar_bench.containerd.daemon.watchdog_process import LOCK_SECONDS, REMOVAL_SECONDS
 from iluvatar_bench.host.kernel import cgroups, processes
 from iluvatar_bench.host.kernel.cgroup_names import all_parents
 from iluvatar_bench.host.kernel.mounts import read_mountinfo
+
+REMOVED_SECONDS = LOCK_SECONDS + REMOVAL_SECONDS
+"""So long a watchdog is at its work at most; on an idle host it takes one or two."""
 
 
 def traces_of(place_id: str) -> list[str]:
@@ -30,7 +34,7 @@ def traces_of(place_id: str) -> list[str]:
     return found + [f"process {pid} in it" for pid in processes.rooted_below(place.root)]
 
 
-def traces_after(place_id: str, seconds: float) -> list[str]:
+def traces_after(place_id: str, seconds: float = REMOVED_SECONDS) -> list[str]:
     """What is left of it when the time is up, or sooner if nothing is."""
     deadline = time.monotonic() + seconds
     while (left := traces_of(place_id)) and time.monotonic() < deadline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,42 @@ def test_a_growing_log_gives_its_failures_as_they_come(tmp_path: Path) -> None:
                 return True
         return False
 
+    found = [failure.container_id for failure in follow([path], goes_on=goes_on)]
+    assert found == [f"a-1.0-{GUID}11", f"a-1.0-{GUID}12"]
+
+
+@pytest.mark.parametrize("then", ["another", "none"])
+def test_a_file_that_is_rotated_once_more_as_it_is_opened_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """Whoever rotates may be quick: the name is another file's, or nobody's, a moment later."""
+    path = tmp_path / "a.log"
+    path.write_text(lost(10))
+    opened = Path.open
+
+    def rotate_to(hour: int) -> None:
+        path.rename(tmp_path / f"before-{hour}")
+        path.write_text(lost(hour))
+
+    def overtaken(self: Path, *arguments: Any, **named: Any) -> Any:
+        file = opened(self, *arguments, **named)
+        monkeypatch.setattr(Path, "open", opened)
+        if then == "another":
+            rotate_to(12)
+        else:
+            path.rename(tmp_path / "before-none")
+        return file
+
+    def goes_on() -> bool:
+        step = next(steps)
+        if step == "rotate":
+            rotate_to(11)
+            monkeypatch.setattr(Path, "open", overtaken)
+        elif step == "write" and then == "none":
+            path.write_text(lost(12))
+        return step != "end"
+
+    steps = iter(("rotate", "write", "end"))
     found = [failure.container_id for failure in follow([path], goes_on=goes_on)]
     assert found == [f"a-1.0-{GUID}11", f"a-1.0-{GUID}12"]
 

@@ -5,6 +5,7 @@ Nothing here looks for "containerd things": only for this place's socket, folder
 
 from __future__ import annotations
 
+import glob
 import logging
 import shutil
 from collections.abc import Iterable
@@ -153,7 +154,10 @@ def _container_processes(place: Place) -> frozenset[int]:
 
 def _bundles(place: Place) -> list[Path]:
     """A folder for each container that has a task: ``<namespace>/<id>``."""
-    return sorted(place.daemon_state.glob("io.containerd.runtime.v2.task/*/*"))
+    home = place.daemon_state / "io.containerd.runtime.v2.task"
+    # Not Path.glob, which fails where a folder goes away while it looks: a watchdog and `clean` may
+    # be at the same work.
+    return sorted(home / found for found in glob.glob("*/*", root_dir=home))  # noqa: PTH207
 
 
 def _remove_traces_of_other_clients(place: Place, bundle: Path) -> None:

@@ -130,10 +130,13 @@ def mounts_below(directory: Path) -> tuple[MountEntry, ...]:
 def unmount_below(directory: Path) -> list[str]:
     """Unmount everything on the directory and below it, innermost first, lazily.
 
+    Somebody else may be at the same work: what is not mounted any more afterwards is no problem,
+    whoever did it.
+
     Returns:
         what could not be unmounted, with umount's own message; empty when nothing is left.
     """
-    left = []
+    problems = {}
     for entry in reversed(mounts_below(directory)):
         done = subprocess.run(
             ["umount", "--lazy", "--", entry.mount_point],
@@ -142,5 +145,6 @@ def unmount_below(directory: Path) -> list[str]:
             check=False,
         )
         if done.returncode:
-            left.append(f"{entry.mount_point}: {done.stderr.strip()}")
-    return left
+            problems[entry.mount_point] = done.stderr.strip()
+    still = {entry.mount_point for entry in mounts_below(directory)} if problems else set()
+    return [f"{point}: {words}" for point, words in problems.items() if point in still]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_bench.host.kernel.mounts import parse_mountinfo, read_mountinfo
+from iluvatar_bench.host.kernel.mounts import (
+    mounts_below,
+    parse_mountinfo,
+    read_mountinfo,
+    unmount_below,
+)
 
 OVERLAY = (
     "36 35 0:31 / /run/x/rootfs rw,relatime shared:1 master:2 - overlay overlay "
@@ -43,6 +52,39 @@ def test_our_own_mounts_have_a_root_and_an_ended_process_has_none() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert read_mountinfo(child) == ()
+
+
+AS_SOMEBODY_ELSE_FIRST = """\
+#!/bin/sh
+{umount} "$@"
+exec {umount} "$@"
+"""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
+def test_what_somebody_else_unmounts_meanwhile_is_unmounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    umount = shutil.which("umount")
+    outer = tmp_path / "mounted"
+    for folder in (outer, outer / "inner"):
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "umount").write_text(AS_SOMEBODY_ELSE_FIRST.format(umount=umount))
+    (programs / "umount").chmod(0o755)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+            assert unmount_below(outer) == []
+            assert mounts_below(outer) == ()
+            (programs / "umount").write_text("#!/bin/sh\necho no >&2; exit 32\n")
+            subprocess.run(["mount", "-t", "tmpfs", "none", str(outer)], check=True)
+            assert unmount_below(outer) == [f"{outer}: no"]
+    finally:
+        assert unmount_below(outer) == []
 
 
 @given(st.text())
