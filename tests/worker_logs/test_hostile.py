@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import json
 import random
-import sys
 import tracemalloc
 from pathlib import Path
 
@@ -71,11 +71,23 @@ def test_deep_json_is_named(unit: bytes) -> None:
     depth = 20_000
     deep = b'{"level":"error","msg":' + unit * depth + b"1" + closing * depth + b"}\n"
     report = scan_bytes(FAILURE + deep + OTHER)
-    # From 3.12 on Python's parser goes down further than the part of a line that is read.
-    reaches_the_end = sys.version_info >= (3, 12) and len(unit) > 1
-    reason = "not a complete JSON object" if reaches_the_end else "JSON nested too deep"
+    reason = "not a complete JSON object" if parses_to(unit) else "JSON nested too deep"
     assert unreadable(report) == [(2, reason)]
     assert len(report.failures) == 2
+
+
+def parses_to(unit: bytes) -> bool:
+    """Whether Python's parser comes to the end of what is read of a line that nests so.
+
+    3.11's does not; how far it goes in 3.12 differs by its last number.
+    """
+    try:
+        json.loads(unit * (MAX_LINE_BYTES // len(unit)))
+    except RecursionError:
+        return False
+    except json.JSONDecodeError:
+        return True
+    raise AssertionError("it has no end")
 
 
 def test_a_damaged_archive_gives_what_lies_before_the_damage(tmp_path: Path) -> None:
