@@ -90,7 +90,6 @@ def _erofs(place: Place) -> dict[str, Any]:
 def _devmapper(place: Place) -> dict[str, Any]:
     _require("dmsetup", "dmsetup")
     _require("mkfs.ext4", "e2fsprogs")
-    _require("blkdiscard", "util-linux")
     _require("losetup", "mount")
     try:
         thin_pool.require_target()
@@ -111,8 +110,6 @@ def _devmapper(place: Place) -> dict[str, Any]:
             "root_path": str(home / "snapshots"),
             "pool_name": place.thin_pool,
             "base_image_size": f"{_SCRATCH_BYTES // 1024**2}MB",
-            # What is removed is given back to the file.
-            "discard_blocks": True,
         }
     }
 
