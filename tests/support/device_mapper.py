@@ -58,6 +58,9 @@ elif verb == "create":
         end(1, f"device-mapper: reload ioctl on {new}  failed: Invalid argument")
     devices[new] = table
 elif verb == "remove":
+    if last in state["ending"]:
+        # Of a removal that was deferred: its last user has just closed it.
+        devices.pop(last, None)
     if last not in devices:
         end(1, f"Device {last} not found")
     if last in state["in_use"] or any(f"/{last} " in table for table in devices.values()):
@@ -78,7 +81,7 @@ class StandIn:
         self._file = folder / "devices.json"
         self._write(
             {"targets": list(targets), "loops": {}, "told_to_go": [], "devices": {}}
-            | {"in_use": [], "calls": []}
+            | {"in_use": [], "ending": [], "calls": []}
         )
         for name in ("dmsetup", "losetup", "modprobe"):
             # Without what a site adds it starts in a tenth of the time.

@@ -85,7 +85,7 @@ def remove_pool(name: str, folder: Path) -> list[str]:
         what could not be removed, with the reason.
     """
     deadline = time.monotonic() + _REMOVAL_SECONDS
-    left = []
+    refused: dict[str, str] = {}
     try:
         # A pool is in use as long as a device is on it.
         for device in [*_devices_on(name), *_pool(name)]:
@@ -93,14 +93,16 @@ def remove_pool(name: str, folder: Path) -> list[str]:
             try:
                 _run("dmsetup", "remove", *retry, device)
             except OSError as error:
-                left.append(f"{device}: {error}")
+                refused[device] = str(error)
         for device in _loop_devices(folder):
-            _run("losetup", "--detach", device)
-        # One that is in use still is only told to go with its last user.
-        left += [f"{device}: still in use" for device in _loop_devices(folder)]
+            # One that goes by itself meanwhile, as all are told to, is refused.
+            with suppress(OSError):
+                _run("losetup", "--detach", device)
+        still = (*_devices_on(name), *_pool(name))
+        left = [f"{device}: {refused.get(device, 'just made')}" for device in still]
+        return left + [f"{device}: still in use" for device in _loop_devices(folder)]
     except OSError as error:
-        left.append(f"{name}: {error}")
-    return left
+        return [f"{name}: {error}"]
 
 
 def _devices_on(pool: str) -> list[str]:

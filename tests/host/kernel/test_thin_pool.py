@@ -88,6 +88,14 @@ def test_what_is_in_use_is_told_and_goes_later(mapper: StandIn, folder: Path) ->
     assert (mapper.devices, mapper.loops) == (OTHERS, {})
 
 
+def test_a_device_that_goes_by_itself_is_not_left(mapper: StandIn, folder: Path) -> None:
+    make_pool(POOL, folder, data_bytes=MIB)
+    mapper.activate(POOL, *SNAPS)
+    mapper.change(ending=[SNAPS[0]])
+    assert remove_pool(POOL, folder) == []
+    assert (mapper.devices, mapper.loops) == (OTHERS, {})
+
+
 def test_a_name_that_is_taken_is_not_made_anew(mapper: StandIn, folder: Path) -> None:
     make_pool(POOL, folder, data_bytes=MIB)
     with pytest.raises(OSError, match=rf"dmsetup create {POOL} .*Device or resource busy"):
