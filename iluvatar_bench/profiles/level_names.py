@@ -16,6 +16,8 @@ SnapshotLevel = Literal[
     "parent_unheld",
 ]
 
+SnapshotterLevel = Literal["overlayfs", "native", "btrfs", "blockfile", "erofs", "devmapper"]
+
 CgroupLevel = Literal["shared", "own", "relative", "nested", "example"]
 
 CollectionLevel = Literal[

@@ -18,6 +18,7 @@ from iluvatar_bench.profiles.level_names import (
     CpuShares,
     ImageEndLevel,
     SnapshotLevel,
+    SnapshotterLevel,
 )
 from iluvatar_bench.profiles.limits import Limits
 from iluvatar_bench.profiles.profile_file import names_a_file, read_profile
@@ -65,10 +66,10 @@ class Profile(BaseModel):
         description="Kill, await the exit, delete task, snapshot, record; or as the worker of "
         "2022: poll Tasks.Delete every 5 ms for up to 10 s, delete the record, leave the snapshot"
     )
-    snapshotter: Literal["overlayfs", "native", "btrfs", "blockfile", "erofs"] = Field(
+    snapshotter: SnapshotterLevel = Field(
         default="overlayfs",
-        description="which snapshotter makes the root file system; blockfile is there from "
-        "containerd 1.7 on, erofs from 2.1 on",
+        description="which snapshotter makes the root file system; blockfile takes containerd 1.7 "
+        "or later, erofs 2.1 or later, devmapper a kernel with thin pools",
     )
     runtime: Annotated[str, Field(pattern=r"^(?:[\w.-]+|/\S+)$")] = Field(
         default="runc",

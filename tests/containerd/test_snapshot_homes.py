@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from iluvatar_bench.containerd.daemon.place import Place
+from iluvatar_bench.containerd.daemon.place import DATA_HOME, Place
 from iluvatar_bench.containerd.daemon.private import private_daemon
 from iluvatar_bench.containerd.daemon.snapshot_homes import snapshotter_settings
-from iluvatar_bench.containerd.daemon.versions import release
+from iluvatar_bench.containerd.daemon.teardown import remove_place
+from iluvatar_bench.containerd.daemon.versions import needs_release, release
+from iluvatar_bench.containerd.daemon.watchdog import own_place
 from iluvatar_bench.errors import DaemonStartFailed, EnvironmentProblem, MissingProgram
+from tests.support.device_mapper import StandIn
+from tests.support.waiting import wait_for
 
 PLACE = Place("00000000")
+
+OWNER = """
+import os, signal
+from iluvatar_bench.containerd.daemon.snapshot_homes import snapshotter_settings
+from iluvatar_bench.containerd.daemon.watchdog import own_place
+
+with own_place() as place:
+    snapshotter_settings(place, ["devmapper"])
+    print(place.id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def mapper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    stand_in = StandIn(tmp_path / "programs")
+    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=":")
+    return stand_in
 
 
 def test_a_mkfs_that_reads_no_archives_is_refused(
@@ -42,3 +66,64 @@ async def test_a_containerd_without_the_snapshotter_says_which_one_has_it() -> N
         )
     else:
         assert found is not None and found >= (1, 7)
+
+
+def test_a_kernel_without_thin_pools_is_refused_with_the_remedy(mapper: StandIn) -> None:
+    mapper.change(targets=["linear"])
+    with pytest.raises(
+        EnvironmentProblem, match=r"no thin pools .* modprobe dm_thin_pool .* another snapshotter"
+    ):
+        snapshotter_settings(PLACE, ["devmapper"])
+    assert (mapper.devices, mapper.loops) == ({}, {})
+    assert not PLACE.data.exists()
+
+
+def test_without_dmsetup_its_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingProgram, match=r"dmsetup is not installed.*apt-get install dmsetup"):
+        snapshotter_settings(PLACE, ["devmapper"])
+
+
+def test_a_plugin_that_a_build_left_out_is_told_by_its_tag() -> None:
+    assert "left out (no_devmapper)" in needs_release("io.containerd.snapshotter.v1.devmapper")
+    assert needs_release("io.containerd.snapshotter.v1.native") == ""
+
+
+@pytest.mark.daemon
+def test_a_place_takes_its_thin_pool_along(mapper: StandIn) -> None:
+    with own_place() as place:
+        (settings,) = snapshotter_settings(place, ["devmapper", "overlayfs"]).values()
+        assert settings["pool_name"] == f"iluvatar-bench-{place.id}"
+        assert Path(settings["root_path"]).is_relative_to(place.data)
+        assert list(mapper.devices) == [settings["pool_name"]]
+        assert all(Path(file).is_relative_to(place.data) for file in mapper.loops.values())
+        mapper.activate(place.thin_pool, f"{place.thin_pool}-snap-3")
+    assert (mapper.devices, mapper.loops) == ({}, {})
+    assert not place.data.exists()
+
+
+@pytest.mark.daemon
+def test_a_thin_pool_that_is_in_use_keeps_its_files_until_it_is_not(mapper: StandIn) -> None:
+    with own_place() as place:
+        snapshotter_settings(place, ["devmapper"])
+        mapper.change(in_use=[place.thin_pool])
+    assert list(mapper.devices) == [place.thin_pool]
+    assert all(Path(file).is_file() for file in mapper.loops.values())
+    mapper.change(in_use=[])
+    assert remove_place(place) == []
+    assert (mapper.devices, mapper.loops) == ({}, {})
+    assert not place.data.exists()
+
+
+@pytest.mark.daemon
+def test_the_watchdog_of_a_killed_owner_removes_its_thin_pool(mapper: StandIn) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWNER], capture_output=True, text=True, check=False, timeout=60
+    )
+    place = Place(done.stdout.strip())
+    assert place.data.parent == DATA_HOME
+    wait_for(lambda: not place.data.exists() and not place.state.exists())
+    assert (mapper.devices, mapper.loops) == ({}, {})
+    assert mapper.removals() == [place.thin_pool]

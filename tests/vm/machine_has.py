@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,3 +43,12 @@ def erofs_lacks() -> str:
     if found is None or (int(found[1]), int(found[2])) < (2, 1):
         return "its containerd has no such snapshotter"
     return ""
+
+
+def devmapper_lacks() -> str:
+    """The same of the snapshotter of this name; the kernel loads the module if it has it."""
+    if shutil.which("dmsetup") is None:
+        return "no dmsetup is installed"
+    subprocess.run(["modprobe", "--quiet", "dm_thin_pool"], check=False)
+    told = subprocess.run(["dmsetup", "targets"], capture_output=True, text=True, check=False)
+    return "" if "thin-pool" in told.stdout else "its kernel has no dm_thin_pool"

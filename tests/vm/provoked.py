@@ -15,10 +15,10 @@ from tests.vm.steps import BY_SYSTEMD, cold_start
 SCOPES = Path("/sys/fs/cgroup/iluvatar_bench.slice")
 
 
-def killed_run() -> int:
+def killed_run(*more: str) -> int:
     """A run and its watchdogs are killed; ``clean`` is to find all of it."""
     run = subprocess.Popen(
-        cold_start("killed", "guarded", *BY_SYSTEMD, trials=8), start_new_session=True
+        cold_start("killed", "guarded", *BY_SYSTEMD, *more, trials=8), start_new_session=True
     )
     if await_scope(run) is None:
         print("no container came")
@@ -62,4 +62,4 @@ def await_scope(run: subprocess.Popen[bytes], *, with_process: str = "") -> Path
 
 
 if __name__ == "__main__":
-    sys.exit({"killed": killed_run, "stopped": stopped_unit}[sys.argv[1]]())
+    sys.exit(killed_run(*sys.argv[2:]) if sys.argv[1] == "killed" else stopped_unit())

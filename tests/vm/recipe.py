@@ -18,6 +18,7 @@ SUITES = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "procps", "iproute2"),
     *("linux-image-cloud-amd64", "initramfs-tools", "btrfs-progs", "erofs-utils"),
+    "dmsetup",
     *("python3", "python3-venv", "containerd", "runc", "crun", "containernetworking-plugins"),
 )
 

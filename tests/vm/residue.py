@@ -21,8 +21,16 @@ def commands() -> dict[int, str]:
     return found
 
 
+def text_of(file: Path) -> str:
+    """What it says; nothing where it is gone."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
+
+
 def residue() -> dict[str, list[str]]:
-    """Units, cgroups, processes, mounts and folders of ours."""
+    """Units, cgroups, processes, mounts, folders, and devices of ours."""
     units = subprocess.run(
         ["systemctl", "list-units", "--all", "--plain", "--no-legend", "iluvatar*"],
         capture_output=True,
@@ -36,11 +44,15 @@ def residue() -> dict[str, list[str]]:
     folders = [str(p) for h in ("/run", "/var/lib") for p in Path(h).glob("iluvatar-bench/*")]
     # ./bench keeps this file for those that mount something there.
     folders = [folder for folder in folders if not folder.endswith("/.mount-point")]
+    blocks = Path("/sys/block")
+    told = [*blocks.glob("dm-*/dm/name"), *blocks.glob("loop*/loop/backing_file")]
+    devices = [name for name in map(text_of, told) if "iluvatar" in name]
     found = {
         "units": [line.split()[0] for line in units.splitlines() if line.split()],
         "cgroups": cgroups,
         "processes": alive,
         "mounts": mounts,
         "folders": folders,
+        "devices": devices,
     }
     return {kind: names for kind, names in found.items() if names}

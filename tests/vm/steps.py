@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.vm.machine_has import (
+    devmapper_lacks,
     erofs_lacks,
     may_lock_memory,
     memory_limits,
@@ -33,6 +34,7 @@ from tests.vm.wanted import (
 NAMES = (
     *("doctor", "guarded", "worker of 2022", "own cgroups by systemd", "shared cgroup by systemd"),
     *("unit stopped", "killed", "memory hog", "crun", "erofs", "erofs, collected"),
+    *("devmapper", "devmapper, collected", "devmapper, killed"),
     *("demo", "ground truth", "tests of cgroups", "suite"),
 )
 """Of the steps, in their order: what may be asked for before there is a machine."""
@@ -166,6 +168,30 @@ def runtimes_and_snapshotters() -> Iterator[Step]:
         all_explained,
         skipped=erofs_lacks(),
     )
+    yield from on_a_thin_pool()
+
+
+def on_a_thin_pool() -> Iterator[Step]:
+    """Of the snapshotter that takes devices, which have to be gone as well.
+
+    A collection of what is mounted is not asked for: it waits for the container's end.
+    """
+    chosen = settings("snapshotter=devmapper")
+    lacks = devmapper_lacks()
+    yield Step(
+        "devmapper",
+        cold_start("devmapper", "guarded", *chosen, *COMPILED, trials=4),
+        all_ok,
+        skipped=lacks,
+    )
+    unheld = settings("snapshot_reference=none", "collection=before_mount")
+    yield Step(
+        "devmapper, collected",
+        cold_start("devmapper-collected", "guarded", *chosen, *unheld, *COMPILED, trials=4),
+        only("snapshot_collected"),
+        skipped=lacks,
+    )
+    yield Step("devmapper, killed", [*PROVOKED, "killed", *chosen], succeeded, 400, skipped=lacks)
 
 
 def long_ones() -> Iterator[Step]:

@@ -136,9 +136,10 @@ def test_what_no_machine_can_do_is_refused_before_there_is_one(
 
 @pytest.mark.skipif(shutil.which("runc") is None, reason="needs runc, whose version they go by")
 def test_every_step_can_be_asked_for_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version of cgroups is the machine's, and no mkfs.erofs needs to be here."""
+    """The version of cgroups is the machine's, and no mkfs.erofs nor thin pool is here."""
     monkeypatch.setattr(vm_steps, "memory_limits", lambda: True)
     monkeypatch.setattr(vm_steps, "erofs_lacks", lambda: "")
+    monkeypatch.setattr(vm_steps, "devmapper_lacks", lambda: "")
     assert tuple(step.name for step in vm_steps.steps()) == vm_steps.NAMES
     words = [vm_steps.word_of(name) for name in vm_steps.NAMES]
     assert len(set(words)) == len(words)

@@ -94,6 +94,16 @@ class Place:
         return self.data / "x"
 
     @property
+    def thin_pool(self) -> str:
+        """The name of its thin pool, which the whole host sees."""
+        return f"iluvatar-bench-{self.id}"
+
+    @property
+    def thin_pool_home(self) -> Path:
+        """The files that its thin pool stands on, where it has one."""
+        return self.data / "devmapper"
+
+    @property
     def lock(self) -> Path:
         """Held by the owner as long as it lives."""
         return self.state / "lock"

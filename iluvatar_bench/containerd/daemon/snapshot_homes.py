@@ -1,7 +1,7 @@
 """What snapshotters need that are not overlayfs: a disk of their own, a program, to be named.
 
 A private containerd has a file for it among its data. It is mounted below them, so that its end
-unmounts it; the loop device goes with the mount.
+unmounts it; the loop device goes with the mount. A thin pool has two, and is removed by its name.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from typing import Any
 
 from iluvatar_bench.containerd.daemon.place import Place
 from iluvatar_bench.errors import EnvironmentProblem, MissingProgram
+from iluvatar_bench.host.kernel import thin_pool
 
 _PLUGIN = "io.containerd.snapshotter.v1"
 _DISK_BYTES = 4 * 1024**3
 """Of a file with holes: what is written to it is all that it takes."""
 
 _SCRATCH_BYTES = 512 * 1024**2
-"""Of the file that each of blockfile's snapshots begins as a copy of, holes and all."""
+"""Of the file that each of blockfile's snapshots begins as a copy of, holes and all; and of each of
+devmapper's devices."""
 
 _SECONDS = 60.0
 
@@ -106,9 +108,37 @@ def _erofs(place: Place) -> dict[str, Any]:
     return {"io.containerd.service.v1.diff-service": {"default": ["erofs", "walking"]}}
 
 
+def _devmapper(place: Place) -> dict[str, Any]:
+    _require("dmsetup", "dmsetup")
+    _require("mkfs.ext4", "e2fsprogs")
+    _require("losetup", "mount")
+    try:
+        thin_pool.require_target()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"this kernel has no thin pools of the device mapper ({error}); modprobe "
+            f"{thin_pool.MODULE} loads them where they were built, which Debian's kernels have; or "
+            "choose another snapshotter"
+        ) from error
+    home = place.thin_pool_home
+    home.mkdir()
+    try:
+        thin_pool.make_pool(place.thin_pool, home, data_bytes=_DISK_BYTES)
+    except OSError as error:
+        raise EnvironmentProblem(f"no thin pool could be made: {error}") from error
+    return {
+        f"{_PLUGIN}.devmapper": {
+            "root_path": str(home / "snapshots"),
+            "pool_name": place.thin_pool,
+            "base_image_size": f"{_SCRATCH_BYTES // 1024**2}MB",
+        }
+    }
+
+
 _MAKERS: dict[str, Callable[[Place], dict[str, Any]]] = {
     "btrfs": _btrfs,
     "blockfile": _blockfile,
+    "devmapper": _devmapper,
     "erofs": _erofs,
 }
 

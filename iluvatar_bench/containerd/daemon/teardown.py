@@ -21,6 +21,7 @@ from iluvatar_bench.host.kernel.cgroup_names import TOP_SLICE, all_parents, slic
 from iluvatar_bench.host.kernel.descendants import end_held, held_descendants
 from iluvatar_bench.host.kernel.shims import shim_processes
 from iluvatar_bench.host.kernel.systemd_units import stop_slice, stop_top_slice
+from iluvatar_bench.host.kernel.thin_pool import remove_pool
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def clear_place(place: Place, *, log_path: Path | None = None) -> list[str]:
 
 
 def remove_place(place: Place) -> list[str]:
-    """Remove what is left of a place: shims, processes, mounts, cgroups, folders.
+    """Remove what is left of a place: shims, processes, mounts, devices, cgroups, folders.
 
     Safe to repeat. Returns what could not be removed, with the reason.
     """
@@ -72,6 +73,9 @@ def remove_place(place: Place) -> list[str]:
         socket.unlink(missing_ok=True)
     for directory in (place.state, place.data):
         left += mounts.unmount_below(directory)
+    disks = place.thin_pool_home
+    devices = remove_pool(place.thin_pool, disks) if disks.is_dir() else []
+    left += devices
     for bundle in bundles:
         _remove_traces_of_other_clients(place, bundle)
     if cgroups.members(slice_path(place.cgroup)) is not None:
@@ -79,7 +83,8 @@ def remove_place(place: Place) -> list[str]:
     for parent in all_parents(place.cgroup):
         left += cgroups.remove_tree(parent)
     # The state goes last: it has the lock, and data without a state looks abandoned to others.
-    for directory in (place.data, place.state):
+    # Data that devices stand on stay, to be found again.
+    for directory in (place.state,) if devices else (place.data, place.state):
         if not mounts.mounts_below(directory):
             left += _remove_folder(directory)
     return left + remove_shared()

@@ -37,6 +37,12 @@ _SNAPSHOTTERS_SINCE = {
 }
 """Others may be left out when a containerd is built."""
 
+_BUILD_TAGS = {
+    "io.containerd.snapshotter.v1.btrfs": "no_btrfs",
+    "io.containerd.snapshotter.v1.devmapper": "no_devmapper",
+}
+"""By these they are (containerd, BUILDING.md, 1.6 to 2.3)."""
+
 CRI_PLUGINS = (
     "io.containerd.grpc.v1.cri",
     "io.containerd.cri.v1.images",
@@ -81,10 +87,11 @@ def shim_socket(bundle: Path) -> Path | None:
 
 def needs_release(plugin: str) -> str:
     """Which containerd has a plugin that this one lacks, to put behind that; empty if any may."""
-    since = _SNAPSHOTTERS_SINCE.get(plugin)
-    return (
-        f", which comes with {since}; put the folder of such a one first in PATH" if since else ""
-    )
+    since, tag = _SNAPSHOTTERS_SINCE.get(plugin), _BUILD_TAGS.get(plugin)
+    if since is None and tag is None:
+        return ""
+    which = f"which comes with {since}" if since else f"which its build left out ({tag})"
+    return f", {which}; put the folder of one that has it first in PATH"
 
 
 class Release(NamedTuple):
