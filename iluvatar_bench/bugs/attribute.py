@@ -57,6 +57,8 @@ History:
    cgroup of version 2 that is below one with processes. A task whose folder is there already is
    a ``restart_race`` where the restart monitor was asked to keep it running. An exit within a
    second of a Kill of its own container, with a status of its own, is no proof of ``own_error``.
+   A start that fails with I/O errors on a snapshot that was collected is ``snapshot_collected``,
+   merely consistent.
 """
 
 

@@ -166,6 +166,18 @@ def test_a_startup_error_needs_words_of_missing_files() -> None:
     assert mechanism(BugClass.STARTUP_ERROR, lost) is Mechanism.SNAPSHOT_COLLECTED
 
 
+def test_a_start_that_cannot_read_is_consistent_with_a_collected_snapshot_and_no_proof() -> None:
+    """devmapper's device fails under the process that reads it; so does a bad disk."""
+    said = "OSError: [Errno 5] Input/output error"
+    evidence = replace(
+        COLLECTED, missing=(), error="ended with status 135", exit_status=135, stderr_tail=said
+    )
+    verdict = attribute(BugClass.STARTUP_ERROR, evidence)
+    assert (verdict.mechanism, verdict.proven) == (Mechanism.SNAPSHOT_COLLECTED, False)
+    there = replace(evidence, snapshot_found=True, upper_exists=True)
+    assert mechanism(BugClass.STARTUP_ERROR, there) is not Mechanism.SNAPSHOT_COLLECTED
+
+
 def test_oom_needs_the_counter_and_no_other_suspect() -> None:
     evidence = replace(KILLED, neighbour_kills=(), oom_kills=1)
     verdict = attribute(BugClass.PROCESS_DIED, evidence)

@@ -33,6 +33,10 @@ _OF_FILES: dict[BugClass, re.Pattern[str]] = {
 """What an error says that missing files explain. A snapshot that was collected at the same time is
 not the cause of an error that speaks of something else: a cgroup, or a limit."""
 
+_UNREADABLE = re.compile(r"Input/output error")
+"""What a process says whose device was replaced by one that fails: devmapper's, as it is removed
+under a mount (docs/finding.md). A disk that fails says the same."""
+
 _PROCESS_CLASSES = frozenset(
     {BugClass.PROCESS_DIED, BugClass.SILENT_STARTUP, BugClass.INVOKE_FAILED}
 )
@@ -50,7 +54,9 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Suspicion | Non
     if symptom in _PROCESS_CLASSES and not lost:
         said = f"{supports[0]}; but no lost file ties this failure to it"
         return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
-    if symptom in _OF_FILES and not lost and not _speaks_of_files(symptom, evidence):
+    of_files = symptom not in _OF_FILES or _speaks(_OF_FILES[symptom], symptom, evidence)
+    unreadable = symptom is BugClass.STARTUP_ERROR and _speaks(_UNREADABLE, symptom, evidence)
+    if not (lost or of_files or unreadable):
         said = f"{supports[0]}; but the error does not speak of missing files"
         return ruled_out(Mechanism.SNAPSHOT_COLLECTED, said)
     supports += [_described(fact) for fact in _with(evidence, FileVerdict.LOST)]
@@ -64,14 +70,16 @@ def snapshot_collected(symptom: BugClass, evidence: Evidence) -> Suspicion | Non
     absent = _all_absent(evidence)
     if absent:
         objections += [_described(fact) for fact in absent]
-    return suspicion(Mechanism.SNAPSHOT_COLLECTED, supports, objections)
+    return suspicion(
+        Mechanism.SNAPSHOT_COLLECTED, supports, objections, circumstantial=not (lost or of_files)
+    )
 
 
-def _speaks_of_files(symptom: BugClass, evidence: Evidence) -> bool:
+def _speaks(words: re.Pattern[str], symptom: BugClass, evidence: Evidence) -> bool:
     said = evidence.error + (
         f"\n{evidence.stderr_tail}" if symptom is BugClass.STARTUP_ERROR else ""
     )
-    return _OF_FILES[symptom].search(said) is not None
+    return words.search(said) is not None
 
 
 def _still_known(evidence: Evidence) -> list[str]:
