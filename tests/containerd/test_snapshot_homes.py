@@ -94,7 +94,8 @@ def test_a_plugin_that_a_build_left_out_is_told_by_its_tag() -> None:
 @pytest.mark.daemon
 def test_a_place_takes_its_thin_pool_along(mapper: StandIn) -> None:
     with own_place() as place:
-        (settings,) = snapshotter_settings(place, ["devmapper", "overlayfs"]).values()
+        found = snapshotter_settings(place, ["devmapper", "overlayfs"])
+        settings = found["io.containerd.snapshotter.v1.devmapper"]
         assert settings["pool_name"] == f"iluvatar-bench-{place.id}"
         assert Path(settings["root_path"]).is_relative_to(place.data)
         assert list(mapper.devices) == [settings["pool_name"]]
