@@ -42,6 +42,7 @@ from iluvatar_bench.errors import UsageError
 from iluvatar_bench.functions import build_image, daemon_with, load_function
 from iluvatar_bench.host.facts import host_facts, program_version, started_as
 from iluvatar_bench.host.host_noise import noise_of_run, read_noise
+from iluvatar_bench.lifecycle.container import STARTUP_SECONDS
 
 OURS, WATCHED, CTR, RUNC, STRESS = "ours", "ours, watched", "ctr", "runc", "containerd-stress"
 """The clients; ``watched``: with monitor and witness, as in a run."""
@@ -125,6 +126,7 @@ async def measure_overhead(
     seconds: float = 270.0,
     seed: int = 1,
     stress: bool = True,
+    ready_seconds: float = STARTUP_SECONDS,
     on_round: Callable[[int, float], None] | None = None,
 ) -> Overhead:
     """Measure on a private containerd with its usual collector.
@@ -135,6 +137,7 @@ async def measure_overhead(
         seconds: for all rounds together.
         seed: of the order within each round.
         stress: whether containerd-stress is measured too, where it is on PATH.
+        ready_seconds: how long a started function may be silent.
         on_round: told of each round, its number and the seconds that it took.
 
     Raises:
@@ -150,7 +153,7 @@ async def measure_overhead(
         )
     before = read_noise()
     took: list[float] = []
-    async with _open_bench(lifecycles, stress=stress) as bench:
+    async with _open_bench(lifecycles, stress=stress, ready_seconds=ready_seconds) as bench:
         await bench.warm_up()
         while len(took) < rounds:
             if took and time.monotonic() - before.at + max(took) > seconds:
@@ -220,6 +223,7 @@ class _Bench:
     bundle: Path
     stress: StressTool | None
     lifecycles: int
+    ready_seconds: float
     rows: _Rows = field(default_factory=_Rows)
 
     @property
@@ -242,7 +246,9 @@ class _Bench:
             )
         await ctr_lifecycles(self.node, self.true, count=1)
         await runc_lifecycles(self.node, self.bundle, count=1)
-        await container_start_ms(self.node, self.hello, name=_name("warm"))
+        await container_start_ms(
+            self.node, self.hello, name=_name("warm"), ready_seconds=self.ready_seconds
+        )
 
     async def _own(self, number: int, *, concurrency: int, watched: bool) -> None:
         done = await own_lifecycles(
@@ -284,12 +290,18 @@ class _Bench:
         places = [(CONTAINER, container_start_ms), (CHROOT, chroot_start_ms)]
         for at in range(_STARTS):
             for place, start in places if at % 2 else reversed(places):
-                ms = await start(self.node, self.hello, name=_name(place))
+                ms = await start(
+                    self.node, self.hello, name=_name(place), ready_seconds=self.ready_seconds
+                )
                 self.rows.starts.append({"round": number, "place": place, "ms": ms})
 
     async def _invoke(self, number: int) -> None:
         own, direct = await invocation_ms(
-            self.node, self.hello, name=_name("warm"), blocks=_WARM_BLOCKS
+            self.node,
+            self.hello,
+            name=_name("warm"),
+            blocks=_WARM_BLOCKS,
+            ready_seconds=self.ready_seconds,
         )
         assert len(own) == len(direct) == BLOCK * _WARM_BLOCKS
         for client, taken in ((OUR_CLIENT, own), (DIRECT, direct)):
@@ -297,7 +309,9 @@ class _Bench:
 
 
 @asynccontextmanager
-async def _open_bench(lifecycles: int, *, stress: bool) -> AsyncIterator[_Bench]:
+async def _open_bench(
+    lifecycles: int, *, stress: bool, ready_seconds: float
+) -> AsyncIterator[_Bench]:
     built = await asyncio.to_thread(build_image, load_function("hello"))
     with tempfile.TemporaryDirectory(prefix="iluvatar-bench-") as name:
         layout = Path(name) / "true"
@@ -319,6 +333,7 @@ async def _open_bench(lifecycles: int, *, stress: bool) -> AsyncIterator[_Bench]
                     bundle=bundle,
                     stress=tool,
                     lifecycles=lifecycles,
+                    ready_seconds=ready_seconds,
                 )
 
 

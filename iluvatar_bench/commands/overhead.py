@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iluvatar_bench.commands.options import AsJson, Results
+from iluvatar_bench.commands.options import AsJson, ReadySeconds, Results
 from iluvatar_bench.commands.output import print_json, print_plain, print_rows
 from iluvatar_bench.runs.run_names import RESULTS
 
@@ -29,6 +29,7 @@ def overhead_command(
     stress: Annotated[
         bool, typer.Option("--stress/--no-stress", help="containerd-stress too, if it is on PATH")
     ] = True,
+    ready_seconds: ReadySeconds = 20.0,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +54,7 @@ def overhead_command(
             seconds=seconds,
             seed=seed,
             stress=stress,
+            ready_seconds=ready_seconds,
             on_round=told,
         )
     )

@@ -34,6 +34,10 @@ RUNNING = {
 """Commands that run profiles, and the arguments without which each is refused for want of them."""
 
 
+MEASURING = {"overhead": ""}
+"""The same, of those that run no profile and wait for a function of their own."""
+
+
 def with_options(*names: str) -> set[str]:
     return {
         words
@@ -46,7 +50,7 @@ def test_every_command_that_runs_profiles_takes_the_time_to_become_ready() -> No
     """Of the others, ``sweep`` has it in its grid, ``notebook`` as a parameter, and ``repeat`` from
     the run that it repeats.
     """
-    assert with_options("--ready-seconds") == set(RUNNING)
+    assert with_options("--ready-seconds") == {*RUNNING, *MEASURING}
     assert with_options(*OF_RUNS) - RUN_NOTHING == set(RUNNING)
 
 
@@ -59,12 +63,16 @@ def test_every_notebook_that_runs_profiles_takes_it_as_well() -> None:
 
 @pytest.mark.parametrize(
     ("words", "seconds"),
-    [*((words, "0") for words in RUNNING), *(("demo", none) for none in ("-1", "nan", "inf"))],
+    [
+        *((words, "0") for words in (*RUNNING, *MEASURING)),
+        *(("demo", none) for none in ("-1", "nan", "inf")),
+    ],
 )
 def test_a_time_that_is_none_is_refused_before_anything_is_made(
     words: str, seconds: str, tmp_path: Path
 ) -> None:
-    asked = [*words.split(), *RUNNING[words].split(), "--ready-seconds", seconds]
+    needed = (RUNNING | MEASURING)[words].split()
+    asked = [*words.split(), *needed, "--ready-seconds", seconds]
     refused = command(*asked, cwd=tmp_path)
     told = f"error: --ready-seconds must be a number above 0, not {seconds}\n"
     assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", told)
